@@ -1,0 +1,2 @@
+//! limpet.
+fn main() {}

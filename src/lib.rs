@@ -1,0 +1,16 @@
+//! ingress-nginx's sticky sessions and rewrites, as a proxy-wasm module.
+//!
+//! The core is values in, values out: no clock, no randomness, no log and no
+//! proxy-wasm; those come in as closures ([`stream::Facts`]) and go out as
+//! [`edit::Edit`]s. Only `shell` (wasm only) talks to a host.
+//!
+//! Arrows point one way: shell → stream → (route, rewrite, canary, affinity) →
+//! (cluster, session_cookie).
+
+pub mod affinity;
+pub mod annotations;
+pub mod canary;
+pub mod cluster;
+pub mod edit;
+pub mod policy;
+pub mod stream;

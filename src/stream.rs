@@ -1,0 +1,12 @@
+//! One request, from its head to the head of its response.
+
+/// What a decision may ask about the world, each asked only where a location needs it.
+pub struct Facts<'f> {
+    /// Seconds since 1970, UTC.
+    pub now: &'f dyn Fn() -> u64,
+    /// Random bits, new at every call.
+    pub random: &'f dyn Fn() -> u64,
+    /// A property of the stream by Envoy's path, such as `["source", "address"]`, in
+    /// Envoy's encoding; `None` where the host has none.
+    pub property: &'f dyn Fn(&[&str]) -> Option<Vec<u8>>,
+}

@@ -1,0 +1,1 @@
+//! All tests in one binary: each further one would link wasmtime again.
