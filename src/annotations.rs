@@ -29,3 +29,5 @@ pub struct AffinityAnnotations {
     /// `session-cookie-change-on-failure`.
     pub change_on_failure: Option<bool>,
 }
+
+pub mod catalogue;
