@@ -1,1 +1,10 @@
 //! All tests in one binary: each further one would link wasmtime again.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod fixtures;

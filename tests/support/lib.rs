@@ -1,0 +1,19 @@
+//! What the tests share: pods that echo, a client that speaks in bytes, a browser with
+//! a cookie jar, a real Envoy, and endpoint files that it watches.
+//!
+//! No fixed port anywhere: everything binds port 0 and is asked where it is. No sleeps:
+//! [`wait::until`] waits for a condition, with a deadline.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test support: a fixture that fails is a test that fails"
+)]
+
+pub mod browser;
+pub mod eds;
+pub mod envoy;
+pub mod http;
+pub mod pod;
+pub mod wait;
