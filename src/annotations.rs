@@ -28,6 +28,17 @@ pub struct AffinityAnnotations {
     pub secure: Option<bool>,
     /// `session-cookie-change-on-failure`.
     pub change_on_failure: Option<bool>,
+    /// `limpet.dev/session-cookie-partitioned`: adds `Partitioned` (CHIPS).
+    pub partitioned: Option<bool>,
+    /// `limpet.dev/session-cookie-refresh`: sets the cookie on every response again, so that
+    /// Max-Age and Expires slide.
+    pub refresh: Option<bool>,
+    /// `limpet.dev/session-cookie-default-path`: the Path where `session-cookie-path` is
+    /// absent, instead of the location's path.
+    pub default_path: Option<String>,
+    /// `limpet.dev/session-cookie-skip-cacheable`: no cookie on responses whose
+    /// Cache-Control says `public` or `s-maxage`.
+    pub skip_cacheable: Option<bool>,
 }
 
 pub mod catalogue;

@@ -2,6 +2,7 @@
 
 use crate::affinity::Affinity;
 use crate::canary::CanaryPolicy;
+use std::num::NonZeroUsize;
 
 /// The place of a cluster in [`crate::policy::Policy::clusters`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,4 +24,26 @@ pub struct Cluster {
     pub alternatives: Vec<ClusterId>,
     /// Set on a canary: when it takes a request (ingress-nginx's `trafficShapingPolicy`).
     pub canary: Option<CanaryPolicy>,
+    /// `upstream-hash-by`. Affinity takes precedence over it, as in ingress-nginx.
+    pub hash_by: Option<HashBy>,
+}
+
+/// `upstream-hash-by`: requests of one value go to one endpoint, or to one set of them.
+/// The value itself belongs to the request ([`crate::route::Forward::hash_by`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashBy {
+    /// `upstream-hash-by-subset-size` where `upstream-hash-by-subset` is on.
+    pub subset_size: Option<NonZeroUsize>,
+}
+
+impl Cluster {
+    /// Whether anything is decided by this cluster's endpoints, so that they must be known:
+    /// it has affinity, hashes requests, is a canary or has one.
+    #[must_use]
+    pub fn needs_endpoints(&self) -> bool {
+        self.affinity.is_some()
+            || self.hash_by.is_some()
+            || self.canary.is_some()
+            || !self.alternatives.is_empty()
+    }
 }

@@ -14,6 +14,7 @@ pub mod cluster;
 pub mod config;
 pub mod discovery;
 pub mod edit;
+pub mod endpoints;
 pub mod policy;
 pub mod redirect;
 pub mod route;
