@@ -1,2 +1,41 @@
-//! The task runner.
-fn main() {}
+//! The task runner: everything that is done to this repository, as
+//! `cargo xtask <task>`, each task doing its own set-up on a fresh machine.
+
+mod cache;
+mod envoy;
+mod process;
+mod test;
+mod wasm;
+mod workspace;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Limpet's tasks. Each installs or builds what it needs.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the module: target/module/limpet.wasm.
+    Wasm(wasm::Options),
+    /// Clippy for the code that only the module contains.
+    ClippyModule,
+    /// Build the module, fetch Envoy, and run every test.
+    Test(test::Options),
+    /// Fetch Envoy and link it at target/envoy; ENVOY=/path uses another one.
+    Envoy(envoy::Options),
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Wasm(options) => wasm::run(&options),
+        Task::ClippyModule => wasm::clippy(),
+        Task::Test(options) => test::run(&options),
+        Task::Envoy(options) => envoy::run(&options),
+    }
+}

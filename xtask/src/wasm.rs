@@ -1,0 +1,96 @@
+//! `cargo xtask wasm`: the module, as Envoy loads it.
+
+mod debian;
+mod exports;
+mod toolchain;
+
+use crate::{cache, process, workspace};
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use toolchain::Toolchain;
+
+/// What rustc calls the target: no WASI, for Envoy's clock is a host call.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+
+/// How the module is built.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Cargo features of the module, e.g. `fault`: target/module/limpet-fault.wasm
+    #[arg(long, value_name = "FEATURE")]
+    features: Option<String>,
+    /// Use Debian's compiler even where the installed one has the target
+    #[arg(long)]
+    debian: bool,
+}
+
+/// Builds the module and prints its path and size.
+///
+/// # Errors
+/// When no toolchain can be had or the module does not compile.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let toolchain = match options.debian {
+        true => toolchain::fetch_debian()?,
+        false => toolchain::find()?,
+    };
+    let made = build(&toolchain, options.features.as_deref())?;
+    println!("{}", made.display());
+    Ok(())
+}
+
+/// The module as everything else needs it, built if anything changed.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn module() -> Result<PathBuf> {
+    build(&toolchain::find()?, None)
+}
+
+fn build(toolchain: &Toolchain, feature: Option<&str>) -> Result<PathBuf> {
+    let name = match feature {
+        Some(feature) => format!("limpet-{feature}"),
+        None => "limpet".to_owned(),
+    };
+    let folder = workspace::target("module");
+    let _lock = cache::lock(&folder.join(".lock"))?;
+    process::announce(format_args!("building the module: {}", toolchain.way));
+    // A folder of its own per feature: Cargo gives a cdylib one name, and two
+    // variants in one folder would each time build the other anew.
+    let build = folder.join("build").join(&name);
+    process::run(
+        toolchain
+            .cargo("build", &build)?
+            .args(feature.iter().flat_map(|name| ["--features", name])),
+    )?;
+    let linked = build.join(TARGET).join("module/limpet.wasm");
+    let made = folder.join(format!("{name}.wasm"));
+    let bytes = fs::read(&linked).with_context(|| format!("cannot read {}", linked.display()))?;
+    let slim = exports::prune(&bytes).with_context(|| format!("{}", linked.display()))?;
+    write_if_changed(&made, &slim)?;
+    let size = slim.len() / 1024;
+    let shown = made.strip_prefix(workspace::root()).unwrap_or(&made);
+    process::announce(format_args!("{}: {size} KiB", shown.display()));
+    Ok(made)
+}
+
+/// Keeps the file's time when nothing changed, and replaces it in one step:
+/// a host may be reading it.
+fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    let aside = path.with_extension("wasm.new");
+    fs::write(&aside, bytes)?;
+    Ok(fs::rename(&aside, path)?)
+}
+
+/// Clippy for what is compiled only for the module.
+///
+/// # Errors
+/// When clippy has anything to say.
+pub(crate) fn clippy() -> Result<()> {
+    let toolchain = toolchain::find()?;
+    let build = workspace::target("module").join("build/clippy");
+    let mut command = toolchain.cargo("clippy", &build)?;
+    process::run(command.args(["--", "-D", "warnings"]))
+}

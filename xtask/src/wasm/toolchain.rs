@@ -1,0 +1,117 @@
+//! Which compiler builds the module.
+
+use super::{TARGET, debian};
+use crate::process;
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// How long `rustup` may take: 20 MB, where it can download at all.
+const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
+
+/// A compiler that has, or can make, the module's standard library.
+pub(crate) struct Toolchain {
+    /// In words, why this one.
+    pub(crate) way: String,
+    /// Debian's compiler unpacked here; absent: the one that runs this task.
+    debian: Option<PathBuf>,
+}
+
+impl Toolchain {
+    /// `cargo <subcommand>` for the module alone, built in `target_dir`.
+    pub(crate) fn cargo(&self, subcommand: &str, target_dir: &Path) -> Result<Command> {
+        let mut command = match &self.debian {
+            Some(root) => debian::cargo(root, subcommand)?,
+            None => {
+                let mut plain = process::cargo();
+                plain.arg(subcommand);
+                plain
+            }
+        };
+        command
+            .args(["--package", "limpet", "--lib", "--profile", "module"])
+            .args(["--target", TARGET, "--target-dir"])
+            .arg(target_dir);
+        Ok(command)
+    }
+}
+
+/// The first that works: the target is installed, Debian's compiler was
+/// unpacked before, rustup can install the target, Debian's can be fetched.
+///
+/// # Errors
+/// When none can be had, with what to do by hand.
+pub(crate) fn find() -> Result<Toolchain> {
+    if installed()? {
+        return Ok(plain("the toolchain has the target"));
+    }
+    if let Some(root) = debian::unpacked()? {
+        return Ok(debian_at(root));
+    }
+    match rustup() {
+        Ok(()) if installed()? => Ok(plain("rustup installed the target")),
+        refused => {
+            let why = refused
+                .err()
+                .map_or_else(String::new, |why| format!(": {why:#}"));
+            process::announce(format_args!("rustup gave no {TARGET}{why}"));
+            fetch_debian()
+        }
+    }
+}
+
+/// Debian's compiler, whatever else there is.
+///
+/// # Errors
+/// When this is not Debian or the packages cannot be fetched.
+pub(crate) fn fetch_debian() -> Result<Toolchain> {
+    let root = match debian::unpacked()? {
+        Some(root) => root,
+        None => debian::fetch().with_context(|| {
+            format!("no compiler for {TARGET}; by hand: rustup target add {TARGET}")
+        })?,
+    };
+    Ok(debian_at(root))
+}
+
+fn plain(why: &str) -> Toolchain {
+    Toolchain {
+        way: format!("{why} {TARGET}"),
+        debian: None,
+    }
+}
+
+fn debian_at(root: PathBuf) -> Toolchain {
+    let way = format!(
+        "Debian's rustc from {}, its standard library built here",
+        root.display()
+    );
+    Toolchain {
+        way,
+        debian: Some(root),
+    }
+}
+
+/// Whether the compiler in use has the target's standard library, however it
+/// was installed.
+fn installed() -> Result<bool> {
+    let ask = ["--print", "target-libdir", "--target", TARGET];
+    let libraries = process::output(Command::new("rustc").args(ask))?;
+    let Ok(mut entries) = Path::new(&libraries).read_dir() else {
+        return Ok(false);
+    };
+    Ok(entries.any(|entry| {
+        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+    }))
+}
+
+fn rustup() -> Result<()> {
+    process::announce(format_args!("rustup target add {TARGET}"));
+    process::run_within(
+        RUSTUP_LIMIT,
+        Command::new("rustup")
+            .args(["target", "add", TARGET])
+            .env("RUSTUP_MAX_RETRIES", "0"),
+    )
+}
