@@ -1,0 +1,5 @@
+//! Counters, gauges and histograms by name.
+
+/// All metrics of a process.
+#[derive(Debug, Default)]
+pub struct Metrics {}
