@@ -1,0 +1,199 @@
+//! The clusters: one for each Service port that an Ingress names, with its endpoints.
+
+mod endpoint_slices;
+mod flag;
+
+use serde_json::Value;
+
+use crate::manifests::{Manifests, Object};
+
+pub use flag::EndpointsFlag;
+
+/// What is known of an endpoint's health before any proxy looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// Takes requests.
+    Healthy,
+    /// Terminating but still serving: keeps its sessions, gets no new ones.
+    Draining,
+}
+
+/// One pod's port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `ip:port`, an IPv6 address in brackets.
+    pub address: String,
+    /// Its health.
+    pub health: Health,
+}
+
+/// A Service port as an Ingress writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServicePort {
+    /// The namespace of the Ingress.
+    pub namespace: String,
+    /// `backend.service.name`.
+    pub service: String,
+    /// `backend.service.port`: the number or the name, as text.
+    pub port: String,
+}
+
+impl ServicePort {
+    /// `namespace/service:port`, the key of the plugin configuration's `clusters`.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}/{}:{}", self.namespace, self.service, self.port)
+    }
+
+    /// `namespace/service`.
+    #[must_use]
+    pub fn service_id(&self) -> String {
+        format!("{}/{}", self.namespace, self.service)
+    }
+
+    /// The Envoy cluster's name: `namespace-service-port`, ingress-nginx's upstream name.
+    #[must_use]
+    pub fn cluster_name(&self) -> String {
+        format!("{}-{}-{}", self.namespace, self.service, self.port)
+    }
+}
+
+/// One cluster.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// Which Service port it stands for.
+    pub service_port: ServicePort,
+    /// Its endpoints, in the order given.
+    pub endpoints: Vec<Endpoint>,
+    /// Services were given, and this one was not among them.
+    pub missing: bool,
+    /// The port of the Service in numbers, where it is known: what DNS clusters connect to.
+    pub number: Option<u16>,
+    /// The Service's `externalName`, if it is of that type.
+    pub external_name: Option<String>,
+    /// Where an Ingress names it first, `file:line`.
+    pub place: String,
+}
+
+impl Cluster {
+    /// The Envoy cluster's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.service_port.cluster_name()
+    }
+}
+
+/// Every cluster that the Ingresses name, in the order they name them, and notes for the operator.
+///
+/// `flags` win over EndpointSlices. A flag that no Ingress asks for is noted.
+#[must_use]
+pub fn clusters(manifests: &Manifests, flags: &[EndpointsFlag]) -> (Vec<Cluster>, Vec<String>) {
+    let mut clusters: Vec<Cluster> = Vec::new();
+    for ingress in &manifests.ingresses {
+        for (service_port, place) in named_by(ingress) {
+            if clusters
+                .iter()
+                .all(|cluster| cluster.service_port != service_port)
+            {
+                clusters.push(cluster(manifests, flags, service_port, place));
+            }
+        }
+    }
+    let notes = flags
+        .iter()
+        .filter(|flag| {
+            clusters
+                .iter()
+                .all(|cluster| !flag.covers(&cluster.service_port))
+        })
+        .map(|flag| format!("--endpoints {flag}: no Ingress names this Service port; not used"))
+        .collect();
+    (clusters, notes)
+}
+
+fn cluster(
+    manifests: &Manifests,
+    flags: &[EndpointsFlag],
+    service_port: ServicePort,
+    place: String,
+) -> Cluster {
+    let id = service_port.service_id();
+    let service = manifests.services.iter().find(|service| service.id() == id);
+    let port = service.and_then(|service| declared_port(service, &service_port.port));
+    let mut given = flags
+        .iter()
+        .filter(|flag| flag.covers(&service_port))
+        .peekable();
+    let endpoints = match given.peek() {
+        Some(_) => given.flat_map(|flag| flag.endpoints()).collect(),
+        None => endpoint_slices::endpoints(&manifests.endpoint_slices, &service_port, port),
+    };
+    Cluster {
+        number: port
+            .and_then(|port| port.get("port")?.as_u64())
+            .or_else(|| service_port.port.parse().ok())
+            .and_then(|number| u16::try_from(number).ok()),
+        external_name: service
+            .and_then(|service| service.text("/spec/externalName"))
+            .map(str::to_owned),
+        missing: service.is_none() && !manifests.services.is_empty(),
+        service_port,
+        endpoints,
+        place,
+    }
+}
+
+/// The entry of `spec.ports` with that number or name.
+fn declared_port<'s>(service: &'s Object, port: &str) -> Option<&'s Value> {
+    service.list("/spec/ports").iter().find(|entry| {
+        entry.get("name").and_then(Value::as_str) == Some(port)
+            || entry
+                .get("port")
+                .and_then(Value::as_u64)
+                .map(|n| n.to_string())
+                .as_deref()
+                == Some(port)
+    })
+}
+
+/// The Service ports one Ingress names, each with its place.
+fn named_by(ingress: &Object) -> Vec<(ServicePort, String)> {
+    let mut named = Vec::new();
+    let mut add = |backend: Option<&Value>, pointer: String| {
+        if let Some(service_port) = backend.and_then(|b| service_port(ingress.namespace(), b)) {
+            named.push((service_port, ingress.place_of(&pointer)));
+        }
+    };
+    add(
+        ingress.value.pointer("/spec/defaultBackend"),
+        "/spec/defaultBackend".to_owned(),
+    );
+    for (r, rule) in ingress.list("/spec/rules").iter().enumerate() {
+        let paths = rule.pointer("/http/paths").and_then(Value::as_array);
+        for (p, path) in paths.into_iter().flatten().enumerate() {
+            add(
+                path.get("backend"),
+                format!("/spec/rules/{r}/http/paths/{p}/backend"),
+            );
+        }
+    }
+    named
+}
+
+fn service_port(namespace: &str, backend: &Value) -> Option<ServicePort> {
+    let service = backend.pointer("/service/name")?.as_str()?;
+    let port = backend.pointer("/service/port")?;
+    let port = match (port.get("number"), port.get("name")) {
+        (Some(Value::Number(number)), _) => number.to_string(),
+        (_, Some(Value::String(name))) => name.clone(),
+        _ => return None,
+    };
+    Some(ServicePort {
+        namespace: namespace.to_owned(),
+        service: service.to_owned(),
+        port,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+use super::*;
+
+fn manifests(more: &str) -> Manifests {
+    let ingress = "
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: shop, namespace: prod}
+spec:
+  defaultBackend: {service: {name: web, port: {name: http}}}
+  rules:
+  - http: {paths: [{backend: {service: {name: web, port: {number: 8080}}}}, {backend: {resource: {}}}]}
+";
+    Manifests::parse("shop.yaml", &format!("{ingress}---\n{more}")).unwrap()
+}
+
+const SLICE: &str = "
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: prod, labels: {kubernetes.io/service-name: web}}
+ports: [{name: metrics, port: 9}, {name: http, port: 80}]
+endpoints:
+- {addresses: [10.0.0.1]}
+- {addresses: [10.0.0.2], conditions: {ready: false, serving: true, terminating: true}}
+- {addresses: [10.0.0.3], conditions: {ready: false}}
+- {addresses: ['fd00::1'], conditions: {ready: true}}
+";
+
+fn addresses(cluster: &Cluster) -> Vec<&str> {
+    cluster
+        .endpoints
+        .iter()
+        .map(|endpoint| endpoint.address.as_str())
+        .collect()
+}
+
+#[test]
+fn each_service_port_is_one_cluster_with_the_endpoints_of_its_slices() {
+    let service = "
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: prod}
+spec: {ports: [{name: http, port: 8080, targetPort: 80}]}
+---";
+    let (clusters, notes) = clusters(&manifests(&format!("{service}{SLICE}")), &[]);
+    assert_eq!(notes, Vec::<String>::new());
+    assert_eq!(clusters.len(), 2);
+    assert_eq!(clusters[0].name(), "prod-web-http");
+    assert_eq!(clusters[1].service_port.key(), "prod/web:8080");
+    assert_eq!(
+        addresses(&clusters[1]),
+        ["10.0.0.1:80", "10.0.0.2:80", "[fd00::1]:80"]
+    );
+    assert_eq!(clusters[1].endpoints[1].health, Health::Draining);
+    assert_eq!(clusters[0].endpoints, clusters[1].endpoints);
+    assert_eq!(clusters[0].number, Some(8080));
+    assert!(!clusters[0].missing);
+}
+
+#[test]
+fn flags_win_over_slices_and_an_unused_one_is_noted() {
+    let flags: Vec<EndpointsFlag> = ["prod/web:8080=10.1.0.1:1,10.1.0.2:2", "web=10.1.0.3:3"]
+        .map(|flag| flag.parse().unwrap())
+        .into();
+    let (clusters, notes) = clusters(&manifests(SLICE), &flags);
+    assert_eq!(addresses(&clusters[1]), ["10.1.0.1:1", "10.1.0.2:2"]);
+    assert_eq!(
+        addresses(&clusters[0]).len(),
+        3,
+        "the slice's port is taken by its name"
+    );
+    assert!(notes[0].contains("default/web=10.1.0.3:3"), "{notes:?}");
+}
+
+#[test]
+fn a_backend_without_its_service_is_missing_where_services_are_given() {
+    let other = "{apiVersion: v1, kind: Service, metadata: {name: other, namespace: prod}}";
+    assert!(clusters(&manifests(other), &[]).0[0].missing);
+    assert!(!clusters(&manifests(""), &[]).0[0].missing);
+}
+
+#[test]
+fn a_flag_that_is_no_endpoint_says_what_was_expected() {
+    for (flag, expect) in [
+        ("a/b:80", "has no `=`"),
+        ("a/b:80=pod:80", "\"pod:80\" is not an ip:port"),
+        ("/b:80=", "is not a Service port"),
+    ] {
+        let error = flag.parse::<EndpointsFlag>().unwrap_err();
+        assert!(error.contains(expect), "{error}");
+    }
+    assert_eq!("a/b=".parse::<EndpointsFlag>().unwrap().to_string(), "a/b=");
+}

@@ -1,0 +1,151 @@
+//! The operator's manifests: read, sorted by kind, nothing dropped, every object with its place.
+
+mod config_map;
+mod document;
+mod source;
+
+use serde_json::Value;
+
+pub use document::{Object, Origin};
+
+/// Why manifests cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// A file or folder that cannot be opened or listed.
+    #[error("{path}: cannot be read")]
+    Read {
+        /// As given, or as found in the folder.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A folder with no file that ends in .yaml, .yml or .json.
+    #[error("{path}: no .yaml, .yml or .json file in this folder")]
+    EmptyFolder {
+        /// As given.
+        path: String,
+    },
+    /// Text that is neither YAML nor JSON.
+    #[error("{path}: {reason}")]
+    Syntax {
+        /// The file.
+        path: String,
+        /// What the parser said, with the line.
+        reason: String,
+    },
+}
+
+/// Every object that was read, by kind, in the order read.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    /// networking.k8s.io/v1 Ingresses, as written.
+    pub ingresses: Vec<Object>,
+    /// Services.
+    pub services: Vec<Object>,
+    /// discovery.k8s.io EndpointSlices.
+    pub endpoint_slices: Vec<Object>,
+    /// Every ConfigMap; see [`Manifests::config_map`].
+    pub config_maps: Vec<Object>,
+    /// Deployments: what `run --pods` starts.
+    pub deployments: Vec<Object>,
+    /// Secrets of type kubernetes.io/tls.
+    pub tls_secrets: Vec<Object>,
+    /// IngressClasses.
+    pub ingress_classes: Vec<Object>,
+    /// What was skipped or assumed, one line each, for the operator.
+    pub notes: Vec<String>,
+}
+
+impl Manifests {
+    /// Reads every path of `-f`: a file, a folder (its .yaml, .yml and .json files by name, not
+    /// its subfolders), or `-`.
+    ///
+    /// # Errors
+    /// When a path cannot be read or its text cannot be parsed.
+    pub fn load(paths: &[String]) -> Result<Self, ManifestError> {
+        let mut manifests = Self::default();
+        for (name, text) in source::read_all(paths)? {
+            manifests.add(&name, &text)?;
+        }
+        manifests.finish();
+        Ok(manifests)
+    }
+
+    /// Reads one text, as if it were the file `name`.
+    ///
+    /// # Errors
+    /// When the text is neither YAML nor JSON.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ManifestError> {
+        let mut manifests = Self::default();
+        manifests.add(name, text)?;
+        manifests.finish();
+        Ok(manifests)
+    }
+
+    /// ingress-nginx's own settings: the `data` of the ConfigMap that is meant, if there is one.
+    #[must_use]
+    pub fn config_map(&self) -> Option<&Object> {
+        config_map::choose(&self.config_maps).0
+    }
+
+    /// The TLS Secret `namespace/name`.
+    #[must_use]
+    pub fn tls_secret(&self, id: &str) -> Option<&Object> {
+        self.tls_secrets.iter().find(|secret| secret.id() == id)
+    }
+
+    fn add(&mut self, name: &str, text: &str) -> Result<(), ManifestError> {
+        for object in document::read(name, text)? {
+            self.sort(object);
+        }
+        Ok(())
+    }
+
+    fn sort(&mut self, object: Object) {
+        let group = object.group().to_owned();
+        match (group.as_str(), object.kind()) {
+            ("networking.k8s.io", "Ingress") if object.version() == "v1" => {
+                self.ingresses.push(object);
+            }
+            (_, "Ingress") => self.notes.push(format!(
+                "{}: ingress {}: apiVersion {:?} is not networking.k8s.io/v1 (Kubernetes 1.22 \
+                 removed the older ones, and their backend is written differently); skipped, \
+                 `kubectl convert` rewrites it",
+                object.place(),
+                object.id(),
+                object.api_version()
+            )),
+            ("", "Service") => self.services.push(object),
+            ("discovery.k8s.io", "EndpointSlice") => self.endpoint_slices.push(object),
+            ("", "ConfigMap") => self.config_maps.push(object),
+            ("apps", "Deployment") => self.deployments.push(object),
+            ("networking.k8s.io", "IngressClass") => self.ingress_classes.push(object),
+            ("", "Secret") if object.text("/type") == Some("kubernetes.io/tls") => {
+                self.tls_secrets.push(object);
+            }
+            _ => self.notes.push(format!(
+                "{}: {} {}: not needed here, skipped",
+                object.place(),
+                if object.kind().is_empty() {
+                    "object without a kind"
+                } else {
+                    object.kind()
+                },
+                object.id()
+            )),
+        }
+    }
+
+    fn finish(&mut self) {
+        let note = config_map::choose(&self.config_maps).1;
+        self.notes.extend(note);
+    }
+}
+
+/// The text at JSON pointer `pointer`, if it is a string.
+pub(crate) fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
+    value.pointer(pointer).and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests;

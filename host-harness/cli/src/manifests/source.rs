@@ -1,0 +1,69 @@
+//! From the paths of `-f` to texts.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::ManifestError;
+
+/// `(name, text)` of every file, in the order given; a folder's files by name.
+pub(super) fn read_all(paths: &[String]) -> Result<Vec<(String, String)>, ManifestError> {
+    let mut texts = Vec::new();
+    for path in paths {
+        if path == "-" {
+            texts.push(("standard input".to_owned(), read_stdin()?));
+        } else if Path::new(path).is_dir() {
+            for file in list(path)? {
+                texts.push(read(&file.to_string_lossy())?);
+            }
+        } else {
+            texts.push(read(path)?);
+        }
+    }
+    Ok(texts)
+}
+
+fn read(path: &str) -> Result<(String, String), ManifestError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok((path.to_owned(), text)),
+        Err(source) => Err(ManifestError::Read {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn read_stdin() -> Result<String, ManifestError> {
+    let mut text = String::new();
+    match std::io::stdin().read_to_string(&mut text) {
+        Ok(_) => Ok(text),
+        Err(source) => Err(ManifestError::Read {
+            path: "standard input".to_owned(),
+            source,
+        }),
+    }
+}
+
+fn list(folder: &str) -> Result<Vec<PathBuf>, ManifestError> {
+    let failed = |source| ManifestError::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let extension = path
+            .extension()
+            .and_then(|e| e.to_str())
+            .unwrap_or_default();
+        if path.is_file() && matches!(extension, "yaml" | "yml" | "json") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    match files.is_empty() {
+        true => Err(ManifestError::EmptyFolder {
+            path: folder.to_owned(),
+        }),
+        false => Ok(files),
+    }
+}

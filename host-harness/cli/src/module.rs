@@ -1,0 +1,58 @@
+//! Where the module's `.wasm` is.
+
+use std::path::{Path, PathBuf};
+
+/// Nobody knows where the module is.
+#[derive(Debug, thiserror::Error)]
+pub enum ModuleError {
+    /// Neither the flag nor the variable nor the build has it.
+    #[error(
+        "the module is not at {looked}; build it with `cargo xtask wasm`, or name it with --wasm \
+         or LIMPET_WASM"
+    )]
+    NotFound {
+        /// Where it was looked for last.
+        looked: String,
+    },
+    /// There, but unreadable.
+    #[error("{path}: cannot be read")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// The module's file: `--wasm`, else `LIMPET_WASM`, else `../module/limpet.wasm` seen from the
+/// folder of this binary (`target/debug`, `target/debug/deps`).
+///
+/// # Errors
+/// When there is no such file.
+pub fn find(flag: Option<&Path>) -> Result<PathBuf, ModuleError> {
+    let named = flag
+        .map(Path::to_owned)
+        .or_else(|| std::env::var_os("LIMPET_WASM").map(Into::into));
+    let candidates = match named {
+        Some(path) => vec![path],
+        None => beside_this_binary(),
+    };
+    match candidates.iter().find(|path| path.is_file()) {
+        Some(path) => Ok(path.clone()),
+        None => Err(ModuleError::NotFound {
+            looked: candidates
+                .first()
+                .map_or_else(String::new, |p| p.display().to_string()),
+        }),
+    }
+}
+
+fn beside_this_binary() -> Vec<PathBuf> {
+    let binary = std::env::current_exe().unwrap_or_default();
+    binary
+        .ancestors()
+        .skip(2)
+        .take(3)
+        .map(|folder| folder.join("module/limpet.wasm"))
+        .collect()
+}
