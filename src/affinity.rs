@@ -135,6 +135,21 @@ pub enum State {
     Foreign,
 }
 
+impl State {
+    /// As the decision record spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::New => "new",
+            Self::Kept => "kept",
+            Self::Moved => "moved",
+            Self::Dead => "dead",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
 /// Where on the site the cookie would be set.
 #[derive(Debug, Clone, Copy)]
 pub struct CookiePlace<'a> {

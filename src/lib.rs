@@ -12,6 +12,7 @@ pub mod annotations;
 pub mod canary;
 pub mod cluster;
 pub mod config;
+pub mod decision;
 pub mod discovery;
 pub mod edit;
 pub mod endpoints;

@@ -4,6 +4,7 @@ use crate::cluster::ClusterId;
 use crate::edit::{Edit, Headers, Reply};
 use crate::policy::Policy;
 use crate::stream::Facts;
+use std::sync::Arc;
 
 /// One path of one Ingress with its settings (nginx's word).
 #[derive(Debug)]
@@ -18,6 +19,14 @@ pub struct Location {
     pub sets_cookie: bool,
 }
 
+impl Location {
+    /// Whether [`crate::redirect::on_response`] has anything to do here.
+    #[must_use]
+    pub fn translates_response(&self) -> bool {
+        false
+    }
+}
+
 /// What is to happen to a request.
 #[derive(Debug)]
 pub enum Answer<'p> {
@@ -28,14 +37,14 @@ pub enum Answer<'p> {
         /// The answer.
         reply: Reply,
         /// The location that says so; `None` for a virtual host's own redirect.
-        location: Option<&'p Location>,
+        location: Option<&'p Arc<Location>>,
         /// Why.
         reason: Reason,
     },
     /// Nobody serves it, and limpet owns the listener: 404.
     NotFound {
         /// The location found, where it is one without a Service.
-        location: Option<&'p Location>,
+        location: Option<&'p Arc<Location>>,
     },
     /// No Ingress names it: it goes on untouched.
     Pass,
@@ -45,7 +54,7 @@ pub enum Answer<'p> {
 #[derive(Debug)]
 pub struct Forward<'p> {
     /// Where it belongs.
-    pub location: &'p Location,
+    pub location: &'p Arc<Location>,
     /// The primary cluster; canaries not yet considered.
     pub cluster: ClusterId,
     /// The new `:path`; `None`: it stays as it came.
@@ -77,6 +86,23 @@ pub enum Reason {
     NoService,
     /// nginx refuses such a request: 400.
     BadRequest,
+}
+
+impl Reason {
+    /// As the decision record spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AppRoot => "app_root",
+            Self::Redirect => "redirect",
+            Self::SslRedirect => "ssl_redirect",
+            Self::FromToWww => "from_to_www",
+            Self::RewriteRedirect => "rewrite_redirect",
+            Self::MissingSlash => "missing_slash",
+            Self::NoService => "no_service",
+            Self::BadRequest => "bad_request",
+        }
+    }
 }
 
 /// Answers one request. `headers` with pseudo-headers, as received.
