@@ -2,6 +2,8 @@
 //! `cargo xtask <task>`, each task doing its own set-up on a fresh machine.
 
 mod cache;
+mod ci;
+mod demo;
 mod envoy;
 mod process;
 mod test;
@@ -10,6 +12,7 @@ mod workspace;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 /// Limpet's tasks. Each installs or builds what it needs.
 #[derive(Parser)]
@@ -27,15 +30,31 @@ enum Task {
     ClippyModule,
     /// Build the module, fetch Envoy, and run every test.
     Test(test::Options),
+    /// Play the first manifest's story and check every claim: limpet demo.
+    Demo(demo::Options),
+    /// Run every check: formats, lints, documents, tests, demo.
+    Ci,
     /// Fetch Envoy and link it at target/envoy; ENVOY=/path uses another one.
     Envoy(envoy::Options),
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().task {
-        Task::Wasm(options) => wasm::run(&options),
+fn main() -> ExitCode {
+    match run(&Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: &Task) -> Result<()> {
+    match task {
+        Task::Wasm(options) => wasm::run(options),
         Task::ClippyModule => wasm::clippy(),
-        Task::Test(options) => test::run(&options),
-        Task::Envoy(options) => envoy::run(&options),
+        Task::Test(options) => test::run(options),
+        Task::Demo(options) => demo::run(options),
+        Task::Ci => ci::run(),
+        Task::Envoy(options) => envoy::run(options),
     }
 }

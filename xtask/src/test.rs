@@ -6,9 +6,12 @@ use anyhow::Result;
 /// Which tests run.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Passed on to `cargo test`: names of tests, `-p PACKAGE`, `-- --nocapture`
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    /// Passed on to `cargo test`: names of tests, `-p PACKAGE`, ...
+    #[arg(allow_hyphen_values = true)]
     filters: Vec<String>,
+    /// Passed on to the tests themselves: --nocapture, ...
+    #[arg(last = true, value_name = "FLAGS")]
+    flags: Vec<String>,
 }
 
 /// Makes what the tests look for under `target/`, then runs them all: one
@@ -20,9 +23,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     wasm::module()?;
     envoy::envoy()?;
     process::announce("cargo test --workspace");
-    process::run(
-        process::cargo()
-            .args(["test", "--workspace", "--no-fail-fast"])
-            .args(&options.filters),
-    )
+    let mut test = process::cargo();
+    test.args(["test", "--workspace", "--no-fail-fast"])
+        .args(&options.filters)
+        .arg("--")
+        .args(&options.flags);
+    process::run(&mut test)
 }

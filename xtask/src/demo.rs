@@ -1,0 +1,46 @@
+//! `cargo xtask demo`: the first manifest's story, from an empty machine.
+
+use crate::{envoy, process, wasm, workspace};
+use anyhow::{Context, Result};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// Which demo; the flags are those of `limpet demo`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Passed on to `limpet demo`: --once, --envoy, ...; see `cargo xtask demo -- --help`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    flags: Vec<String>,
+}
+
+/// Builds the module and `limpet`, fetches Envoy if it is asked for, and
+/// becomes `limpet demo`: Ctrl-C and the exit status are its own.
+///
+/// # Errors
+/// When the set-up fails.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let mut demo = prepare(&options.flags)?;
+    Err(demo.exec()).with_context(|| format!("cannot start {}", demo.get_program().display()))
+}
+
+/// Plays it to the end and comes back, for CI.
+///
+/// # Errors
+/// When the set-up fails or any of the demo's claims does not hold.
+pub(crate) fn once() -> Result<()> {
+    process::run(&mut prepare(&["--once".to_owned()])?)
+}
+
+fn prepare(flags: &[String]) -> Result<Command> {
+    wasm::module()?;
+    process::announce("building limpet");
+    // The whole workspace's features, so that `cargo xtask test` and this
+    // share one build of wasmtime.
+    process::run(process::cargo().args(["build", "--workspace", "--bin", "limpet"]))?;
+    let mut demo = Command::new(workspace::target("debug/limpet"));
+    demo.arg("demo").args(flags).current_dir(workspace::root());
+    if flags.iter().any(|flag| flag == "--envoy") {
+        demo.env("ENVOY", envoy::envoy()?);
+    }
+    Ok(demo)
+}
