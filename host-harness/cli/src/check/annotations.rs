@@ -1,0 +1,177 @@
+//! One verdict for each annotation of each Ingress.
+
+use limpet::annotations::catalogue::{self, Support};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::alternatives;
+use super::finding::{Finding, Level};
+use super::view::{Ingress, PREFIX, annotation_pointer};
+
+/// What becomes of an annotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As under ingress-nginx.
+    Honoured,
+    /// Honoured, with a difference.
+    Differs,
+    /// Not limpet's business.
+    Elsewhere,
+    /// Known to older controllers only.
+    Retired,
+    /// Known to nobody.
+    Unknown,
+}
+
+/// One annotation of one Ingress.
+#[derive(Debug, Clone, Serialize)]
+pub struct Judged {
+    /// `namespace/name`.
+    pub ingress: String,
+    /// Without the prefix.
+    pub annotation: String,
+    /// As written.
+    pub value: String,
+    /// The file.
+    pub file: String,
+    /// The line.
+    pub line: u64,
+    /// What becomes of it.
+    pub verdict: Verdict,
+    /// Which difference; empty where there is none to tell.
+    pub difference: &'static str,
+}
+
+/// Prefixes whose annotations look like ours and are not.
+const OTHER_PREFIXES: [&str; 4] = [
+    "ingress.kubernetes.io/",
+    "nginx.org/",
+    "nginx.com/",
+    "haproxy-ingress.github.io/",
+];
+
+/// Every annotation under the prefix with its verdict, and what is to be said about it.
+#[must_use]
+pub fn judge(ingress: &Ingress<'_>) -> (Vec<Judged>, Vec<Finding>) {
+    let mut judged = Vec::new();
+    let mut findings = Vec::new();
+    for (name, value) in ingress.annotations() {
+        let (verdict, difference) = verdict(name);
+        judged.push(Judged {
+            ingress: ingress.id.clone(),
+            annotation: name.to_owned(),
+            value: value.to_owned(),
+            file: ingress.object.origin.file.clone(),
+            line: ingress.annotation_line(name),
+            verdict,
+            difference,
+        });
+        findings.extend(finding(ingress, name, verdict));
+    }
+    findings.extend(under_another_prefix(ingress));
+    findings.extend(not_a_string(ingress));
+    (judged, findings)
+}
+
+fn verdict(name: &str) -> (Verdict, &'static str) {
+    match catalogue::find(name).map(|annotation| annotation.support) {
+        Some(Support::Yes) => (Verdict::Honoured, ""),
+        Some(Support::Partly(difference)) => (Verdict::Differs, difference),
+        Some(Support::No(_)) => (Verdict::Elsewhere, ""),
+        None if alternatives::retired(name).is_some() => (Verdict::Retired, ""),
+        None => (Verdict::Unknown, ""),
+    }
+}
+
+fn finding(ingress: &Ingress<'_>, name: &str, verdict: Verdict) -> Option<Finding> {
+    let about = |code, expected: String, consequence: &str| {
+        Finding::annotation((Level::Warning, code), ingress, name, expected, consequence)
+    };
+    match verdict {
+        Verdict::Honoured | Verdict::Differs => None,
+        Verdict::Elsewhere => {
+            let job = alternatives::job(name);
+            let does = job.map_or("something else", |job| job.does.as_str());
+            let mut finding = about(
+                "elsewhere",
+                format!("is not limpet's business ({does})"),
+                "ignored here",
+            );
+            finding.help = job.map(alternatives::Job::lines).unwrap_or_default();
+            Some(finding)
+        }
+        Verdict::Retired => {
+            let retired = alternatives::retired(name)?;
+            let expected = format!("is an annotation that ingress-nginx dropped in {}", retired.since);
+            Some(about("retired", expected, "ignored").help(retired.now.as_str()))
+        }
+        Verdict::Unknown => {
+            let expected = "is no annotation of ingress-nginx".to_owned();
+            let finding = about("unknown", expected, "ignored, by ingress-nginx too");
+            Some(match nearest(name) {
+                Some(known) => finding.help(format!("did you mean {known}?")),
+                None => finding,
+            })
+        }
+    }
+}
+
+/// The known annotation that `name` was probably meant to be.
+fn nearest(name: &str) -> Option<&'static str> {
+    catalogue::ANNOTATIONS
+        .iter()
+        .map(|annotation| (strsim::damerau_levenshtein(name, annotation.name), annotation.name))
+        .filter(|(distance, known)| *distance <= 1 + known.len() / 6)
+        .min()
+        .map(|(_, known)| known)
+}
+
+fn under_another_prefix(ingress: &Ingress<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for key in keys(ingress) {
+        let other = OTHER_PREFIXES
+            .iter()
+            .find_map(|prefix| Some((*prefix, key.strip_prefix(prefix)?)));
+        let Some((prefix, name)) = other else { continue };
+        let finding = Finding::at(
+            (Level::Warning, "wrong-prefix"),
+            ingress,
+            (&annotation_pointer(prefix, name), key),
+            format!("is not read: ingress-nginx reads {PREFIX}..."),
+            "ignored, by ingress-nginx 1.15 too",
+        );
+        let known = catalogue::find(name).is_some() || alternatives::retired(name).is_some();
+        findings.push(match known {
+            true => finding.help(format!("write {PREFIX}{name}")),
+            false => finding.help("it belongs to another ingress controller"),
+        });
+    }
+    findings
+}
+
+/// A value that YAML reads as a number or a boolean: the API server refuses such an object.
+fn not_a_string(ingress: &Ingress<'_>) -> Vec<Finding> {
+    let annotations = ingress.object.value.pointer("/metadata/annotations");
+    let annotations = annotations.and_then(Value::as_object).into_iter().flatten();
+    annotations
+        .filter(|(key, value)| key.starts_with(PREFIX) && !value.is_string())
+        .map(|(key, value)| {
+            let name = key.strip_prefix(PREFIX).unwrap_or(key);
+            let mut finding = Finding::annotation(
+                (Level::Warning, "not-a-string"),
+                ingress,
+                name,
+                "is not a string",
+                "ignored; Kubernetes refuses the whole Ingress",
+            );
+            finding.value = Some(value.to_string());
+            finding.help(format!("write \"{value}\", with quotes"))
+        })
+        .collect()
+}
+
+fn keys<'m>(ingress: &Ingress<'m>) -> impl Iterator<Item = &'m String> {
+    let annotations = ingress.object.value.pointer("/metadata/annotations");
+    annotations.and_then(Value::as_object).into_iter().flat_map(serde_json::Map::keys)
+}

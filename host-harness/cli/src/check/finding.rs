@@ -1,0 +1,133 @@
+//! What `check` has to say: one remark, with its place.
+
+use serde::Serialize;
+
+use super::view::Ingress;
+
+/// How much a finding matters; the exit status follows the gravest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// It works as under ingress-nginx, but probably not as meant.
+    Note,
+    /// Something will behave differently.
+    Warning,
+    /// Unusable.
+    Error,
+}
+
+impl Level {
+    /// As printed.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One remark.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub level: Level,
+    /// Which remark: a stable name, such as `regex-host`.
+    pub code: &'static str,
+    /// The file as the operator named it.
+    pub file: String,
+    /// Counted from 1; 0: not known.
+    pub line: u64,
+    /// `namespace/name`; `None` where it is about no Ingress alone.
+    pub ingress: Option<String>,
+    /// The annotation without its prefix, or the field of the object.
+    pub field: String,
+    /// The value as written.
+    pub value: Option<String>,
+    /// What was expected.
+    pub expected: String,
+    /// What happens now.
+    pub consequence: String,
+    /// What to do, one line each.
+    pub help: Vec<String>,
+}
+
+impl Finding {
+    /// A remark on the annotation `name` of `ingress`.
+    #[must_use]
+    pub fn annotation(
+        (level, code): (Level, &'static str),
+        ingress: &Ingress<'_>,
+        name: &str,
+        expected: impl Into<String>,
+        consequence: impl Into<String>,
+    ) -> Self {
+        Self {
+            value: ingress.annotation(name).map(str::to_owned),
+            line: ingress.annotation_line(name),
+            ..Self::at(
+                (level, code),
+                ingress,
+                ("", name),
+                expected,
+                consequence,
+            )
+        }
+    }
+
+    /// A remark on the field at JSON pointer `pointer` of `ingress`, called `field`.
+    #[must_use]
+    pub fn at(
+        (level, code): (Level, &'static str),
+        ingress: &Ingress<'_>,
+        (pointer, field): (&str, &str),
+        expected: impl Into<String>,
+        consequence: impl Into<String>,
+    ) -> Self {
+        Self {
+            level,
+            code,
+            file: ingress.object.origin.file.clone(),
+            line: ingress.object.line_of(pointer),
+            ingress: Some(ingress.id.clone()),
+            field: field.to_owned(),
+            value: ingress.object.text(pointer).map(str::to_owned),
+            expected: expected.into(),
+            consequence: consequence.into(),
+            help: Vec::new(),
+        }
+    }
+
+    /// The same, with a line of advice.
+    #[must_use]
+    pub fn help(mut self, line: impl Into<String>) -> Self {
+        self.help.push(line.into());
+        self
+    }
+
+    /// The remark in one line, without its place.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let value = self
+            .value
+            .as_ref()
+            .map(|value| format!("{:?} ", shorten(value)))
+            .unwrap_or_default();
+        let consequence = match self.consequence.is_empty() {
+            true => String::new(),
+            false => format!("; {}", self.consequence),
+        };
+        format!("{}: {value}{}{consequence}", self.field, self.expected)
+    }
+}
+
+/// The first line of a long value: snippets fill pages.
+fn shorten(value: &str) -> String {
+    let line = value.trim().lines().next().unwrap_or_default();
+    match line.char_indices().nth(80) {
+        Some((at, _)) => format!("{} ...", line.get(..at).unwrap_or_default()),
+        None if line.len() < value.trim().len() => format!("{line} ..."),
+        None => line.to_owned(),
+    }
+}
