@@ -39,6 +39,23 @@ pub struct ServicePort {
 }
 
 impl ServicePort {
+    /// What `backend` of an Ingress in `namespace` names; `None`: no Service.
+    #[must_use]
+    pub fn of_backend(namespace: &str, backend: &Value) -> Option<Self> {
+        let service = backend.pointer("/service/name")?.as_str()?;
+        let port = backend.pointer("/service/port")?;
+        let port = match (port.get("number"), port.get("name")) {
+            (Some(Value::Number(number)), _) => number.to_string(),
+            (_, Some(Value::String(name))) => name.clone(),
+            _ => return None,
+        };
+        Some(Self {
+            namespace: namespace.to_owned(),
+            service: service.to_owned(),
+            port,
+        })
+    }
+
     /// `namespace/service:port`, the key of the plugin configuration's `clusters`.
     #[must_use]
     pub fn key(&self) -> String {
@@ -160,7 +177,9 @@ fn declared_port<'s>(service: &'s Object, port: &str) -> Option<&'s Value> {
 fn named_by(ingress: &Object) -> Vec<(ServicePort, String)> {
     let mut named = Vec::new();
     let mut add = |backend: Option<&Value>, pointer: String| {
-        if let Some(service_port) = backend.and_then(|b| service_port(ingress.namespace(), b)) {
+        if let Some(service_port) =
+            backend.and_then(|b| ServicePort::of_backend(ingress.namespace(), b))
+        {
             named.push((service_port, ingress.place_of(&pointer)));
         }
     };
@@ -178,21 +197,6 @@ fn named_by(ingress: &Object) -> Vec<(ServicePort, String)> {
         }
     }
     named
-}
-
-fn service_port(namespace: &str, backend: &Value) -> Option<ServicePort> {
-    let service = backend.pointer("/service/name")?.as_str()?;
-    let port = backend.pointer("/service/port")?;
-    let port = match (port.get("number"), port.get("name")) {
-        (Some(Value::Number(number)), _) => number.to_string(),
-        (_, Some(Value::String(name))) => name.clone(),
-        _ => return None,
-    };
-    Some(ServicePort {
-        namespace: namespace.to_owned(),
-        service: service.to_owned(),
-        port,
-    })
 }
 
 #[cfg(test)]

@@ -40,6 +40,8 @@ pub enum ManifestError {
 pub struct Manifests {
     /// networking.k8s.io/v1 Ingresses, as written.
     pub ingresses: Vec<Object>,
+    /// Ingresses of the API's beta versions, which nothing here reads.
+    pub old_ingresses: Vec<Object>,
     /// Services.
     pub services: Vec<Object>,
     /// discovery.k8s.io EndpointSlices.
@@ -107,14 +109,17 @@ impl Manifests {
             ("networking.k8s.io", "Ingress") if object.version() == "v1" => {
                 self.ingresses.push(object);
             }
-            (_, "Ingress") => self.notes.push(format!(
-                "{}: ingress {}: apiVersion {:?} is not networking.k8s.io/v1 (Kubernetes 1.22 \
-                 removed the older ones, and their backend is written differently); skipped, \
-                 `kubectl convert` rewrites it",
-                object.place(),
-                object.id(),
-                object.api_version()
-            )),
+            (_, "Ingress") => {
+                self.notes.push(format!(
+                    "{}: ingress {}: apiVersion {:?} is not networking.k8s.io/v1 (Kubernetes 1.22 \
+                     removed the older ones, and their backend is written differently); skipped, \
+                     `kubectl convert` rewrites it",
+                    object.place(),
+                    object.id(),
+                    object.api_version()
+                ));
+                self.old_ingresses.push(object);
+            }
             ("", "Service") => self.services.push(object),
             ("discovery.k8s.io", "EndpointSlice") => self.endpoint_slices.push(object),
             ("", "ConfigMap") => self.config_maps.push(object),

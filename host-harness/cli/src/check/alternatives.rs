@@ -54,13 +54,19 @@ static TABLE: LazyLock<Alternatives> = LazyLock::new(|| {
 /// The job of the annotation `name`.
 #[must_use]
 pub fn job(name: &str) -> Option<&'static Job> {
-    TABLE.jobs.iter().find(|job| job.annotations.iter().any(|annotation| annotation == name))
+    TABLE
+        .jobs
+        .iter()
+        .find(|job| job.annotations.iter().any(|annotation| annotation == name))
 }
 
 /// The annotation `name` of an older controller.
 #[must_use]
 pub fn retired(name: &str) -> Option<&'static Retired> {
-    TABLE.retired.iter().find(|retired| retired.annotation == name)
+    TABLE
+        .retired
+        .iter()
+        .find(|retired| retired.annotation == name)
 }
 
 impl Job {
@@ -111,6 +117,9 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), all);
         assert!(TABLE.jobs.iter().all(|job| job.lines().len() == 3));
-        assert_eq!(retired("secure-backends").map(|r| r.since.as_str()), Some("0.21.0"));
+        assert_eq!(
+            retired("secure-backends").map(|r| r.since.as_str()),
+            Some("0.21.0")
+        );
     }
 }

@@ -103,7 +103,10 @@ fn finding(ingress: &Ingress<'_>, name: &str, verdict: Verdict) -> Option<Findin
         }
         Verdict::Retired => {
             let retired = alternatives::retired(name)?;
-            let expected = format!("is an annotation that ingress-nginx dropped in {}", retired.since);
+            let expected = format!(
+                "is an annotation that ingress-nginx dropped in {}",
+                retired.since
+            );
             Some(about("retired", expected, "ignored").help(retired.now.as_str()))
         }
         Verdict::Unknown => {
@@ -121,7 +124,12 @@ fn finding(ingress: &Ingress<'_>, name: &str, verdict: Verdict) -> Option<Findin
 fn nearest(name: &str) -> Option<&'static str> {
     catalogue::ANNOTATIONS
         .iter()
-        .map(|annotation| (strsim::damerau_levenshtein(name, annotation.name), annotation.name))
+        .map(|annotation| {
+            (
+                strsim::damerau_levenshtein(name, annotation.name),
+                annotation.name,
+            )
+        })
         .filter(|(distance, known)| *distance <= 1 + known.len() / 6)
         .min()
         .map(|(_, known)| known)
@@ -133,7 +141,9 @@ fn under_another_prefix(ingress: &Ingress<'_>) -> Vec<Finding> {
         let other = OTHER_PREFIXES
             .iter()
             .find_map(|prefix| Some((*prefix, key.strip_prefix(prefix)?)));
-        let Some((prefix, name)) = other else { continue };
+        let Some((prefix, name)) = other else {
+            continue;
+        };
         let finding = Finding::at(
             (Level::Warning, "wrong-prefix"),
             ingress,
@@ -173,5 +183,8 @@ fn not_a_string(ingress: &Ingress<'_>) -> Vec<Finding> {
 
 fn keys<'m>(ingress: &Ingress<'m>) -> impl Iterator<Item = &'m String> {
     let annotations = ingress.object.value.pointer("/metadata/annotations");
-    annotations.and_then(Value::as_object).into_iter().flat_map(serde_json::Map::keys)
+    annotations
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(serde_json::Map::keys)
 }

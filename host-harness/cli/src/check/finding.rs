@@ -66,13 +66,7 @@ impl Finding {
         Self {
             value: ingress.annotation(name).map(str::to_owned),
             line: ingress.annotation_line(name),
-            ..Self::at(
-                (level, code),
-                ingress,
-                ("", name),
-                expected,
-                consequence,
-            )
+            ..Self::at((level, code), ingress, ("", name), expected, consequence)
         }
     }
 

@@ -109,7 +109,8 @@ impl<'m> Ingress<'m> {
     #[must_use]
     pub fn cookie_name(&self) -> &'m str {
         let name = self.annotation("session-cookie-name");
-        name.filter(|name| !name.is_empty()).unwrap_or("INGRESSCOOKIE")
+        name.filter(|name| !name.is_empty())
+            .unwrap_or("INGRESSCOOKIE")
     }
 
     /// The path its session cookie gets at `path`.
@@ -125,14 +126,18 @@ impl<'m> Ingress<'m> {
     /// Whether its `tls` section covers `host`.
     #[must_use]
     pub fn has_tls(&self, host: &str) -> bool {
-        self.tls_hosts.iter().any(|tls| tls.is_empty() || tls == host)
+        self.tls_hosts
+            .iter()
+            .any(|tls| tls.is_empty() || tls == host)
     }
 }
 
 /// The JSON pointer of an annotation.
 #[must_use]
 pub fn annotation_pointer(prefix: &str, name: &str) -> String {
-    let key = format!("{prefix}{name}").replace('~', "~0").replace('/', "~1");
+    let key = format!("{prefix}{name}")
+        .replace('~', "~0")
+        .replace('/', "~1");
     format!("/metadata/annotations/{key}")
 }
 
@@ -148,7 +153,11 @@ fn paths(object: &Object) -> Vec<Path> {
             let written = text(path, "path");
             all.push(Path {
                 host: text(rule, "host"),
-                path: if written.is_empty() { "/".to_owned() } else { written },
+                path: if written.is_empty() {
+                    "/".to_owned()
+                } else {
+                    written
+                },
                 path_type: text(path, "pathType"),
                 service: path
                     .get("backend")

@@ -1,0 +1,37 @@
+//! What no single annotation shows: how Ingresses, paths and annotations act on each other.
+
+mod cookies;
+mod objects;
+mod paths;
+mod pattern;
+mod sharing;
+
+use super::finding::Finding;
+use super::view::Ingress;
+use crate::manifests::Manifests;
+
+/// Everything that is to be said about these Ingresses, in no order.
+#[must_use]
+pub fn run(manifests: &Manifests, ingresses: &[Ingress<'_>]) -> Vec<Finding> {
+    let mut findings = objects::run(manifests, ingresses);
+    findings.extend(paths::run(ingresses));
+    findings.extend(cookies::run(ingresses));
+    findings.extend(sharing::run(ingresses));
+    findings
+}
+
+/// Whether one annotation on `host`, in whatever Ingress, turns all its paths into regexes.
+///
+/// Source: `enforceRegexModifier`, `internal/ingress/controller/template/template.go`,
+/// ingress-nginx dbb11b92d.
+fn is_regex_host(ingresses: &[Ingress<'_>], host: &str) -> bool {
+    turned_by(ingresses, host).is_some()
+}
+
+/// The Ingress that turns `host` into a regex host.
+fn turned_by<'i, 'm>(ingresses: &'i [Ingress<'m>], host: &str) -> Option<&'i Ingress<'m>> {
+    ingresses
+        .iter()
+        .filter(|ingress| ingress.asks_for_regex())
+        .find(|ingress| ingress.paths.iter().any(|path| path.host == host))
+}

@@ -1,0 +1,159 @@
+//! A report as text, as JSON, as annotations of a GitHub workflow.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde_json::json;
+
+use super::Report;
+use super::annotations::{Judged, Verdict};
+use super::finding::{Finding, Level};
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// For people. Styles are written always; the stream drops them where no terminal shows them.
+pub(super) fn text(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    for note in &report.notes {
+        writeln!(out, "{DIM}{note}{DIM:#}")?;
+    }
+    for finding in &report.findings {
+        one(out, finding)?;
+    }
+    differences(out, &report.annotations)?;
+    summary(out, report)
+}
+
+fn one(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
+    let style = style(finding.level);
+    let (word, code) = (finding.level.word(), finding.code);
+    writeln!(
+        out,
+        "{style}{word}[{code}]{style:#}: {BOLD}{}{BOLD:#}",
+        finding.message()
+    )?;
+    let ingress = finding
+        .ingress
+        .as_ref()
+        .map(|id| format!(" ingress {id}"))
+        .unwrap_or_default();
+    if !finding.file.is_empty() {
+        writeln!(
+            out,
+            "  {DIM}-->{DIM:#} {}:{}{ingress}",
+            finding.file, finding.line
+        )?;
+    }
+    for line in &finding.help {
+        writeln!(out, "   {DIM}={DIM:#} {line}")?;
+    }
+    writeln!(out)
+}
+
+/// Each annotation that is honoured with a difference, once.
+fn differences(out: &mut impl Write, annotations: &[Judged]) -> io::Result<()> {
+    let mut differing: Vec<&Judged> = annotations
+        .iter()
+        .filter(|judged| judged.verdict == Verdict::Differs)
+        .collect();
+    differing.sort_by(|a, b| a.annotation.cmp(&b.annotation));
+    differing.dedup_by(|a, b| a.annotation == b.annotation);
+    for judged in &differing {
+        writeln!(
+            out,
+            "{}: honoured, with a difference: {}",
+            judged.annotation, judged.difference
+        )?;
+    }
+    match differing.is_empty() {
+        true => Ok(()),
+        false => writeln!(out),
+    }
+}
+
+fn summary(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let verdicts = report.verdicts();
+    let count = |verdict| verdicts.get(&verdict).copied().unwrap_or(0);
+    writeln!(
+        out,
+        "{} Ingresses, {} annotations: {} honoured, {} honoured with a difference, {} not \
+         limpet's business, {} retired, {} unknown",
+        report.ingresses,
+        report.annotations.len(),
+        count(Verdict::Honoured),
+        count(Verdict::Differs),
+        count(Verdict::Elsewhere),
+        count(Verdict::Retired),
+        count(Verdict::Unknown),
+    )?;
+    let style = style(match report.exit_status() {
+        0 => Level::Note,
+        1 => Level::Warning,
+        _ => Level::Error,
+    });
+    let verdict = match (report.exit_status(), report.ingresses) {
+        (0, _) => "everything will behave as under ingress-nginx",
+        (1, _) => "something will behave differently: see the warnings",
+        (_, 0) => "no Ingress was read: nothing to serve",
+        _ => "something cannot be used: see the errors",
+    };
+    writeln!(out, "{style}{verdict}{style:#}")
+}
+
+fn style(level: Level) -> Style {
+    let colour = match level {
+        Level::Note => AnsiColor::Cyan,
+        Level::Warning => AnsiColor::Yellow,
+        Level::Error => AnsiColor::Red,
+    };
+    Style::new().bold().fg_color(Some(colour.into()))
+}
+
+/// For programs.
+pub(super) fn json(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let text = json!({
+        "ingresses": report.ingresses,
+        "annotations": report.annotations,
+        "findings": report.findings,
+        "notes": report.notes,
+        "exit_status": report.exit_status(),
+    });
+    writeln!(out, "{text:#}")
+}
+
+/// For GitHub: each finding on its line of the pull request.
+///
+/// Source: GitHub Actions, "Workflow commands", notice, warning and error messages.
+pub(super) fn github(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    for finding in &report.findings {
+        let command = match finding.level {
+            Level::Note => "notice",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        };
+        let mut message = finding.message();
+        for line in &finding.help {
+            message.push('\n');
+            message.push_str(line);
+        }
+        writeln!(
+            out,
+            "::{command} file={},line={},title={}::{}",
+            property(&finding.file),
+            finding.line,
+            property(finding.code),
+            data(&message)
+        )?;
+    }
+    Ok(())
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
