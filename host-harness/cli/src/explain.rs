@@ -2,7 +2,13 @@
 
 mod answer;
 mod byte_string;
+mod engine;
+mod exchange;
+mod lines;
+mod locations;
+mod people;
 mod request;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,41 +16,42 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::args::ManifestArgs;
-use crate::clusters::EndpointsFlag;
 use crate::manifests::Manifests;
 
 pub use answer::{Affinity, Answer, Outcome, Response, Upstream};
 pub use byte_string::ByteString;
+pub use engine::{Explainer, Settings};
 pub use request::{Attempt, AttemptResult, Request};
 
 /// Flags of `limpet explain`.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct ExplainArgs {
     /// What to read.
     #[command(flatten)]
     pub manifests: ManifestArgs,
 
-    /// One request: an absolute URL
-    #[arg(value_name = "URL", conflicts_with = "requests")]
+    /// One request: http://host/path
+    #[arg(value_name = "URL", required_unless_present_any = ["requests", "locations"])]
     pub url: Option<String>,
 
     /// Its method
-    #[arg(short = 'X', long, default_value = "GET")]
+    #[arg(short = 'X', long, value_name = "METHOD", default_value = "GET")]
     pub method: String,
 
     /// A header field of it, repeatable
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub headers: Vec<String>,
 
-    /// The endpoint that answers it when limpet pins none
+    /// The endpoint that answers it, over the load balancer's head
     #[arg(long, value_name = "IP:PORT")]
     pub served_by: Option<String>,
 
-    /// Requests as JSON lines: a file, or - for standard input
-    #[arg(long, value_name = "FILE|-")]
+    /// Requests as JSON lines, answers likewise: a file, or - for standard input
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["url", "locations"])]
     pub requests: Option<String>,
 
-    /// Answer in JSON (always so with --requests)
+    /// Print the answer as JSON (always so with --requests)
     #[arg(long)]
     pub json: bool,
 
@@ -52,51 +59,54 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "UNIX_SECONDS")]
     pub now: Option<u64>,
 
-    /// The final order of locations of every host, and which paths changed meaning
-    #[arg(long)]
+    /// Print the locations of every host in their final order, and which paths changed meaning
+    #[arg(long, conflicts_with = "url")]
     pub locations: bool,
 
-    /// The module [default: beside this binary]
+    /// The module [default: LIMPET_WASM, else the one built beside this binary]
     #[arg(long, value_name = "PATH")]
     pub wasm: Option<PathBuf>,
 }
 
-/// What the manifests do not say.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// `--endpoints`.
-    pub endpoints: Vec<EndpointsFlag>,
-    /// `--strict`.
-    pub strict: bool,
-    /// `--now`; `None`: the real clock.
-    pub now: Option<u64>,
-    /// `--wasm`.
-    pub wasm: Option<PathBuf>,
-}
+const EXAMPLES: &str = "\
+Examples:
+  limpet explain -f shop.yaml http://shop.example.com/cart -H 'cookie: route=3f2a...'
+  limpet explain -f manifests/ --endpoints prod/web:80=10.0.0.1:80,10.0.0.2:80 http://shop.example.com/
+  limpet explain -f shop.yaml --locations
+  echo '{\"path\":\"/\",\"authority\":\"shop.example.com\"}' | limpet explain -f shop.yaml --requests -";
 
-/// The module, configured, ready for requests.
-#[derive(Debug)]
-pub struct Explainer {}
-
-impl Explainer {
-    /// Starts the module with these manifests.
-    ///
-    /// # Errors
-    /// When the module cannot be found, loaded or configured.
-    pub fn new(_manifests: &Manifests, _settings: &Settings) -> anyhow::Result<Self> {
-        anyhow::bail!("`explain` is not there yet")
-    }
-
-    /// What becomes of one request.
-    pub fn answer(&mut self, request: &Request) -> Answer {
-        let _ = request;
-        Answer::default()
-    }
-}
-
+/// Answers the requests on standard output; notes and warnings go to standard error.
+///
 /// # Errors
 /// When manifests, module or requests cannot be read.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
-    let _ = Manifests::load(&args.manifests.file)?;
-    anyhow::bail!("`explain` is not there yet")
+    let manifests = Manifests::load(&args.manifests.file)?;
+    for note in &manifests.notes {
+        eprintln!("note: {note}");
+    }
+    let settings = Settings {
+        endpoints: args.manifests.endpoints.clone(),
+        strict: args.manifests.strict,
+        now: args.now,
+        wasm: args.wasm.clone(),
+    };
+    if args.locations {
+        return locations::print(&manifests, &settings);
+    }
+    let mut explainer = Explainer::new(&manifests, &settings)?;
+    for note in explainer.notes() {
+        eprintln!("note: {note}");
+    }
+    match (&args.requests, &args.url) {
+        (Some(requests), _) => lines::answer_all(&mut explainer, requests)?,
+        (None, url) => {
+            let request = request::from_flags(url.as_deref().unwrap_or_default(), args)?;
+            let answer = explainer.answer(&request);
+            match args.json {
+                true => println!("{}", serde_json::to_string(&answer)?),
+                false => people::print(&request, &answer),
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }

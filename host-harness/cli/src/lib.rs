@@ -8,6 +8,7 @@ pub mod check;
 pub mod clusters;
 pub mod demo;
 pub mod explain;
+pub mod filter_chain;
 pub mod forwarding;
 pub mod manifests;
 pub mod module;

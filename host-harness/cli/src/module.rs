@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
 /// Nobody knows where the module is.
 #[derive(Debug, thiserror::Error)]
 pub enum ModuleError {
@@ -55,4 +57,17 @@ fn beside_this_binary() -> Vec<PathBuf> {
         .take(3)
         .map(|folder| folder.join("module/limpet.wasm"))
         .collect()
+}
+
+/// Reads and compiles the module.
+///
+/// # Errors
+/// When the file cannot be read or is no module.
+pub fn load(path: &Path) -> anyhow::Result<host_harness::Module> {
+    let read = |source| ModuleError::Read {
+        path: path.display().to_string(),
+        source,
+    };
+    let bytes = std::fs::read(path).map_err(read)?;
+    host_harness::Module::compile(&bytes).with_context(|| path.display().to_string())
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::ByteString;
+use super::{ByteString, ExplainArgs};
 
 /// One line of input. Only `path` is required.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -40,6 +40,9 @@ pub struct Request {
     /// The status it answers with; 200 if absent.
     #[serde(default)]
     pub upstream_status: Option<u16>,
+    /// Further header fields of its response.
+    #[serde(default)]
+    pub upstream_headers: Vec<(ByteString, ByteString)>,
     /// Tries that failed before.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
@@ -60,6 +63,40 @@ pub struct Attempt {
 pub enum AttemptResult {
     /// It answered with this status, which is retried.
     Status(u16),
-    /// In words: `refused`.
+    /// In words: `refused`, `reset` or `timeout`.
     Word(String),
+}
+
+/// The request of `explain URL -X METHOD -H ...`.
+///
+/// # Errors
+/// When the URL or a header cannot be read.
+pub(super) fn from_flags(url: &str, args: &ExplainArgs) -> anyhow::Result<Request> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    anyhow::ensure!(
+        matches!(scheme, "http" | "https"),
+        "{url:?} is not a URL; expected http://host/path or https://host/path"
+    );
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let mut request = Request {
+        method: Some(args.method.as_str().into()),
+        scheme: Some(scheme.into()),
+        authority: Some(authority.into()),
+        path: format!("{slash}{path}").as_str().into(),
+        served_by: args.served_by.clone(),
+        ..Request::default()
+    };
+    for header in &args.headers {
+        let (name, value) = header.split_once(':').ok_or_else(|| {
+            anyhow::anyhow!("header {header:?} has no colon; expected \"name: value\"")
+        })?;
+        let field = (name.trim().into(), value.trim().into());
+        match name.trim().eq_ignore_ascii_case("host") {
+            true => request.authority = Some(field.1),
+            false => request.headers.push(field),
+        }
+    }
+    Ok(request)
 }

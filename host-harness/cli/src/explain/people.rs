@@ -1,0 +1,100 @@
+//! One answer for people.
+
+use anstream::println;
+use anstyle::{AnsiColor, Style};
+
+use super::{Answer, ByteString, Outcome, Request};
+
+const DIM: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+
+/// Prints question and answer; in colour where standard output is a terminal that has it.
+pub(super) fn print(request: &Request, answer: &Answer) {
+    let show = |value: &Option<ByteString>, default: &str| {
+        value
+            .as_ref()
+            .map_or_else(|| default.to_owned(), ToString::to_string)
+    };
+    println!(
+        "{BOLD}{} {}://{}{}{BOLD:#}",
+        show(&request.method, "GET"),
+        show(&request.scheme, "http"),
+        show(&request.authority, ""),
+        request.path
+    );
+    let (word, colour) = match answer.outcome {
+        Outcome::Forward => ("forwarded", AnsiColor::Green),
+        Outcome::Redirect => ("redirected", AnsiColor::Cyan),
+        Outcome::NotFound => ("not found", AnsiColor::Yellow),
+        Outcome::Reject => ("refused", AnsiColor::Red),
+    };
+    let colour = colour.on_default();
+    row("", &format!("{colour}{word}{colour:#}"));
+    for (label, value) in rows(answer) {
+        row(label, &value);
+    }
+    for (index, reason) in answer.why.iter().enumerate() {
+        row(if index == 0 { "why" } else { "" }, reason);
+    }
+    if let Some(upstream) = &answer.upstream {
+        for (index, (name, value)) in upstream.headers.iter().enumerate() {
+            let label = if index == 0 { "the pod saw" } else { "" };
+            row(label, &format!("{DIM}{name}: {value}{DIM:#}"));
+        }
+    }
+}
+
+fn rows(answer: &Answer) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    let mut add = |label, value: Option<String>| rows.extend(value.map(|value| (label, value)));
+    add("ingress", answer.ingress.clone());
+    add("location", answer.location.clone());
+    add("cluster", answer.cluster.clone());
+    if let Some(upstream) = &answer.upstream {
+        add(
+            "endpoint",
+            Some(
+                upstream
+                    .endpoint
+                    .clone()
+                    .unwrap_or_else(|| "nobody".to_owned()),
+            ),
+        );
+        let host = upstream
+            .authority
+            .as_ref()
+            .map(|host| format!("  (host {host})"));
+        add(
+            "asked for",
+            Some(format!("{}{}", upstream.path, host.unwrap_or_default())),
+        );
+    }
+    if let Some(affinity) = &answer.affinity {
+        let cookie = affinity.cookie.as_deref().unwrap_or("?");
+        let asked = affinity
+            .override_host
+            .as_ref()
+            .map(|host| format!(", asked for {host}"));
+        let asked = asked.unwrap_or_default();
+        add(
+            "session",
+            Some(format!("cookie {cookie}: {}{asked}", affinity.state)),
+        );
+    }
+    add(
+        "status",
+        answer.response.status.map(|status| status.to_string()),
+    );
+    add(
+        "location:",
+        answer.response.location.as_ref().map(ToString::to_string),
+    );
+    for cookie in &answer.response.set_cookie {
+        add("set-cookie:", Some(cookie.to_string()));
+    }
+    rows
+}
+
+fn row(label: &str, value: &str) {
+    println!("  {DIM}{label:<12}{DIM:#} {value}");
+}

@@ -1,0 +1,108 @@
+//! The module's decision record, read; its reasons in words.
+//!
+//! The record is made by `limpet::decision`; its `why` is a list of `[reason, detail, ...]`.
+
+use host_harness::Summary;
+use serde_json::Value;
+
+use super::{Affinity, Answer, Outcome};
+
+/// Fills `answer` from the record.
+pub(super) fn read_record(record: &[u8], answer: &mut Answer) {
+    let record: Value = serde_json::from_slice(record).unwrap_or_default();
+    let text = |key: &str| record.get(key).and_then(Value::as_str).map(str::to_owned);
+    answer.outcome = match record.get("outcome").and_then(Value::as_str) {
+        Some("forward" | "pass") => Outcome::Forward,
+        Some("redirect") => Outcome::Redirect,
+        Some("not_found") => Outcome::NotFound,
+        _ => Outcome::Reject,
+    };
+    answer.ingress = text("ingress");
+    answer.location = text("location");
+    answer.cluster = text("cluster");
+    answer.affinity = record
+        .get("affinity")
+        .filter(|value| value.is_object())
+        .map(|value| {
+            let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+            Affinity {
+                cookie: text("cookie"),
+                state: text("state").unwrap_or_else(|| "none".to_owned()),
+                override_host: text("override"),
+            }
+        });
+    let reasons = record.get("why").and_then(Value::as_array);
+    answer.why = reasons.into_iter().flatten().map(in_words).collect();
+}
+
+/// What the router did after the module: tries that failed, nobody to ask.
+pub(super) fn add_what_the_proxy_did(summary: &Summary, answer: &mut Answer) {
+    if summary.attempts > 1 {
+        answer
+            .why
+            .push(format!("{} tries were needed", summary.attempts));
+    }
+    match summary.details.as_deref() {
+        Some("no_healthy_upstream") => {
+            answer
+                .why
+                .push("the cluster has no endpoint that can take it: 503".to_owned());
+        }
+        Some(details) if details.starts_with("upstream_reset") => {
+            answer.why.push(format!("no endpoint answered ({details})"));
+        }
+        _ => {}
+    }
+}
+
+/// One reason as a sentence.
+pub(crate) fn in_words(reason: &Value) -> String {
+    let parts: Vec<&str> = reason
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    match parts.as_slice() {
+        ["location", "", path] => format!("location {path} of the default server"),
+        ["location", ingress, path] => format!("location {path} of ingress {ingress}"),
+        ["unknown_host"] => "no Ingress names this host".to_owned(),
+        ["unknown_path"] => "the host is known, but no path of it takes this request".to_owned(),
+        ["answered", reason] => answered(reason),
+        ["rewritten", to] => format!("the path becomes {to}"),
+        ["canary", primary, canary] => format!("canary {canary} takes it instead of {primary}"),
+        ["balanced"] => "no usable session cookie: the load balancer chooses".to_owned(),
+        ["cookie", endpoint] => format!("the session cookie names {endpoint}"),
+        ["substitute", endpoint] => {
+            format!("the session's endpoint is unhealthy: {endpoint} stands in until it is back")
+        }
+        ["hash_by", endpoint] => format!("upstream-hash-by names {endpoint}"),
+        ["nobody_named"] => "the session cookie names no endpoint of this cluster".to_owned(),
+        ["endpoints_unknown"] => {
+            "the endpoints were not known in time: the cookie is neither used nor replaced"
+                .to_owned()
+        }
+        ["elsewhere", endpoint] => format!("{endpoint} answered, not the endpoint asked for"),
+        ["minted", endpoint] => format!("a new session cookie names {endpoint}"),
+        ["local_reply"] => "no pod answered, so no session cookie is written".to_owned(),
+        ["filter_missing"] => "the answer did not pass the session filter: it is missing, or in \
+                               the wrong place"
+            .to_owned(),
+        _ => reason.to_string(),
+    }
+}
+
+fn answered(reason: &str) -> String {
+    match reason {
+        "app_root" => "app-root sends / elsewhere",
+        "redirect" => "permanent-redirect or temporal-redirect sends it elsewhere",
+        "ssl_redirect" => "ssl-redirect sends plain http to https",
+        "from_to_www" => "from-to-www-redirect sends it to the other host name",
+        "rewrite_redirect" => "rewrite-target is an absolute URL, which is a redirect",
+        "missing_slash" => "the location ends with a slash and the path does not",
+        "no_service" => "the Service is missing or has no endpoint: 503",
+        "bad_request" => "nginx refuses such a request: 400",
+        other => return format!("answered here: {other}"),
+    }
+    .to_owned()
+}

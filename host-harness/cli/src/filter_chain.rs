@@ -1,0 +1,94 @@
+//! The chain that `render envoy` writes, for the harness: strip, module, session state, router.
+
+use host_harness::{
+    ClusterSpecifier, EngineConfig, HeaderEdit, Health as HostHealth, Module, PluginConfig,
+    RetryPolicy, Route, RouteMatch,
+};
+use serde_json::Value;
+
+use crate::clusters::{Cluster, Health};
+use crate::forwarding::{self, CLUSTER_HEADER, ENDPOINT_HEADER, INTERNAL_HEADERS};
+
+/// How often nginx tries again: `proxy-next-upstream-tries` is 3 by default.
+pub const RETRIES: u32 = 2;
+
+/// Methods that nginx tries again after the request may have reached a pod.
+///
+/// Source: `proxy_next_upstream`, ngx_http_proxy_module: without `non_idempotent` requests with
+/// POST, LOCK, PATCH are not passed to the next server.
+pub const NOT_RETRIED: [&str; 3] = ["POST", "LOCK", "PATCH"];
+
+/// The plugin's name in logs and statistics.
+pub const PLUGIN_NAME: &str = "limpet";
+
+/// The engine's configuration: `config` is the plugin's.
+#[must_use]
+pub fn engine_config(module: Module, config: &Value, trusted: bool) -> EngineConfig {
+    let mut plugin = PluginConfig::new(module, PLUGIN_NAME, config.to_string().into_bytes());
+    plugin.vm_id = PLUGIN_NAME.to_owned();
+    let mut engine = EngineConfig::new(routes());
+    engine.plugin = Some(plugin);
+    engine.session_header = Some(ENDPOINT_HEADER.to_owned());
+    engine.early_edits = forwarding::early_edits(trusted);
+    engine
+}
+
+/// One route for the methods that are not idempotent, one for all others.
+fn routes() -> Vec<Route> {
+    let fragile = NOT_RETRIED.map(|method| {
+        let mut route = route(false);
+        route.name = format!("limpet-{}", method.to_ascii_lowercase());
+        route.matches = RouteMatch {
+            header: Some((":method".to_owned(), method.to_owned())),
+            ..RouteMatch::any()
+        };
+        route
+    });
+    fragile.into_iter().chain([route(true)]).collect()
+}
+
+fn route(idempotent: bool) -> Route {
+    let mut route = Route::to(ClusterSpecifier::Header {
+        name: CLUSTER_HEADER.to_owned(),
+        fallback: None,
+    });
+    route.name = PLUGIN_NAME.to_owned();
+    route.request_edits = INTERNAL_HEADERS
+        .map(|name| HeaderEdit::Remove(name.to_owned()))
+        .into();
+    route.retry = RetryPolicy {
+        retries: RETRIES,
+        on_connect_failure: true,
+        on_reset: idempotent,
+        on_statuses: Vec::new(),
+        previous_hosts: true,
+    };
+    route
+}
+
+/// The clusters as the harness wants them.
+pub fn host_clusters(clusters: &[Cluster]) -> host_harness::Clusters {
+    clusters
+        .iter()
+        .map(|cluster| (cluster.name(), host_cluster(cluster)))
+        .collect()
+}
+
+/// One cluster as the harness wants it.
+#[must_use]
+pub fn host_cluster(cluster: &Cluster) -> host_harness::Cluster {
+    let endpoints = cluster.endpoints.iter().filter_map(|endpoint| {
+        Some(host_harness::Endpoint {
+            address: endpoint.address.parse().ok()?,
+            health: match endpoint.health {
+                Health::Healthy => HostHealth::Healthy,
+                Health::Draining => HostHealth::Draining,
+            },
+        })
+    });
+    host_harness::Cluster {
+        // As rendered: an unhealthy endpoint gets no new session while another one is there.
+        panic_threshold: 0,
+        ..host_harness::Cluster::new(endpoints.collect())
+    }
+}
