@@ -22,11 +22,11 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     wasm::module()?;
     envoy::envoy()?;
-    process::announce("cargo test --workspace");
+    process::announce("cargo test");
     let mut test = process::cargo();
-    test.args(["test", "--workspace", "--no-fail-fast"])
-        .args(&options.filters)
-        .arg("--")
-        .args(&options.flags);
+    test.args(["test", "--no-fail-fast"]).args(&options.filters);
+    if !options.flags.is_empty() {
+        test.arg("--").args(&options.flags);
+    }
     process::run(&mut test)
 }

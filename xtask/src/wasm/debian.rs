@@ -2,26 +2,17 @@
 //! that reach a Debian mirror and nothing that rustup could download from.
 //!
 //! Debian ships the standard library's source with its dependencies, so Cargo
-//! builds it for the module's target without a network. Nothing is installed
-//! and no privilege is needed: apt works on lists and a download folder of its
-//! own, and `dpkg -x` only unpacks.
+//! builds it for the module's target without a network. Nothing is installed,
+//! and no privilege is needed.
+
+mod apt;
 
 use crate::{cache, process, workspace};
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeSet;
+use apt::Apt;
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// The compiler, the standard library's source, and clippy. The packages with
-/// a version in their name are found from these.
-const WANTED: [&str; 4] = [
-    "rustc-web",
-    "libstd-rust-web-dev",
-    "rust-web-src",
-    "rust-web-clippy",
-];
 
 /// Where an unpacked compiler stands, newest first choice, if any is there and
 /// new enough for this workspace.
@@ -122,98 +113,6 @@ fn linker() -> Result<PathBuf> {
 fn release(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.split(|c: char| !c.is_ascii_digit());
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
-/// apt on lists of its own, which are gone when this is dropped.
-struct Apt {
-    folder: PathBuf,
-}
-
-impl Apt {
-    fn update() -> Result<Apt> {
-        let name = format!("apt-{}", std::process::id());
-        let apt = Apt {
-            folder: cache::folder(&name)?,
-        };
-        fs::create_dir_all(apt.folder.join("lists/partial"))?;
-        fs::create_dir_all(apt.folder.join("cache/archives/partial"))?;
-        process::announce("asking Debian which rustc-web it has");
-        process::output(apt.command("apt-get").args(["-qq", "update"]))?;
-        Ok(apt)
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        let own = |what: &str| self.folder.join(what).display().to_string();
-        command
-            .current_dir(&self.folder)
-            .env("LC_ALL", "C")
-            .args(["-o", &format!("Dir::State::Lists={}", own("lists"))])
-            .args(["-o", &format!("Dir::Cache={}", own("cache"))])
-            .args(["-o", "APT::Sandbox::User=root"]); // no other user may enter this folder
-        command
-    }
-
-    /// A field of the candidate version; empty when the package has none.
-    fn field(&self, package: &str, field: &str) -> Result<String> {
-        let mut show = self.command("apt-cache");
-        let record = process::output(show.args(["show", "--no-all-versions", package]))?;
-        let prefix = format!("{field}: ");
-        let found = record.lines().find_map(|line| line.strip_prefix(&prefix));
-        Ok(found.unwrap_or_default().to_owned())
-    }
-
-    /// [`WANTED`] and the libraries they need that this machine lacks.
-    fn packages(&self) -> Result<BTreeSet<String>> {
-        let mut chosen = BTreeSet::new();
-        let mut open: Vec<String> = WANTED.map(str::to_owned).into();
-        while let Some(package) = open.pop() {
-            let depends = self.field(&package, "Depends")?;
-            chosen.insert(package);
-            open.extend(
-                depends
-                    .split([',', '|'])
-                    .filter_map(|needed| needed.split_whitespace().next())
-                    .filter(|name| is_library(name) && !chosen.contains(*name))
-                    .filter(|name| !is_installed(name))
-                    .map(str::to_owned),
-            );
-        }
-        Ok(chosen)
-    }
-
-    fn unpack(&self, root: &Path) -> Result<()> {
-        let mut download = self.command("apt-get");
-        process::run(download.args(["-q", "download"]).args(self.packages()?))?;
-        for entry in self.folder.read_dir()?.flatten() {
-            if entry
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "deb")
-            {
-                process::run(Command::new("dpkg").arg("-x").arg(entry.path()).arg(root))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Apt {
-    fn drop(&mut self) {
-        // Left behind, it is only a few files in the cache folder.
-        drop(fs::remove_dir_all(&self.folder));
-    }
-}
-
-/// Libraries to run with; not the headers for linking programs of this machine.
-fn is_library(package: &str) -> bool {
-    package.starts_with("libstd-rust-") || package.starts_with("lib") && !package.ends_with("-dev")
-}
-
-fn is_installed(package: &str) -> bool {
-    let mut query = Command::new("dpkg-query");
-    let status = process::output(query.args(["-W", "-f=${db:Status-Status}", package]));
-    status.is_ok_and(|status| status == "installed")
 }
 
 #[cfg(test)]
