@@ -19,5 +19,7 @@ pub mod endpoints;
 pub mod policy;
 pub mod redirect;
 pub mod route;
+pub mod same_site;
+pub mod session_cookie;
 pub mod stream;
 pub mod warning;
