@@ -1,4 +1,23 @@
 //! Where endpoints come from: polls of Envoy's own admin, shared by every VM of a process.
+//!
+//! A state machine: the time, the shared values and the answers come in, [`Effect`]s go out;
+//! the shell carries them out. Every worker of an Envoy runs one, and so does the main
+//! thread; one of them polls at a time, the others take over what it published.
+
+pub mod answer;
+pub mod listing;
+pub mod membership;
+pub mod news;
+pub mod query;
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+use crate::endpoints::Endpoint;
+use listing::{Entry, Listing, in_order};
+use news::{Lease, News, Shared};
+use query::Query;
+use std::collections::BTreeMap;
 
 /// How far one request may trust the endpoint table, at the moment it is decided.
 ///
@@ -14,4 +33,421 @@ pub enum Knowledge {
     /// A newer one cannot be had in time: a cookie that the table does not know is neither
     /// used nor replaced.
     Unavailable,
+}
+
+/// No poll takes longer, in ms: the time-out of each question to the admin.
+pub const TIMEOUT: u32 = schedule::TIMEOUT;
+
+/// What the shell is to do, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Share the lease under this number (0: whatever is there). When somebody else was
+    /// faster, call [`Discovery::beaten`] and leave out the effects behind this one.
+    Claim {
+        /// The lease's value.
+        lease: Vec<u8>,
+        /// The number it was read with.
+        cas: u32,
+    },
+    /// Send `GET path` to the admin; the outcome goes to [`Discovery::answered`].
+    Ask {
+        /// Path and query.
+        path: String,
+    },
+    /// Share the endpoints.
+    Publish(Vec<u8>),
+    /// Share how the poll went, under this number (0: whatever is there). If somebody else
+    /// was faster, so be it.
+    Tell {
+        /// The news' value.
+        news: Vec<u8>,
+        /// The number it was read with.
+        cas: u32,
+    },
+    /// Read the shared endpoints; what is there goes to [`Discovery::read`].
+    Read,
+    /// Build the tables of these clusters, then call [`Discovery::built`].
+    Build(Vec<(String, Vec<Endpoint>)>),
+    /// A poll has begun: for the counter.
+    Polled,
+    /// A poll has failed: for the counter. The text is for one log line, where it is new.
+    Failed(Option<String>),
+}
+
+/// At most so many requests of one VM wait at a time.
+const WAITING: usize = 1024;
+
+/// Even where the figures of membership stand still, the endpoints are read so often, in ms:
+/// two endpoints that swap their health leave the figures as they were.
+const READ_ANYWAY: u64 = 30_000;
+
+/// The state of one VM.
+#[derive(Debug)]
+pub struct Discovery {
+    query: Query,
+    interval: u64,
+    hold: u64,
+    configured: u64,
+    /// What this VM knows, or is building tables of.
+    listing: Listing,
+    /// Of `listing`; 0: nothing is known yet.
+    digest: u64,
+    /// When the poll began that the tables in use agree with.
+    confirmed: Option<u64>,
+    /// As `confirmed`, for the tables that are being built.
+    building: Option<u64>,
+    /// Polls that failed since the last good one, as far as this VM knows.
+    failures: u64,
+    /// The arrival of the latest request that asks for an early poll.
+    wanted: Option<u64>,
+    /// Whether Envoy keeps the figures of membership.
+    figures: Figures,
+    /// When this VM last read all endpoints.
+    read_all: u64,
+    poll: Option<Poll>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Figures {
+    Untried,
+    Kept,
+    NotKept,
+}
+
+/// A poll of this VM that is under way.
+#[derive(Debug)]
+struct Poll {
+    began: u64,
+    question: Question,
+}
+
+#[derive(Debug)]
+enum Question {
+    /// Which clusters have changed?
+    Membership,
+    /// What are the endpoints of these clusters? With the marks that were read before.
+    Endpoints {
+        clusters: Vec<String>,
+        marks: BTreeMap<String, u64>,
+    },
+}
+
+impl Discovery {
+    /// The machine of a VM that is configured at `now` (ms since 1970). `interval`: ms between
+    /// two polls; `hold`: ms that a request waits at most.
+    #[must_use]
+    pub fn new(query: Query, interval: u64, hold: u64, now: u64) -> Self {
+        Self {
+            query,
+            interval: interval.max(schedule::EARLY),
+            hold,
+            configured: now,
+            listing: Listing::default(),
+            digest: 0,
+            confirmed: None,
+            building: None,
+            failures: 0,
+            wanted: None,
+            figures: Figures::Untried,
+            read_all: 0,
+            poll: None,
+        }
+    }
+
+    /// The query this machine asks.
+    #[must_use]
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// How many endpoints are known.
+    #[must_use]
+    pub fn endpoints(&self) -> usize {
+        self.listing.endpoints()
+    }
+
+    /// The first poll of this VM, from configure: whatever others do, and what they have
+    /// published is taken over at once.
+    pub fn start(&mut self, now: u64, shared: &Shared) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.take_over(now, shared, &mut effects);
+        let cas = shared.lease.map_or(0, |(_, cas)| cas);
+        let lease = Lease { began: now }.encode();
+        // Two VMs that start at once both poll; only one of them holds the lease.
+        effects.push(Effect::Polled);
+        effects.push(self.ask_endpoints(now, self.query.clusters.clone(), BTreeMap::new()));
+        effects.push(Effect::Claim { lease, cas });
+        effects
+    }
+
+    /// Looks at the shared values and polls when it is time. `serving`: this VM answers
+    /// requests; one that does not (the main thread's) polls rather than this one.
+    pub fn tick(&mut self, now: u64, shared: &Shared, serving: bool) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.take_over(now, shared, &mut effects);
+        // The host answers every question in time, if only by saying that it did not; and if not:
+        let lost = 2 * u64::from(TIMEOUT);
+        self.poll = self.poll.take().filter(|p| now.abs_diff(p.began) <= lost);
+        let due = schedule::due(shared, self.interval, serving);
+        let early = self.wanted.and_then(|w| schedule::early(shared, w));
+        let due = early.map_or(due, |early| early.min(due));
+        if self.poll.is_some() || schedule::is_before(now, due) {
+            return effects;
+        }
+        effects.push(Effect::Claim {
+            lease: Lease { began: now }.encode(),
+            cas: shared.lease.map_or(0, |(_, cas)| cas),
+        });
+        effects.push(Effect::Polled);
+        effects.push(self.begin(now));
+        effects
+    }
+
+    /// Somebody else has taken the lease first.
+    pub fn beaten(&mut self) {
+        self.poll = None;
+    }
+
+    /// How far a request that arrived at `arrived` may trust the tables in use. `waiting`:
+    /// how many other requests of this VM wait.
+    #[must_use]
+    pub fn knowledge(&self, now: u64, arrived: u64, waiting: usize) -> Knowledge {
+        let since = match self.confirmed {
+            Some(confirmed) if confirmed > arrived => return Knowledge::Current,
+            Some(_) => arrived,
+            None => self.configured,
+        };
+        let in_time = now.saturating_sub(since) < self.hold;
+        match in_time && self.failures == 0 && waiting < WAITING {
+            true => Knowledge::Coming,
+            false => Knowledge::Unavailable,
+        }
+    }
+
+    /// A request that arrived at `arrived` waits for a poll that begins after that.
+    pub fn want(&mut self, arrived: u64) {
+        self.wanted = self.wanted.max(Some(arrived));
+    }
+
+    /// The admin's answer to [`Effect::Ask`]: the body of a 200, or what went wrong.
+    pub fn answered(
+        &mut self,
+        now: u64,
+        shared: &Shared,
+        answer: Result<&[u8], String>,
+    ) -> Vec<Effect> {
+        let Some(Poll { began, question }) = self.poll.take() else {
+            return Vec::new();
+        };
+        match (question, answer) {
+            (Question::Membership, Ok(body)) => self.weigh(now, shared, began, body),
+            // Without the cheap question the endpoints themselves can still be asked for.
+            (Question::Membership, Err(_)) => self.weigh(now, shared, began, &[]),
+            (Question::Endpoints { clusters, marks }, Ok(body)) => match answer::read(body) {
+                Ok(found) => self.merge(now, shared, began, &clusters, &marks, found),
+                Err(garbage) => self.fail(shared, began, garbage.0),
+            },
+            (Question::Endpoints { .. }, Err(why)) => self.fail(shared, began, &why),
+        }
+    }
+
+    /// The shared endpoints, as read for [`Effect::Read`].
+    pub fn read(&mut self, shared: &Shared, table: &[u8]) -> Vec<Effect> {
+        // The value may be newer than the news; then the next tick's news will fit.
+        let news = shared.news.map(|(news, _)| news);
+        match (news, Listing::decode(table)) {
+            (Some(news), Some(listing)) if listing::digest(table) == news.digest => {
+                self.adopt(listing, news.digest, news.began)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The tables of the last [`Effect::Build`] are in use.
+    pub fn built(&mut self) {
+        self.confirmed = self.confirmed.max(self.building.take());
+    }
+
+    /// Takes the news of other VMs.
+    fn take_over(&mut self, now: u64, shared: &Shared, effects: &mut Vec<Effect>) {
+        let Some((news, _)) = shared.news else { return };
+        // A clock that was set back must not make old news true forever.
+        if news.began > now {
+            return;
+        }
+        self.failures = news.failures;
+        if news.failures > 0 && (news.digest == 0 || self.digest != 0) {
+            return;
+        }
+        if news.digest == self.digest {
+            self.confirm(news.began);
+        } else if news.digest != 0 {
+            effects.push(Effect::Read);
+        }
+    }
+
+    fn confirm(&mut self, began: u64) {
+        match &mut self.building {
+            Some(building) => *building = began.max(*building),
+            None => self.confirmed = self.confirmed.max(Some(began)),
+        }
+        self.wanted = self.wanted.filter(|&wanted| wanted >= began);
+    }
+
+    /// The first question of a poll.
+    fn begin(&mut self, now: u64) -> Effect {
+        if self.figures == Figures::NotKept {
+            let clusters = self.query.clusters.clone();
+            return self.ask_endpoints(now, clusters, BTreeMap::new());
+        }
+        self.poll = Some(Poll {
+            began: now,
+            question: Question::Membership,
+        });
+        Effect::Ask {
+            path: query::membership_path(&self.query.clusters),
+        }
+    }
+
+    fn ask_endpoints(
+        &mut self,
+        began: u64,
+        clusters: Vec<String>,
+        marks: BTreeMap<String, u64>,
+    ) -> Effect {
+        let known = (self.digest != 0).then(|| self.listing.endpoints());
+        let path = query::endpoints_path(&clusters, known);
+        let question = Question::Endpoints { clusters, marks };
+        self.poll = Some(Poll { began, question });
+        Effect::Ask { path }
+    }
+
+    /// After the figures of membership: asks for the clusters that moved, if any did.
+    fn weigh(&mut self, now: u64, shared: &Shared, began: u64, body: &[u8]) -> Vec<Effect> {
+        let marks = membership::marks(&self.query.clusters, body);
+        let again = now.saturating_sub(self.read_all) >= READ_ANYWAY;
+        let moved = |name: &String| {
+            let known = self.listing.clusters.get(name).map(|c| c.mark);
+            again || known.is_none() || known != marks.get(name).copied()
+        };
+        let clusters: Vec<String> = self
+            .query
+            .clusters
+            .iter()
+            .filter(|c| moved(c))
+            .cloned()
+            .collect();
+        match clusters.is_empty() {
+            true => self.tell(now, shared, began),
+            false => vec![self.ask_endpoints(began, clusters, marks)],
+        }
+    }
+
+    /// After the endpoints: puts them into the listing. What Envoy does not list stays as it
+    /// was: a cluster it does not know serves nobody, so nothing can be lost by it.
+    fn merge(
+        &mut self,
+        now: u64,
+        shared: &Shared,
+        began: u64,
+        asked: &[String],
+        marks: &BTreeMap<String, u64>,
+        mut found: BTreeMap<String, Vec<Endpoint>>,
+    ) -> Vec<Effect> {
+        if self.figures == Figures::Untried && !found.is_empty() && self.digest != 0 {
+            self.figures = match marks.is_empty() {
+                true => Figures::NotKept,
+                false => Figures::Kept,
+            };
+        }
+        if asked.len() == self.query.clusters.len() {
+            self.read_all = now;
+        }
+        let mut listing = self.listing.clone();
+        for name in asked {
+            if let Some(endpoints) = found.remove(name) {
+                let mark = marks.get(name).copied().unwrap_or(0);
+                let endpoints = in_order(endpoints);
+                listing
+                    .clusters
+                    .insert(name.clone(), Entry { mark, endpoints });
+            }
+        }
+        let (table, digest) = listing.encode();
+        let mut effects = Vec::new();
+        if shared.news.is_none_or(|(news, _)| news.digest != digest) {
+            effects.push(Effect::Publish(table));
+        }
+        effects.extend(self.adopt(listing, digest, began));
+        effects.extend(self.tell(now, shared, began));
+        effects
+    }
+
+    /// Makes `listing` the one in use, by way of building what differs.
+    fn adopt(&mut self, listing: Listing, digest: u64, began: u64) -> Vec<Effect> {
+        let changed: Vec<_> = listing
+            .changed_since(&self.listing)
+            .map(|(name, endpoints)| (name.clone(), endpoints.clone()))
+            .collect();
+        self.listing = listing;
+        self.digest = digest;
+        if changed.is_empty() {
+            self.confirm(began);
+            return Vec::new();
+        }
+        self.building.get_or_insert(began);
+        self.confirm(began);
+        vec![Effect::Build(changed)]
+    }
+
+    /// A poll went well.
+    fn tell(&mut self, now: u64, shared: &Shared, began: u64) -> Vec<Effect> {
+        self.confirm(began);
+        self.failures = 0;
+        let took = now.saturating_sub(began);
+        let interval = schedule::after_success(self.interval, took);
+        self.news(shared, began, interval)
+    }
+
+    /// A poll went wrong: what is known stays in use.
+    fn fail(&mut self, shared: &Shared, began: u64, why: &str) -> Vec<Effect> {
+        let news = shared.news.map(|(news, _)| news);
+        let first = self.failures == 0 && news.is_none_or(|n| n.failures == 0);
+        self.failures = news.map_or(0, |n| n.failures).max(self.failures) + 1;
+        let line = first.then(|| {
+            let admin = &self.query.admin;
+            let now = match self.digest {
+                0 => "sessions cannot be kept until it does",
+                _ => "the endpoints last known stay in use",
+            };
+            format!("discovery through cluster {admin:?} does not answer: {why}; {now}")
+        });
+        let mut effects = vec![Effect::Failed(line)];
+        let interval = schedule::after_failure(self.interval, self.failures);
+        effects.extend(self.news(shared, began, interval));
+        effects
+    }
+
+    fn news(&self, shared: &Shared, began: u64, interval: u64) -> Vec<Effect> {
+        let (before, cas) = shared.news.unzip();
+        // An older poll that ends later has nothing to tell, nor has a first one that failed
+        // where others were lucky.
+        if before.is_some_and(|b| b.began > began) {
+            return Vec::new();
+        }
+        let digest = match (self.failures, before) {
+            (1.., Some(before)) => before.digest,
+            _ => self.digest,
+        };
+        let news = News {
+            began,
+            interval,
+            digest,
+            failures: self.failures,
+        };
+        vec![Effect::Tell {
+            news: news.encode(),
+            cas: cas.unwrap_or(0),
+        }]
+    }
 }

@@ -16,10 +16,11 @@ pub mod decision;
 pub mod discovery;
 pub mod edit;
 pub mod endpoints;
+pub mod pairs;
 pub mod policy;
 pub mod redirect;
 pub mod route;
-pub mod same_site;
-pub mod session_cookie;
+#[cfg(target_family = "wasm")]
+mod shell;
 pub mod stream;
 pub mod warning;

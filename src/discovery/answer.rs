@@ -1,0 +1,135 @@
+//! Reads an answer of Envoy's `/clusters`: addresses and health only, in either form.
+
+mod json;
+mod text;
+
+use crate::endpoints::Endpoint;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// Why an answer is not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Garbage(
+    /// What was expected.
+    pub &'static str,
+);
+
+/// The endpoints of every cluster in the answer, as listed. Endpoints that are no `ip:port`
+/// (pipes, internal addresses) are left out: no cookie can name them.
+///
+/// # Errors
+/// If the answer is in neither form, or ends in the middle.
+pub fn read(body: &[u8]) -> Result<BTreeMap<String, Vec<Endpoint>>, Garbage> {
+    match body.trim_ascii_start().first() {
+        Some(b'{') => json::read(body),
+        _ => text::read(body),
+    }
+}
+
+/// Whether `address` is an `ip:port`, IPv6 in brackets.
+fn is_address(address: &str) -> bool {
+    address.parse::<SocketAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoints::Health::*;
+
+    fn flat(body: &str) -> Vec<(String, Vec<(String, crate::endpoints::Health)>)> {
+        read(body.as_bytes())
+            .unwrap()
+            .into_iter()
+            .map(|(name, e)| (name, e.into_iter().map(|e| (e.address, e.health)).collect()))
+            .collect()
+    }
+
+    const JSON: &str = r#"{"cluster_statuses": [
+      {"name": "a", "added_via_api": true, "host_statuses": [
+        {"address": {"socket_address": {"address": "10.0.0.1", "port_value": 80}},
+         "stats": [{"name": "cx_total", "value": "12"}, {"name": "cx_active", "type": "GAUGE"}],
+         "health_status": {"eds_health_status": "HEALTHY"}, "weight": 1, "locality": {}},
+        {"address": {"socket_address": {"address": "10.0.0.2", "port_value": 80}},
+         "health_status": {"eds_health_status": "DRAINING"}},
+        {"address": {"socket_address": {"address": "10.0.0.3", "port_value": 80}},
+         "health_status": {"failed_outlier_check": true, "eds_health_status": "HEALTHY"}},
+        {"address": {"socket_address": {"address": "::1", "port_value": 80}},
+         "health_status": {"failed_active_health_check": true}},
+        {"address": {"pipe": {"path": "/tmp/x"}}, "health_status": {}}]},
+      {"name": "b"}]}"#;
+
+    const TEXT: &str = "a::observability_name::a
+a::added_via_api::true
+a::10.0.0.1:80::cx_active::0
+a::10.0.0.1:80::health_flags::healthy
+a::10.0.0.1:80::weight::1
+a::10.0.0.2:80::health_flags::/eds_status_draining
+a::10.0.0.3:80::health_flags::/failed_outlier_check
+a::[::1]:80::health_flags::/failed_active_hc/active_hc_timeout
+a::/tmp/x::health_flags::healthy
+b::observability_name::b
+b::added_via_api::false
+";
+
+    #[test]
+    fn both_forms_say_the_same() {
+        let expected = vec![
+            (
+                "a".to_string(),
+                vec![
+                    ("10.0.0.1:80".to_string(), Healthy),
+                    ("10.0.0.2:80".to_string(), Draining),
+                    ("10.0.0.3:80".to_string(), Unhealthy),
+                    ("[::1]:80".to_string(), Unhealthy),
+                ],
+            ),
+            ("b".to_string(), vec![]),
+        ];
+        assert_eq!(flat(JSON), expected);
+        assert_eq!(flat(TEXT), expected);
+    }
+
+    #[test]
+    fn no_cluster_is_an_answer_and_garbage_is_none() {
+        assert_eq!(flat("{}"), vec![]);
+        assert_eq!(flat(""), vec![]);
+        for garbage in [
+            "<html>",
+            "{",
+            "[]",
+            r#"{"cluster_statuses": 1}"#,
+            "no\nlines\n",
+        ] {
+            assert!(read(garbage.as_bytes()).is_err(), "{garbage:?}");
+        }
+        for cut in 1..JSON.len() {
+            assert!(read(&JSON.as_bytes()[..cut]).is_err(), "cut at {cut}");
+        }
+        assert!(read(&TEXT.as_bytes()[..TEXT.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic() {
+        let mut state = 7u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 8
+        };
+        for seed in [JSON, TEXT] {
+            for _ in 0..3000 {
+                let mut bytes = seed.as_bytes().to_vec();
+                for _ in 0..1 + next() % 8 {
+                    let at = next() as usize % bytes.len();
+                    match next() % 3 {
+                        0 => bytes[at] = next() as u8,
+                        1 => drop(bytes.remove(at)),
+                        _ => bytes.insert(at, b"{}[]\":\n\\"[next() as usize % 8]),
+                    }
+                }
+                let _ = read(&bytes);
+            }
+        }
+        let _ = read("[".repeat(100_000).as_bytes());
+        let _ = read("{\"x\":".repeat(100_000).as_bytes());
+    }
+}

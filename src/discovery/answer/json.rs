@@ -1,0 +1,92 @@
+//! `/clusters?format=json`.
+//!
+//! Source: `envoy.admin.v3.Clusters`, Envoy 1.40.
+
+use super::{Garbage, is_address};
+use crate::endpoints::{Endpoint, Health};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+#[derive(Deserialize)]
+struct Clusters<'j> {
+    #[serde(borrow, default)]
+    cluster_statuses: Vec<Cluster<'j>>,
+}
+
+#[derive(Deserialize)]
+struct Cluster<'j> {
+    name: String,
+    #[serde(borrow, default)]
+    host_statuses: Vec<Host<'j>>,
+}
+
+#[derive(Deserialize)]
+struct Host<'j> {
+    #[serde(borrow, default)]
+    address: Address<'j>,
+    #[serde(borrow, default)]
+    health_status: HealthStatus<'j>,
+}
+
+#[derive(Deserialize, Default)]
+struct Address<'j> {
+    #[serde(borrow)]
+    socket_address: Option<SocketAddress<'j>>,
+}
+
+#[derive(Deserialize)]
+struct SocketAddress<'j> {
+    #[serde(borrow)]
+    address: Cow<'j, str>,
+    #[serde(default)]
+    port_value: u32,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct HealthStatus<'j> {
+    #[serde(borrow)]
+    eds_health_status: Cow<'j, str>,
+    failed_active_health_check: bool,
+    failed_outlier_check: bool,
+}
+
+pub(super) fn read(body: &[u8]) -> Result<BTreeMap<String, Vec<Endpoint>>, Garbage> {
+    let clusters: Clusters = serde_json::from_slice(body)
+        .map_err(|_| Garbage("the JSON of Envoy's /clusters was expected"))?;
+    let cluster = |c: Cluster| {
+        (
+            c.name,
+            c.host_statuses.iter().filter_map(endpoint).collect(),
+        )
+    };
+    Ok(clusters.cluster_statuses.into_iter().map(cluster).collect())
+}
+
+fn endpoint(host: &Host) -> Option<Endpoint> {
+    let SocketAddress {
+        address,
+        port_value,
+    } = host.address.socket_address.as_ref()?;
+    let address = match address.contains(':') {
+        true => format!("[{address}]:{port_value}"),
+        false => format!("{address}:{port_value}"),
+    };
+    is_address(&address).then(|| Endpoint {
+        address,
+        health: health(&host.health_status),
+    })
+}
+
+/// What Envoy's active and passive checks say counts before what it was told.
+///
+/// Source: `HostImplBase::healthStatus`, Envoy 1.40.
+fn health(status: &HealthStatus) -> Health {
+    match &*status.eds_health_status {
+        _ if status.failed_active_health_check || status.failed_outlier_check => Health::Unhealthy,
+        "DRAINING" => Health::Draining,
+        "UNHEALTHY" | "TIMEOUT" => Health::Unhealthy,
+        _ => Health::Healthy,
+    }
+}

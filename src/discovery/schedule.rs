@@ -1,0 +1,66 @@
+//! When the next poll is due.
+
+use super::news::Shared;
+
+/// Early polls of one process begin at least so far apart, in ms.
+pub(super) const EARLY: u64 = 100;
+
+/// No poll takes longer, in ms: whoever holds the lease longer is gone.
+pub(super) const TIMEOUT: u32 = 5_000;
+
+/// A VM that serves requests leaves polls that long to one that does not, in ms.
+const COURTESY: u64 = 250;
+
+/// Intervals grow up to this, in ms, unless the configured one is longer.
+const LONGEST: u64 = 10_000;
+
+/// A poll may take this part of the time: one in a hundred.
+const SHARE: u64 = 100;
+
+/// When the next regular poll is due, ms since 1970; `None`: at once.
+pub(super) fn due(shared: &Shared, interval: u64, serving: bool) -> Option<u64> {
+    let (lease, _) = shared.lease?;
+    let courtesy = match serving {
+        true => COURTESY.min(interval / 4),
+        false => 0,
+    };
+    let pause = finished(shared).unwrap_or(interval.max(u64::from(TIMEOUT)));
+    Some(lease.began.saturating_add(pause).saturating_add(courtesy))
+}
+
+/// When a poll may begin for a request that arrived at `wanted`; `None`: not before the
+/// regular one.
+pub(super) fn early(shared: &Shared, wanted: u64) -> Option<Option<u64>> {
+    let Some((lease, _)) = shared.lease else {
+        return Some(None);
+    };
+    let well = shared.news.is_some_and(|(news, _)| news.failures == 0);
+    let on_its_way = lease.began > wanted;
+    (well && !on_its_way && finished(shared).is_some())
+        .then_some(Some(lease.began.saturating_add(EARLY)))
+}
+
+/// The interval that the latest poll asks for; `None` while it is under way.
+fn finished(shared: &Shared) -> Option<u64> {
+    let ((lease, _), (news, _)) = shared.lease.zip(shared.news)?;
+    (news.began >= lease.began).then_some(news.interval)
+}
+
+/// Whether `due` is still to come. A time far ahead is no time: the clock was set back.
+pub(super) fn is_before(now: u64, due: Option<u64>) -> bool {
+    due.is_some_and(|due| now < due && due - now <= 4 * LONGEST)
+}
+
+/// The interval after a poll that took `took` ms.
+pub(super) fn after_success(interval: u64, took: u64) -> u64 {
+    took.saturating_mul(SHARE)
+        .clamp(interval, LONGEST.max(interval))
+}
+
+/// The interval after so many failures in a row.
+pub(super) fn after_failure(interval: u64, failures: u64) -> u64 {
+    let doubled = u32::try_from(failures)
+        .ok()
+        .and_then(|f| EARLY.checked_shl(f.min(16)));
+    doubled.unwrap_or(LONGEST).min(LONGEST.max(interval))
+}

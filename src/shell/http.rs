@@ -1,0 +1,166 @@
+//! One request: its heads go in, edits come out.
+
+use super::Action;
+use super::host::{self, Head, HostError};
+use super::root::Root;
+use crate::discovery::Knowledge;
+use crate::edit::Edit;
+use crate::policy::Policy;
+use crate::stream::{Facts, ResponseHead, Step, Stream};
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// The HTTP context.
+pub(super) struct HttpStream {
+    context: u32,
+    /// The context of the plugin it belongs to.
+    pub(super) root: u32,
+    /// The configuration it began with, whatever comes later.
+    policy: Rc<Policy>,
+    stream: Stream,
+    /// When it was first asked how far the endpoints may be trusted, ms since 1970.
+    arrived: Cell<Option<u64>>,
+}
+
+impl HttpStream {
+    pub(super) fn new(context: u32, root: u32, policy: Rc<Policy>) -> Self {
+        Self {
+            context,
+            root,
+            policy,
+            stream: Stream::default(),
+            arrived: Cell::new(None),
+        }
+    }
+
+    pub(super) fn on_request(&mut self, root: &mut Root) -> Action {
+        #[cfg(feature = "fault")]
+        root.fault();
+        if root.is_inbound() {
+            return Action::Continue;
+        }
+        match self.decide(root) {
+            Step::Wait => {
+                root.wait(self.context, self.arrived.get());
+                Action::Pause
+            }
+            Step::Reply(reply) => match host::reply(&reply) {
+                Ok(()) => Action::Pause,
+                // Better answered by an endpoint than by nobody.
+                Err(error) => {
+                    root.report(error);
+                    Action::Continue
+                }
+            },
+            Step::Forward(edits) => {
+                apply(Head::Request, &edits, root);
+                Action::Continue
+            }
+        }
+    }
+
+    /// Goes on with a paused request, from another context's callback, unless it is still to
+    /// wait. Says whether it went on.
+    pub(super) fn resume(&mut self, root: &mut Root) -> bool {
+        let step = self.decide(root);
+        if step == Step::Wait {
+            return false;
+        }
+        let went_on = match step {
+            Step::Reply(reply) => host::reply(&reply).or_else(|_| host::continue_request()),
+            Step::Forward(edits) => {
+                apply(Head::Request, &edits, root);
+                host::continue_request()
+            }
+            Step::Wait => Ok(()),
+        };
+        if let Err(error) = went_on {
+            root.report(error);
+        }
+        true
+    }
+
+    fn decide(&mut self, root: &mut Root) -> Step {
+        let headers = match host::headers(Head::Request) {
+            Ok(headers) => headers,
+            Err(error) => {
+                root.report(error);
+                return Step::Forward(Vec::new());
+            }
+        };
+        let arrived = &self.arrived;
+        let knowledge = || root.knowledge(arrived);
+        let step =
+            self.stream
+                .on_request(&self.policy, root.endpoints(), &headers, &facts(&knowledge));
+        if step != Step::Wait {
+            self.record(root);
+        }
+        step
+    }
+
+    pub(super) fn on_response(&mut self, root: &mut Root) -> Action {
+        let failed = Cell::new(None);
+        let header = |name: &str| noted(&failed, host::header(Head::Response, name));
+        let headers =
+            || noted(&failed, host::headers(Head::Response).map(Some)).unwrap_or_default();
+        let head = ResponseHead {
+            header: &header,
+            headers: &headers,
+        };
+        // What the response means was settled when the request was decided.
+        let knowledge = || Knowledge::Current;
+        let edits =
+            self.stream
+                .on_response(&self.policy, root.endpoints(), &head, &facts(&knowledge));
+        if let Some(error) = failed.take() {
+            root.report(error);
+        }
+        apply(Head::Response, &edits, root);
+        self.record(root);
+        Action::Continue
+    }
+
+    /// Counts what is to be counted, and shows the decision where one is recorded.
+    fn record(&mut self, root: &mut Root) {
+        if let Some(count) = self.stream.take_count() {
+            root.count(count);
+        }
+        if let Some(decision) = self.stream.decision()
+            && let Err(error) = host::set_property("limpet_decision", decision.as_bytes())
+        {
+            root.report(error);
+        }
+    }
+}
+
+fn facts<'f>(knowledge: &'f dyn Fn() -> Knowledge) -> Facts<'f> {
+    Facts {
+        now: &|| host::now_ns() / 1_000_000_000,
+        random: &host::random,
+        property: &host::property,
+        knowledge,
+    }
+}
+
+/// Keeps the error of a call for later: closures cannot report.
+fn noted<T>(failed: &Cell<Option<HostError>>, result: host::Result<Option<T>>) -> Option<T> {
+    result.unwrap_or_else(|error| {
+        failed.set(Some(error));
+        None
+    })
+}
+
+/// Applies edits in order. One that fails costs itself: the message goes on.
+fn apply(head: Head, edits: &[Edit], root: &mut Root) {
+    for edit in edits {
+        let done = match edit {
+            Edit::Set(name, value) => host::set_header(head, name, value),
+            Edit::Add(name, value) => host::add_header(head, name, value),
+            Edit::Remove(name) => host::remove_header(head, name),
+        };
+        if let Err(error) = done {
+            root.report(error);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The endpoint tables of one root context, and those that are being built, a slice at a time.
+
+use super::host;
+use crate::cluster::Cluster;
+use crate::endpoints::{Build, ClusterTable, Endpoint, EndpointTable, Health};
+use crate::policy::Policy;
+use std::collections::VecDeque;
+
+/// One slice of building blocks a worker so long at most.
+const SLICE_NS: u64 = 2_000_000;
+
+/// Between two looks at the clock so many ring points are made.
+const POINTS: usize = 1_000;
+
+/// The tables in use, and what is to become of them.
+#[derive(Default)]
+pub(super) struct Tables {
+    in_use: EndpointTable,
+    queue: VecDeque<(String, Vec<Endpoint>)>,
+    current: Option<(String, Build)>,
+}
+
+impl Tables {
+    /// The tables of the endpoints that the configuration itself gives.
+    pub(super) fn of_configuration(policy: &Policy) -> Self {
+        let mut tables = Self::default();
+        for (name, addresses) in &policy.endpoints {
+            let endpoint = |address: &String| Endpoint {
+                address: address.clone(),
+                health: Health::Healthy,
+            };
+            if let Some(cluster) = cluster(policy, name) {
+                let endpoints = addresses.iter().map(endpoint).collect();
+                let table = ClusterTable::build(cluster, endpoints);
+                tables.in_use.insert(name.clone(), table);
+            }
+        }
+        tables
+    }
+
+    /// The tables in use.
+    pub(super) fn in_use(&self) -> &EndpointTable {
+        &self.in_use
+    }
+
+    /// Queues the tables of these clusters. One that waits in the queue is replaced.
+    pub(super) fn build(&mut self, clusters: Vec<(String, Vec<Endpoint>)>) {
+        for (name, endpoints) in clusters {
+            self.queue.retain(|(queued, _)| *queued != name);
+            self.queue.push_back((name, endpoints));
+        }
+    }
+
+    /// Whether nothing is left to build.
+    pub(super) fn is_built(&self) -> bool {
+        self.queue.is_empty() && self.current.is_none()
+    }
+
+    /// Builds for one slice of time.
+    pub(super) fn work(&mut self, policy: &Policy) {
+        let start = host::now_ns();
+        while !self.is_built() && host::now_ns().saturating_sub(start) < SLICE_NS {
+            self.step(policy);
+        }
+    }
+
+    fn step(&mut self, policy: &Policy) {
+        if let Some((name, mut build)) = self.current.take() {
+            match build.step(POINTS) {
+                true => self.in_use.insert(name, build.finish()),
+                false => self.current = Some((name, build)),
+            }
+        } else if let Some((name, endpoints)) = self.queue.pop_front()
+            && let Some(cluster) = cluster(policy, &name)
+        {
+            let build = Build::start(cluster, self.in_use.get(&name), endpoints);
+            self.current = Some((name, build));
+        }
+    }
+}
+
+/// The cluster that Envoy calls `name`; where several share it, one whose sessions need it.
+fn cluster<'p>(policy: &'p Policy, name: &str) -> Option<&'p Cluster> {
+    let mut named = policy.clusters.iter().filter(|c| c.envoy_name == name);
+    let first = named.clone().next();
+    named.find(|c| c.affinity.is_some()).or(first)
+}
