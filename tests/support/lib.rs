@@ -14,6 +14,7 @@
 pub mod browser;
 pub mod eds;
 pub mod envoy;
+pub mod guest;
 pub mod http;
 pub mod pod;
 pub mod wait;

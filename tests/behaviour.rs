@@ -1,0 +1,67 @@
+//! What Envoy does, row by row, on a real Envoy and on the harness.
+//!
+//! `envoy-behaviour/*.yaml` hold the rows: a guest written as host calls, requests, and what
+//! comes of them. Each row has a listener with a plugin of its own; the world behind it is
+//! the same for all: see [`world::World`].
+
+mod on_envoy;
+mod on_harness;
+mod row;
+mod world;
+
+use row::Row;
+use std::net::SocketAddr;
+use world::World;
+
+/// All rows, in file order.
+fn rows(world: &World) -> Vec<Row> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/envoy-behaviour");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|f| f.unwrap().path())
+        .collect();
+    files.retain(|file| file.extension().is_some_and(|e| e == "yaml"));
+    files.sort();
+    let rows = files.iter().flat_map(|file| {
+        let text = world.fill_in(&std::fs::read_to_string(file).unwrap());
+        let rows: Vec<Row> =
+            serde_saphyr::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+        rows
+    });
+    rows.collect()
+}
+
+/// Where a target runs one row.
+struct Place {
+    listener: SocketAddr,
+    admin: SocketAddr,
+}
+
+/// Plays every row and prints how many agree.
+fn play(target: &str, rows: &[Row], mut place: impl FnMut(usize) -> Place, world: &World) {
+    let mut failures = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        let place = place(index);
+        if let Err(why) = row.play(&place, world) {
+            failures.push(format!("{}\n  {}", row.name, why.join("\n  ")));
+        }
+    }
+    let agree = rows.len() - failures.len();
+    println!(
+        "envoy-behaviour on {target}: {} rows, {agree} as recorded",
+        rows.len()
+    );
+    assert!(failures.is_empty(), "on {target}:\n{}", failures.join("\n"));
+}
+
+#[test]
+fn every_row_is_what_a_real_envoy_does() {
+    let world = World::start();
+    let rows = rows(&world);
+    let envoy = on_envoy::start(&rows, &world);
+    let place = |index: usize| Place {
+        listener: envoy.listener(&format!("row-{index}")),
+        admin: envoy.admin_address(),
+    };
+    play("Envoy", &rows, place, &world);
+}
