@@ -4,9 +4,8 @@
 
 use crate::{cache, process, workspace};
 use anyhow::{Context, Result, bail};
-use std::env;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -39,20 +38,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// # Errors
 /// When it cannot be fetched or does not start.
 pub(crate) fn envoy() -> Result<PathBuf> {
-    let binary = match env::var_os("ENVOY").filter(|path| !path.is_empty()) {
-        Some(path) => fs::canonicalize(&path)
-            .with_context(|| format!("ENVOY={} cannot be used", path.display()))?,
+    let binary = match workspace::named_in("ENVOY")? {
+        Some(path) => path,
         None => fetched()?,
     };
-    let link = workspace::target("envoy");
-    if fs::read_link(&link).is_ok_and(|old| old == binary) {
-        return Ok(link);
-    }
-    let aside = link.with_extension(format!("new-{}", std::process::id()));
-    fs::create_dir_all(workspace::target(""))?;
-    symlink(&binary, &aside)?;
-    fs::rename(&aside, &link)?;
-    Ok(link)
+    workspace::link("envoy", &binary)
 }
 
 fn fetched() -> Result<PathBuf> {

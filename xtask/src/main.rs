@@ -1,10 +1,12 @@
 //! The task runner: everything that is done to this repository, as
 //! `cargo xtask <task>`, each task doing its own set-up on a fresh machine.
 
+mod apt;
 mod cache;
 mod ci;
 mod demo;
 mod envoy;
+mod nginx;
 mod process;
 mod test;
 mod wasm;
@@ -36,6 +38,8 @@ enum Task {
     Ci,
     /// Fetch Envoy and link it at target/envoy; ENVOY=/path uses another one.
     Envoy(envoy::Options),
+    /// Fetch Debian's nginx and link it at target/nginx; NGINX=/path uses another one.
+    Nginx,
 }
 
 fn main() -> ExitCode {
@@ -56,5 +60,6 @@ fn run(task: &Task) -> Result<()> {
         Task::Demo(options) => demo::run(options),
         Task::Ci => ci::run(),
         Task::Envoy(options) => envoy::run(options),
+        Task::Nginx => nginx::run(),
     }
 }

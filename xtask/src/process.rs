@@ -64,7 +64,7 @@ pub(crate) fn run_within(limit: Duration, command: &mut Command) -> Result<()> {
         if start.elapsed() > limit {
             child.kill()?;
             child.wait()?;
-            bail!("{} did nothing in {limit:?}", line(command));
+            bail!("{} did not end within {limit:?}", line(command));
         }
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -5,14 +5,21 @@
 //! builds it for the module's target without a network. Nothing is installed,
 //! and no privilege is needed.
 
-mod apt;
-
+use crate::apt::Apt;
 use crate::{cache, process, workspace};
 use anyhow::{Context, Result, bail};
-use apt::Apt;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// The compiler, the standard library's source, and clippy. The packages with
+/// a version in their name are found from these.
+const WANTED: [&str; 4] = [
+    "rustc-web",
+    "libstd-rust-web-dev",
+    "rust-web-src",
+    "rust-web-clippy",
+];
 
 /// Where an unpacked compiler stands, newest first choice, if any is there and
 /// new enough for this workspace.
@@ -33,9 +40,6 @@ pub(crate) fn unpacked() -> Result<Option<PathBuf>> {
 /// # Errors
 /// When there is no apt, no network, or no such package.
 pub(crate) fn fetch() -> Result<PathBuf> {
-    if !process::exists("apt-get") || !process::exists("dpkg") {
-        bail!("this is not Debian: no apt-get or no dpkg");
-    }
     let apt = Apt::update()?;
     let version = apt.field("rustc-web", "Version")?;
     if release(&version) < release(env!("CARGO_PKG_RUST_VERSION")) {
@@ -44,7 +48,7 @@ pub(crate) fn fetch() -> Result<PathBuf> {
     }
     let folder = cache::folder("debian-rust")?.join(&version);
     process::announce(format_args!("fetching Debian's rustc-web {version}, once"));
-    cache::fill_once(&folder, |aside| apt.unpack(aside))?;
+    cache::fill_once(&folder, |aside| apt.unpack(&WANTED, aside))?;
     Ok(folder)
 }
 

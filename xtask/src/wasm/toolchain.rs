@@ -3,6 +3,7 @@
 use super::{TARGET, debian};
 use crate::process;
 use anyhow::{Context, Result};
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -32,8 +33,24 @@ impl Toolchain {
         command
             .args(["--package", "limpet", "--lib", "--profile", "module"])
             .args(["--target", TARGET, "--target-dir"])
-            .arg(target_dir);
+            .arg(target_dir)
+            .env("CARGO_ENCODED_RUSTFLAGS", self.flags()?);
         Ok(command)
+    }
+
+    /// The same module whoever builds it: panic messages carry the paths of
+    /// sources, and those of this machine are nobody's business. Whatever
+    /// `RUSTFLAGS` the user has is meant for this machine.
+    fn flags(&self) -> Result<String> {
+        let mut homes = vec![(cargo_home()?.join("registry/src"), "registry")];
+        if let Some(root) = &self.debian {
+            homes.push((root.join("usr/lib/rustlib/src"), "/rustc"));
+            homes.push((root.join("usr/src"), "/rustc"));
+        }
+        let flags = homes
+            .iter()
+            .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+        Ok(flags.collect::<Vec<_>>().join("\u{1f}")) // as Cargo wants them
     }
 }
 
@@ -104,6 +121,13 @@ fn installed() -> Result<bool> {
     Ok(entries.any(|entry| {
         entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
     }))
+}
+
+fn cargo_home() -> Result<PathBuf> {
+    match env::var_os("CARGO_HOME") {
+        Some(home) => Ok(home.into()),
+        None => Ok(env::home_dir().context("no home folder")?.join(".cargo")),
+    }
 }
 
 fn rustup() -> Result<()> {

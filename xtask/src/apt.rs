@@ -2,23 +2,14 @@
 //! on lists and a download folder of its own.
 
 use crate::{cache, process};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The compiler, the standard library's source, and clippy. The packages with
-/// a version in their name are found from these.
-const WANTED: [&str; 4] = [
-    "rustc-web",
-    "libstd-rust-web-dev",
-    "rust-web-src",
-    "rust-web-clippy",
-];
-
 /// apt on lists of its own, which are gone when this is dropped.
-pub(super) struct Apt {
+pub(crate) struct Apt {
     folder: PathBuf,
 }
 
@@ -26,15 +17,18 @@ impl Apt {
     /// Reads the newest lists of every source this machine is set up with.
     ///
     /// # Errors
-    /// When no mirror answers.
-    pub(super) fn update() -> Result<Apt> {
+    /// When this is not Debian, or no mirror answers.
+    pub(crate) fn update() -> Result<Apt> {
+        if !process::exists("apt-get") || !process::exists("dpkg") {
+            bail!("this is not Debian: no apt-get or no dpkg");
+        }
         let name = format!("apt-{}", std::process::id());
         let apt = Apt {
             folder: cache::folder(&name)?,
         };
         fs::create_dir_all(apt.folder.join("lists/partial"))?;
         fs::create_dir_all(apt.folder.join("cache/archives/partial"))?;
-        process::announce("asking Debian which rustc-web it has");
+        process::announce("asking Debian for its lists of packages");
         process::output(apt.command("apt-get").args(["-qq", "update"]))?;
         Ok(apt)
     }
@@ -52,7 +46,10 @@ impl Apt {
     }
 
     /// A field of the candidate version; empty when the package has none.
-    pub(super) fn field(&self, package: &str, field: &str) -> Result<String> {
+    ///
+    /// # Errors
+    /// When there is no such package.
+    pub(crate) fn field(&self, package: &str, field: &str) -> Result<String> {
         let mut show = self.command("apt-cache");
         let record = process::output(show.args(["show", "--no-all-versions", package]))?;
         let prefix = format!("{field}: ");
@@ -60,10 +57,10 @@ impl Apt {
         Ok(found.unwrap_or_default().to_owned())
     }
 
-    /// [`WANTED`] and the libraries they need that this machine lacks.
-    fn packages(&self) -> Result<BTreeSet<String>> {
+    /// `wanted` and the libraries they need that this machine lacks.
+    fn packages(&self, wanted: &[&str]) -> Result<BTreeSet<String>> {
         let mut chosen = BTreeSet::new();
-        let mut open: Vec<String> = WANTED.map(str::to_owned).into();
+        let mut open: Vec<String> = wanted.iter().map(ToString::to_string).collect();
         while let Some(package) = open.pop() {
             let depends = self.field(&package, "Depends")?;
             chosen.insert(package);
@@ -79,20 +76,21 @@ impl Apt {
         Ok(chosen)
     }
 
-    /// Downloads [`WANTED`], with what it needs, and unpacks it into `root`.
+    /// Downloads these packages, with what they need, and unpacks them into `root`.
     ///
     /// # Errors
     /// When a package is missing or broken.
-    pub(super) fn unpack(&self, root: &Path) -> Result<()> {
+    pub(crate) fn unpack(&self, wanted: &[&str], root: &Path) -> Result<()> {
         let mut download = self.command("apt-get");
-        process::run(download.args(["-q", "download"]).args(self.packages()?))?;
+        process::run(
+            download
+                .args(["-q", "download"])
+                .args(self.packages(wanted)?),
+        )?;
         for entry in self.folder.read_dir()?.flatten() {
-            if entry
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "deb")
-            {
-                process::run(Command::new("dpkg").arg("-x").arg(entry.path()).arg(root))?;
+            let file = entry.path();
+            if file.extension().is_some_and(|extension| extension == "deb") {
+                process::run(Command::new("dpkg").arg("-x").arg(&file).arg(root))?;
             }
         }
         Ok(())
