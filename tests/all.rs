@@ -9,3 +9,4 @@
 
 mod behaviour;
 mod fixtures;
+mod module_file;

@@ -1,7 +1,6 @@
 //! `cargo xtask wasm`: the module, as Envoy loads it.
 
 mod debian;
-mod exports;
 mod toolchain;
 
 use crate::{cache, process, workspace};
@@ -65,9 +64,8 @@ fn build(toolchain: &Toolchain, feature: Option<&str>) -> Result<PathBuf> {
     let linked = build.join(TARGET).join("module/limpet.wasm");
     let made = folder.join(format!("{name}.wasm"));
     let bytes = fs::read(&linked).with_context(|| format!("cannot read {}", linked.display()))?;
-    let slim = exports::prune(&bytes).with_context(|| format!("{}", linked.display()))?;
-    write_if_changed(&made, &slim)?;
-    let size = slim.len() / 1024;
+    write_if_changed(&made, &bytes)?;
+    let size = bytes.len() / 1024;
     let shown = made.strip_prefix(workspace::root()).unwrap_or(&made);
     process::announce(format_args!("{}: {size} KiB", shown.display()));
     Ok(made)
