@@ -5,16 +5,39 @@
 
 use crate::annotations::AffinityAnnotations;
 use crate::cluster::Cluster;
+use crate::cluster::digest::{Digest, backend_key};
 use crate::config::CookieFormat;
-use crate::edit::Headers;
+use crate::edit::{self, Headers};
 use crate::endpoints::ClusterTable;
+use crate::session_cookie::SessionCookie;
 use crate::stream::Facts;
+
+mod attributes;
+mod conflicts;
+mod hash_by;
+mod session;
+mod writer;
+
+pub use crate::session_cookie::CookiePlace;
+pub use conflicts::{OnService, conflicts};
+pub use hash_by::hashed;
+use session::Finding;
+pub use session::{Session, is_of, open};
+use writer::Writer;
 
 /// How the sessions of one cluster are kept. Compiled at configure time.
 #[derive(Debug, Clone)]
 pub struct Affinity {
-    name: String,
+    cookie: SessionCookie,
     backend_key: String,
+    writer: Writer,
+    /// What a key is tried as, the writer's own first. Empty where every key is a ring key.
+    digests: Vec<Digest>,
+    /// Other formats than the writer's are read, ring keys and positions too.
+    reads_others: bool,
+    change_on_failure: bool,
+    refresh: bool,
+    skip_cacheable: bool,
 }
 
 /// What the configuration, not an Ingress, says about cookies.
@@ -24,16 +47,44 @@ pub struct AffinitySettings {
     pub cookie_format: Option<CookieFormat>,
     /// `cookie_keys`: secrets of keyed cookies; the first one writes, all read.
     pub cookie_keys: Vec<String>,
+    /// `cookie_keys_only`: where cookies are keyed, no other format is read, so that no client
+    /// can aim at an endpoint. Off, sessions of before live on.
+    pub cookie_keys_only: bool,
+}
+
+/// A remark on one annotation or one key of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// Who says what is remarked on.
+    pub origin: Origin,
+    /// The annotation without its prefix, or the key of the configuration.
+    pub field: &'static str,
+    /// The value as written.
+    pub value: String,
+    /// What was expected, and what happens now.
+    pub text: String,
+}
+
+/// Where a setting comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The Ingress that decides what is written.
+    First,
+    /// The Ingress that decides the cookie's attributes.
+    Last,
+    /// The plugin configuration.
+    Config,
 }
 
 impl Affinity {
     /// Compiles the affinity of the cluster `upstream_name` (ingress-nginx's name,
     /// `namespace-service-port`; a canary that inherits its primary's affinity has its own).
     ///
-    /// `first` decides what is written (`affinity-mode`, `session-cookie-hash`): the first
-    /// Ingress on the Service that says either; `last` the cookie's attributes: the last Ingress
-    /// with `affinity: cookie`. The texts say what is superseded or not usable:
-    /// (annotation without prefix or key of the configuration, its value, what happens now).
+    /// `first` decides what is written: `affinity-mode` of the first Ingress on the Service that
+    /// has one, `session-cookie-hash` likewise; `last` the cookie's attributes: the last Ingress
+    /// with `affinity: cookie`. The remarks say what is superseded or not usable.
+    ///
+    /// Source: `getBackendServers`, `internal/ingress/controller/controller.go`, dbb11b92d.
     #[must_use]
     pub fn new(
         upstream_name: &str,
@@ -41,18 +92,26 @@ impl Affinity {
         last: &AffinityAnnotations,
         settings: &AffinitySettings,
     ) -> (Self, Vec<Remark>) {
-        let _ = (first, settings);
+        let mut remarks = Vec::new();
+        let writer = writer::choose(first, settings, &mut remarks);
+        let cookie = attributes::compile(last, &mut remarks);
         let affinity = Self {
-            name: last.name.clone().unwrap_or_default(),
-            backend_key: upstream_name.to_owned(),
+            digests: writer::digests(&writer, upstream_name, settings),
+            reads_others: !(settings.cookie_keys_only && matches!(writer, Writer::Keyed)),
+            writer,
+            cookie,
+            backend_key: backend_key(upstream_name),
+            change_on_failure: last.change_on_failure.unwrap_or(false),
+            refresh: last.refresh.unwrap_or(false),
+            skip_cacheable: last.skip_cacheable.unwrap_or(false),
         };
-        (affinity, Vec::new())
+        (affinity, remarks)
     }
 
     /// The cookie's name, `INGRESSCOOKIE` where none is given.
     #[must_use]
     pub fn cookie_name(&self) -> &str {
-        &self.name
+        &self.cookie.name
     }
 
     /// `md5(md5(upstream name) + upstream name)` in hex: says which cluster a session is of.
@@ -64,57 +123,31 @@ impl Affinity {
     /// Whether [`CookiePlace::user_agent`] is read at all.
     #[must_use]
     pub fn reads_user_agent(&self) -> bool {
-        false
+        self.cookie.conditional_same_site_none
     }
 
     /// Whether [`Served::response`] is read at all.
     #[must_use]
     pub fn reads_response(&self) -> bool {
-        false
+        self.skip_cacheable
     }
 
     /// Whether a cookie is set again on every response of a location that sets cookies.
     #[must_use]
     pub fn refreshes(&self) -> bool {
-        false
-    }
-}
-
-/// A remark on one annotation or one key of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remark {
-    /// The annotation without its prefix, or the key of the configuration.
-    pub field: &'static str,
-    /// The value as written.
-    pub value: String,
-    /// What was expected, and what happens now.
-    pub text: String,
-}
-
-/// What one request's cookie says. Owned: it lives until the response.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
-    override_host: Option<String>,
-}
-
-impl Session {
-    /// `ip:port` of the endpoint to ask Envoy for; `None`: its load balancer chooses.
-    #[must_use]
-    pub fn override_host(&self) -> Option<&str> {
-        self.override_host.as_deref()
+        self.refresh
     }
 
-    /// The cookie names nobody that this table knows, or there is no table: a fresh one may
-    /// know better, so the request may wait for it and be opened again.
+    /// The digests that keys are looked up by, the writer's own first.
     #[must_use]
-    pub fn wants_refresh(&self) -> bool {
-        false
+    pub fn digests(&self) -> &[Digest] {
+        &self.digests
     }
 
-    /// The request carries a cookie of the cluster's name with a usable key.
+    /// Whether keys are looked up on the ring.
     #[must_use]
-    pub fn has_cookie(&self) -> bool {
-        false
+    pub fn reads_ring(&self) -> bool {
+        self.reads_others
     }
 }
 
@@ -129,9 +162,10 @@ pub enum State {
     Kept,
     /// The cookie names a known endpoint, and another one served, or nobody did.
     Moved,
-    /// A cookie of ours names nobody.
+    /// A cookie of ours names nobody: its endpoint is gone.
     Dead,
-    /// The cookie names nobody, and is another cluster's or cannot be judged (no table yet).
+    /// The cookie names nobody, and is another cluster's, not of our making, or not to be judged
+    /// because no endpoints are known yet.
     Foreign,
 }
 
@@ -148,20 +182,6 @@ impl State {
             Self::Foreign => "foreign",
         }
     }
-}
-
-/// Where on the site the cookie would be set.
-#[derive(Debug, Clone, Copy)]
-pub struct CookiePlace<'a> {
-    /// [`crate::route::Location::path`].
-    pub location_path: &'a str,
-    /// [`crate::route::Location::sets_cookie`].
-    pub sets_cookie: bool,
-    /// [`crate::route::Forward::https`].
-    pub https: bool,
-    /// The request's User-Agent; `None` where it has none, or [`Affinity::reads_user_agent`]
-    /// says that nobody asks.
-    pub user_agent: Option<&'a [u8]>,
 }
 
 /// Who answered.
@@ -186,29 +206,13 @@ pub struct Closed {
     pub state: State,
 }
 
-/// Reads the session of a request to `cluster`. `None` as table: endpoints not known yet.
-#[must_use]
-pub fn open(cluster: &Cluster, table: Option<&ClusterTable>, headers: &Headers) -> Session {
-    let _ = (cluster, table, headers);
-    Session {
-        override_host: None,
-    }
-}
-
-/// The endpoint that `upstream-hash-by` names for `value`, where the cluster has no affinity;
-/// `None`: the load balancer chooses.
-#[must_use]
-pub fn hashed<'t>(
-    cluster: &Cluster,
-    table: Option<&'t ClusterTable>,
-    value: &[u8],
-    facts: &Facts,
-) -> Option<&'t str> {
-    let _ = (cluster, table, value, facts);
-    None
-}
-
 /// Decides about the response's cookie. `table` may be newer than the one at [`open`].
+///
+/// A cookie is set where an endpoint answered, the location sets cookies, and the session
+/// has none, or one that names nobody, or one in another format than the one written (once,
+/// when its endpoint serves); or its endpoint is gone; or another one served and
+/// `session-cookie-change-on-failure` is true. Otherwise the cookie stays as it is, and is
+/// set again only where it slides.
 #[must_use]
 pub fn close(
     session: &Session,
@@ -218,9 +222,59 @@ pub fn close(
     served: &Served,
     facts: &Facts,
 ) -> Closed {
-    let _ = (session, cluster, table, place, served, facts);
-    Closed {
-        set_cookie: None,
-        state: State::None,
+    let state = session.state(served);
+    let set_cookie = cluster
+        .affinity
+        .as_ref()
+        .filter(|_| place.sets_cookie && !served.local_reply)
+        .and_then(|affinity| affinity.set_cookie(session, state, table, place, served, facts));
+    Closed { set_cookie, state }
+}
+
+impl Affinity {
+    fn set_cookie(
+        &self,
+        session: &Session,
+        state: State,
+        table: Option<&ClusterTable>,
+        place: &CookiePlace,
+        served: &Served,
+        facts: &Facts,
+    ) -> Option<Vec<u8>> {
+        let answered = served.address.or(session.override_host());
+        let new = || self.mint(answered?, table, facts);
+        let value = match &session.finding {
+            Finding::NoAffinity | Finding::Unknown => None,
+            Finding::Absent | Finding::Dead | Finding::Foreign => new(),
+            Finding::Named { address, own, key } => {
+                let gone = table.is_some_and(|table| table.position(address).is_none());
+                let kept = state == State::Kept;
+                if gone || kept && !own || !kept && self.change_on_failure {
+                    new()
+                } else if self.refresh && *own {
+                    self.again(address, key, table, facts)
+                } else {
+                    None
+                }
+            }
+        }?;
+        if self.skip_cacheable && is_shared(served.response) {
+            return None;
+        }
+        Some(self.cookie.set_cookie(&value, place, facts.now))
     }
 }
+
+/// Whether a response tells shared caches to keep it: its cookie would go to everybody.
+fn is_shared(response: &Headers) -> bool {
+    edit::all(response, "cache-control")
+        .flat_map(|value| value.split(|byte| *byte == b','))
+        .any(|directive| {
+            let name = directive.split(|byte| *byte == b'=').next();
+            let name = name.unwrap_or_default().trim_ascii();
+            name.eq_ignore_ascii_case(b"public") || name.eq_ignore_ascii_case(b"s-maxage")
+        })
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,15 @@
 //!
 //! Source: `route_to_alternative_balancer`, `rootfs/etc/nginx/lua/balancer.lua`, ingress-nginx dbb11b92d.
 
+use crate::affinity;
 use crate::cluster::ClusterId;
 use crate::edit::Headers;
-use crate::endpoints::EndpointTable;
+use crate::endpoints::{ClusterTable, EndpointTable};
 use crate::policy::Policy;
+use crate::session_cookie::read::variable;
 use crate::stream::Facts;
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexBuilder};
+use std::borrow::Cow;
 
 /// The `canary-*` annotations of one canary Ingress, as ingress-nginx hands them to its
 /// balancer (`TrafficShapingPolicy`). An empty string means not set.
@@ -39,16 +42,101 @@ impl CanaryPolicy {
     /// Compiles the annotations. The second value says why the pattern is not usable.
     #[must_use]
     pub fn new(annotations: CanaryAnnotations) -> (Self, Option<String>) {
+        let pattern = Some(annotations.header_pattern.as_str());
+        let (pattern, remark) = match pattern.filter(|pattern| !pattern.is_empty()).map(compile) {
+            None => (None, None),
+            Some(Ok(pattern)) => (Some(Some(pattern)), None),
+            Some(Err(why)) => (
+                Some(None),
+                Some(format!(
+                    "is not a pattern limpet can match ({why}); a request with this header never \
+                     goes to the canary"
+                )),
+            ),
+        };
         let policy = Self {
             annotations,
-            pattern: None,
+            pattern,
         };
-        (policy, None)
+        (policy, remark)
+    }
+
+    /// Whether the canary takes a request whose session says nothing.
+    fn takes(&self, headers: &Headers, facts: &Facts) -> bool {
+        self.by_header(headers)
+            .or_else(|| self.by_cookie(headers))
+            .unwrap_or_else(|| self.by_weight(facts))
+    }
+
+    fn by_header(&self, headers: &Headers) -> Option<bool> {
+        let value = header(headers, &self.annotations.header)?;
+        if !self.annotations.header_value.is_empty() {
+            return (*value == *self.annotations.header_value.as_bytes()).then_some(true);
+        }
+        match &self.pattern {
+            Some(Some(pattern)) => pattern.is_match(&value).then_some(true),
+            Some(None) => Some(false),
+            None => always_or_never(&value),
+        }
+    }
+
+    fn by_cookie(&self, headers: &Headers) -> Option<bool> {
+        always_or_never(variable(headers, &self.annotations.cookie)?)
+    }
+
+    fn by_weight(&self, facts: &Facts) -> bool {
+        let total = u64::try_from(self.annotations.weight_total.max(100)).unwrap_or(100);
+        let draw = (facts.random)() % total + 1;
+        u64::try_from(self.annotations.weight).is_ok_and(|weight| draw <= weight)
     }
 }
 
+/// As `ngx.re.match` without options: anywhere in the value, case matters.
+fn compile(pattern: &str) -> Result<Regex, String> {
+    RegexBuilder::new(pattern)
+        .unicode(false)
+        .build()
+        .map_err(|error| match error.to_string().lines().last() {
+            Some(line) => line.trim_start_matches("error: ").to_owned(),
+            None => String::new(),
+        })
+}
+
+fn always_or_never(value: &[u8]) -> Option<bool> {
+    match value {
+        b"always" => Some(true),
+        b"never" => Some(false),
+        _ => None,
+    }
+}
+
+/// The value of a header as nginx's `$http_name`: `-` and `_` of the name asked for are one,
+/// names with `_` in the request do not count, several values are joined, outer spaces cut.
+fn header<'h>(headers: &'h Headers, name: &str) -> Option<Cow<'h, [u8]>> {
+    let same = |found: &str| {
+        let found = if found == ":authority" { "host" } else { found };
+        found.len() == name.len()
+            && found.bytes().zip(name.bytes()).all(|(found, name)| {
+                found.eq_ignore_ascii_case(&name) && name != b'_' || found == b'-' && name == b'_'
+            })
+    };
+    let mut values = headers
+        .iter()
+        .filter(|(found, _)| same(found))
+        .map(|(_, value)| value.trim_ascii());
+    let first = values.next()?;
+    Some(values.fold(Cow::Borrowed(first), |mut joined, value| {
+        joined.to_mut().extend_from_slice(b", ");
+        joined.to_mut().extend_from_slice(value);
+        joined
+    }))
+}
+
 /// The cluster that takes a request of the cluster `primary`: itself or its first canary.
-/// Draws from `facts.random` only where a weight decides, as `1 + random % total`.
+///
+/// A session stays with its cluster, and beats everything else. A cluster that is known to have
+/// no endpoints takes part in nothing. Draws from `facts.random` only where a weight decides,
+/// as `1 + random % total`.
 #[must_use]
 pub fn choose(
     policy: &Policy,
@@ -57,6 +145,22 @@ pub fn choose(
     headers: &Headers,
     facts: &Facts,
 ) -> ClusterId {
-    let _ = (policy, endpoints, headers, facts);
-    primary
+    let canary = || {
+        let cluster = policy.cluster(primary)?;
+        let id = *cluster.alternatives.first()?;
+        let canary = policy.cluster(id)?;
+        let table = endpoints.get(&cluster.envoy_name).map(AsRef::as_ref);
+        let canary_table = endpoints.get(&canary.envoy_name).map(AsRef::as_ref);
+        if is_empty(table) || is_empty(canary_table) || affinity::is_of(cluster, table, headers) {
+            return None;
+        }
+        let takes = affinity::is_of(canary, canary_table, headers)
+            || canary.canary.as_ref()?.takes(headers, facts);
+        takes.then_some(id)
+    };
+    canary().unwrap_or(primary)
+}
+
+fn is_empty(table: Option<&ClusterTable>) -> bool {
+    table.is_some_and(|table| table.endpoints().is_empty())
 }

@@ -4,6 +4,13 @@ use crate::affinity::Affinity;
 use crate::canary::CanaryPolicy;
 use std::num::NonZeroUsize;
 
+pub mod crc32;
+pub mod digest;
+pub mod node_map;
+pub mod ring;
+pub mod ring_build;
+pub mod ring_key;
+
 /// The place of a cluster in [`crate::policy::Policy::clusters`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClusterId(pub usize);

@@ -1,8 +1,14 @@
 //! The endpoints of clusters, and what sessions need to find them by.
 
 use crate::cluster::Cluster;
+use crate::cluster::node_map::NodeMap;
+use crate::cluster::ring::Ring;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+mod build;
+
+pub use build::Build;
 
 /// One address that serves a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,11 +55,16 @@ impl EndpointTable {
     }
 }
 
-/// The endpoints of one cluster with what its sessions are looked up in.
-#[derive(Debug)]
+/// The endpoints of one cluster with what its sessions are looked up in: only what the
+/// cluster's affinity may read.
+#[derive(Debug, Default)]
 pub struct ClusterTable {
     /// Sorted by address, each address once.
     endpoints: Vec<Endpoint>,
+    /// Of the endpoints by position; of sets of endpoints for `upstream-hash-by-subset`.
+    ring: Arc<Ring>,
+    /// One per digest that the affinity reads, in its order.
+    maps: Vec<NodeMap>,
 }
 
 impl ClusterTable {
@@ -61,9 +72,7 @@ impl ClusterTable {
     /// [`Build`].
     #[must_use]
     pub fn build(cluster: &Cluster, endpoints: Vec<Endpoint>) -> Self {
-        let mut build = Build::start(cluster, None, endpoints);
-        while !build.step(usize::MAX) {}
-        build.finish()
+        Build::start(cluster, None, endpoints).finish()
     }
 
     /// The endpoints, sorted by address.
@@ -71,38 +80,62 @@ impl ClusterTable {
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
     }
+
+    /// The endpoint at a position of the sorted list.
+    #[must_use]
+    pub fn at(&self, position: u32) -> Option<&Endpoint> {
+        self.endpoints.get(usize::try_from(position).ok()?)
+    }
+
+    /// Where `address` stands in the sorted list.
+    #[must_use]
+    pub fn position(&self, address: &str) -> Option<u32> {
+        let found = self
+            .endpoints
+            .binary_search_by(|endpoint| endpoint.address.as_str().cmp(address));
+        u32::try_from(found.ok()?).ok()
+    }
+
+    /// The consistent-hash ring; empty where the cluster needs none.
+    #[must_use]
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// The endpoint whose digest `key` is: (which of the affinity's digests, position).
+    #[must_use]
+    pub fn find_digest(&self, key: &[u8]) -> Option<(usize, u32)> {
+        let mut maps = self.maps.iter().enumerate();
+        maps.find_map(|(which, map)| Some((which, map.find(key, &self.endpoints)?)))
+    }
+
+    /// The healthy endpoint that stands in for another one for sessions of this key:
+    /// rendezvous hashing, so each session keeps its substitute while the others change.
+    #[must_use]
+    pub fn substitute(&self, key: &[u8]) -> Option<&Endpoint> {
+        let seed = fnv(FNV_START, key);
+        let healthy = self.endpoints.iter();
+        healthy
+            .filter(|endpoint| endpoint.health == Health::Healthy)
+            .max_by_key(|endpoint| mix(fnv(seed, endpoint.address.as_bytes())))
+    }
 }
 
-/// A table under construction, in slices: a few milliseconds of work must not block a
-/// worker. What `previous` holds of the same endpoints is taken over.
-#[derive(Debug)]
-pub struct Build {
-    endpoints: Vec<Endpoint>,
+/// FNV-1a's offset basis.
+const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a, 64 bits.
+fn fnv(start: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(start, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
-impl Build {
-    /// Starts the table of `cluster`; cheap. `previous` is the table in use, if any.
-    #[must_use]
-    pub fn start(
-        cluster: &Cluster,
-        previous: Option<&Arc<ClusterTable>>,
-        endpoints: Vec<Endpoint>,
-    ) -> Self {
-        let _ = (cluster, previous);
-        Self { endpoints }
-    }
-
-    /// Works on about `points` ring points (an endpoint has 160) and says whether all is done.
-    pub fn step(&mut self, points: usize) -> bool {
-        let _ = points;
-        true
-    }
-
-    /// The table; does what steps have not done yet.
-    #[must_use]
-    pub fn finish(self) -> ClusterTable {
-        ClusterTable {
-            endpoints: self.endpoints,
-        }
-    }
+/// The finaliser of MurmurHash3: FNV alone leaves the high bits of near inputs alike.
+fn mix(mut hash: u64) -> u64 {
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
 }

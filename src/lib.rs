@@ -20,6 +20,8 @@ pub mod pairs;
 pub mod policy;
 pub mod redirect;
 pub mod route;
+pub mod same_site;
+pub mod session_cookie;
 #[cfg(target_family = "wasm")]
 mod shell;
 pub mod stream;

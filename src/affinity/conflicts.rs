@@ -1,0 +1,95 @@
+//! What several Ingresses on one Service say differently about its sessions.
+//!
+//! Source: `getBackendServers`, `internal/ingress/controller/controller.go`, ingress-nginx
+//! dbb11b92d: the first mode stays, the last `affinity: cookie` sets every attribute, and a path is
+//! given cookies only by an Ingress with `affinity: cookie`.
+
+use crate::annotations::AffinityAnnotations;
+use crate::warning::Warning;
+
+/// One Ingress on the Service: `namespace/name`, and its annotations where it says
+/// `affinity: cookie`.
+pub type OnService<'a> = (&'a str, Option<&'a AffinityAnnotations>);
+
+/// Warns where Ingresses on the Service `service` (`namespace/service:port`), in
+/// ingress-nginx's order, contradict each other.
+#[must_use]
+pub fn conflicts(service: &str, ingresses: &[OnService]) -> Vec<Warning> {
+    let with = || {
+        let ingresses = ingresses.iter();
+        ingresses.filter_map(|(name, annotations)| Some((*name, (*annotations)?)))
+    };
+    let Some((last_name, last)) = with().last() else {
+        return Vec::new();
+    };
+    let mut warnings = Vec::new();
+    for (name, annotations) in ingresses {
+        match annotations {
+            None => warnings.push(Warning {
+                ingress: Some((*name).to_owned()),
+                field: "affinity".to_owned(),
+                value: None,
+                text: format!(
+                    "is absent, but ingress {last_name} has it on the same service {service}: \
+                     cookies are honoured on these paths and never set there"
+                ),
+            }),
+            Some(annotations) if *name != last_name => {
+                for (field, own, others) in attributes(annotations, last) {
+                    let text = format!(
+                        "differs from {others:?} of ingress {last_name} on the same service \
+                         {service}: the last one sets the cookie's attributes"
+                    );
+                    warnings.push(Warning::ingress(name, field, &own, text));
+                }
+            }
+            Some(_) => {}
+        }
+    }
+    let mode = with().find_map(|(name, annotations)| Some((name, annotations.mode.as_deref()?)));
+    if let Some((first_name, first)) = mode {
+        for (name, annotations) in with() {
+            if let Some(mode) = annotations.mode.as_deref().filter(|mode| *mode != first) {
+                let text = format!(
+                    "differs from {first:?} of ingress {first_name} on the same service {service}: \
+                     the first one decides"
+                );
+                warnings.push(Warning::ingress(name, "affinity-mode", mode, text));
+            }
+        }
+    }
+    warnings
+}
+
+/// The attributes that differ: (annotation, own value, the other value); `""`: absent.
+fn attributes(
+    own: &AffinityAnnotations,
+    last: &AffinityAnnotations,
+) -> Vec<(&'static str, String, String)> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let flag = |value: &Option<bool>| value.unwrap_or(false).to_string();
+    let row = |annotations: &AffinityAnnotations| {
+        [
+            ("session-cookie-name", text(&annotations.name)),
+            ("session-cookie-path", text(&annotations.path)),
+            ("session-cookie-domain", text(&annotations.domain)),
+            ("session-cookie-expires", text(&annotations.expires)),
+            ("session-cookie-max-age", text(&annotations.max_age)),
+            ("session-cookie-samesite", text(&annotations.same_site)),
+            (
+                "session-cookie-conditional-samesite-none",
+                flag(&annotations.conditional_same_site_none),
+            ),
+            ("session-cookie-secure", flag(&annotations.secure)),
+            (
+                "session-cookie-change-on-failure",
+                flag(&annotations.change_on_failure),
+            ),
+        ]
+    };
+    let pairs = row(own).into_iter().zip(row(last));
+    pairs
+        .filter(|((_, own), (_, last))| own != last)
+        .map(|((field, own), (_, last))| (field, own, last))
+        .collect()
+}

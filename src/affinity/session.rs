@@ -1,0 +1,203 @@
+//! What the cookie of one request names.
+
+use super::{Affinity, Served, State};
+use crate::affinity::writer::Writer;
+use crate::cluster::Cluster;
+use crate::edit::Headers;
+use crate::endpoints::{ClusterTable, Health};
+use crate::session_cookie::read::{SessionKey, joined, session_keys};
+
+/// What one request's cookie says. Owned: it lives until the response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    pub(super) finding: Finding,
+    override_host: Option<String>,
+}
+
+/// Whom a cookie names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// Nobody asks.
+    NoAffinity,
+    /// There is no cookie with a key.
+    Absent,
+    /// An endpoint of the table.
+    Named {
+        address: String,
+        /// By the format that is written.
+        own: bool,
+        /// Kept only where the cookie is set again.
+        key: Vec<u8>,
+    },
+    /// Nobody, and it is ours.
+    Dead,
+    /// Nobody, and it is not ours.
+    Foreign,
+    /// There is no table yet.
+    Unknown,
+}
+
+impl Session {
+    /// `ip:port` of the endpoint to ask Envoy for; `None`: its load balancer chooses. The
+    /// endpoint named by the cookie, or while it is unhealthy and the cookie is not to change, a
+    /// substitute.
+    #[must_use]
+    pub fn override_host(&self) -> Option<&str> {
+        self.override_host.as_deref()
+    }
+
+    /// The cookie names nobody that this table knows, or there is no table: a fresh one may
+    /// know better, so the request may wait for it and be opened again.
+    #[must_use]
+    pub fn wants_refresh(&self) -> bool {
+        matches!(self.finding, Finding::Dead | Finding::Unknown)
+    }
+
+    /// The request carries a cookie of the cluster's name with a usable key.
+    #[must_use]
+    pub fn has_cookie(&self) -> bool {
+        !matches!(self.finding, Finding::NoAffinity | Finding::Absent)
+    }
+
+    pub(super) fn state(&self, served: &Served) -> State {
+        match &self.finding {
+            Finding::NoAffinity => State::None,
+            Finding::Absent => State::New,
+            Finding::Dead => State::Dead,
+            Finding::Foreign | Finding::Unknown => State::Foreign,
+            Finding::Named { address, .. } => {
+                let asked = self.override_host.as_deref();
+                let by = served.address.or(asked.filter(|_| !served.elsewhere));
+                if !served.local_reply && by == Some(address) {
+                    State::Kept
+                } else {
+                    State::Moved
+                }
+            }
+        }
+    }
+}
+
+/// Reads the session of a request to `cluster`. `None` as table: endpoints not known yet.
+#[must_use]
+pub fn open(cluster: &Cluster, table: Option<&ClusterTable>, headers: &Headers) -> Session {
+    let mut session = Session {
+        finding: Finding::NoAffinity,
+        override_host: None,
+    };
+    let Some(affinity) = &cluster.affinity else {
+        return session;
+    };
+    let cookies = joined(headers);
+    let keys = session_keys(&cookies, affinity.cookie_name());
+    let (Some(last), Some(table)) = (keys.first(), table) else {
+        session.finding = match keys.first() {
+            Some(_) => Finding::Unknown,
+            None => Finding::Absent,
+        };
+        return session;
+    };
+    let named = keys
+        .iter()
+        .find_map(|key| Some((key, affinity.find(table, key.key)?)));
+    let Some((key, (position, own))) = named else {
+        session.finding = affinity.nobody(last);
+        return session;
+    };
+    let Some(endpoint) = table.at(position) else {
+        return session;
+    };
+    let away = endpoint.health == Health::Unhealthy && !affinity.change_on_failure;
+    let substitute = if away {
+        table.substitute(key.key)
+    } else {
+        None
+    };
+    session.override_host = Some(substitute.unwrap_or(endpoint).address.clone());
+    session.finding = Finding::Named {
+        address: endpoint.address.clone(),
+        own,
+        key: if affinity.refresh {
+            key.key.to_vec()
+        } else {
+            Vec::new()
+        },
+    };
+    session
+}
+
+/// Whether the request's session is of `cluster`: what `is_affinitized` of
+/// `balancer/sticky.lua` says (ingress-nginx dbb11b92d). A format without a backend key is of
+/// the cluster whose endpoint it names.
+#[must_use]
+pub fn is_of(cluster: &Cluster, table: Option<&ClusterTable>, headers: &Headers) -> bool {
+    let Some(affinity) = &cluster.affinity else {
+        return false;
+    };
+    let cookies = joined(headers);
+    let keys = session_keys(&cookies, affinity.cookie_name());
+    let Some(last) = keys.first() else {
+        return false;
+    };
+    match last.backend_key {
+        Some(key) => key == affinity.backend_key().as_bytes(),
+        None => {
+            matches!(affinity.writer, Writer::Md5 | Writer::Sha1 | Writer::Keyed)
+                && table
+                    .and_then(|table| table.find_digest(last.key))
+                    .is_some_and(|(which, _)| which == 0)
+        }
+    }
+}
+
+impl Affinity {
+    /// The position of the endpoint that `key` names, and whether it does so in the format
+    /// that is written.
+    fn find(&self, table: &ClusterTable, key: &[u8]) -> Option<(u32, bool)> {
+        let on_ring = || table.ring().find(key);
+        if self.writer == Writer::Ring {
+            return Some((on_ring()?, true));
+        }
+        if let Some((which, position)) = table.find_digest(key) {
+            return Some((position, which == 0 && self.writer != Writer::Index));
+        }
+        if self.is_own_shape(key) && self.writer != Writer::Index || !self.reads_others {
+            return None;
+        }
+        match position(key) {
+            Some(position) if table.at(position).is_some() => {
+                Some((position, self.writer == Writer::Index))
+            }
+            Some(_) if self.writer == Writer::Index => None,
+            _ => Some((on_ring()?, false)),
+        }
+    }
+
+    /// What a key is that names nobody.
+    fn nobody(&self, cookie: &SessionKey) -> Finding {
+        let ours = self.backend_key.as_bytes();
+        let of_another = cookie.backend_key.is_some_and(|key| key != ours);
+        if self.is_own_shape(cookie.key) && !of_another {
+            Finding::Dead
+        } else {
+            Finding::Foreign
+        }
+    }
+
+    fn is_own_shape(&self, key: &[u8]) -> bool {
+        match (self.writer, self.digests.first()) {
+            (Writer::Ring, _) => true,
+            (Writer::Index, _) => position(key).is_some(),
+            (_, Some(digest)) => digest.is_shape_of(key),
+            (_, None) => false,
+        }
+    }
+}
+
+/// A position in the sorted endpoints, as `session-cookie-hash: index` writes it.
+fn position(key: &[u8]) -> Option<u32> {
+    if !key.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(key).ok()?.parse().ok()
+}

@@ -1,0 +1,208 @@
+//! The digests that stand for an endpoint in a cookie.
+
+use md5::{Digest as _, Md5};
+use sha1::Sha1;
+
+/// A function from an endpoint's `ip:port` to a hex string.
+#[derive(Debug, Clone)]
+pub enum Digest {
+    /// `md5(salt + "ip:port")`, the salt being the upstream name: `affinity-mode: persistent`.
+    ///
+    /// Source: `create_map`, `rootfs/etc/nginx/lua/util/nodemap.lua`, ingress-nginx dbb11b92d.
+    Persistent {
+        /// ingress-nginx's upstream name, `namespace-service-port`.
+        salt: String,
+    },
+    /// `md5("ip:port")`: `session-cookie-hash: md5` of nginx-sticky-module-ng.
+    Md5,
+    /// `sha1("ip:port")`: `session-cookie-hash: sha1` of nginx-sticky-module-ng.
+    Sha1,
+    /// HMAC-SHA-1 of `ip:port`: limpet's own keyed cookies.
+    Keyed(Hmac),
+}
+
+/// A hex digest of 32 or 40 lower-case digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hex {
+    digits: [u8; 40],
+    length: usize,
+}
+
+impl Digest {
+    /// The digest of an endpoint's `ip:port`.
+    #[must_use]
+    pub fn of(&self, address: &str) -> Hex {
+        match self {
+            Self::Persistent { salt } => Hex::of(
+                &Md5::new()
+                    .chain_update(salt)
+                    .chain_update(address)
+                    .finalize(),
+            ),
+            Self::Md5 => Hex::of(&Md5::digest(address)),
+            Self::Sha1 => Hex::of(&Sha1::digest(address)),
+            Self::Keyed(hmac) => Hex::of(&hmac.of(address.as_bytes())),
+        }
+    }
+
+    /// Whether `key` could be such a digest: its length, and lower-case hex.
+    #[must_use]
+    pub fn is_shape_of(&self, key: &[u8]) -> bool {
+        let length = match self {
+            Self::Persistent { .. } | Self::Md5 => 32,
+            Self::Sha1 | Self::Keyed(_) => 40,
+        };
+        key.len() == length
+            && key
+                .iter()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    }
+}
+
+impl Hex {
+    fn of(bytes: &[u8]) -> Self {
+        let mut digits = [0; 40];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+            for (digit, nibble) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
+                *digit = if nibble < 10 { b'0' } else { b'a' - 10 }.saturating_add(nibble);
+            }
+        }
+        let length = bytes.len().saturating_mul(2).min(digits.len());
+        Self { digits, length }
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.digits.get(..self.length).unwrap_or_default()
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
+
+/// HMAC-SHA-1 (RFC 2104) under one secret, its two key blocks already fed.
+#[derive(Clone)]
+pub struct Hmac {
+    inner: Sha1,
+    outer: Sha1,
+}
+
+impl Hmac {
+    /// Under `secret`, of any length.
+    #[must_use]
+    pub fn new(secret: &[u8]) -> Self {
+        let hashed;
+        let secret = if secret.len() > 64 {
+            hashed = Sha1::digest(secret);
+            hashed.as_slice()
+        } else {
+            secret
+        };
+        let pad = |with: u8| {
+            let mut block = [with; 64];
+            for (byte, key) in block.iter_mut().zip(secret) {
+                *byte ^= key;
+            }
+            Sha1::new_with_prefix(block)
+        };
+        Self {
+            inner: pad(0x36),
+            outer: pad(0x5c),
+        }
+    }
+
+    fn of(&self, text: &[u8]) -> [u8; 20] {
+        let inner = self.inner.clone().chain_update(text).finalize();
+        self.outer.clone().chain_update(inner).finalize().into()
+    }
+}
+
+impl std::fmt::Debug for Hmac {
+    /// Says nothing of the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hmac")
+    }
+}
+
+/// ingress-nginx's backend key: `md5(md5(name) + name)`, the inner digest in hex too.
+///
+/// Source: `_M.sync`, `rootfs/etc/nginx/lua/balancer/sticky.lua`, ingress-nginx dbb11b92d.
+#[must_use]
+pub fn backend_key(upstream_name: &str) -> String {
+    let inner = Hex::of(&Md5::digest(upstream_name));
+    let key = Md5::new()
+        .chain_update(inner.as_bytes())
+        .chain_update(upstream_name)
+        .finalize();
+    Hex::of(&key).as_str().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_those_of_their_originals() {
+        let persistent = Digest::Persistent {
+            salt: "default-http-service-8080".into(),
+        };
+        for (digest, address, hex) in [
+            (
+                &persistent,
+                "10.244.0.5:8080",
+                "ef27e27fe49bed6cb4179742ef0d19c3",
+            ),
+            (
+                &persistent,
+                "[fd00::1]:8080",
+                "c7292dbf34d7ef0816161962efed50b2",
+            ),
+            (&Digest::Md5, "abc", "900150983cd24fb0d6963f7d28e17f72"),
+            (
+                &Digest::Sha1,
+                "abc",
+                "a9993e364706816aba3e25717850c26c9cd0d89d",
+            ),
+            // RFC 2202, test case 2, and one with a key longer than a block.
+            (
+                &Digest::Keyed(Hmac::new(b"Jefe")),
+                "what do ya want for nothing?",
+                "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79",
+            ),
+            (
+                &Digest::Keyed(Hmac::new(&[0xaa; 80])),
+                "Test Using Larger Than Block-Size Key - Hash Key First",
+                "aa4ae5e15272d00e95705637ce8a3b55ed402112",
+            ),
+        ] {
+            assert_eq!(digest.of(address).as_str(), hex, "{digest:?} of {address}");
+            assert!(digest.is_shape_of(hex.as_bytes()));
+            assert!(!digest.is_shape_of(hex.to_uppercase().as_bytes()));
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        assert_eq!(
+            format!("{:?}", Digest::Keyed(Hmac::new(b"s3cret"))),
+            "Keyed(Hmac)"
+        );
+    }
+
+    #[test]
+    fn backend_keys_are_those_of_ingress_nginx() {
+        for (name, key) in [
+            (
+                "default-http-service-8080",
+                "bfbf1eabcf79f6a992583c12fd0711ed",
+            ),
+            ("prod-web-frontend-http", "00355681b722e78629ef7f513103ae5a"),
+        ] {
+            assert_eq!(backend_key(name), key);
+        }
+    }
+}

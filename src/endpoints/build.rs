@@ -1,0 +1,190 @@
+//! Building the table of one cluster in slices.
+
+use super::{ClusterTable, Endpoint};
+use crate::cluster::Cluster;
+use crate::cluster::node_map::NodeMap;
+use crate::cluster::ring::Ring;
+use crate::cluster::ring_build::RingBuild;
+use std::sync::Arc;
+
+/// What a digest costs, in ring points.
+const DIGEST_COST: usize = 16;
+
+/// A table under construction, in slices: a few milliseconds of work must not block a
+/// worker. What `previous` holds of the same endpoints is taken over.
+#[derive(Debug)]
+pub struct Build {
+    endpoints: Vec<Endpoint>,
+    maps: Vec<NodeMap>,
+    /// Positions of the endpoints that `maps` lack.
+    added: Vec<u32>,
+    next: usize,
+    ring: Option<RingBuild>,
+    /// The ring where it need not be built.
+    same: Arc<Ring>,
+}
+
+impl Build {
+    /// Starts the table of `cluster`. `previous` is the table in use, if any; it must have been
+    /// built for the same `cluster`.
+    #[must_use]
+    pub fn start(
+        cluster: &Cluster,
+        previous: Option<&Arc<ClusterTable>>,
+        mut endpoints: Vec<Endpoint>,
+    ) -> Self {
+        endpoints.sort_by(|a, b| a.address.cmp(&b.address));
+        endpoints.dedup_by(|a, b| a.address == b.address);
+        let nothing = Arc::new(ClusterTable::default());
+        let previous = previous.unwrap_or(&nothing);
+        let (renumbered, added) = changes(&previous.endpoints, &endpoints);
+        let maps = maps(cluster, previous, &renumbered);
+        let mut build = Self {
+            maps,
+            next: 0,
+            ring: None,
+            same: Arc::clone(&previous.ring),
+            added,
+            endpoints,
+        };
+        build.ring = build.ring_build(cluster, renumbered);
+        build
+    }
+
+    /// The ring that is to be built, unless the one there is stays as it is.
+    fn ring_build(&self, cluster: &Cluster, renumbered: Vec<Option<u32>>) -> Option<RingBuild> {
+        if self.added.is_empty() && !renumbered.contains(&None) {
+            return None;
+        }
+        let subset = cluster.hash_by.and_then(|hash_by| hash_by.subset_size);
+        match (&cluster.affinity, subset) {
+            (Some(affinity), _) if !affinity.reads_ring() => None,
+            (None, None) if cluster.hash_by.is_none() => None,
+            // The nodes of a ring of sets: `build_subset_map`, `balancer/chashsubset.lua`.
+            (None, Some(size)) => {
+                let sets = self.endpoints.len().div_ceil(size.get());
+                let nodes = (1u32..).take(sets);
+                let nodes = nodes.map(|set| (format!("set{set}"), set.saturating_sub(1)));
+                Some(RingBuild::start(
+                    Arc::default(),
+                    Vec::new(),
+                    nodes.collect(),
+                ))
+            }
+            _ => {
+                let node = |position: &u32| Some((self.address(*position)?.to_owned(), *position));
+                let added = self.added.iter().filter_map(node).collect();
+                Some(RingBuild::start(Arc::clone(&self.same), renumbered, added))
+            }
+        }
+    }
+
+    fn address(&self, position: u32) -> Option<&str> {
+        let position = usize::try_from(position).ok()?;
+        Some(&self.endpoints.get(position)?.address)
+    }
+
+    /// Works on about `points` ring points (an endpoint has 160) and says whether all is done.
+    pub fn step(&mut self, points: usize) -> bool {
+        let mut left = points.max(1);
+        let cost = self.maps.len().saturating_mul(DIGEST_COST);
+        while left > 0 && !self.maps.is_empty() {
+            let Some(position) = self.added.get(self.next).copied() else {
+                break;
+            };
+            let address = usize::try_from(position)
+                .ok()
+                .and_then(|position| self.endpoints.get(position));
+            for map in &mut self.maps {
+                address
+                    .iter()
+                    .for_each(|endpoint| map.add(&endpoint.address, position));
+            }
+            self.next = self.next.saturating_add(1);
+            left = left.saturating_sub(cost);
+        }
+        if left == 0 {
+            return false;
+        }
+        self.ring.as_mut().is_none_or(|ring| ring.step(left))
+    }
+
+    /// The table; does what steps have not done yet.
+    #[must_use]
+    pub fn finish(mut self) -> ClusterTable {
+        while !self.step(usize::MAX) {}
+        self.maps.iter_mut().for_each(NodeMap::sort);
+        ClusterTable {
+            endpoints: self.endpoints,
+            ring: match self.ring {
+                Some(ring) => Arc::new(ring.finish()),
+                None => self.same,
+            },
+            maps: self.maps,
+        }
+    }
+}
+
+/// Old position to new (`None`: gone), and the new positions that have no old one. Both lists
+/// are sorted by address.
+fn changes(old: &[Endpoint], new: &[Endpoint]) -> (Vec<Option<u32>>, Vec<u32>) {
+    let mut positions = (0u32..).zip(new).peekable();
+    let mut added = Vec::new();
+    let mut renumbered = Vec::with_capacity(old.len());
+    for endpoint in old {
+        while let Some((position, _)) =
+            positions.next_if(|(_, candidate)| candidate.address < endpoint.address)
+        {
+            added.push(position);
+        }
+        let same = positions.next_if(|(_, candidate)| candidate.address == endpoint.address);
+        renumbered.push(same.map(|(position, _)| position));
+    }
+    added.extend(positions.map(|(position, _)| position));
+    (renumbered, added)
+}
+
+/// The maps that the affinity of `cluster` reads, with what `previous` has of them.
+fn maps(cluster: &Cluster, previous: &ClusterTable, renumbered: &[Option<u32>]) -> Vec<NodeMap> {
+    let digests = match &cluster.affinity {
+        Some(affinity) => affinity.digests(),
+        None => &[],
+    };
+    if previous.maps.len() == digests.len() {
+        let kept = previous.maps.iter();
+        return kept.map(|map| map.renumber(renumbered)).collect();
+    }
+    digests.iter().cloned().map(NodeMap::new).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoints::Health;
+
+    fn endpoints(addresses: &[&str]) -> Vec<Endpoint> {
+        let endpoint = |address: &&str| Endpoint {
+            address: (*address).to_owned(),
+            health: Health::Healthy,
+        };
+        addresses.iter().map(endpoint).collect()
+    }
+
+    #[test]
+    fn changes_say_what_stays_and_what_is_new() {
+        for (old, new, renumbered, added) in [
+            (&[][..], &["a", "b"][..], vec![], vec![0, 1]),
+            (&["a", "b"], &["a", "b"], vec![Some(0), Some(1)], vec![]),
+            (
+                &["b", "d"],
+                &["a", "b", "c"],
+                vec![Some(1), None],
+                vec![0, 2],
+            ),
+            (&["a"], &[], vec![None], vec![]),
+        ] {
+            let found = changes(&endpoints(old), &endpoints(new));
+            assert_eq!(found, (renumbered, added), "{old:?} to {new:?}");
+        }
+    }
+}
