@@ -35,8 +35,8 @@ pub enum Knowledge {
     Unavailable,
 }
 
-/// No poll takes longer, in ms: the time-out of each question to the admin.
-pub const TIMEOUT: u32 = schedule::TIMEOUT;
+/// The time-out of each question to the admin, in µs.
+pub const TIMEOUT: u64 = schedule::TIMEOUT;
 
 /// What the shell is to do, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,9 +77,9 @@ pub enum Effect {
 /// At most so many requests of one VM wait at a time.
 const WAITING: usize = 1024;
 
-/// Even where the figures of membership stand still, the endpoints are read so often, in ms:
+/// Even where the figures of membership stand still, the endpoints are read so often, in µs:
 /// two endpoints that swap their health leave the figures as they were.
-const READ_ANYWAY: u64 = 30_000;
+const READ_ANYWAY: u64 = 30_000_000;
 
 /// The state of one VM.
 #[derive(Debug)]
@@ -133,14 +133,14 @@ enum Question {
 }
 
 impl Discovery {
-    /// The machine of a VM that is configured at `now` (ms since 1970). `interval`: ms between
-    /// two polls; `hold`: ms that a request waits at most.
+    /// The machine of a VM that is configured at `now`. `interval_ms`: between two polls;
+    /// `hold_ms`: how long a request waits at most. All other times are µs since 1970.
     #[must_use]
-    pub fn new(query: Query, interval: u64, hold: u64, now: u64) -> Self {
+    pub fn new(query: Query, interval_ms: u64, hold_ms: u64, now: u64) -> Self {
         Self {
             query,
-            interval: interval.max(schedule::EARLY),
-            hold,
+            interval: interval_ms.saturating_mul(1000).max(schedule::EARLY),
+            hold: hold_ms.saturating_mul(1000),
             configured: now,
             listing: Listing::default(),
             digest: 0,
@@ -186,7 +186,7 @@ impl Discovery {
         let mut effects = Vec::new();
         self.take_over(now, shared, &mut effects);
         // The host answers every question in time, if only by saying that it did not; and if not:
-        let lost = 2 * u64::from(TIMEOUT);
+        let lost = 2 * TIMEOUT;
         self.poll = self.poll.take().filter(|p| now.abs_diff(p.began) <= lost);
         let due = schedule::due(shared, self.interval, serving);
         let early = self.wanted.and_then(|w| schedule::early(shared, w));
@@ -217,7 +217,7 @@ impl Discovery {
             Some(_) => arrived,
             None => self.configured,
         };
-        let in_time = now.saturating_sub(since) < self.hold;
+        let in_time = now.abs_diff(since) < self.hold;
         match in_time && self.failures == 0 && waiting < WAITING {
             true => Knowledge::Coming,
             false => Knowledge::Unavailable,
@@ -245,9 +245,9 @@ impl Discovery {
             (Question::Membership, Err(_)) => self.weigh(now, shared, began, &[]),
             (Question::Endpoints { clusters, marks }, Ok(body)) => match answer::read(body) {
                 Ok(found) => self.merge(now, shared, began, &clusters, &marks, found),
-                Err(garbage) => self.fail(shared, began, garbage.0),
+                Err(garbage) => self.fail(now, shared, began, garbage.0),
             },
-            (Question::Endpoints { .. }, Err(why)) => self.fail(shared, began, &why),
+            (Question::Endpoints { .. }, Err(why)) => self.fail(now, shared, began, &why),
         }
     }
 
@@ -270,11 +270,13 @@ impl Discovery {
 
     /// Takes the news of other VMs.
     fn take_over(&mut self, now: u64, shared: &Shared, effects: &mut Vec<Effect>) {
-        let Some((news, _)) = shared.news else { return };
         // A clock that was set back must not make old news true forever.
-        if news.began > now {
-            return;
+        if self.confirmed.is_some_and(|confirmed| confirmed > now) {
+            self.confirmed = Some(0);
         }
+        let Some((news, _)) = shared.news.filter(|(news, _)| news.began <= now) else {
+            return;
+        };
         self.failures = news.failures;
         if news.failures > 0 && (news.digest == 0 || self.digest != 0) {
             return;
@@ -325,7 +327,7 @@ impl Discovery {
     /// After the figures of membership: asks for the clusters that moved, if any did.
     fn weigh(&mut self, now: u64, shared: &Shared, began: u64, body: &[u8]) -> Vec<Effect> {
         let marks = membership::marks(&self.query.clusters, body);
-        let again = now.saturating_sub(self.read_all) >= READ_ANYWAY;
+        let again = now.abs_diff(self.read_all) >= READ_ANYWAY;
         let moved = |name: &String| {
             let known = self.listing.clusters.get(name).map(|c| c.mark);
             again || known.is_none() || known != marks.get(name).copied()
@@ -373,12 +375,8 @@ impl Discovery {
                     .insert(name.clone(), Entry { mark, endpoints });
             }
         }
-        let (table, digest) = listing.encode();
-        let mut effects = Vec::new();
-        if shared.news.is_none_or(|(news, _)| news.digest != digest) {
-            effects.push(Effect::Publish(table));
-        }
-        effects.extend(self.adopt(listing, digest, began));
+        let (_, digest) = listing.encode();
+        let mut effects = self.adopt(listing, digest, began);
         effects.extend(self.tell(now, shared, began));
         effects
     }
@@ -406,33 +404,40 @@ impl Discovery {
         self.failures = 0;
         let took = now.saturating_sub(began);
         let interval = schedule::after_success(self.interval, took);
-        self.news(shared, began, interval)
+        let mut effects = self.news(now, shared, began, interval);
+        if !effects.is_empty()
+            && shared
+                .news
+                .is_none_or(|(news, _)| news.digest != self.digest)
+        {
+            effects.insert(0, Effect::Publish(self.listing.encode().0));
+        }
+        effects
     }
 
     /// A poll went wrong: what is known stays in use.
-    fn fail(&mut self, shared: &Shared, began: u64, why: &str) -> Vec<Effect> {
+    fn fail(&mut self, now: u64, shared: &Shared, began: u64, why: &str) -> Vec<Effect> {
         let news = shared.news.map(|(news, _)| news);
         let first = self.failures == 0 && news.is_none_or(|n| n.failures == 0);
         self.failures = news.map_or(0, |n| n.failures).max(self.failures) + 1;
         let line = first.then(|| {
             let admin = &self.query.admin;
-            let now = match self.digest {
+            let then = match self.digest {
                 0 => "sessions cannot be kept until it does",
                 _ => "the endpoints last known stay in use",
             };
-            format!("discovery through cluster {admin:?} does not answer: {why}; {now}")
+            format!("discovery through cluster {admin:?} does not answer: {why}; {then}")
         });
         let mut effects = vec![Effect::Failed(line)];
         let interval = schedule::after_failure(self.interval, self.failures);
-        effects.extend(self.news(shared, began, interval));
+        effects.extend(self.news(now, shared, began, interval));
         effects
     }
 
-    fn news(&self, shared: &Shared, began: u64, interval: u64) -> Vec<Effect> {
+    fn news(&self, now: u64, shared: &Shared, began: u64, interval: u64) -> Vec<Effect> {
         let (before, cas) = shared.news.unzip();
-        // An older poll that ends later has nothing to tell, nor has a first one that failed
-        // where others were lucky.
-        if before.is_some_and(|b| b.began > began) {
+        // An older poll that ends later has nothing to tell.
+        if before.is_some_and(|b| b.began > began && b.began <= now) {
             return Vec::new();
         }
         let digest = match (self.failures, before) {

@@ -99,7 +99,7 @@ mod tests {
                     }
                 })
                 .collect();
-            decode(&bytes);
+            drop(decode(&bytes));
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         }
     }

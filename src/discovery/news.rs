@@ -1,6 +1,6 @@
 //! The two small shared values: who polls, and how the last poll went.
 
-/// Under [`super::query::Keys::lease`]: when the latest poll began, ms since 1970.
+/// Under [`super::query::Keys::lease`]: when the latest poll began, µs since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     /// When the poll began.
@@ -10,9 +10,9 @@ pub struct Lease {
 /// Under [`super::query::Keys::news`]: how the latest finished poll went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct News {
-    /// When it began, ms since 1970.
+    /// When it began, µs since 1970.
     pub began: u64,
-    /// Ms from one poll's begin to the next.
+    /// Microseconds from one poll's begin to the next.
     pub interval: u64,
     /// Of the shared table as the last good poll left it; 0: there was none yet.
     pub digest: u64,

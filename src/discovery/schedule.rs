@@ -2,29 +2,29 @@
 
 use super::news::Shared;
 
-/// Early polls of one process begin at least so far apart, in ms.
-pub(super) const EARLY: u64 = 100;
+/// Early polls of one process begin at least so far apart, in µs.
+pub(super) const EARLY: u64 = 100_000;
 
-/// No poll takes longer, in ms: whoever holds the lease longer is gone.
-pub(super) const TIMEOUT: u32 = 5_000;
+/// No poll takes longer, in µs: whoever holds the lease longer is gone.
+pub(super) const TIMEOUT: u64 = 5_000_000;
 
-/// A VM that serves requests leaves polls that long to one that does not, in ms.
-const COURTESY: u64 = 250;
+/// A VM that serves requests leaves polls that long to one that does not, in µs.
+const COURTESY: u64 = 250_000;
 
-/// Intervals grow up to this, in ms, unless the configured one is longer.
-const LONGEST: u64 = 10_000;
+/// Intervals grow up to this, in µs, unless the configured one is longer.
+const LONGEST: u64 = 10_000_000;
 
 /// A poll may take this part of the time: one in a hundred.
 const SHARE: u64 = 100;
 
-/// When the next regular poll is due, ms since 1970; `None`: at once.
+/// When the next regular poll is due, µs since 1970; `None`: at once.
 pub(super) fn due(shared: &Shared, interval: u64, serving: bool) -> Option<u64> {
     let (lease, _) = shared.lease?;
     let courtesy = match serving {
         true => COURTESY.min(interval / 4),
         false => 0,
     };
-    let pause = finished(shared).unwrap_or(interval.max(u64::from(TIMEOUT)));
+    let pause = finished(shared).unwrap_or(interval.max(TIMEOUT));
     Some(lease.began.saturating_add(pause).saturating_add(courtesy))
 }
 
@@ -51,7 +51,7 @@ pub(super) fn is_before(now: u64, due: Option<u64>) -> bool {
     due.is_some_and(|due| now < due && due - now <= 4 * LONGEST)
 }
 
-/// The interval after a poll that took `took` ms.
+/// The interval after a poll that took `took` µs.
 pub(super) fn after_success(interval: u64, took: u64) -> u64 {
     took.saturating_mul(SHARE)
         .clamp(interval, LONGEST.max(interval))

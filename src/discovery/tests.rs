@@ -1,1 +1,412 @@
+//! A process of several VMs over one admin, in virtual time.
 
+use super::*;
+use std::collections::BTreeSet;
+
+const MS: u64 = 1_000;
+const SECOND: u64 = 1_000 * MS;
+
+/// What the admin does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Admin {
+    Answers,
+    Away,
+    Garbage,
+    Slow,
+}
+
+struct Vm {
+    machine: Discovery,
+    serving: bool,
+    building: bool,
+    /// What its tables hold.
+    tables: BTreeMap<String, Vec<Endpoint>>,
+    polls: u64,
+    failures: u64,
+    lines: Vec<String>,
+}
+
+struct Process {
+    now: u64,
+    store: BTreeMap<String, (Vec<u8>, u32)>,
+    cas: u32,
+    vms: Vec<Vm>,
+    admin: Admin,
+    keeps_figures: bool,
+    /// What one question takes.
+    took: u64,
+    clusters: BTreeMap<String, Vec<String>>,
+    changes: BTreeMap<String, u64>,
+    asked: Vec<(u64, String)>,
+    answers: Vec<(u64, usize, Result<Vec<u8>, String>)>,
+}
+
+impl Process {
+    fn new(vms: usize) -> Self {
+        let mut process = Self {
+            now: 1_000_000 * SECOND,
+            store: BTreeMap::new(),
+            cas: 0,
+            vms: Vec::new(),
+            admin: Admin::Answers,
+            keeps_figures: true,
+            took: 2 * MS,
+            clusters: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            asked: Vec::new(),
+            answers: Vec::new(),
+        };
+        process.set("a", &["10.0.0.1:80", "10.0.0.2:80"]);
+        process.set("b", &["10.0.1.1:80"]);
+        for i in 0..vms {
+            process.configure(i > 0);
+        }
+        process
+    }
+
+    fn configure(&mut self, serving: bool) {
+        let query = Query::new("admin".into(), vec!["a".into(), "b".into()]);
+        let machine = Discovery::new(query, 1000, 1000, self.now);
+        self.vms.push(Vm {
+            machine,
+            serving,
+            building: false,
+            tables: BTreeMap::new(),
+            polls: 0,
+            failures: 0,
+            lines: Vec::new(),
+        });
+        let vm = self.vms.len() - 1;
+        let shared = self.shared();
+        let effects = self.vms[vm].machine.start(self.now, &shared);
+        self.carry_out(vm, effects);
+    }
+
+    fn set(&mut self, cluster: &str, addresses: &[&str]) {
+        let addresses = addresses.iter().map(ToString::to_string).collect();
+        self.clusters.insert(cluster.into(), addresses);
+        *self.changes.entry(cluster.into()).or_default() += 1;
+    }
+
+    fn shared(&self) -> Shared {
+        let keys = Query::new("admin".into(), vec!["a".into(), "b".into()]).keys();
+        let read = |key: &str| self.store.get(key).cloned();
+        Shared {
+            lease: read(&keys.lease).map(|(v, cas)| (Lease::decode(&v).unwrap(), cas)),
+            news: read(&keys.news).map(|(v, cas)| (News::decode(&v).unwrap(), cas)),
+        }
+    }
+
+    fn share(&mut self, key: String, value: Vec<u8>, cas: u32) -> bool {
+        let current = self.store.get(&key).map_or(0, |v| v.1);
+        if cas != 0 && cas != current {
+            return false;
+        }
+        self.cas += 1;
+        self.store.insert(key, (value, self.cas));
+        true
+    }
+
+    fn carry_out(&mut self, vm: usize, effects: Vec<Effect>) {
+        let keys = self.vms[vm].machine.query().keys();
+        for effect in effects {
+            match effect {
+                Effect::Claim { lease, cas } => {
+                    if !self.share(keys.lease.clone(), lease, cas) {
+                        self.vms[vm].machine.beaten();
+                        return;
+                    }
+                }
+                Effect::Ask { path } => {
+                    self.asked.push((self.now, path.clone()));
+                    let (after, answer) = match self.admin {
+                        Admin::Answers => (self.took, Ok(self.answer(&path))),
+                        Admin::Away => (0, Err("no answer".into())),
+                        Admin::Garbage => (self.took, Ok(b"<html>".to_vec())),
+                        Admin::Slow => (TIMEOUT, Err("no answer".into())),
+                    };
+                    self.answers.push((self.now + after, vm, answer));
+                }
+                Effect::Publish(table) => assert!(self.share(keys.table.clone(), table, 0)),
+                Effect::Tell { news, cas } => drop(self.share(keys.news.clone(), news, cas)),
+                Effect::Read => {
+                    let (table, _) = self.store[&keys.table].clone();
+                    let shared = self.shared();
+                    let more = self.vms[vm].machine.read(&shared, &table);
+                    self.carry_out(vm, more);
+                }
+                Effect::Build(clusters) => {
+                    self.vms[vm].tables.extend(clusters);
+                    self.vms[vm].building = true;
+                }
+                Effect::Polled => self.vms[vm].polls += 1,
+                Effect::Failed(line) => {
+                    self.vms[vm].failures += 1;
+                    self.vms[vm].lines.extend(line);
+                }
+            }
+        }
+    }
+
+    fn answer(&self, path: &str) -> Vec<u8> {
+        let mut text = String::new();
+        let wanted = |name: &str| path.contains(&format!("%28{name}%29")) || path.contains("%7C");
+        for (name, addresses) in self.clusters.iter().filter(|c| wanted(c.0)) {
+            if !path.starts_with("/stats") {
+                text += &format!("{name}::added_via_api::true\n");
+                for address in addresses {
+                    text += &format!("{name}::{address}::health_flags::healthy\n");
+                }
+            } else if self.keeps_figures {
+                let changes = self.changes[name];
+                text += &format!("cluster.{name}.membership_change: {changes}\n");
+            }
+        }
+        text.into_bytes()
+    }
+
+    /// Lets time go by, with ticks of 10 ms as in a busy VM.
+    fn run(&mut self, time: u64) {
+        let end = self.now + time;
+        while self.now < end {
+            self.now += MS;
+            for (_, vm, answer) in self
+                .answers
+                .extract_if(.., |a| a.0 <= self.now)
+                .collect::<Vec<_>>()
+            {
+                let shared = self.shared();
+                let answer = answer.as_deref().map_err(Clone::clone);
+                let effects = self.vms[vm].machine.answered(self.now, &shared, answer);
+                self.carry_out(vm, effects);
+            }
+            if self.now.is_multiple_of(10 * MS) {
+                for vm in 0..self.vms.len() {
+                    self.tick(vm);
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self, vm: usize) {
+        if std::mem::take(&mut self.vms[vm].building) {
+            self.vms[vm].machine.built();
+        }
+        let shared = self.shared();
+        let serving = self.vms[vm].serving;
+        let effects = self.vms[vm].machine.tick(self.now, &shared, serving);
+        self.carry_out(vm, effects);
+    }
+
+    fn polls(&self) -> u64 {
+        self.vms.iter().map(|vm| vm.polls).sum()
+    }
+
+    fn knowledge(&self, vm: usize, arrived: u64) -> Knowledge {
+        self.vms[vm].machine.knowledge(self.now, arrived, 0)
+    }
+
+    /// Every VM's tables hold what the admin would say.
+    fn assert_all_know(&self) {
+        for (i, vm) in self.vms.iter().enumerate() {
+            for (name, addresses) in &self.clusters {
+                let known: Vec<_> = vm.tables[name].iter().map(|e| &e.address).collect();
+                assert_eq!(
+                    known,
+                    addresses.iter().collect::<Vec<_>>(),
+                    "VM {i}, {name}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_vm_polls_first_for_itself_and_then_one_for_all() {
+    let mut process = Process::new(5);
+    process.run(100 * MS);
+    process.assert_all_know();
+    assert_eq!(process.polls(), 5);
+    process.run(10 * SECOND);
+    let polls = process.polls() - 5;
+    assert!((9..=10).contains(&polls), "{polls} polls in 10 s");
+    // The VM without requests does the work.
+    assert_eq!(process.vms[0].polls, 1 + polls);
+    let cheap = process.asked.iter().filter(|a| a.1.starts_with("/stats"));
+    assert_eq!(cheap.count() as u64, polls);
+    // The first five, and once with the figures of membership.
+    assert_eq!(process.asked.len() as u64, polls + 6);
+}
+
+#[test]
+fn a_change_is_known_to_all_and_only_the_changed_cluster_is_asked_for() {
+    let mut process = Process::new(3);
+    process.run(3 * SECOND);
+    process.set("b", &["10.0.1.1:80", "10.0.1.2:80"]);
+    let asked = process.asked.len();
+    process.run(1300 * MS);
+    process.assert_all_know();
+    let paths: BTreeSet<_> = process.asked[asked..]
+        .iter()
+        .map(|a| a.1.as_str())
+        .collect();
+    let endpoints: Vec<_> = paths
+        .iter()
+        .filter(|p| p.starts_with("/clusters"))
+        .collect();
+    assert_eq!(endpoints, [&"/clusters?format=json&filter=%5E%28b%29%24"]);
+}
+
+#[test]
+fn without_the_figures_the_endpoints_are_polled_at_an_interval_that_grows_with_their_cost() {
+    let mut process = Process::new(2);
+    process.keeps_figures = false;
+    process.run(3 * SECOND);
+    process.set("a", &["10.0.0.3:80"]);
+    process.run(1500 * MS);
+    process.assert_all_know();
+    let stats = |p: &Process| p.asked.iter().filter(|a| a.1.starts_with("/stats")).count();
+    let tried = stats(&process);
+    process.took = 40 * MS;
+    process.run(2 * SECOND);
+    let before = process.polls();
+    process.run(20 * SECOND);
+    let polls = process.polls() - before;
+    assert!((4..=6).contains(&polls), "{polls} polls of 40 ms in 20 s");
+    assert_eq!(
+        stats(&process),
+        tried,
+        "the figures are not asked for again"
+    );
+}
+
+#[test]
+fn an_unknown_cookie_asks_for_a_poll_that_begins_after_it() {
+    let mut process = Process::new(3);
+    process.run(1500 * MS);
+    let arrived = process.now;
+    assert_eq!(process.knowledge(1, arrived), Knowledge::Coming);
+    process.vms[1].machine.want(arrived);
+    process.set("a", &["10.0.0.9:80"]);
+    process.run(130 * MS);
+    assert_eq!(process.knowledge(1, arrived), Knowledge::Current);
+    assert_eq!(process.vms[1].tables["a"][0].address, "10.0.0.9:80");
+    assert!(process.asked.iter().any(|a| a.0 > arrived));
+}
+
+#[test]
+fn early_polls_of_a_process_are_a_tenth_of_a_second_apart() {
+    let mut process = Process::new(4);
+    process.run(1500 * MS);
+    let before = process.polls();
+    for _ in 0..200 {
+        for vm in 1..4 {
+            process.vms[vm].machine.want(process.now);
+        }
+        process.run(10 * MS);
+    }
+    let polls = process.polls() - before;
+    assert!((15..=20).contains(&polls), "{polls} polls in 2 s");
+}
+
+#[test]
+fn before_the_first_table_a_request_waits_until_the_hold_ends() {
+    let mut process = Process::new(1);
+    process.admin = Admin::Slow;
+    process.configure(true);
+    let arrived = process.now + 10 * MS;
+    process.run(900 * MS);
+    assert_eq!(process.knowledge(1, arrived), Knowledge::Coming);
+    let crowd = process.vms[1].machine.knowledge(process.now, arrived, 1024);
+    assert_eq!(crowd, Knowledge::Unavailable);
+    process.run(110 * MS);
+    assert_eq!(process.knowledge(1, arrived), Knowledge::Unavailable);
+}
+
+#[test]
+fn before_the_first_table_a_request_waits_until_the_first_poll_fails() {
+    let mut process = Process::new(0);
+    process.admin = Admin::Away;
+    process.configure(true);
+    assert_eq!(process.knowledge(0, process.now), Knowledge::Coming);
+    process.run(2 * MS);
+    assert_eq!(process.knowledge(0, process.now), Knowledge::Unavailable);
+    process.admin = Admin::Answers;
+    process.run(SECOND);
+    process.assert_all_know();
+    assert_ne!(process.knowledge(0, process.now), Knowledge::Unavailable);
+}
+
+#[test]
+fn an_admin_that_is_gone_costs_one_line_and_the_last_table_stays() {
+    for admin in [Admin::Away, Admin::Garbage, Admin::Slow] {
+        let mut process = Process::new(4);
+        process.run(3 * SECOND);
+        process.admin = admin;
+        let before = process.polls();
+        process.vms[1].machine.want(process.now);
+        process.run(60 * SECOND);
+        process.assert_all_know();
+        let polls = process.polls() - before;
+        assert!(
+            (3..=20).contains(&polls),
+            "{admin:?}: {polls} polls in 60 s"
+        );
+        let lines: usize = process.vms.iter().map(|vm| vm.lines.len()).sum();
+        assert_eq!(lines, 1, "{admin:?}");
+        assert_eq!(process.knowledge(1, process.now), Knowledge::Unavailable);
+
+        process.admin = Admin::Answers;
+        process.set("a", &["10.0.0.7:80"]);
+        process.run(16 * SECOND);
+        process.assert_all_know();
+        assert_eq!(process.knowledge(1, process.now), Knowledge::Coming);
+    }
+}
+
+#[test]
+fn a_vm_that_dies_with_the_lease_is_replaced() {
+    let mut process = Process::new(3);
+    process.run(3 * SECOND);
+    // The one that polls goes, its answer with it.
+    while process.answers.is_empty() {
+        process.run(MS);
+    }
+    process.answers.clear();
+    process.vms.remove(0);
+    process.set("b", &["10.0.1.5:80"]);
+    process.run(TIMEOUT + SECOND);
+    process.assert_all_know();
+}
+
+#[test]
+fn a_new_vm_knows_at_once_what_the_others_know() {
+    let mut process = Process::new(2);
+    process.run(3 * SECOND);
+    process.admin = Admin::Slow;
+    process.configure(true);
+    assert_eq!(process.vms[2].tables, process.vms[1].tables);
+}
+
+#[test]
+fn a_clock_that_is_set_back_stops_nothing() {
+    let mut process = Process::new(3);
+    process.run(3 * SECOND);
+    process.now -= 3600 * SECOND;
+    process.run(SECOND);
+    process.set("a", &["10.0.0.8:80"]);
+    process.run(5 * SECOND);
+    process.assert_all_know();
+    let before = process.polls();
+    process.run(10 * SECOND);
+    assert!(process.polls() - before <= 11);
+}
+
+#[test]
+fn a_cluster_that_the_proxy_forgets_keeps_its_endpoints() {
+    let mut process = Process::new(2);
+    process.run(3 * SECOND);
+    process.clusters.remove("b");
+    process.run(40 * SECOND);
+    assert_eq!(process.vms[1].tables["b"][0].address, "10.0.1.1:80");
+}

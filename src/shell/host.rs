@@ -210,9 +210,9 @@ pub(crate) fn now_ns() -> u64 {
     time
 }
 
-/// Milliseconds since 1970. In any callback.
-pub(crate) fn now_ms() -> u64 {
-    now_ns() / 1_000_000
+/// Microseconds since 1970. In any callback.
+pub(crate) fn now_us() -> u64 {
+    now_ns() / 1_000
 }
 
 /// Random bits; 0 if the host has none. In any callback.

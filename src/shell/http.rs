@@ -18,7 +18,7 @@ pub(super) struct HttpStream {
     /// The configuration it began with, whatever comes later.
     policy: Rc<Policy>,
     stream: Stream,
-    /// When it was first asked how far the endpoints may be trusted, ms since 1970.
+    /// When it was first asked how far the endpoints may be trusted, µs since 1970.
     arrived: Cell<Option<u64>>,
 }
 
@@ -57,6 +57,11 @@ impl HttpStream {
                 Action::Continue
             }
         }
+    }
+
+    /// Whether a paused request has waited long enough, or for what has come.
+    pub(super) fn is_due(&self, root: &Root) -> bool {
+        root.knowledge(&self.arrived) != Knowledge::Coming
     }
 
     /// Goes on with a paused request, from another context's callback, unless it is still to

@@ -22,8 +22,8 @@ const TICK: u32 = 100;
 /// The same while requests wait or tables are built, ms.
 const TICK_BUSY: u32 = 10;
 
-/// Failed host calls are logged at most so often, ms.
-const REPORT_EVERY: u64 = 10_000;
+/// Failed host calls are logged at most so often, µs.
+const REPORT_EVERY: u64 = 10_000_000;
 
 /// The root context.
 pub(super) struct Root {
@@ -35,6 +35,8 @@ pub(super) struct Root {
     call: Option<u32>,
     /// The paused requests.
     waiting: Vec<u32>,
+    /// Tables have come into use since requests were last resumed.
+    changed: bool,
     metrics: Metrics,
     /// This VM has had a request.
     serving: bool,
@@ -56,6 +58,7 @@ impl Root {
             discovery: None,
             call: None,
             waiting: Vec::new(),
+            changed: false,
             metrics: Metrics::default(),
             serving: false,
             tick_period: 0,
@@ -110,11 +113,11 @@ impl Root {
         let node = host::property(&["node", "id"]).unwrap_or_default();
         self.sidecar = node.starts_with(b"sidecar~");
         self.tables = Tables::of_configuration(&policy);
-        self.discovery = discovery(&policy, host::now_ms());
+        self.discovery = discovery(&policy, host::now_us());
         self.policy = Some(Rc::new(policy));
         let shared = self.shared();
         if let Some((discovery, _)) = &mut self.discovery {
-            let effects = discovery.start(host::now_ms(), &shared);
+            let effects = discovery.start(host::now_us(), &shared);
             self.carry_out(effects);
         }
         self.set_tick_period();
@@ -160,7 +163,7 @@ impl Root {
     fn look(&mut self) {
         let shared = self.shared();
         if let Some((discovery, _)) = &mut self.discovery {
-            let effects = discovery.tick(host::now_ms(), &shared, self.serving);
+            let effects = discovery.tick(host::now_us(), &shared, self.serving);
             self.carry_out(effects);
         }
     }
@@ -178,7 +181,7 @@ impl Root {
         let shared = self.shared();
         if let Some((discovery, _)) = &mut self.discovery {
             let answer = answer.as_deref().map_err(Clone::clone);
-            let effects = discovery.answered(host::now_ms(), &shared, answer);
+            let effects = discovery.answered(host::now_us(), &shared, answer);
             self.carry_out(effects);
         }
         self.set_tick_period();
@@ -217,7 +220,7 @@ impl Root {
                         let shared = self.shared();
                         if let Some((discovery, _)) = &mut self.discovery {
                             let answer = Err(error.to_string());
-                            queue.extend(discovery.answered(host::now_ms(), &shared, answer));
+                            queue.extend(discovery.answered(host::now_us(), &shared, answer));
                         }
                     }
                 },
@@ -255,6 +258,7 @@ impl Root {
             && self.tables.is_built()
         {
             discovery.built();
+            self.changed = true;
         }
     }
 
@@ -263,7 +267,7 @@ impl Root {
         let Some((discovery, _)) = &self.discovery else {
             return Knowledge::Current;
         };
-        let now = host::now_ms();
+        let now = host::now_us();
         let since = arrived.get().unwrap_or(now);
         arrived.set(Some(since));
         discovery.knowledge(now, since, self.waiting.len())
@@ -285,18 +289,22 @@ impl Root {
 
     /// Lets the requests go on that have waited long enough.
     pub(super) fn resume(&mut self, streams: &mut BTreeMap<u32, HttpStream>) {
-        let mut resumed = false;
+        if self.waiting.is_empty() {
+            return;
+        }
+        let changed = std::mem::take(&mut self.changed);
         for context in std::mem::take(&mut self.waiting) {
             let Some(stream) = streams.get_mut(&context) else {
                 continue;
             };
-            resumed = true;
-            if host::set_effective_context(context).is_err() || stream.resume(self) {
-                continue;
+            let is_due = changed || stream.is_due(self);
+            let went_on =
+                is_due && (host::set_effective_context(context).is_err() || stream.resume(self));
+            if !went_on {
+                self.waiting.push(context);
             }
-            self.waiting.push(context);
         }
-        if resumed && host::set_effective_context(self.id).is_ok() {
+        if host::set_effective_context(self.id).is_ok() {
             self.set_tick_period();
         }
     }
@@ -327,7 +335,7 @@ impl Root {
     /// Counts a failed host call, and logs it now and then.
     pub(super) fn report(&mut self, error: HostError) {
         self.metrics.count(Metric::HostCallFailures);
-        let now = host::now_ms();
+        let now = host::now_us();
         if now.saturating_sub(self.reported) >= REPORT_EVERY {
             self.reported = now;
             let line = format!("limpet: {error}; the message goes on without what it was for");
@@ -380,7 +388,11 @@ fn ask(discovery: &Discovery, path: &str) -> host::Result<u32> {
         (":authority", "limpet"),
     ]
     .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-    host::http_call(admin, &headers, TIMEOUT)
+    host::http_call(
+        admin,
+        &headers,
+        u32::try_from(TIMEOUT / 1000).unwrap_or(u32::MAX),
+    )
 }
 
 fn read_answer(body: usize) -> Result<Vec<u8>, String> {
