@@ -3,7 +3,7 @@
 //! Source: `route_to_alternative_balancer`, `rootfs/etc/nginx/lua/balancer.lua`, ingress-nginx dbb11b92d.
 
 use crate::affinity;
-use crate::cluster::ClusterId;
+use crate::cluster::{Cluster, ClusterId};
 use crate::edit::Headers;
 use crate::endpoints::{ClusterTable, EndpointTable};
 use crate::policy::Policy;
@@ -145,10 +145,22 @@ pub fn choose(
     headers: &Headers,
     facts: &Facts,
 ) -> ClusterId {
+    choose_among(&policy.clusters, endpoints, primary, headers, facts)
+}
+
+/// [`choose`] among the clusters of a policy.
+#[must_use]
+pub fn choose_among(
+    clusters: &[Cluster],
+    endpoints: &EndpointTable,
+    primary: ClusterId,
+    headers: &Headers,
+    facts: &Facts,
+) -> ClusterId {
     let canary = || {
-        let cluster = policy.cluster(primary)?;
+        let cluster = clusters.get(primary.0)?;
         let id = *cluster.alternatives.first()?;
-        let canary = policy.cluster(id)?;
+        let canary = clusters.get(id.0)?;
         let table = endpoints.get(&cluster.envoy_name).map(AsRef::as_ref);
         let canary_table = endpoints.get(&canary.envoy_name).map(AsRef::as_ref);
         if is_empty(table) || is_empty(canary_table) || affinity::is_of(cluster, table, headers) {

@@ -1,0 +1,103 @@
+//! Counting which recorded answers agree.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// One line of `tests/divergences.yaml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Divergence {
+    /// The family of recorded answers, such as `A4_set_cookie`, or the id of a scenario.
+    vector: String,
+    /// The case in it, as the runner names it.
+    case: String,
+    /// Why limpet does otherwise, for an operator.
+    reason: String,
+}
+
+/// The recorded answers of one family.
+pub(crate) struct Tally {
+    vector: String,
+    listed: BTreeMap<String, bool>,
+    agreeing: usize,
+    open: Vec<String>,
+    stale: Vec<String>,
+}
+
+impl Tally {
+    /// Nothing compared yet.
+    pub(crate) fn of(vector: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("divergences.yaml");
+        let text = fs::read_to_string(path).unwrap();
+        let list: Vec<Divergence> = serde_saphyr::from_str(&text).unwrap();
+        let listed = list.into_iter().filter(|line| line.vector == vector);
+        let case = |line: Divergence| {
+            assert!(line.reason.len() > 20, "{}: no reason", line.case);
+            (line.case, false)
+        };
+        Self {
+            vector: vector.to_owned(),
+            listed: listed.map(case).collect(),
+            agreeing: 0,
+            open: Vec::new(),
+            stale: Vec::new(),
+        }
+    }
+
+    /// Compares one case with what is recorded.
+    pub(crate) fn case<T: PartialEq + std::fmt::Debug>(
+        &mut self,
+        case: &str,
+        ours: T,
+        recorded: T,
+    ) {
+        let agrees = ours == recorded;
+        match self.listed.get_mut(case) {
+            Some(seen) => {
+                *seen = true;
+                if agrees {
+                    self.stale.push(case.to_owned());
+                }
+            }
+            None if agrees => self.agreeing += 1,
+            None => self
+                .open
+                .push(format!("{case}: ours {ours:?}, recorded {recorded:?}")),
+        }
+    }
+
+    /// Prints the count and fails unless exactly `floor` agree, nothing is open beyond
+    /// `recorded - floor - listed`, and every listed divergence still is one.
+    pub(crate) fn finish(self, floor: usize) {
+        let Self { vector, listed, .. } = &self;
+        let recorded = self.agreeing + self.open.len() + listed.len();
+        println!(
+            "{vector}: {recorded} recorded, {} agreeing, {} listed, {} open",
+            self.agreeing,
+            listed.len(),
+            self.open.len()
+        );
+        let unseen: Vec<_> = listed.iter().filter(|(_, seen)| !**seen).collect();
+        assert!(
+            unseen.is_empty(),
+            "{vector}: listed, but not recorded: {unseen:?}"
+        );
+        let stale = &self.stale;
+        assert!(
+            stale.is_empty(),
+            "{vector}: listed, but agreeing: {stale:?}"
+        );
+        assert!(
+            self.agreeing >= floor,
+            "{vector}: {} agree, {floor} did before:\n{}",
+            self.agreeing,
+            self.open.join("\n")
+        );
+        assert_eq!(
+            self.agreeing, floor,
+            "{vector}: more agree: raise the floor"
+        );
+    }
+}
