@@ -21,6 +21,7 @@ pub(crate) struct Options {
 /// When the set-up or any test fails.
 pub(crate) fn run(options: &Options) -> Result<()> {
     wasm::module()?;
+    wasm::faulty_module()?;
     envoy::envoy()?;
     process::announce("cargo test");
     let mut test = process::cargo();

@@ -45,6 +45,14 @@ pub(crate) fn module() -> Result<PathBuf> {
     build(&toolchain::find()?, None)
 }
 
+/// The module with the feature `fault`, for tests of what a host does after a trap.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn faulty_module() -> Result<PathBuf> {
+    build(&toolchain::find()?, Some("fault"))
+}
+
 fn build(toolchain: &Toolchain, feature: Option<&str>) -> Result<PathBuf> {
     let name = match feature {
         Some(feature) => format!("limpet-{feature}"),
@@ -52,7 +60,7 @@ fn build(toolchain: &Toolchain, feature: Option<&str>) -> Result<PathBuf> {
     };
     let folder = workspace::target("module");
     let _lock = cache::lock(&folder.join(".lock"))?;
-    process::announce(format_args!("building the module: {}", toolchain.way));
+    process::announce(format_args!("building {name}.wasm: {}", toolchain.way));
     // A folder of its own per feature: Cargo gives a cdylib one name, and two
     // variants in one folder would each time build the other anew.
     let build = folder.join("build").join(&name);
