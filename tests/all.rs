@@ -10,3 +10,4 @@
 mod behaviour;
 mod fixtures;
 mod module_file;
+mod recorded;

@@ -17,4 +17,5 @@ pub mod envoy;
 pub mod guest;
 pub mod http;
 pub mod pod;
+pub mod vectors;
 pub mod wait;

@@ -1,0 +1,139 @@
+//! The recorded answers through the module in the harness, asked as `limpet explain` asks.
+
+use limpet_cli::explain::{Explainer, Request, Settings};
+use limpet_cli::manifests::Manifests;
+use limpet_tests::vectors::{self, Observed, list, strings};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use tally::Tally;
+
+// The native runner, in the binary `core`, counts with the same.
+#[path = "traces/tally.rs"]
+mod tally;
+
+/// How many answers of each file agree; only ever raised.
+const PATHS: usize = 0;
+const SESSIONS: usize = 0;
+
+/// The clock of every scenario.
+const NOW: u64 = 1_732_345_678;
+
+/// The module, compiled once for all scenarios.
+pub(crate) fn module() -> host_harness::Module {
+    static MODULE: OnceLock<host_harness::Module> = OnceLock::new();
+    let compile = || {
+        let path = limpet_cli::module::find(None).unwrap_or_else(|why| panic!("{why}"));
+        limpet_cli::module::load(&path).unwrap_or_else(|why| panic!("{why:#}"))
+    };
+    MODULE.get_or_init(compile).clone()
+}
+
+/// A VM configured with a scenario.
+struct Asked {
+    explainer: Explainer,
+    services: BTreeMap<String, Vec<String>>,
+}
+
+impl Asked {
+    fn new(scenario: &Value) -> Self {
+        let manifests = Manifests::parse("scenario", &vectors::manifests(scenario)).unwrap();
+        let services = vectors::endpoints(scenario);
+        let flag = |(service, endpoints): (&String, &Vec<String>)| {
+            format!("{service}={}", endpoints.join(","))
+                .parse()
+                .unwrap()
+        };
+        let settings = Settings {
+            endpoints: services.iter().map(flag).collect(),
+            strict: scenario["annotation_validation"] != false,
+            now: Some(NOW),
+            ..Settings::default()
+        };
+        let explainer = Explainer::with_module(module(), &manifests, &settings);
+        let explainer = explainer.unwrap_or_else(|why| panic!("{}: {why:#}", scenario["id"]));
+        Self {
+            explainer,
+            services,
+        }
+    }
+
+    fn answer(&self, line: Value) -> Value {
+        let request: Request = serde_json::from_value(line).unwrap();
+        serde_json::to_value(self.explainer.answer(&request)).unwrap()
+    }
+}
+
+#[test]
+fn paths_are_answered_as_recorded() {
+    let recorded = vectors::read("paths.json");
+    let mut tally = Tally::of("paths");
+    for scenario in list(&recorded["vectors"]) {
+        let asked = Asked::new(scenario);
+        for (number, request) in list(&scenario["requests"]).iter().enumerate() {
+            let answer = Observed::from_explain(&asked.answer(vectors::explain_line(request)));
+            let differences = answer.against_path(&request["expect"], &asked.services);
+            tally.case(&case(scenario, number), differences, Vec::new());
+        }
+    }
+    tally.finish(PATHS);
+}
+
+#[test]
+fn sessions_are_kept_as_recorded() {
+    let recorded = vectors::read("affinity.json");
+    let mut tally = Tally::of("E2E_affinity");
+    for scenario in list(&recorded["E2E_affinity"]) {
+        let asked = Asked::new(scenario);
+        for (number, request) in list(&scenario["requests"]).iter().enumerate() {
+            let answer = Observed::from_explain(&asked.answer(session_line(request, &asked)));
+            let mut differences = answer.against_affinity(request, &asked.services, NOW);
+            if differences.is_empty() {
+                differences = minted_for_another(&asked, request, &answer);
+            }
+            tally.case(&case(scenario, number), differences, Vec::new());
+        }
+    }
+    tally.finish(SESSIONS);
+}
+
+fn case(scenario: &Value, number: usize) -> String {
+    format!("{}#{number}", scenario["id"].as_str().unwrap())
+}
+
+/// The request as recorded, served by the endpoint that served it; those on port 9 refuse.
+fn session_line(request: &Value, asked: &Asked) -> Value {
+    let mut line = vectors::explain_line(request);
+    let refuses = |endpoint: &&String| endpoint.ends_with(":9");
+    let refused: Vec<_> = asked.services.values().flatten().filter(refuses).collect();
+    let attempts = refused
+        .iter()
+        .map(|e| json!({"endpoint": e, "status": "refused"}));
+    line["attempts"] = attempts.collect();
+    let served = strings(&request["endpoints_observed"])
+        .into_iter()
+        .find(|e| e != "None");
+    let exact = request["endpoint_is_exact"] == true && refused.is_empty();
+    if let Some(served) = served.filter(|_| !exact) {
+        line["served_by"] = served.into();
+    }
+    line
+}
+
+/// Asks again with the cookie that came: it must lead to the endpoint that answered.
+fn minted_for_another(asked: &Asked, request: &Value, answer: &Observed) -> Vec<String> {
+    let session = |cookie: &&String| cookie.starts_with("INGRESSCOOKIE=");
+    let Some(cookie) = answer.set_cookie.iter().rfind(session) else {
+        return Vec::new();
+    };
+    let mut again = request.clone();
+    again["cookie"] = cookie.split(';').next().unwrap().into();
+    let second = Observed::from_explain(&asked.answer(vectors::explain_line(&again)));
+    match second.endpoint == answer.endpoint && second.set_cookie.iter().all(|c| !session(&c)) {
+        true => Vec::new(),
+        false => vec![format!(
+            "its cookie leads to {:?}, not to {:?}",
+            second.endpoint, answer.endpoint
+        )],
+    }
+}

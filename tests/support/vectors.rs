@@ -1,0 +1,364 @@
+//! The recorded answers of a real ingress-nginx, and whether an answer of limpet's agrees.
+//!
+//! Whoever answers brings an [`Observed`]; the comparison is the same for every target. What
+//! the files contain is told in `traces/README.md`.
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// One of the files in `traces/`.
+///
+/// # Panics
+/// There is no such file.
+#[must_use]
+pub fn read(file: &str) -> Value {
+    let path = format!("{}/traces/{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|why| panic!("{path}: {why}"));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The objects of a scenario as one Kubernetes `List`: its Ingresses, ingress-nginx's own
+/// ConfigMap, and, where a Service is missing, those that are not.
+#[must_use]
+pub fn manifests(scenario: &Value) -> String {
+    let mut items = list(&scenario["ingresses"]).to_vec();
+    if scenario["controller_config"]
+        .as_object()
+        .is_some_and(|c| !c.is_empty())
+    {
+        items.push(json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "ingress-nginx-controller", "namespace": "ingress-nginx"},
+            "data": scenario["controller_config"],
+        }));
+    }
+    let missing = strings(&scenario["no_service"]);
+    if !missing.is_empty() {
+        items.extend(services(scenario).filter(|s| !missing.contains(s)).map(|service| {
+            let (namespace, name) = service.split_once('/').unwrap();
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": namespace, "name": name}})
+        }));
+    }
+    json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
+}
+
+/// Service to endpoints: as the scenario says, else the n-th Service by name has
+/// `127.1.0.n:8080`.
+#[must_use]
+pub fn endpoints(scenario: &Value) -> BTreeMap<String, Vec<String>> {
+    let given = |key: &str| scenario[key].as_object().cloned().unwrap_or_default();
+    let mut all: BTreeMap<_, _> = services(scenario)
+        .enumerate()
+        .map(|(n, service)| (service, vec![format!("127.1.0.{}:8080", n + 1)]))
+        .collect();
+    let said = given("endpoints")
+        .into_iter()
+        .chain(given("endpoints_override"));
+    all.extend(said.map(|(service, endpoints)| (service, strings(&endpoints))));
+    all
+}
+
+/// Every Service that an Ingress names, `namespace/name`, by name.
+fn services(scenario: &Value) -> impl Iterator<Item = String> {
+    let mut names = std::collections::BTreeSet::new();
+    for ingress in list(&scenario["ingresses"]) {
+        let namespace = ingress["metadata"]["namespace"]
+            .as_str()
+            .unwrap_or("default");
+        let spec = &ingress["spec"];
+        let paths = list(&spec["rules"])
+            .iter()
+            .flat_map(|rule| list(&rule["http"]["paths"]));
+        let backends = paths
+            .map(|path| &path["backend"])
+            .chain([&spec["defaultBackend"]]);
+        let services = backends.filter_map(|backend| backend["service"]["name"].as_str());
+        names.extend(services.map(|service| format!("{namespace}/{service}")));
+    }
+    names.into_iter()
+}
+
+/// A recorded request as a line for `limpet explain`.
+#[must_use]
+pub fn explain_line(request: &Value) -> Value {
+    let mut headers: Vec<Value> = Vec::new();
+    let mut line = json!({
+        "method": request["method"],
+        "scheme": request["scheme"],
+        "authority": text(&request["host"]),
+        "path": text(&request["target"]),
+        "http_version": request.get("http_version").unwrap_or(&json!("HTTP/1.1")),
+    });
+    for field in list(&request["headers"]) {
+        let (name, value) = (text(&field[0]).unwrap(), text(&field[1]).unwrap());
+        // What the echo server of the recording was told to answer.
+        match name.to_ascii_lowercase().as_str() {
+            "x-echo-status" => line["upstream_status"] = value[..3].parse::<u16>().unwrap().into(),
+            "x-echo-location" => line["upstream_headers"] = json!([["location", value]]),
+            "x-echo-set-cookie" => line["upstream_headers"] = json!([["set-cookie", value]]),
+            _ => {}
+        }
+        headers.push(json!([name, value]));
+    }
+    if let Some(cookie) = text(&request["cookie"]) {
+        headers.push(json!(["Cookie", cookie]));
+    }
+    line["headers"] = headers.into();
+    line
+}
+
+/// What became of a request, from whatever target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// The status that the downstream got.
+    pub status: u16,
+    /// The endpoint that answered, `ip:port`.
+    pub endpoint: Option<String>,
+    /// `Location`.
+    pub location: Option<String>,
+    /// The method, target and header fields that reached the endpoint; names in lower case.
+    pub method: Option<String>,
+    /// See `method`.
+    pub target: Option<String>,
+    /// See `method`; `host` included.
+    pub headers: Vec<(String, String)>,
+    /// Every `Set-Cookie`, in order.
+    pub set_cookie: Vec<String>,
+}
+
+impl Observed {
+    /// From an answer of `limpet explain`.
+    #[must_use]
+    pub fn from_explain(answer: &Value) -> Self {
+        let upstream = &answer["upstream"];
+        let endpoint = text(&upstream["endpoint"]);
+        let reached = |value: &Value| endpoint.as_ref().and_then(|_| text(value));
+        let mut headers: Vec<_> = list(&upstream["headers"])
+            .iter()
+            .map(|field| {
+                (
+                    text(&field[0]).unwrap().to_ascii_lowercase(),
+                    text(&field[1]).unwrap(),
+                )
+            })
+            .collect();
+        headers.extend(reached(&upstream["authority"]).map(|host| ("host".to_owned(), host)));
+        Self {
+            status: u16::try_from(answer["response"]["status"].as_u64().unwrap_or(0)).unwrap(),
+            method: reached(&upstream["method"]),
+            target: reached(&upstream["path"]),
+            endpoint,
+            location: text(&answer["response"]["location"]),
+            headers,
+            set_cookie: strings(&answer["response"]["set_cookie"]),
+        }
+    }
+
+    /// How it differs from what `paths.json` recorded. `services`: see [`endpoints`].
+    #[must_use]
+    pub fn against_path(
+        &self,
+        expect: &Value,
+        services: &BTreeMap<String, Vec<String>>,
+    ) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut compare = |what: &str, want: Option<String>, have: Option<String>| {
+            if want != have {
+                out.push(format!("{what}: recorded {want:?}, is {have:?}"));
+            }
+        };
+        let service = self.endpoint.as_ref().and_then(|e| service_of(e, services));
+        compare(
+            "status",
+            Some(expect["status"].to_string()),
+            Some(self.status.to_string()),
+        );
+        compare("service", text(&expect["service"]), service);
+        compare(
+            "upstream_uri",
+            text(&expect["upstream_uri"]),
+            self.target.clone(),
+        );
+        compare("location", text(&expect["location"]), self.location.clone());
+        if let Some(headers) = expect["upstream_headers"].as_object() {
+            compare(
+                "upstream_method",
+                text(&expect["upstream_method"]),
+                self.method.clone(),
+            );
+            for (name, want) in headers {
+                let have = self.header(&name.to_ascii_lowercase());
+                compare(name, text(want), have);
+            }
+            let known: Vec<_> = headers
+                .keys()
+                .map(|name| name.to_ascii_lowercase())
+                .collect();
+            let free = ["x-request-id", "connection"];
+            for (name, value) in &self.headers {
+                if !known.contains(name) && !free.contains(&name.as_str()) {
+                    compare(name, None, Some(value.clone()));
+                }
+            }
+        }
+        out
+    }
+
+    /// The values of a header that reached the endpoint, joined as the recording did.
+    fn header(&self, name: &str) -> Option<String> {
+        let values = self.headers.iter().filter(|(n, _)| n == name);
+        let values: Vec<_> = values.map(|(_, value)| value.as_str()).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+
+    /// How it differs from what the part `E2E_affinity` recorded. `now`: the clock.
+    #[must_use]
+    pub fn against_affinity(
+        &self,
+        recorded: &Value,
+        services: &BTreeMap<String, Vec<String>>,
+        now: u64,
+    ) -> Vec<String> {
+        let mut out = Vec::new();
+        let statuses = &recorded["status"];
+        if !list(statuses).contains(&json!(self.status)) {
+            out.push(format!("status: recorded {statuses}, is {}", self.status));
+        }
+        let observed = strings(&recorded["endpoints_observed"]);
+        let have = self.endpoint.clone().unwrap_or_else(|| "None".into());
+        let service = self.endpoint.as_ref().and_then(|e| service_of(e, services));
+        if recorded["endpoint_is_exact"] == true {
+            if !observed.contains(&have) {
+                out.push(format!("endpoint: recorded {observed:?}, is {have}"));
+            }
+        } else if service != text(&recorded["service"]) {
+            out.push(format!(
+                "service: recorded {}, is {service:?}",
+                recorded["service"]
+            ));
+        }
+        let templates = list(&recorded["set_cookie_templates"]);
+        let fits = |template: &Value| {
+            let template = strings(template);
+            let mut pairs = template.iter().zip(&self.set_cookie);
+            template.len() == self.set_cookie.len() && pairs.all(|(t, c)| fits_template(t, c, now))
+        };
+        if !templates.iter().any(fits) {
+            let want = &recorded["set_cookie_templates"];
+            out.push(format!(
+                "set_cookie: recorded {want}, is {:?}",
+                self.set_cookie
+            ));
+        }
+        out
+    }
+}
+
+/// The Service that an endpoint belongs to.
+#[must_use]
+pub fn service_of(endpoint: &str, services: &BTreeMap<String, Vec<String>>) -> Option<String> {
+    let mut all = services.iter();
+    let found = all.find(|(_, endpoints)| endpoints.iter().any(|e| e == endpoint));
+    found.map(|(service, _)| service.clone())
+}
+
+/// Whether a cookie is what a template says: `{chash-key}` is any key without `|` and `;`,
+/// `{now+N}` the clock's time N seconds later, as ingress-nginx prints it.
+#[must_use]
+pub fn fits_template(template: &str, cookie: &str, now: u64) -> bool {
+    let Some((before, rest)) = template.split_once('{') else {
+        return template == cookie;
+    };
+    let (name, after) = rest.split_once('}').unwrap();
+    let Some(tail) = cookie.strip_prefix(before) else {
+        return false;
+    };
+    if name == "chash-key" {
+        let end = tail.find(['|', ';']).unwrap_or(tail.len());
+        return end > 0 && fits_template(after, &tail[end..], now);
+    }
+    let seconds: i64 = name.strip_prefix("now").unwrap().parse().unwrap();
+    let time = cookie_time(now.checked_add_signed(seconds).unwrap());
+    tail.strip_prefix(&time)
+        .is_some_and(|tail| fits_template(after, tail, now))
+}
+
+/// `Sat, 23-Nov-24 07:07:58 GMT`, as `ngx.cookie_time` prints it.
+#[must_use]
+pub fn cookie_time(seconds: u64) -> String {
+    let (days, clock) = (seconds / 86_400, seconds % 86_400);
+    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][(days % 7) as usize];
+    let (year, month, day) = civil(days);
+    let names = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
+    let (month, year) = (names[month], year % 100);
+    format!("{weekday}, {day:02}-{month}-{year:02} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
+/// Year, month from 0 and day of a day since 1970.
+fn civil(mut days: u64) -> (u64, usize, u64) {
+    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let mut year = 1970;
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(leap(year));
+    let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 0;
+    while days >= lengths[month] {
+        days -= lengths[month];
+        month += 1;
+    }
+    (year, month, days + 1)
+}
+
+/// A string of the recording, one code point per byte: as it is, or `{"hex": ...}`.
+#[must_use]
+pub fn text(value: &Value) -> Option<String> {
+    if let Some(hex) = value["hex"].as_str() {
+        let digits = hex
+            .as_bytes()
+            .chunks(2)
+            .map(|d| std::str::from_utf8(d).unwrap());
+        return Some(
+            digits
+                .map(|d| char::from(u8::from_str_radix(d, 16).unwrap()))
+                .collect(),
+        );
+    }
+    value.as_str().map(str::to_owned)
+}
+
+/// The elements of an array; none of anything else.
+#[must_use]
+pub fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The strings of an array.
+#[must_use]
+pub fn strings(value: &Value) -> Vec<String> {
+    list(value).iter().filter_map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_fits_what_it_says() {
+        let key = "INGRESSCOOKIE={chash-key}|abc; Path=/";
+        assert!(fits_template(key, "INGRESSCOOKIE=1.2.3|abc; Path=/", 0));
+        assert!(!fits_template(key, "INGRESSCOOKIE=|abc; Path=/", 0));
+        assert!(!fits_template(key, "INGRESSCOOKIE=1.2.3|abd; Path=/", 0));
+        let time = "a=b; Expires={now+1}; Path=/";
+        assert!(fits_template(
+            time,
+            "a=b; Expires=Sat, 23-Nov-24 07:07:58 GMT; Path=/",
+            1_732_345_677
+        ));
+    }
+}
