@@ -84,8 +84,14 @@ pub struct Cluster {
     pub endpoints: Vec<Endpoint>,
     /// Services were given, and this one was not among them.
     pub missing: bool,
-    /// The port of the Service in numbers, where it is known: what DNS clusters connect to.
+    /// The port of the Service in numbers, where it is known.
     pub number: Option<u16>,
+    /// The pods' port in numbers, where the Service says it.
+    pub target: Option<u16>,
+    /// Whether the Service is headless; `None`: it is not among the manifests.
+    pub headless: Option<bool>,
+    /// The Ingresses that name it, `namespace/name`.
+    pub named_by: Vec<String>,
     /// The Service's `externalName`, if it is of that type.
     pub external_name: Option<String>,
     /// Where an Ingress names it first, `file:line`.
@@ -108,11 +114,15 @@ pub fn clusters(manifests: &Manifests, flags: &[EndpointsFlag]) -> (Vec<Cluster>
     let mut clusters: Vec<Cluster> = Vec::new();
     for ingress in &manifests.ingresses {
         for (service_port, place) in named_by(ingress) {
-            if clusters
+            let known = clusters
                 .iter()
-                .all(|cluster| cluster.service_port != service_port)
-            {
+                .position(|known| known.service_port == service_port);
+            let at = known.unwrap_or_else(|| {
                 clusters.push(cluster(manifests, flags, service_port, place));
+                clusters.len() - 1
+            });
+            if let Some(named) = clusters.get_mut(at).map(|cluster| &mut cluster.named_by) {
+                named.push(ingress.id());
             }
         }
     }
@@ -145,11 +155,15 @@ fn cluster(
         Some(_) => given.flat_map(|flag| flag.endpoints()).collect(),
         None => endpoint_slices::endpoints(&manifests.endpoint_slices, &service_port, port),
     };
+    let number = |field: &str| port.and_then(|port| port.get(field)?.as_u64()?.try_into().ok());
     Cluster {
-        number: port
-            .and_then(|port| port.get("port")?.as_u64())
-            .or_else(|| service_port.port.parse().ok())
-            .and_then(|number| u16::try_from(number).ok()),
+        number: number("port").or_else(|| service_port.port.parse().ok()),
+        target: match port.is_some_and(|port| port.get("targetPort").is_none()) {
+            true => number("port"),
+            false => number("targetPort"),
+        },
+        headless: service.map(|service| service.text("/spec/clusterIP") == Some("None")),
+        named_by: Vec::new(),
         external_name: service
             .and_then(|service| service.text("/spec/externalName"))
             .map(str::to_owned),

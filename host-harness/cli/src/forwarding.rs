@@ -72,6 +72,15 @@ pub fn trusts_forwarded_headers(config_map_data: Option<&Value>) -> bool {
         .is_some_and(|value| value == "true")
 }
 
+/// Whether header fields with an underscore in their name are dropped: unless ingress-nginx's
+/// ConfigMap says `enable-underscores-in-headers: "true"`.
+#[must_use]
+pub fn drops_underscores(config_map_data: Option<&Value>) -> bool {
+    config_map_data
+        .and_then(|data| data.get("enable-underscores-in-headers")?.as_str())
+        .is_none_or(|value| value != "true")
+}
+
 /// The same for the harness: what happens to a request head before the module sees it.
 #[must_use]
 pub fn early_edits(trusted: bool) -> Vec<HeaderEdit> {

@@ -1,0 +1,206 @@
+//! A cluster for each Service port, and the one toward Envoy's own admin.
+
+use serde_json::{Value, json};
+
+use super::eds::{self, endpoint_file, load_assignment};
+use super::{Address, EnvoySettings};
+use crate::clusters::Cluster;
+use crate::manifests::{Manifests, Object};
+
+/// How pods are spoken to: `backend-protocol`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Protocol {
+    tls: bool,
+    http2: bool,
+}
+
+pub(super) fn cluster(
+    manifests: &Manifests,
+    cluster: &Cluster,
+    settings: &EnvoySettings,
+    notes: &mut Vec<String>,
+) -> Value {
+    let name = cluster.name();
+    let protocol = protocol(manifests, cluster);
+    let mut value = json!({
+        "name": name,
+        "connect_timeout": seconds(manifests, "proxy-connect-timeout", 5),
+        "lb_policy": "LEAST_REQUEST",
+    });
+    let Some(fields) = value.as_object_mut() else {
+        return value;
+    };
+    fields.extend(discovery(cluster, settings, notes));
+    fields.insert(
+        "common_lb_config".to_owned(),
+        json!({
+            // An endpoint that drains keeps its sessions until it is gone.
+            "override_host_status": { "statuses": ["UNKNOWN", "HEALTHY", "DEGRADED", "DRAINING"] },
+            // Health is overlooked only where no endpoint is healthy: nginx tries them all then.
+            "healthy_panic_threshold": { "value": 1 },
+        }),
+    );
+    fields.insert("outlier_detection".to_owned(), outlier_detection());
+    fields.insert(
+        "typed_extension_protocol_options".to_owned(),
+        json!({ "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            // upstream-keepalive-timeout
+            "common_http_protocol_options": { "idle_timeout": "60s" },
+            "explicit_http_config":
+                if protocol.http2 { json!({ "http2_protocol_options": {} }) }
+                else { json!({ "http_protocol_options": {} }) },
+        } }),
+    );
+    if protocol.tls {
+        // As ingress-nginx: proxy-ssl-verify is off by default, nobody's certificate is checked.
+        fields.insert(
+            "transport_socket".to_owned(),
+            json!({ "name": "envoy.transport_sockets.tls", "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            } }),
+        );
+    }
+    value
+}
+
+/// A refused connection counts, an application's own 5xx does not: nginx does not mind it either.
+fn outlier_detection() -> Value {
+    json!({
+        "split_external_local_origin_errors": true,
+        "consecutive_local_origin_failure": 2,
+        "enforcing_consecutive_local_origin_failure": 100,
+        "enforcing_local_origin_success_rate": 0,
+        "enforcing_consecutive_5xx": 0,
+        "enforcing_consecutive_gateway_failure": 0,
+        "enforcing_success_rate": 0,
+        "interval": "1s",
+        "base_ejection_time": "5s",
+        "max_ejection_time": "30s",
+        "max_ejection_percent": 100,
+    })
+}
+
+fn discovery(
+    cluster: &Cluster,
+    settings: &EnvoySettings,
+    notes: &mut Vec<String>,
+) -> serde_json::Map<String, Value> {
+    let name = cluster.name();
+    let dns_name = match (&cluster.external_name, settings.dns) {
+        (Some(external), _) => Some(external.clone()),
+        (None, true) => {
+            let port = &cluster.service_port;
+            Some(format!(
+                "{}.{}.svc.cluster.local",
+                port.service, port.namespace
+            ))
+        }
+        (None, false) => None,
+    };
+    let mut fields = serde_json::Map::new();
+    let mut set = |key: &str, value: Value| fields.insert(key.to_owned(), value);
+    if let Some(dns_name) = dns_name {
+        let port = dns_port(cluster, notes);
+        set("type", json!("STRICT_DNS"));
+        set("dns_lookup_family", json!("V4_PREFERRED"));
+        set("respect_dns_ttl", json!(true));
+        set(
+            "load_assignment",
+            json!({ "cluster_name": name, "endpoints": [{ "lb_endpoints": [{ "endpoint": {
+                "address": { "socket_address": { "address": dns_name, "port_value": port } },
+            } }] }] }),
+        );
+        return fields;
+    }
+    if let Some(folder) = &settings.eds {
+        let file = endpoint_file(folder, &name);
+        set("type", json!("EDS"));
+        set(
+            "eds_cluster_config",
+            json!({ "eds_config": eds::source(&file) }),
+        );
+        return fields;
+    }
+    if cluster.endpoints.is_empty() {
+        let service = cluster.service_port.key();
+        notes.push(format!(
+            "{}: no endpoints for {service}: it answers 503; give --endpoints {service}=IP:PORT,... \
+             or EndpointSlices, or let Envoy find them with --dns or --eds",
+            cluster.place
+        ));
+    }
+    set("type", json!("STATIC"));
+    set(
+        "load_assignment",
+        load_assignment(&name, &cluster.endpoints),
+    );
+    fields
+}
+
+/// The port behind a name in DNS: a headless Service resolves to pods, so it is the pods' port.
+fn dns_port(cluster: &Cluster, notes: &mut Vec<String>) -> u16 {
+    let service = cluster.service_port.key();
+    if cluster.headless == Some(false) {
+        notes.push(format!(
+            "{}: Service {service} has a cluster address, so DNS does not name its pods and no \
+             session can be kept; make it headless (clusterIP: None)",
+            cluster.place
+        ));
+    }
+    let pods_port = if cluster.headless == Some(false) {
+        None
+    } else {
+        cluster.target
+    };
+    pods_port.or(cluster.number).unwrap_or_else(|| {
+        notes.push(format!(
+            "{}: the port of {service} is a name and its Service is not among the manifests; 80 \
+             assumed",
+            cluster.place
+        ));
+        80
+    })
+}
+
+fn protocol(manifests: &Manifests, cluster: &Cluster) -> Protocol {
+    let asked = manifests
+        .ingresses
+        .iter()
+        .filter(|ingress| cluster.named_by.contains(&ingress.id()))
+        .find_map(|ingress| annotation(ingress, "backend-protocol"))
+        .unwrap_or_default()
+        .to_ascii_uppercase();
+    Protocol {
+        tls: matches!(asked.as_str(), "HTTPS" | "GRPCS"),
+        http2: matches!(asked.as_str(), "GRPC" | "GRPCS"),
+    }
+}
+
+fn annotation<'o>(ingress: &'o Object, name: &str) -> Option<&'o str> {
+    ingress.text(&format!(
+        "/metadata/annotations/nginx.ingress.kubernetes.io~1{name}"
+    ))
+}
+
+/// A setting of ingress-nginx's ConfigMap in seconds, as a Duration.
+pub(super) fn seconds(manifests: &Manifests, key: &str, default: u64) -> String {
+    let given = manifests
+        .config_map()
+        .and_then(|map| map.text(&format!("/data/{key}")))
+        .and_then(|value| value.trim_end_matches('s').parse::<u64>().ok());
+    format!("{}s", given.unwrap_or(default))
+}
+
+/// The cluster that the module asks for the endpoints: Envoy's own admin, as Istio and Envoy
+/// Gateway have it.
+pub(super) fn admin_cluster(admin: &Address) -> Value {
+    json!({
+        "name": "prometheus_stats",
+        "type": "STATIC",
+        "connect_timeout": "0.25s",
+        "load_assignment": { "cluster_name": "prometheus_stats", "endpoints": [{ "lb_endpoints": [
+            { "endpoint": { "address": admin.reachable().to_envoy() } },
+        ] }] },
+    })
+}

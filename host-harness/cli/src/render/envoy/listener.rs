@@ -1,0 +1,207 @@
+//! The listeners: http, and https where there are certificates.
+
+use serde_json::{Value, json};
+
+use super::tls::{self, Certificates};
+use super::{EnvoySettings, route};
+use crate::filter_chain::PLUGIN_NAME;
+use crate::forwarding::{
+    self, ENDPOINT_HEADER, FORWARDING_HEADERS, ForwardingHeader, INTERNAL_HEADERS, Source,
+};
+use crate::manifests::Manifests;
+
+/// Both listeners' common part.
+struct Chain<'c> {
+    manifests: &'c Manifests,
+    plugin: &'c Value,
+    settings: &'c EnvoySettings,
+}
+
+pub(super) fn listeners(
+    manifests: &Manifests,
+    plugin: &Value,
+    settings: &EnvoySettings,
+    certificates: &Certificates,
+) -> Vec<Value> {
+    let chain = Chain {
+        manifests,
+        plugin,
+        settings,
+    };
+    let mut listeners = vec![json!({
+        "name": "http",
+        "address": settings.listen.to_envoy(),
+        "filter_chains": [{ "filters": [chain.connection_manager("http", 80)] }],
+    })];
+    if !certificates.is_empty() {
+        listeners.push(json!({
+            "name": "https",
+            "address": settings.listen_tls.to_envoy(),
+            "listener_filters": [{
+                "name": "envoy.filters.listener.tls_inspector",
+                "typed_config": { "@type":
+                    "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector" },
+            }],
+            "filter_chains":
+                tls::filter_chains(certificates, &chain.connection_manager("https", 443)),
+        }));
+    }
+    listeners
+}
+
+impl Chain<'_> {
+    /// The connection manager; `scheme` and `port` are what clients use.
+    fn connection_manager(&self, scheme: &str, port: u16) -> Value {
+        let mut manager = json!({
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": format!("ingress_{scheme}"),
+            "codec_type": "AUTO",
+            // The forwarding headers are written below, none by Envoy itself.
+            "use_remote_address": true,
+            "skip_xff_append": true,
+            "preserve_external_request_id": true,
+            "server_header_transformation": "PASS_THROUGH",
+            // Paths reach the module as they came: it normalises as nginx does.
+            "normalize_path": false,
+            "merge_slashes": false,
+            "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+            "http_protocol_options": { "accept_http_10": true, "default_host_for_http_10": "_" },
+            "http2_protocol_options": { "allow_connect": true },
+            "upgrade_configs": [{ "upgrade_type": "websocket" }],
+            "common_http_protocol_options": {
+                "idle_timeout": super::cluster::seconds(self.manifests, "keep-alive", 75),
+                "headers_with_underscores_action": self.underscores(),
+            },
+            "early_header_mutation_extensions": [{
+                "name": "envoy.http.early_header_mutation.header_mutation",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+                    "mutations": self.early_mutations(scheme, port),
+                },
+            }],
+            "http_filters": [self.module(), session_state(), router()],
+            "route_config": route::routes(self.manifests),
+        });
+        if let (true, Some(fields)) = (self.settings.report, manager.as_object_mut()) {
+            fields.insert("access_log".to_owned(), json!([access_log()]));
+        }
+        json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager })
+    }
+
+    /// `enable-underscores-in-headers`, off by default in ingress-nginx.
+    fn underscores(&self) -> &'static str {
+        match forwarding::drops_underscores(
+            self.manifests
+                .config_map()
+                .and_then(|m| m.value.get("data")),
+        ) {
+            true => "DROP_HEADER",
+            false => "ALLOW",
+        }
+    }
+
+    /// Before the module, and even where it is skipped: nobody outside chooses a pod.
+    fn early_mutations(&self, scheme: &str, port: u16) -> Vec<Value> {
+        let data = self
+            .manifests
+            .config_map()
+            .and_then(|map| map.value.get("data"));
+        let trusted = forwarding::trusts_forwarded_headers(data);
+        let strip = INTERNAL_HEADERS
+            .iter()
+            .map(|name| json!({ "remove": name }));
+        let strip_envoy = json!({ "remove_on_match": { "key_matcher": { "prefix": "x-envoy-" } } });
+        let write = FORWARDING_HEADERS
+            .iter()
+            .map(|header| write(header, scheme, port, trusted));
+        strip.chain([strip_envoy]).chain(write).collect()
+    }
+
+    fn module(&self) -> Value {
+        json!({
+            "name": PLUGIN_NAME,
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                "config": {
+                    "name": PLUGIN_NAME,
+                    "root_id": PLUGIN_NAME,
+                    "failure_policy": "FAIL_RELOAD",
+                    "reload_config": { "backoff": { "base_interval": "0.1s", "max_interval": "1s" } },
+                    "vm_config": {
+                        "vm_id": PLUGIN_NAME,
+                        "runtime": "envoy.wasm.runtime.v8",
+                        "code": { "local": { "filename": self.settings.wasm } },
+                    },
+                    "configuration": {
+                        "@type": "type.googleapis.com/google.protobuf.Struct",
+                        "value": self.plugin,
+                    },
+                },
+            },
+        })
+    }
+}
+
+fn write(header: &ForwardingHeader, scheme: &str, port: u16, trusted: bool) -> Value {
+    let value = match header.source {
+        Source::RemoteAddress => "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%".to_owned(),
+        Source::Authority => "%REQ(:AUTHORITY)%".to_owned(),
+        Source::Port => port.to_string(),
+        Source::Scheme => scheme.to_owned(),
+    };
+    // With a trusted proxy in front its value stays. Those that it does not send itself are
+    // written from the one that it does, which stands before them or after them unchanged.
+    let (value, action) = match (trusted, header.name == header.trusted) {
+        (false, _) => (value, "OVERWRITE_IF_EXISTS_OR_ADD"),
+        (true, true) => (value, "ADD_IF_ABSENT"),
+        (true, false) => (
+            format!("%REQ({})%", header.trusted.to_ascii_uppercase()),
+            "OVERWRITE_IF_EXISTS_OR_ADD",
+        ),
+    };
+    json!({ "append": {
+        "header": { "key": header.name, "value": value },
+        "append_action": action,
+    } })
+}
+
+fn session_state() -> Value {
+    json!({
+        "name": "envoy.filters.http.stateful_session",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.stateful_session.v3.StatefulSession",
+            "strict": false,
+            "session_state": {
+                "name": "envoy.http.stateful_session.header",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState",
+                    "name": ENDPOINT_HEADER,
+                },
+            },
+        },
+    })
+}
+
+fn router() -> Value {
+    json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+            "suppress_envoy_headers": true,
+        },
+    })
+}
+
+fn access_log() -> Value {
+    let line = "%START_TIME% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% \
+                \"%REQ(:METHOD)% %REQ(:AUTHORITY)% %REQ(:PATH)%\" %RESPONSE_CODE% \
+                %RESPONSE_CODE_DETAILS% %UPSTREAM_HOST% %DURATION%ms \
+                %FILTER_STATE(wasm.limpet_decision:PLAIN)%\n";
+    json!({
+        "name": "envoy.access_loggers.stdout",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+            "log_format": { "text_format_source": { "inline_string": line } },
+        },
+    })
+}
