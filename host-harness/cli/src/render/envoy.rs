@@ -156,7 +156,9 @@ pub fn render(
 /// # Errors
 /// Never for the values of this module; the serializer says what it cannot write.
 pub fn to_yaml(value: &Value) -> anyhow::Result<String> {
-    Ok(serde_saphyr::to_string(value)?)
+    // Type URLs are long, and one line each.
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: 1000 };
+    Ok(serde_saphyr::to_string_with_options(value, options)?)
 }
 
 /// Prints the bootstrap; notes go to standard error.

@@ -41,6 +41,7 @@ pub(super) fn cluster(
         }),
     );
     fields.insert("outlier_detection".to_owned(), outlier_detection());
+    fields.insert("circuit_breakers".to_owned(), no_limits());
     fields.insert(
         "typed_extension_protocol_options".to_owned(),
         json!({ "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
@@ -62,6 +63,18 @@ pub(super) fn cluster(
         );
     }
     value
+}
+
+/// nginx limits none of these; Envoy's defaults would refuse the 1,025th connection and the fourth
+/// retry at a time.
+fn no_limits() -> Value {
+    let none = 1_000_000;
+    json!({ "thresholds": [{
+        "max_connections": none,
+        "max_pending_requests": none,
+        "max_requests": none,
+        "max_retries": none,
+    }] })
 }
 
 /// A refused connection counts, an application's own 5xx does not: nginx does not mind it either.

@@ -65,7 +65,12 @@ impl Chain<'_> {
             "normalize_path": false,
             "merge_slashes": false,
             "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
-            "http_protocol_options": { "accept_http_10": true, "default_host_for_http_10": "_" },
+            // Without a Host the pod sees nginx's name of its default server.
+            "http_protocol_options": {
+                "accept_http_10": true,
+                "default_host_for_http_10": "_",
+                "allow_custom_methods": true,
+            },
             "http2_protocol_options": { "allow_connect": true },
             "upgrade_configs": [{ "upgrade_type": "websocket" }],
             "common_http_protocol_options": {

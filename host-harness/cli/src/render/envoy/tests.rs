@@ -130,3 +130,15 @@ data: {tls.crt: Y2VydA==, tls.key: a2V5}
     );
     assert_eq!(find(https, "private_key").unwrap()["inline_string"], "key");
 }
+
+#[test]
+fn the_envoy_yaml_of_the_repository_is_what_render_prints_for_the_first_manifest() {
+    let out = rendered(SHOP, |settings| settings.dns = true);
+    let printed = to_yaml(&out.bootstrap).unwrap();
+    let kept = include_str!("../../../../../envoy/envoy.yaml");
+    assert!(
+        printed == kept,
+        "envoy/envoy.yaml is out of date: cargo run -p limpet-cli --bin limpet -- render envoy \
+         -f envoy/examples/sample-ingress.yaml --dns > envoy/envoy.yaml"
+    );
+}
