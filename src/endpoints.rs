@@ -1,6 +1,7 @@
 //! The endpoints of clusters, and what sessions need to find them by.
 
 use crate::cluster::Cluster;
+use crate::cluster::digest::Digest;
 use crate::cluster::node_map::NodeMap;
 use crate::cluster::ring::Ring;
 use std::collections::BTreeMap;
@@ -61,10 +62,23 @@ impl EndpointTable {
 pub struct ClusterTable {
     /// Sorted by address, each address once.
     endpoints: Vec<Endpoint>,
-    /// Of the endpoints by position; of sets of endpoints for `upstream-hash-by-subset`.
+    nodes: Nodes,
+    /// Its owners are positions of endpoints, or numbers of sets.
     ring: Arc<Ring>,
     /// One per digest that the affinity reads, in its order.
     maps: Vec<NodeMap>,
+}
+
+/// What is on a ring.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Nodes {
+    /// Nothing: nobody reads it.
+    #[default]
+    None,
+    /// The endpoints.
+    Endpoints,
+    /// Sets of so many endpoints: `upstream-hash-by-subset`.
+    Sets(usize),
 }
 
 impl ClusterTable {
@@ -102,11 +116,25 @@ impl ClusterTable {
         &self.ring
     }
 
-    /// The endpoint whose digest `key` is: (which of the affinity's digests, position).
+    /// The endpoint that `key` names by one of `digests`: (which of them, position).
+    ///
+    /// A table that was built for another cluster (Service ports that share one Envoy cluster)
+    /// may lack a digest; then every endpoint is tried.
     #[must_use]
-    pub fn find_digest(&self, key: &[u8]) -> Option<(usize, u32)> {
-        let mut maps = self.maps.iter().enumerate();
-        maps.find_map(|(which, map)| Some((which, map.find(key, &self.endpoints)?)))
+    pub fn find_digest(&self, digests: &[Digest], key: &[u8]) -> Option<(usize, u32)> {
+        digests.iter().enumerate().find_map(|(which, digest)| {
+            if !digest.is_shape_of(key) {
+                return None;
+            }
+            let position = match self.maps.iter().find(|map| map.digest() == digest) {
+                Some(map) => map.find(key, &self.endpoints),
+                None => (0..)
+                    .zip(&self.endpoints)
+                    .find(|(_, endpoint)| digest.of(&endpoint.address).as_bytes() == key)
+                    .map(|(position, _)| position),
+            };
+            Some((which, position?))
+        })
     }
 
     /// The healthy endpoint that stands in for another one for sessions of this key:

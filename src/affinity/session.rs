@@ -59,6 +59,13 @@ impl Session {
         !matches!(self.finding, Finding::NoAffinity | Finding::Absent)
     }
 
+    /// The cookie names an endpoint in another format than the one written, so the response
+    /// sets it anew; whoever closes the session must know whether an endpoint answered.
+    #[must_use]
+    pub fn is_rewritten(&self) -> bool {
+        matches!(self.finding, Finding::Named { own: false, .. })
+    }
+
     pub(super) fn state(&self, served: &Served) -> State {
         match &self.finding {
             Finding::NoAffinity => State::None,
@@ -144,7 +151,7 @@ pub fn is_of(cluster: &Cluster, table: Option<&ClusterTable>, headers: &Headers)
         None => {
             matches!(affinity.writer, Writer::Md5 | Writer::Sha1 | Writer::Keyed)
                 && table
-                    .and_then(|table| table.find_digest(last.key))
+                    .and_then(|table| table.find_digest(affinity.digests(), last.key))
                     .is_some_and(|(which, _)| which == 0)
         }
     }
@@ -158,7 +165,7 @@ impl Affinity {
         if self.writer == Writer::Ring {
             return Some((on_ring()?, true));
         }
-        if let Some((which, position)) = table.find_digest(key) {
+        if let Some((which, position)) = table.find_digest(&self.digests, key) {
             return Some((position, which == 0 && self.writer != Writer::Index));
         }
         if self.is_own_shape(key) && self.writer != Writer::Index || !self.reads_others {

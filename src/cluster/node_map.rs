@@ -24,6 +24,12 @@ impl NodeMap {
         }
     }
 
+    /// The digest that it looks up by.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
     /// What `renumbered` (old position to new) keeps of this map. Not sorted yet: see [`Self::sort`].
     #[must_use]
     pub(crate) fn renumber(&self, renumbered: &[Option<u32>]) -> Self {

@@ -1,6 +1,7 @@
 //! Building the table of one cluster in slices.
 
-use super::{ClusterTable, Endpoint};
+use super::{ClusterTable, Endpoint, Nodes};
+use crate::affinity::Affinity;
 use crate::cluster::Cluster;
 use crate::cluster::node_map::NodeMap;
 use crate::cluster::ring::Ring;
@@ -16,6 +17,7 @@ const DIGEST_COST: usize = 16;
 pub struct Build {
     endpoints: Vec<Endpoint>,
     maps: Vec<NodeMap>,
+    nodes: Nodes,
     /// Positions of the endpoints that `maps` lack.
     added: Vec<u32>,
     next: usize,
@@ -25,8 +27,8 @@ pub struct Build {
 }
 
 impl Build {
-    /// Starts the table of `cluster`. `previous` is the table in use, if any; it must have been
-    /// built for the same `cluster`.
+    /// Starts the table of `cluster`. `previous` is the table in use, if any; one that was
+    /// built for another cluster is of no use.
     #[must_use]
     pub fn start(
         cluster: &Cluster,
@@ -36,11 +38,13 @@ impl Build {
         endpoints.sort_by(|a, b| a.address.cmp(&b.address));
         endpoints.dedup_by(|a, b| a.address == b.address);
         let nothing = Arc::new(ClusterTable::default());
+        let previous = previous.filter(|table| serves(table, cluster));
         let previous = previous.unwrap_or(&nothing);
         let (renumbered, added) = changes(&previous.endpoints, &endpoints);
         let maps = maps(cluster, previous, &renumbered);
         let mut build = Self {
             maps,
+            nodes: nodes_of(cluster),
             next: 0,
             ring: None,
             same: Arc::clone(&previous.ring),
@@ -56,13 +60,11 @@ impl Build {
         if self.added.is_empty() && !renumbered.contains(&None) {
             return None;
         }
-        let subset = cluster.hash_by.and_then(|hash_by| hash_by.subset_size);
-        match (&cluster.affinity, subset) {
-            (Some(affinity), _) if !affinity.reads_ring() => None,
-            (None, None) if cluster.hash_by.is_none() => None,
+        match nodes_of(cluster) {
+            Nodes::None => None,
             // The nodes of a ring of sets: `build_subset_map`, `balancer/chashsubset.lua`.
-            (None, Some(size)) => {
-                let sets = self.endpoints.len().div_ceil(size.get());
+            Nodes::Sets(size) => {
+                let sets = self.endpoints.len().div_ceil(size);
                 let nodes = (1u32..).take(sets);
                 let nodes = nodes.map(|set| (format!("set{set}"), set.saturating_sub(1)));
                 Some(RingBuild::start(
@@ -71,7 +73,7 @@ impl Build {
                     nodes.collect(),
                 ))
             }
-            _ => {
+            Nodes::Endpoints => {
                 let node = |position: &u32| Some((self.address(*position)?.to_owned(), *position));
                 let added = self.added.iter().filter_map(node).collect();
                 Some(RingBuild::start(Arc::clone(&self.same), renumbered, added))
@@ -116,6 +118,7 @@ impl Build {
         self.maps.iter_mut().for_each(NodeMap::sort);
         ClusterTable {
             endpoints: self.endpoints,
+            nodes: self.nodes,
             ring: match self.ring {
                 Some(ring) => Arc::new(ring.finish()),
                 None => self.same,
@@ -144,17 +147,31 @@ fn changes(old: &[Endpoint], new: &[Endpoint]) -> (Vec<Option<u32>>, Vec<u32>) {
     (renumbered, added)
 }
 
+/// What is on the ring that `cluster` reads.
+fn nodes_of(cluster: &Cluster) -> Nodes {
+    match (&cluster.affinity, cluster.hash_by) {
+        (Some(affinity), _) if affinity.reads_ring() => Nodes::Endpoints,
+        (Some(_), _) | (None, None) => Nodes::None,
+        (None, Some(hash_by)) => match hash_by.subset_size {
+            Some(size) => Nodes::Sets(size.get()),
+            None => Nodes::Endpoints,
+        },
+    }
+}
+
+/// Whether a table was built for what `cluster` reads.
+fn serves(table: &ClusterTable, cluster: &Cluster) -> bool {
+    let digests = cluster.affinity.as_ref().map_or(&[][..], Affinity::digests);
+    table.nodes == nodes_of(cluster) && table.maps.iter().map(NodeMap::digest).eq(digests)
+}
+
 /// The maps that the affinity of `cluster` reads, with what `previous` has of them.
 fn maps(cluster: &Cluster, previous: &ClusterTable, renumbered: &[Option<u32>]) -> Vec<NodeMap> {
-    let digests = match &cluster.affinity {
-        Some(affinity) => affinity.digests(),
-        None => &[],
-    };
-    if previous.maps.len() == digests.len() {
-        let kept = previous.maps.iter();
-        return kept.map(|map| map.renumber(renumbered)).collect();
-    }
-    digests.iter().cloned().map(NodeMap::new).collect()
+    let digests = cluster.affinity.as_ref().map_or(&[][..], Affinity::digests);
+    let kept = previous.maps.iter().zip(digests);
+    let kept = kept.map(|(map, _)| map.renumber(renumbered));
+    let new = digests.iter().skip(previous.maps.len());
+    kept.chain(new.cloned().map(NodeMap::new)).collect()
 }
 
 #[cfg(test)]
