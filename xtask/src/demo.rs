@@ -3,6 +3,7 @@
 use crate::{envoy, process, wasm, workspace};
 use anyhow::{Context, Result};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Which demo; the flags are those of `limpet demo`.
@@ -32,15 +33,23 @@ pub(crate) fn once() -> Result<()> {
 }
 
 fn prepare(flags: &[String]) -> Result<Command> {
-    wasm::module()?;
-    process::announce("building limpet");
-    // The whole workspace's features, so that `cargo xtask test` and this
-    // share one build of wasmtime.
-    process::run(process::cargo().args(["build", "--workspace", "--bin", "limpet"]))?;
-    let mut demo = Command::new(workspace::target("debug/limpet"));
+    let mut demo = Command::new(limpet()?);
     demo.arg("demo").args(flags).current_dir(workspace::root());
     if flags.iter().any(|flag| flag == "--envoy") {
         demo.env("ENVOY", envoy::envoy()?);
     }
     Ok(demo)
+}
+
+/// The command `limpet`, built, and the module where it looks for it.
+///
+/// # Errors
+/// When either does not compile.
+pub(crate) fn limpet() -> Result<PathBuf> {
+    wasm::module()?;
+    process::announce("building limpet");
+    // The whole workspace's features, so that `cargo xtask test` and this
+    // share one build of wasmtime.
+    process::run(process::cargo().args(["build", "--workspace", "--bin", "limpet"]))?;
+    Ok(workspace::target("debug/limpet"))
 }

@@ -2,6 +2,7 @@
 //! `cargo xtask <task>`, each task doing its own set-up on a fresh machine.
 
 mod apt;
+mod bench;
 mod cache;
 mod ci;
 mod demo;
@@ -36,6 +37,8 @@ enum Task {
     Demo(demo::Options),
     /// Run every check: formats, lints, documents, tests, demo.
     Ci,
+    /// Drive `limpet run` with wrk: no request lost, no memory growth.
+    Bench(bench::Options),
     /// Fetch Envoy and link it at target/envoy; ENVOY=/path uses another one.
     Envoy(envoy::Options),
     /// Fetch Debian's nginx and link it at target/nginx; NGINX=/path uses another one.
@@ -59,6 +62,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Test(options) => test::run(options),
         Task::Demo(options) => demo::run(options),
         Task::Ci => ci::run(),
+        Task::Bench(options) => bench::run(options),
         Task::Envoy(options) => envoy::run(options),
         Task::Nginx => nginx::run(),
     }

@@ -1,0 +1,168 @@
+//! `cargo xtask bench`: `limpet run` under load. It must answer everything, and
+//! not grow.
+
+use crate::apt::Apt;
+use crate::{cache, demo, process, workspace};
+use anyhow::{Context, Result, bail};
+use std::env;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const MANIFEST: &str = "envoy/examples/sample-ingress.yaml";
+const HOST: &str = "sample.example.com";
+const PATH: &str = "/app1/";
+/// From start to the first connection.
+const START: Duration = Duration::from_secs(30);
+/// Memory that may come on top after the first third: allocators keep some.
+const GROWTH_KIB: u64 = 4096;
+
+/// How long it is driven.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Seconds of load, with a session cookie and without one
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// Connections kept open
+    #[arg(long, default_value_t = 64)]
+    connections: u32,
+}
+
+/// Drives `limpet run` with wrk and prints what came of it.
+///
+/// # Errors
+/// When a request fails or the memory grows.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let limpet = demo::limpet()?;
+    let wrk = wrk()?;
+    let server = Server::start(Command::new(limpet))?;
+    let cookie = server.cookie()?;
+    for (name, header) in [("no cookie", None), ("session cookie", Some(cookie))] {
+        process::announce(format_args!("{} s of {PATH}, {name}", options.seconds));
+        load(&wrk, &server, options, header.as_deref())?;
+    }
+    Ok(())
+}
+
+fn load(wrk: &Wrk, server: &Server, options: &Options, cookie: Option<&str>) -> Result<()> {
+    let mut command = wrk.command();
+    command
+        .args(["-t1", "--latency", "-H", &format!("Host: {HOST}")])
+        .arg(format!("-c{}", options.connections))
+        .arg(format!("-d{}s", options.seconds))
+        .arg(format!("http://{}{PATH}", server.address));
+    if let Some(cookie) = cookie {
+        command.args(["-H", &format!("Cookie: {cookie}")]);
+    }
+    let driving = thread::spawn(move || process::output(&mut command));
+    thread::sleep(Duration::from_secs(options.seconds) / 3);
+    let early = server.memory_kib()?;
+    let Ok(said) = driving.join() else {
+        bail!("the thread that runs wrk is gone");
+    };
+    let (said, late) = (said?, server.memory_kib()?);
+    println!("{said}\n  Memory: {early} KiB after a third, {late} KiB at the end");
+    if said.contains("Non-2xx") || said.contains("Socket errors") {
+        bail!("not every request was answered well");
+    }
+    if late > early + GROWTH_KIB {
+        bail!("the memory grew from {early} KiB to {late} KiB");
+    }
+    Ok(())
+}
+
+/// `limpet run` with the demo's replicas; gone when dropped.
+struct Server {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start(mut limpet: Command) -> Result<Server> {
+        let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
+        limpet
+            .args(["run", "--pods", "-f", MANIFEST, "--listen"])
+            .arg(address.to_string())
+            .current_dir(workspace::root())
+            .stdout(Stdio::null()); // a line per request
+        let process = limpet.spawn().context("cannot start limpet run")?;
+        let mut server = Server { process, address };
+        let start = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = server.process.try_wait()? {
+                bail!("limpet run ended: {status}");
+            }
+            if start.elapsed() > START {
+                bail!("limpet run does not listen on {address}");
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(server)
+    }
+
+    /// `name=value` of a new session.
+    fn cookie(&self) -> Result<String> {
+        let mut connection = TcpStream::connect(self.address)?;
+        write!(
+            connection,
+            "GET {PATH} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n"
+        )?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer)?;
+        let cookie = answer.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("set-cookie").then_some(value)
+        });
+        let pair = cookie.and_then(|cookie| cookie.split(';').next());
+        Ok(pair
+            .with_context(|| format!("no session: {answer}"))?
+            .trim()
+            .to_owned())
+    }
+
+    fn memory_kib(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let figure = line.and_then(|line| line.split_whitespace().next());
+        Ok(figure.context("the kernel tells no VmRSS")?.parse()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Gone already is as good.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// The load generator, from Debian where the machine has none.
+struct Wrk {
+    program: PathBuf,
+    libraries: PathBuf,
+}
+
+impl Wrk {
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env("LD_LIBRARY_PATH", &self.libraries);
+        command
+    }
+}
+
+fn wrk() -> Result<Wrk> {
+    let root = cache::folder("debian-wrk")?;
+    if !root.exists() {
+        process::announce("fetching Debian's wrk, once");
+        let apt = Apt::update()?;
+        cache::fill_once(&root, |aside| apt.unpack(&["wrk"], aside))?;
+    }
+    Ok(Wrk {
+        program: root.join("usr/bin/wrk"),
+        libraries: root.join(format!("usr/lib/{}-linux-gnu", env::consts::ARCH)),
+    })
+}
