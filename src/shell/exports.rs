@@ -21,8 +21,7 @@ extern "C" fn _initialize() {
 /// Memory for the host to write an answer into; `host::fetch` takes it over.
 #[unsafe(export_name = "malloc")]
 extern "C" fn allocate(size: usize) -> *mut u8 {
-    let bytes = vec![0; size].into_boxed_slice();
-    Box::into_raw(bytes).cast()
+    Box::into_raw(Box::<[u8]>::new_uninit_slice(size)).cast()
 }
 
 #[unsafe(no_mangle)]
