@@ -8,6 +8,7 @@
 )]
 
 mod behaviour;
+mod check;
 mod fixtures;
 mod module_file;
 mod recorded;

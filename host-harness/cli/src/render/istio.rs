@@ -1,21 +1,144 @@
-//! What Istio needs.
+//! What Istio needs: for a gateway, or for the outbound side of sidecars.
 
+mod filter;
+mod plugin;
+mod route;
+
+use std::collections::BTreeMap;
+use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 
-use crate::args::ManifestArgs;
+use super::resource::{Resource, yaml};
+use super::scene::Scene;
+use crate::clusters::ServicePort;
+use crate::manifests::Manifests;
 
 /// Flags of `limpet render istio`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  limpet render istio -f ingress.yaml --image oci://registry.example.com/limpet:0.1.0 | kubectl apply -f -
+  kubectl get ingress,service -A -o yaml | limpet render istio -f - > limpet.yaml
+  limpet render istio -f ingress.yaml --sidecar --namespace shop --selector app=frontend")]
 pub struct IstioArgs {
-    /// What to read.
-    #[command(flatten)]
-    pub manifests: ManifestArgs,
+    /// Manifests: a YAML or JSON file, a folder of them, or - for standard input
+    #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
+    pub file: Vec<String>,
+
+    /// Validate annotations as ingress-nginx 1.15 does by default
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Where the module's image is
+    #[arg(long, default_value = DEFAULT_IMAGE)]
+    pub image: String,
+
+    /// For the outbound side of sidecars instead of a gateway
+    #[arg(long)]
+    pub sidecar: bool,
+
+    /// The namespace of the gateway, or of the workloads with sidecars
+    #[arg(long, default_value = "istio-system")]
+    pub namespace: String,
+
+    /// The label of the gateway's pods, or of the workloads
+    #[arg(long, value_name = "KEY=VALUE", default_value = "istio=ingressgateway")]
+    pub selector: String,
+
+    /// The DNS domain of the cluster
+    #[arg(long, default_value = "cluster.local")]
+    pub cluster_domain: String,
 }
 
+/// The image name that an operator replaces.
+const DEFAULT_IMAGE: &str = concat!("oci://registry.example.com/limpet:", env!("CARGO_PKG_VERSION"));
+
+impl Default for IstioArgs {
+    fn default() -> Self {
+        Self {
+            file: Vec::new(),
+            strict: false,
+            image: DEFAULT_IMAGE.to_owned(),
+            sidecar: false,
+            namespace: "istio-system".to_owned(),
+            selector: "istio=ingressgateway".to_owned(),
+            cluster_domain: "cluster.local".to_owned(),
+        }
+    }
+}
+
+impl IstioArgs {
+    /// The name of a Service inside the cluster.
+    fn service_host(&self, service_port: &ServicePort) -> String {
+        let ServicePort { namespace, service, .. } = service_port;
+        format!("{service}.{namespace}.svc.{}", self.cluster_domain)
+    }
+
+    /// What istiod calls the cluster of a Service port.
+    ///
+    /// Source: `BuildSubsetKey`, `pilot/pkg/model/context.go`, istio 86c9f01f.
+    fn cluster_name(&self, service_port: &ServicePort, number: u16) -> String {
+        format!("outbound|{number}||{}", self.service_host(service_port))
+    }
+
+    /// The context of an EnvoyFilter's patches.
+    fn context(&self) -> &'static str {
+        if self.sidecar { "SIDECAR_OUTBOUND" } else { "GATEWAY" }
+    }
+
+    /// The selector as one label.
+    fn labels(&self) -> BTreeMap<&str, &str> {
+        self.selector.split(',').filter_map(|label| label.split_once('=')).collect()
+    }
+}
+
+/// Every resource, in the order to apply them.
+#[must_use]
+pub fn resources(scene: &Scene<'_>, args: &IstioArgs) -> Vec<Resource> {
+    let mut all = route::resources(scene, args);
+    all.push(filter::resource(scene, args));
+    all.push(plugin::resource(scene, args));
+    all
+}
+
+/// The whole output for `manifests`.
+///
 /// # Errors
-/// Always, until it is written.
-pub fn run(_args: &IstioArgs) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`render istio` is not there yet")
+/// When a value cannot be written as YAML.
+pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
+    let scene = Scene::new(manifests);
+    let mut head = vec![
+        "limpet on Istio. Replace the image name in the WasmPlugin; nothing else needs editing.".to_owned(),
+        String::new(),
+        "Metrics: Istio drops statistics it does not know. To see limpet's, and to let it poll less,".to_owned(),
+        "set on the pods that carry the proxy (their Deployment's template), and restart them:".to_owned(),
+        format!("  proxy.istio.io/config: '{}'", plugin::STATS_INCLUSION),
+        String::new(),
+        "Draining: istiod removes terminating pods from the endpoints at once, unless the Service has".to_owned(),
+        "the label istio.io/persistent-session; sessions of a terminating pod move to another one then.".to_owned(),
+        "Upgrades: the filter of limpet comes before CORS and fault injection; authorization sees the".to_owned(),
+        "original path and host.".to_owned(),
+    ];
+    head.extend(scene.notes.iter().map(|note| format!("note: {note}")));
+    yaml(&head, &resources(&scene, args))
+}
+
+/// Prints the resources.
+///
+/// # Errors
+/// When the manifests cannot be read or the output cannot be written.
+pub fn run(args: &IstioArgs) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        !args.labels().is_empty(),
+        "--selector: {:?} is no KEY=VALUE",
+        args.selector
+    );
+    let manifests = Manifests::load(&args.file)?;
+    let text = text(&manifests, args)?;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).context("the output cannot be written")?;
+    Ok(ExitCode::SUCCESS)
 }

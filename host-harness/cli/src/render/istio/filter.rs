@@ -1,0 +1,111 @@
+//! What istiod cannot be asked for in its own words.
+//!
+//! istiod's own session filter hangs on a label of the Service and is attached to virtual hosts
+//! named like the Service only (`buildSidecarOutboundVirtualHosts`, `MaybeBuildStatefulSessionFilterConfig`,
+//! istio 86c9f01f); the hosts of an Ingress never are, so the filter is inserted here.
+
+use serde_json::{Value, json};
+
+use super::IstioArgs;
+use crate::render::resource::Resource;
+use crate::render::scene::{CLUSTER_HEADER, ENDPOINT_HEADER, Scene};
+
+const MANAGER: &str = "envoy.filters.network.http_connection_manager";
+
+pub(super) fn resource(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
+    let mut patches = vec![session_filter(args), connection_manager(args)];
+    for (cluster, number) in &scene.clusters {
+        if scene.is_sticky(&cluster.service_port) {
+            patches.push(draining(args, &args.service_host(&cluster.service_port), *number));
+        }
+    }
+    let spec = json!({
+        "workloadSelector": { "labels": args.labels() },
+        "configPatches": patches,
+    });
+    Resource::new(
+        ("networking.istio.io/v1alpha3", "EnvoyFilter"),
+        (&args.namespace, "limpet"),
+        spec,
+    )
+    .comment("The session filter right before the router, client copies of limpet's headers removed before")
+    .comment("anything reads them, paths as they came, and sessions kept on draining pods.")
+    .comment("meshConfig.pathNormalization MERGE_SLASHES or above cannot be undone here: leave it at NONE or BASE.")
+}
+
+fn session_filter(args: &IstioArgs) -> Value {
+    json!({
+        "applyTo": "HTTP_FILTER",
+        "match": {
+            "context": args.context(),
+            "listener": { "filterChain": { "filter": {
+                "name": MANAGER,
+                "subFilter": { "name": "envoy.filters.http.router" },
+            } } },
+        },
+        "patch": { "operation": "INSERT_BEFORE", "value": session_filter_value() },
+    })
+}
+
+/// The filter as every platform has it.
+#[must_use]
+pub(crate) fn session_filter_value() -> Value {
+    json!({
+        "name": "limpet.stateful_session",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.stateful_session.v3.StatefulSession",
+            "session_state": {
+                "name": "envoy.http.stateful_session.header",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState",
+                    "name": ENDPOINT_HEADER,
+                },
+            },
+        },
+    })
+}
+
+fn connection_manager(args: &IstioArgs) -> Value {
+    json!({
+        "applyTo": "NETWORK_FILTER",
+        "match": {
+            "context": args.context(),
+            "listener": { "filterChain": { "filter": { "name": MANAGER } } },
+        },
+        "patch": { "operation": "MERGE", "value": { "typed_config": connection_manager_value() } },
+    })
+}
+
+/// What is merged into the connection manager.
+#[must_use]
+pub(crate) fn connection_manager_value() -> Value {
+    json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "normalize_path": false,
+        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+        "early_header_mutation_extensions": [{
+            "name": "limpet.own_headers",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+                "mutations": [{ "remove": CLUSTER_HEADER }, { "remove": ENDPOINT_HEADER }],
+            },
+        }],
+    })
+}
+
+fn draining(args: &IstioArgs, service: &str, number: u16) -> Value {
+    json!({
+        "applyTo": "CLUSTER",
+        "match": {
+            "context": args.context(),
+            "cluster": { "service": service, "portNumber": number },
+        },
+        "patch": { "operation": "MERGE", "value": { "common_lb_config": override_host_status() } },
+    })
+}
+
+/// Which endpoints a session may stay on: a draining one too.
+#[must_use]
+pub(crate) fn override_host_status() -> Value {
+    json!({ "override_host_status": { "statuses": ["UNKNOWN", "HEALTHY", "DEGRADED", "DRAINING"] } })
+}

@@ -1,0 +1,39 @@
+//! The module itself.
+
+use serde_json::json;
+
+use super::IstioArgs;
+use crate::render::resource::Resource;
+use crate::render::scene::Scene;
+
+/// What `proxyStatsMatcher` must let through: limpet's counters, and the sizes of clusters that
+/// spare it from fetching unchanged endpoints.
+pub(super) const STATS_INCLUSION: &str = "{\"proxyStatsMatcher\": {\"inclusionPrefixes\": \
+    [\"wasmcustom.limpet_\"], \"inclusionRegexps\": [\"cluster\\\\..*\\\\.membership_.*\"]}}";
+
+pub(super) fn resource(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
+    let names = scene
+        .clusters
+        .iter()
+        .map(|(cluster, number)| {
+            let port = &cluster.service_port;
+            (port.key(), args.cluster_name(port, *number))
+        })
+        .collect();
+    let spec = json!({
+        "selector": { "matchLabels": args.labels() },
+        "url": args.image,
+        "imagePullPolicy": "IfNotPresent",
+        "pluginName": "limpet",
+        "failStrategy": "FAIL_RELOAD",
+        "match": [{ "mode": "CLIENT" }],
+        "pluginConfig": scene.plugin_config(&names, (args.strict, false)),
+    });
+    Resource::new(
+        ("extensions.istio.io/v1alpha1", "WasmPlugin"),
+        (&args.namespace, "limpet"),
+        spec,
+    )
+    .comment("The module, with the Ingresses as they are.")
+    .comment("mode CLIENT is outbound traffic and, on a gateway, everything; inbound traffic does not pass it.")
+}

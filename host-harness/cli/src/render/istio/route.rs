@@ -1,0 +1,113 @@
+//! Listeners and routes: the cluster that limpet names is the cluster that serves.
+
+use serde_json::{Value, json};
+
+use super::IstioArgs;
+use crate::render::resource::Resource;
+use crate::render::scene::{CLUSTER_HEADER, ENDPOINT_HEADER, Scene};
+
+pub(super) fn resources(scene: &Scene<'_>, args: &IstioArgs) -> Vec<Resource> {
+    match args.sidecar {
+        false => vec![gateway(scene, args), gateway_routes(scene, args)],
+        true => {
+            let hosts: Vec<&String> = scene.hosts.iter().filter(|host| *host != "*").collect();
+            let mut all = vec![entry(&hosts, args)];
+            all.extend(hosts.iter().enumerate().map(|(n, host)| sidecar_routes(scene, args, (n, host))));
+            all
+        }
+    }
+}
+
+fn gateway(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
+    let mut servers = vec![json!({
+        "port": { "number": 80, "name": "http", "protocol": "HTTP" },
+        "hosts": scene.hosts,
+    })];
+    for (index, certificate) in scene.certificates.iter().enumerate() {
+        servers.push(json!({
+            "port": { "number": 443, "name": format!("https-{index}"), "protocol": "HTTPS" },
+            "tls": { "mode": "SIMPLE", "credentialName": certificate.secret },
+            "hosts": certificate.hosts,
+        }));
+    }
+    let spec = json!({ "selector": args.labels(), "servers": servers });
+    let gateway = Resource::new(
+        ("networking.istio.io/v1", "Gateway"),
+        (&args.namespace, "limpet"),
+        spec,
+    )
+    .comment("The listeners. Leave it out where a Gateway has these hosts already, and name that one below.");
+    scene.certificates.iter().filter(|c| c.namespace != args.namespace).fold(gateway, |gateway, c| {
+        gateway.comment(format!(
+            "Secret {}/{} has to be in namespace {}, where the gateway reads it.",
+            c.namespace, c.secret, args.namespace
+        ))
+    })
+}
+
+fn gateway_routes(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
+    let spec = json!({
+        "hosts": scene.hosts,
+        "gateways": [format!("{}/limpet", args.namespace)],
+        "http": cluster_routes(scene, args),
+    });
+    Resource::new(
+        ("networking.istio.io/v1", "VirtualService"),
+        (&args.namespace, "limpet"),
+        spec,
+    )
+    .comment("One route for each Service port. limpet chooses by the header; nobody else can set it.")
+}
+
+/// One route for each cluster.
+fn cluster_routes(scene: &Scene<'_>, args: &IstioArgs) -> Vec<Value> {
+    let route = |(cluster, number): &(crate::clusters::Cluster, u16)| {
+        let port = &cluster.service_port;
+        json!({
+            "name": cluster.name(),
+            "match": [{ "headers": {
+                CLUSTER_HEADER: { "exact": args.cluster_name(port, *number) },
+            } }],
+            "route": [{ "destination": {
+                "host": args.service_host(port),
+                "port": { "number": number },
+            } }],
+            "headers": { "request": { "remove": [CLUSTER_HEADER, ENDPOINT_HEADER] } },
+            "retries": { "attempts": 2, "retryOn": "connect-failure,refused-stream" },
+        })
+    };
+    scene.clusters.iter().map(route).collect()
+}
+
+/// The hosts of the Ingresses, known to sidecars; each is reached as it always was.
+fn entry(hosts: &[&String], args: &IstioArgs) -> Resource {
+    let spec = json!({
+        "hosts": hosts,
+        "location": "MESH_EXTERNAL",
+        "resolution": "NONE",
+        "ports": [{ "number": 80, "name": "http", "protocol": "HTTP" }],
+    });
+    Resource::new(
+        ("networking.istio.io/v1", "ServiceEntry"),
+        (&args.namespace, "limpet"),
+        spec,
+    )
+    .comment("Makes the Ingress hosts known to the sidecars, on port 80. A host that is a Service of the mesh")
+    .comment("needs no entry; for such a host alone, the Service label istio.io/persistent-session does as well.")
+}
+
+fn sidecar_routes(scene: &Scene<'_>, args: &IstioArgs, (n, host): (usize, &str)) -> Resource {
+    let mut routes = cluster_routes(scene, args);
+    if !host.starts_with('*') {
+        routes.push(json!({
+            "name": "not-named-by-an-ingress",
+            "route": [{ "destination": { "host": host, "port": { "number": 80 } } }],
+        }));
+    }
+    let spec = json!({ "hosts": [host], "gateways": ["mesh"], "http": routes });
+    Resource::new(
+        ("networking.istio.io/v1", "VirtualService"),
+        (&args.namespace, &format!("limpet-{n}")),
+        spec,
+    )
+}

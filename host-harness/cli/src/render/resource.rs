@@ -1,0 +1,73 @@
+//! Kubernetes resources as text: comments first, then the object.
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+/// One resource.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// What it is for and what cannot be said in it, one line each.
+    pub comments: Vec<String>,
+    /// The object.
+    pub value: Value,
+}
+
+impl Resource {
+    /// A resource of `api_version` and `kind`, called `namespace` and `name`; an empty
+    /// namespace for those that have none.
+    #[must_use]
+    pub fn new((api_version, kind): (&str, &str), (namespace, name): (&str, &str), spec: Value) -> Self {
+        let metadata = match namespace {
+            "" => json!({ "name": name }),
+            _ => json!({ "name": name, "namespace": namespace }),
+        };
+        Self {
+            comments: Vec::new(),
+            value: json!({
+                "apiVersion": api_version,
+                "kind": kind,
+                "metadata": metadata,
+                "spec": spec,
+            }),
+        }
+    }
+
+    /// The same, with a line of comment.
+    #[must_use]
+    pub fn comment(mut self, line: impl Into<String>) -> Self {
+        self.comments.push(line.into());
+        self
+    }
+
+    /// Its `kind`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.value.get("kind").and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// All of them in one YAML text; `head`: lines of comment above everything.
+///
+/// # Errors
+/// When a value cannot be written as YAML.
+pub fn yaml(head: &[String], resources: &[Resource]) -> anyhow::Result<String> {
+    let mut text = String::new();
+    comments(&mut text, head);
+    for resource in resources {
+        text.push_str("---\n");
+        comments(&mut text, &resource.comments);
+        let object = serde_saphyr::to_string(&resource.value)
+            .with_context(|| format!("{} cannot be written as YAML", resource.kind()))?;
+        text.push_str(object.trim_end());
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn comments(text: &mut String, lines: &[String]) {
+    for line in lines {
+        text.push_str(if line.is_empty() { "#" } else { "# " });
+        text.push_str(line);
+        text.push('\n');
+    }
+}

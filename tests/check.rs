@@ -1,0 +1,128 @@
+//! `limpet check` over manifests of all ages: it finds every planted problem and invents none.
+//!
+//! Each manifest of `tests/check/` opens with the public thread whose shape it has and the exit
+//! status; `#~ LEVEL CODE` at the end of a line is one finding on that line. Nothing else may be
+//! found.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use limpet_cli::check::{Report, Verdict};
+use limpet_cli::manifests::Manifests;
+
+/// `(line, level, code)`.
+type Expected = BTreeSet<(u64, String, String)>;
+
+struct Case {
+    name: String,
+    text: String,
+    exit: u8,
+    planted: Expected,
+}
+
+fn cases() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("check");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files.iter().map(|file| Case::read(file)).collect()
+}
+
+impl Case {
+    fn read(file: &Path) -> Self {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(file).unwrap();
+        let header = |key: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(key));
+            line.unwrap_or_else(|| panic!("{name}: no line `{key}...`"))
+                .trim()
+                .to_owned()
+        };
+        assert!(header("# thread: ").contains('#'), "{name}: no thread");
+        assert!(!header("# shape: ").is_empty());
+        Self {
+            exit: header("# exit: ").parse().unwrap(),
+            planted: planted(&name, &text),
+            name,
+            text,
+        }
+    }
+
+    fn report(&self) -> Report {
+        Report::new(&Manifests::parse(&self.name, &self.text).unwrap(), false)
+    }
+}
+
+fn planted(name: &str, text: &str) -> Expected {
+    let mut all = Expected::new();
+    for (line, text) in (1..).zip(text.lines()) {
+        let Some((_, marks)) = text.split_once("#~ ") else {
+            continue;
+        };
+        for mark in marks.split(", ") {
+            let (level, code) = mark.split_once(' ').unwrap_or_else(|| panic!("{name}: {mark:?}"));
+            all.insert((line, level.to_owned(), code.trim().to_owned()));
+        }
+    }
+    all
+}
+
+#[test]
+fn every_planted_problem_is_found_and_none_is_invented() {
+    let cases = cases();
+    assert!(cases.len() >= 30, "{} manifests", cases.len());
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let report = case.report();
+        let found: Expected = report
+            .findings
+            .iter()
+            .map(|f| (f.line, f.level.word().to_owned(), f.code.to_owned()))
+            .collect();
+        for missed in case.planted.difference(&found) {
+            wrong.push(format!("{}: missed {missed:?}", case.name));
+        }
+        for finding in &report.findings {
+            let key = (finding.line, finding.level.word().to_owned(), finding.code.to_owned());
+            if !case.planted.contains(&key) {
+                wrong.push(format!("{}: invented {key:?} {}", case.name, finding.message()));
+            }
+        }
+        if report.exit_status() != case.exit {
+            wrong.push(format!("{}: exit status {}", case.name, report.exit_status()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_annotation_gets_a_verdict_and_what_is_not_honoured_is_said() {
+    for case in cases() {
+        let report = case.report();
+        for judged in &report.annotations {
+            let said = report
+                .findings
+                .iter()
+                .any(|finding| finding.line == judged.line && finding.ingress.is_some());
+            let silent = matches!(judged.verdict, Verdict::Honoured | Verdict::Differs);
+            assert!(said || silent, "{}: {} is passed over", case.name, judged.annotation);
+        }
+    }
+}
+
+#[test]
+fn a_message_names_ingress_file_line_field_value_expectation_and_consequence() {
+    for case in cases() {
+        for finding in case.report().findings {
+            let message = finding.message();
+            assert_eq!(finding.file, case.name, "{message}");
+            assert!(finding.line > 0, "{message}");
+            assert!(finding.ingress.is_some(), "{message}");
+            assert!(!finding.field.is_empty() && !finding.expected.is_empty(), "{message}");
+            assert!(!finding.consequence.is_empty(), "{message}");
+            assert!(!message.ends_with('.'), "{message}");
+        }
+    }
+}
