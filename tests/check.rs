@@ -62,7 +62,9 @@ fn planted(name: &str, text: &str) -> Expected {
             continue;
         };
         for mark in marks.split(", ") {
-            let (level, code) = mark.split_once(' ').unwrap_or_else(|| panic!("{name}: {mark:?}"));
+            let (level, code) = mark
+                .split_once(' ')
+                .unwrap_or_else(|| panic!("{name}: {mark:?}"));
             all.insert((line, level.to_owned(), code.trim().to_owned()));
         }
     }
@@ -85,13 +87,25 @@ fn every_planted_problem_is_found_and_none_is_invented() {
             wrong.push(format!("{}: missed {missed:?}", case.name));
         }
         for finding in &report.findings {
-            let key = (finding.line, finding.level.word().to_owned(), finding.code.to_owned());
+            let key = (
+                finding.line,
+                finding.level.word().to_owned(),
+                finding.code.to_owned(),
+            );
             if !case.planted.contains(&key) {
-                wrong.push(format!("{}: invented {key:?} {}", case.name, finding.message()));
+                wrong.push(format!(
+                    "{}: invented {key:?} {}",
+                    case.name,
+                    finding.message()
+                ));
             }
         }
         if report.exit_status() != case.exit {
-            wrong.push(format!("{}: exit status {}", case.name, report.exit_status()));
+            wrong.push(format!(
+                "{}: exit status {}",
+                case.name,
+                report.exit_status()
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -107,7 +121,12 @@ fn every_annotation_gets_a_verdict_and_what_is_not_honoured_is_said() {
                 .iter()
                 .any(|finding| finding.line == judged.line && finding.ingress.is_some());
             let silent = matches!(judged.verdict, Verdict::Honoured | Verdict::Differs);
-            assert!(said || silent, "{}: {} is passed over", case.name, judged.annotation);
+            assert!(
+                said || silent,
+                "{}: {} is passed over",
+                case.name,
+                judged.annotation
+            );
         }
     }
 }
@@ -120,7 +139,10 @@ fn a_message_names_ingress_file_line_field_value_expectation_and_consequence() {
             assert_eq!(finding.file, case.name, "{message}");
             assert!(finding.line > 0, "{message}");
             assert!(finding.ingress.is_some(), "{message}");
-            assert!(!finding.field.is_empty() && !finding.expected.is_empty(), "{message}");
+            assert!(
+                !finding.field.is_empty() && !finding.expected.is_empty(),
+                "{message}"
+            );
             assert!(!finding.consequence.is_empty(), "{message}");
             assert!(!message.ends_with('.'), "{message}");
         }

@@ -6,7 +6,7 @@ mod configuration;
 mod finding;
 mod lint;
 mod print;
-mod view;
+pub(crate) mod view;
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -3,6 +3,8 @@
 pub mod envoy;
 pub mod envoy_gateway;
 pub mod istio;
+pub mod resource;
+pub mod scene;
 
 use std::process::ExitCode;
 

@@ -1,21 +1,116 @@
 //! What Envoy Gateway needs.
 
+mod listener;
+mod policy;
+mod route;
+
+use std::collections::BTreeMap;
+use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 
-use crate::args::ManifestArgs;
+use super::resource::{Resource, yaml};
+use super::scene::Scene;
+use crate::manifests::Manifests;
+
+pub(crate) use route::{ClusterRoute, cluster_routes};
 
 /// Flags of `limpet render envoy-gateway`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  limpet render envoy-gateway -f ingress.yaml --image registry.example.com/limpet:0.1.0 | kubectl apply -f -
+  kubectl get ingress,service -A -o yaml | limpet render envoy-gateway -f - > limpet.yaml")]
 pub struct EnvoyGatewayArgs {
-    /// What to read.
-    #[command(flatten)]
-    pub manifests: ManifestArgs,
+    /// Manifests: a YAML or JSON file, a folder of them, or - for standard input
+    #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
+    pub file: Vec<String>,
+
+    /// Validate annotations as ingress-nginx 1.15 does by default
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Where the module's image is
+    #[arg(long, default_value = DEFAULT_IMAGE)]
+    pub image: String,
+
+    /// The namespace of the Gateway and of its policies
+    #[arg(long, default_value = "envoy-gateway-system")]
+    pub namespace: String,
 }
 
+/// The image name that an operator replaces.
+const DEFAULT_IMAGE: &str = concat!("registry.example.com/limpet:", env!("CARGO_PKG_VERSION"));
+
+impl Default for EnvoyGatewayArgs {
+    fn default() -> Self {
+        Self {
+            file: Vec::new(),
+            strict: false,
+            image: DEFAULT_IMAGE.to_owned(),
+            namespace: "envoy-gateway-system".to_owned(),
+        }
+    }
+}
+
+/// Every resource, in the order to apply them.
+#[must_use]
+pub fn resources(scene: &Scene<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
+    let routes = cluster_routes(scene);
+    let mut all = listener::resources(scene, args);
+    all.extend(route::resources(scene, args, &routes));
+    all.extend(policy::resources(scene, args, &routes));
+    all
+}
+
+/// `namespace/service:port` to what Envoy Gateway calls the cluster.
+#[must_use]
+pub(crate) fn names(routes: &[ClusterRoute<'_>]) -> BTreeMap<String, String> {
+    routes
+        .iter()
+        .map(|route| (route.cluster.service_port.key(), route.envoy_name()))
+        .collect()
+}
+
+/// The whole output for `manifests`.
+///
 /// # Errors
-/// Always, until it is written.
-pub fn run(_args: &EnvoyGatewayArgs) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`render envoy-gateway` is not there yet")
+/// When a value cannot be written as YAML.
+pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<String> {
+    let scene = Scene::new(manifests);
+    let mut head: Vec<String> = HEAD.lines().map(str::to_owned).collect();
+    head.extend(scene.notes.iter().map(|note| format!("note: {note}")));
+    yaml(&head, &resources(&scene, args))
+}
+
+/// What Envoy Gateway cannot be told in resources, so in words.
+const HEAD: &str = "\
+limpet on Envoy Gateway. Replace the image name in the EnvoyExtensionPolicy; nothing else needs
+editing. sessionPersistence needs Gateway API's experimental channel.
+
+What Envoy Gateway cannot say:
+- failure policy FAIL_RELOAD: after a trap the requests of that worker are answered 503 until the
+  configuration changes. An EnvoyPatchPolicy on the listener can set it, where those are enabled.
+- sessions on draining pods: without an EnvoyPatchPolicy that adds DRAINING to each cluster's
+  common_lb_config.override_host_status, a session leaves its pod when the pod starts to terminate.
+- endpoints without Prometheus: limpet asks the cluster prometheus_stats, which Envoy Gateway
+  defines unless EnvoyProxy telemetry.metrics.prometheus.disable is set; leave it on.
+- path normalisation: Envoy Gateway always resolves . and .. in front of limpet; the Service sees
+  /b where ingress-nginx without a rewrite would have sent /a/../b. Matching is not affected.
+- policies: after limpet's choice the request is on the route of its cluster. Attach
+  SecurityPolicies to the Gateway, or to all HTTPRoutes below, not to the first one alone.";
+
+/// Prints the resources.
+///
+/// # Errors
+/// When the manifests cannot be read or the output cannot be written.
+pub fn run(args: &EnvoyGatewayArgs) -> anyhow::Result<ExitCode> {
+    let manifests = Manifests::load(&args.file)?;
+    let text = text(&manifests, args)?;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .context("the output cannot be written")?;
+    Ok(ExitCode::SUCCESS)
 }

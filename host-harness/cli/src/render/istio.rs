@@ -54,7 +54,10 @@ pub struct IstioArgs {
 }
 
 /// The image name that an operator replaces.
-const DEFAULT_IMAGE: &str = concat!("oci://registry.example.com/limpet:", env!("CARGO_PKG_VERSION"));
+const DEFAULT_IMAGE: &str = concat!(
+    "oci://registry.example.com/limpet:",
+    env!("CARGO_PKG_VERSION")
+);
 
 impl Default for IstioArgs {
     fn default() -> Self {
@@ -73,7 +76,9 @@ impl Default for IstioArgs {
 impl IstioArgs {
     /// The name of a Service inside the cluster.
     fn service_host(&self, service_port: &ServicePort) -> String {
-        let ServicePort { namespace, service, .. } = service_port;
+        let ServicePort {
+            namespace, service, ..
+        } = service_port;
         format!("{service}.{namespace}.svc.{}", self.cluster_domain)
     }
 
@@ -86,12 +91,19 @@ impl IstioArgs {
 
     /// The context of an EnvoyFilter's patches.
     fn context(&self) -> &'static str {
-        if self.sidecar { "SIDECAR_OUTBOUND" } else { "GATEWAY" }
+        if self.sidecar {
+            "SIDECAR_OUTBOUND"
+        } else {
+            "GATEWAY"
+        }
     }
 
     /// The selector as one label.
     fn labels(&self) -> BTreeMap<&str, &str> {
-        self.selector.split(',').filter_map(|label| label.split_once('=')).collect()
+        self.selector
+            .split(',')
+            .filter_map(|label| label.split_once('='))
+            .collect()
     }
 }
 
@@ -139,6 +151,7 @@ pub fn run(args: &IstioArgs) -> anyhow::Result<ExitCode> {
     let manifests = Manifests::load(&args.file)?;
     let text = text(&manifests, args)?;
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).context("the output cannot be written")?;
+    out.write_all(text.as_bytes())
+        .context("the output cannot be written")?;
     Ok(ExitCode::SUCCESS)
 }

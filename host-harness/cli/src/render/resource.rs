@@ -16,7 +16,11 @@ impl Resource {
     /// A resource of `api_version` and `kind`, called `namespace` and `name`; an empty
     /// namespace for those that have none.
     #[must_use]
-    pub fn new((api_version, kind): (&str, &str), (namespace, name): (&str, &str), spec: Value) -> Self {
+    pub fn new(
+        (api_version, kind): (&str, &str),
+        (namespace, name): (&str, &str),
+        spec: Value,
+    ) -> Self {
         let metadata = match namespace {
             "" => json!({ "name": name }),
             _ => json!({ "name": name, "namespace": namespace }),
@@ -42,7 +46,10 @@ impl Resource {
     /// Its `kind`.
     #[must_use]
     pub fn kind(&self) -> &str {
-        self.value.get("kind").and_then(Value::as_str).unwrap_or_default()
+        self.value
+            .get("kind")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 }
 

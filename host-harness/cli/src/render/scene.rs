@@ -118,11 +118,20 @@ fn hosts(ingresses: &[Ingress<'_>], notes: &mut Vec<String>) -> Vec<String> {
                 }
             }
         }
-        if ingress.object.value.pointer("/spec/defaultBackend").is_some() {
+        if ingress
+            .object
+            .value
+            .pointer("/spec/defaultBackend")
+            .is_some()
+        {
             add("");
         }
         let aliases = ingress.annotation("server-alias").unwrap_or_default();
-        for alias in aliases.split(',').map(str::trim).filter(|alias| !alias.is_empty()) {
+        for alias in aliases
+            .split(',')
+            .map(str::trim)
+            .filter(|alias| !alias.is_empty())
+        {
             match alias.starts_with('~') {
                 true => notes.push(format!(
                     "{}: server-alias {alias:?} is a regex, and no listener takes one; those hosts are not served",
@@ -147,20 +156,37 @@ fn hosts(ingresses: &[Ingress<'_>], notes: &mut Vec<String>) -> Vec<String> {
 fn certificates(ingresses: &[Ingress<'_>]) -> Vec<Certificate> {
     let mut all: Vec<Certificate> = Vec::new();
     for ingress in ingresses {
-        let own: BTreeSet<&str> = ingress.paths.iter().map(|path| path.host.as_str()).collect();
+        let own: BTreeSet<&str> = ingress
+            .paths
+            .iter()
+            .map(|path| path.host.as_str())
+            .collect();
         for (index, entry) in ingress.object.list("/spec/tls").iter().enumerate() {
-            let Some(secret) = ingress.object.text(&format!("/spec/tls/{index}/secretName")) else {
+            let Some(secret) = ingress
+                .object
+                .text(&format!("/spec/tls/{index}/secretName"))
+            else {
                 continue;
             };
             let listed = entry.get("hosts").and_then(Value::as_array);
             let hosts: Vec<String> = match listed {
-                Some(hosts) => hosts.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                Some(hosts) => hosts
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect(),
                 None => own.iter().map(|host| (*host).to_owned()).collect(),
             };
             let taken: Vec<String> = all.iter().flat_map(|c| c.hosts.clone()).collect();
             let hosts = hosts
                 .into_iter()
-                .map(|host| if host.is_empty() { "*".to_owned() } else { host })
+                .map(|host| {
+                    if host.is_empty() {
+                        "*".to_owned()
+                    } else {
+                        host
+                    }
+                })
                 .filter(|host| !taken.contains(host))
                 .collect::<Vec<_>>();
             if !hosts.is_empty() {

@@ -16,7 +16,11 @@ pub(super) fn resource(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
     let mut patches = vec![session_filter(args), connection_manager(args)];
     for (cluster, number) in &scene.clusters {
         if scene.is_sticky(&cluster.service_port) {
-            patches.push(draining(args, &args.service_host(&cluster.service_port), *number));
+            patches.push(draining(
+                args,
+                &args.service_host(&cluster.service_port),
+                *number,
+            ));
         }
     }
     let spec = json!({

@@ -12,7 +12,12 @@ pub(super) fn resources(scene: &Scene<'_>, args: &IstioArgs) -> Vec<Resource> {
         true => {
             let hosts: Vec<&String> = scene.hosts.iter().filter(|host| *host != "*").collect();
             let mut all = vec![entry(&hosts, args)];
-            all.extend(hosts.iter().enumerate().map(|(n, host)| sidecar_routes(scene, args, (n, host))));
+            all.extend(
+                hosts
+                    .iter()
+                    .enumerate()
+                    .map(|(n, host)| sidecar_routes(scene, args, (n, host))),
+            );
             all
         }
     }
@@ -37,12 +42,16 @@ fn gateway(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
         spec,
     )
     .comment("The listeners. Leave it out where a Gateway has these hosts already, and name that one below.");
-    scene.certificates.iter().filter(|c| c.namespace != args.namespace).fold(gateway, |gateway, c| {
-        gateway.comment(format!(
-            "Secret {}/{} has to be in namespace {}, where the gateway reads it.",
-            c.namespace, c.secret, args.namespace
-        ))
-    })
+    scene
+        .certificates
+        .iter()
+        .filter(|c| c.namespace != args.namespace)
+        .fold(gateway, |gateway, c| {
+            gateway.comment(format!(
+                "Secret {}/{} has to be in namespace {}, where the gateway reads it.",
+                c.namespace, c.secret, args.namespace
+            ))
+        })
 }
 
 fn gateway_routes(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
@@ -56,7 +65,9 @@ fn gateway_routes(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
         (&args.namespace, "limpet"),
         spec,
     )
-    .comment("One route for each Service port. limpet chooses by the header; nobody else can set it.")
+    .comment(
+        "One route for each Service port. limpet chooses by the header; nobody else can set it.",
+    )
 }
 
 /// One route for each cluster.

@@ -1,0 +1,107 @@
+//! The Gateway, and the order of its filters.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::EnvoyGatewayArgs;
+use crate::render::resource::Resource;
+use crate::render::scene::{Certificate, Scene};
+
+pub(super) const GATEWAY: (&str, &str) = ("gateway.networking.k8s.io/v1", "Gateway");
+
+pub(super) fn resources(scene: &Scene<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
+    let mut all = vec![class(args), proxy(args), gateway(scene, args)];
+    let elsewhere: BTreeSet<&str> = scene
+        .certificates
+        .iter()
+        .map(|certificate| certificate.namespace.as_str())
+        .filter(|namespace| *namespace != args.namespace)
+        .collect();
+    all.extend(
+        elsewhere
+            .into_iter()
+            .map(|namespace| grant(args, namespace)),
+    );
+    all
+}
+
+fn class(args: &EnvoyGatewayArgs) -> Resource {
+    let spec = json!({
+        "controllerName": "gateway.envoyproxy.io/gatewayclass-controller",
+        "parametersRef": {
+            "group": "gateway.envoyproxy.io",
+            "kind": "EnvoyProxy",
+            "name": "limpet",
+            "namespace": args.namespace,
+        },
+    });
+    Resource::new(
+        ("gateway.networking.k8s.io/v1", "GatewayClass"),
+        ("", "limpet"),
+        spec,
+    )
+}
+
+fn proxy(args: &EnvoyGatewayArgs) -> Resource {
+    let spec = json!({ "filterOrder": [{
+        "name": "envoy.filters.http.wasm",
+        "before": "envoy.filters.http.stateful_session",
+    }] });
+    Resource::new(
+        ("gateway.envoyproxy.io/v1alpha1", "EnvoyProxy"),
+        (&args.namespace, "limpet"),
+        spec,
+    )
+    .comment("limpet feeds the session filter, so it has to come first: by default it does not.")
+    .comment("Do not set mergeBackends: the clusters would have other names than limpet is told.")
+}
+
+fn gateway(scene: &Scene<'_>, args: &EnvoyGatewayArgs) -> Resource {
+    let from_all = json!({ "namespaces": { "from": "All" } });
+    let mut listeners = vec![json!({
+        "name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": from_all,
+    })];
+    for (index, certificate) in scene.certificates.iter().enumerate() {
+        for (place, host) in certificate.hosts.iter().enumerate() {
+            let mut listener = json!({
+                "name": format!("https-{index}-{place}"),
+                "port": 443,
+                "protocol": "HTTPS",
+                "allowedRoutes": from_all,
+                "tls": { "mode": "Terminate", "certificateRefs": [reference(certificate)] },
+            });
+            if let (true, Some(object)) = (host != "*", listener.as_object_mut()) {
+                object.insert("hostname".to_owned(), json!(host));
+            }
+            listeners.push(listener);
+        }
+    }
+    let spec = json!({ "gatewayClassName": "limpet", "listeners": listeners });
+    Resource::new(GATEWAY, (&args.namespace, "limpet"), spec)
+}
+
+fn reference(certificate: &Certificate) -> serde_json::Value {
+    json!({
+        "kind": "Secret",
+        "name": certificate.secret,
+        "namespace": certificate.namespace,
+    })
+}
+
+fn grant(args: &EnvoyGatewayArgs, namespace: &str) -> Resource {
+    let spec = json!({
+        "from": [{
+            "group": "gateway.networking.k8s.io",
+            "kind": "Gateway",
+            "namespace": args.namespace,
+        }],
+        "to": [{ "group": "", "kind": "Secret" }],
+    });
+    Resource::new(
+        ("gateway.networking.k8s.io/v1", "ReferenceGrant"),
+        (namespace, "limpet"),
+        spec,
+    )
+    .comment("Lets the Gateway read the certificates of this namespace.")
+}
