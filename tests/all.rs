@@ -9,6 +9,7 @@
 
 mod behaviour;
 mod check;
+mod crds;
 mod fixtures;
 mod module_file;
 mod recorded;

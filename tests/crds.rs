@@ -1,0 +1,136 @@
+//! The rendered resources against the schemas of the platforms, and the kept examples against
+//! what is rendered now.
+//!
+//! `tests/crds/*.json` are the resource definitions' own schemas, reduced to the kinds that are
+//! rendered; an unknown field is refused, as the API server's strict validation does.
+
+mod schema;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use limpet_cli::manifests::Manifests;
+use limpet_cli::render::envoy_gateway::{self, EnvoyGatewayArgs};
+use limpet_cli::render::istio::{self, IstioArgs};
+use limpet_cli::render::resource::Resource;
+use limpet_cli::render::scene::Scene;
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn schemas(platform: &str) -> BTreeMap<String, Value> {
+    let file = root().join(format!("tests/crds/{platform}.json"));
+    let mut all: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    serde_json::from_value(all["schemas"].take()).unwrap()
+}
+
+/// Every manifest of `tests/check/` that can be read, and the first manifest.
+fn manifests() -> Vec<(String, Manifests)> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(root().join("tests/check"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files.push(first_manifest());
+    files
+        .iter()
+        .map(|file| {
+            let name = file.to_string_lossy().into_owned();
+            (name.clone(), Manifests::load(&[name]).unwrap())
+        })
+        .filter(|(_, manifests)| !manifests.ingresses.is_empty())
+        .collect()
+}
+
+fn first_manifest() -> PathBuf {
+    root().join("envoy/examples/sample-ingress.yaml")
+}
+
+fn refuse(schemas: &BTreeMap<String, Value>, resources: &[Resource], name: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for resource in resources {
+        let text = |key: &str| resource.value[key].as_str().unwrap();
+        let id = format!("{} {}", text("apiVersion"), text("kind"));
+        match schemas.get(&id) {
+            Some(schema) => wrong.extend(
+                schema::errors(schema, &resource.value)
+                    .into_iter()
+                    .map(|error| format!("{name}: {id}{error}")),
+            ),
+            None => wrong.push(format!("{name}: no schema for {id}")),
+        }
+    }
+    wrong
+}
+
+#[test]
+fn what_is_rendered_for_istio_is_what_its_definitions_allow() {
+    let schemas = schemas("istio");
+    let mut wrong = Vec::new();
+    for (name, manifests) in manifests() {
+        for sidecar in [false, true] {
+            let args = IstioArgs { sidecar, ..IstioArgs::default() };
+            let resources = istio::resources(&Scene::new(&manifests), &args);
+            assert!(resources.iter().any(|r| r.kind() == "WasmPlugin"));
+            wrong.extend(refuse(&schemas, &resources, &name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_rendered_for_envoy_gateway_is_what_its_definitions_allow() {
+    let schemas = schemas("envoy-gateway");
+    let mut wrong = Vec::new();
+    for (name, manifests) in manifests() {
+        let resources = envoy_gateway::resources(&Scene::new(&manifests), &EnvoyGatewayArgs::default());
+        assert!(resources.iter().any(|r| r.kind() == "EnvoyExtensionPolicy"));
+        wrong.extend(refuse(&schemas, &resources, &name));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_schema_refuses_what_it_does_not_know() {
+    let schemas = schemas("istio");
+    let schema = &schemas["extensions.istio.io/v1alpha1 WasmPlugin"];
+    let errors = |spec: Value| schema::errors(schema, &serde_json::json!({ "spec": spec }));
+    let good = serde_json::json!({ "url": "oci://x", "failStrategy": "FAIL_RELOAD" });
+    assert_eq!(errors(good), Vec::<String>::new());
+    let bad = serde_json::json!({ "url": 1, "failStrategy": "RELOAD", "sha": "" });
+    assert_eq!(errors(bad).len(), 3);
+}
+
+/// `UPDATE=1` writes them anew.
+#[test]
+fn the_kept_examples_are_what_is_rendered_now() {
+    let manifests = Manifests::load(&[first_manifest().to_string_lossy().into_owned()]).unwrap();
+    let sidecar = IstioArgs { sidecar: true, namespace: "default".into(), selector: "app=client".into(), ..IstioArgs::default() };
+    for (file, text) in [
+        ("envoy/istio/gateway.yaml", istio::text(&manifests, &IstioArgs::default())),
+        ("envoy/istio/sidecar.yaml", istio::text(&manifests, &sidecar)),
+        ("envoy/envoy-gateway/limpet.yaml", envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default())),
+    ] {
+        let (path, text) = (root().join(file), text.unwrap());
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &text).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(kept == text, "{file} is not what is rendered now: UPDATE=1 cargo test -p limpet-tests kept_examples");
+    }
+}
+
+#[test]
+fn the_text_is_yaml_that_says_the_same() {
+    for (name, manifests) in manifests() {
+        let args = EnvoyGatewayArgs::default();
+        let text = envoy_gateway::text(&manifests, &args).unwrap();
+        let read: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+        let resources = envoy_gateway::resources(&Scene::new(&manifests), &args);
+        let meant: Vec<Value> = resources.into_iter().map(|resource| resource.value).collect();
+        assert_eq!(read, meant, "{name}");
+    }
+}
