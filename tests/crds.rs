@@ -17,7 +17,10 @@ use limpet_cli::render::scene::Scene;
 use serde_json::Value;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 fn schemas(platform: &str) -> BTreeMap<String, Value> {
@@ -71,7 +74,10 @@ fn what_is_rendered_for_istio_is_what_its_definitions_allow() {
     let mut wrong = Vec::new();
     for (name, manifests) in manifests() {
         for sidecar in [false, true] {
-            let args = IstioArgs { sidecar, ..IstioArgs::default() };
+            let args = IstioArgs {
+                sidecar,
+                ..IstioArgs::default()
+            };
             let resources = istio::resources(&Scene::new(&manifests), &args);
             assert!(resources.iter().any(|r| r.kind() == "WasmPlugin"));
             wrong.extend(refuse(&schemas, &resources, &name));
@@ -85,7 +91,8 @@ fn what_is_rendered_for_envoy_gateway_is_what_its_definitions_allow() {
     let schemas = schemas("envoy-gateway");
     let mut wrong = Vec::new();
     for (name, manifests) in manifests() {
-        let resources = envoy_gateway::resources(&Scene::new(&manifests), &EnvoyGatewayArgs::default());
+        let resources =
+            envoy_gateway::resources(&Scene::new(&manifests), &EnvoyGatewayArgs::default());
         assert!(resources.iter().any(|r| r.kind() == "EnvoyExtensionPolicy"));
         wrong.extend(refuse(&schemas, &resources, &name));
     }
@@ -107,11 +114,25 @@ fn a_schema_refuses_what_it_does_not_know() {
 #[test]
 fn the_kept_examples_are_what_is_rendered_now() {
     let manifests = Manifests::load(&[first_manifest().to_string_lossy().into_owned()]).unwrap();
-    let sidecar = IstioArgs { sidecar: true, namespace: "default".into(), selector: "app=client".into(), ..IstioArgs::default() };
+    let sidecar = IstioArgs {
+        sidecar: true,
+        namespace: "default".into(),
+        selector: "app=client".into(),
+        ..IstioArgs::default()
+    };
     for (file, text) in [
-        ("envoy/istio/gateway.yaml", istio::text(&manifests, &IstioArgs::default())),
-        ("envoy/istio/sidecar.yaml", istio::text(&manifests, &sidecar)),
-        ("envoy/envoy-gateway/limpet.yaml", envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default())),
+        (
+            "envoy/istio/gateway.yaml",
+            istio::text(&manifests, &IstioArgs::default()),
+        ),
+        (
+            "envoy/istio/sidecar.yaml",
+            istio::text(&manifests, &sidecar),
+        ),
+        (
+            "envoy/envoy-gateway/limpet.yaml",
+            envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()),
+        ),
     ] {
         let (path, text) = (root().join(file), text.unwrap());
         if std::env::var_os("UPDATE").is_some() {
@@ -119,7 +140,10 @@ fn the_kept_examples_are_what_is_rendered_now() {
             std::fs::write(&path, &text).unwrap();
         }
         let kept = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(kept == text, "{file} is not what is rendered now: UPDATE=1 cargo test -p limpet-tests kept_examples");
+        assert!(
+            kept == text,
+            "{file} is not what is rendered now: UPDATE=1 cargo test -p limpet-tests kept_examples"
+        );
     }
 }
 
@@ -130,7 +154,10 @@ fn the_text_is_yaml_that_says_the_same() {
         let text = envoy_gateway::text(&manifests, &args).unwrap();
         let read: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
         let resources = envoy_gateway::resources(&Scene::new(&manifests), &args);
-        let meant: Vec<Value> = resources.into_iter().map(|resource| resource.value).collect();
+        let meant: Vec<Value> = resources
+            .into_iter()
+            .map(|resource| resource.value)
+            .collect();
         assert_eq!(read, meant, "{name}");
     }
 }

@@ -10,7 +10,9 @@ pub fn errors(schema: &Value, value: &Value) -> Vec<String> {
 }
 
 fn walk(schema: &Value, value: &Value, at: &str, all: &mut Vec<String>) {
-    let Some(schema) = schema.as_object() else { return };
+    let Some(schema) = schema.as_object() else {
+        return;
+    };
     let mut wrong = |what: String| all.push(format!("{at}: {value} {what}"));
     if let Some(types) = schema.get("type") {
         if !is_of(types, value) {
@@ -23,17 +25,35 @@ fn walk(schema: &Value, value: &Value, at: &str, all: &mut Vec<String>) {
         }
     }
     let bounds = [
-        ("minLength", "maxLength", value.as_str().map(|text| text.chars().count() as f64)),
-        ("minItems", "maxItems", value.as_array().map(|items| items.len() as f64)),
-        ("minProperties", "maxProperties", value.as_object().map(|o| o.len() as f64)),
+        (
+            "minLength",
+            "maxLength",
+            value.as_str().map(|text| text.chars().count() as f64),
+        ),
+        (
+            "minItems",
+            "maxItems",
+            value.as_array().map(|items| items.len() as f64),
+        ),
+        (
+            "minProperties",
+            "maxProperties",
+            value.as_object().map(|o| o.len() as f64),
+        ),
         ("minimum", "maximum", value.as_f64()),
     ];
     for (least, most, size) in bounds {
         let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
-        if size.zip(bound(least)).is_some_and(|(size, least)| size < least) {
+        if size
+            .zip(bound(least))
+            .is_some_and(|(size, least)| size < least)
+        {
             wrong(format!("is below {least}"));
         }
-        if size.zip(bound(most)).is_some_and(|(size, most)| size > most) {
+        if size
+            .zip(bound(most))
+            .is_some_and(|(size, most)| size > most)
+        {
             wrong(format!("is above {most}"));
         }
     }
@@ -54,8 +74,18 @@ fn walk(schema: &Value, value: &Value, at: &str, all: &mut Vec<String>) {
     }
 }
 
-fn fields(schema: &Map<String, Value>, object: &Map<String, Value>, at: &str, all: &mut Vec<String>) {
-    for name in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
+fn fields(
+    schema: &Map<String, Value>,
+    object: &Map<String, Value>,
+    at: &str,
+    all: &mut Vec<String>,
+) {
+    for name in schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         if !object.contains_key(name.as_str().unwrap()) {
             all.push(format!("{at}: {name} is missing"));
         }
@@ -63,7 +93,10 @@ fn fields(schema: &Map<String, Value>, object: &Map<String, Value>, at: &str, al
     let known = schema.get("properties").and_then(Value::as_object);
     for (name, value) in object {
         let at = format!("{at}/{name}");
-        match (known.and_then(|known| known.get(name)), schema.get("additionalProperties")) {
+        match (
+            known.and_then(|known| known.get(name)),
+            schema.get("additionalProperties"),
+        ) {
             (Some(schema), _) => walk(schema, value, &at, all),
             (None, Some(Value::Bool(false))) => all.push(format!("{at}: no such field")),
             (None, Some(schema)) => walk(schema, value, &at, all),
@@ -76,13 +109,19 @@ fn branches(schema: &Map<String, Value>, value: &Value, at: &str, all: &mut Vec<
     let fits = |branch: &Value| errors(branch, value).is_empty();
     let list = |key: &str| schema.get(key).and_then(Value::as_array);
     if list("oneOf").is_some_and(|l| l.iter().filter(|branch| fits(branch)).count() != 1) {
-        all.push(format!("{at}: {value} fits not exactly one of {:?}", list("oneOf")));
+        all.push(format!(
+            "{at}: {value} fits not exactly one of {:?}",
+            list("oneOf")
+        ));
     }
     if list("anyOf").is_some_and(|l| !l.iter().any(fits)) {
         all.push(format!("{at}: {value} fits none of {:?}", list("anyOf")));
     }
     if list("allOf").is_some_and(|l| !l.iter().all(fits)) {
-        all.push(format!("{at}: {value} does not fit all of {:?}", list("allOf")));
+        all.push(format!(
+            "{at}: {value} does not fit all of {:?}",
+            list("allOf")
+        ));
     }
     if schema.get("not").is_some_and(fits) {
         all.push(format!("{at}: {value} fits {}", schema["not"]));

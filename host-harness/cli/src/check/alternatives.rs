@@ -9,39 +9,39 @@ use serde::Deserialize;
 /// The whole table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Alternatives {
+pub(crate) struct Alternatives {
     /// By job.
-    pub jobs: Vec<Job>,
+    pub(crate) jobs: Vec<Job>,
     /// Annotations that ingress-nginx itself dropped.
-    pub retired: Vec<Retired>,
+    pub(crate) retired: Vec<Retired>,
 }
 
 /// A job that several annotations do together.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Job {
+pub(crate) struct Job {
     /// In a few words.
-    pub does: String,
+    pub(crate) does: String,
     /// Without their prefix.
-    pub annotations: Vec<String>,
+    pub(crate) annotations: Vec<String>,
     /// What does it in Envoy.
-    pub envoy: Option<String>,
+    pub(crate) envoy: Option<String>,
     /// What does it in Istio.
-    pub istio: Option<String>,
+    pub(crate) istio: Option<String>,
     /// What does it in Gateway API with Envoy Gateway's policies.
-    pub gateway: Option<String>,
+    pub(crate) gateway: Option<String>,
 }
 
 /// An annotation of an older controller.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Retired {
+pub(crate) struct Retired {
     /// Without its prefix.
-    pub annotation: String,
+    pub(crate) annotation: String,
     /// The first version without it.
-    pub since: String,
+    pub(crate) since: String,
     /// What to do now.
-    pub now: String,
+    pub(crate) now: String,
 }
 
 static TABLE: LazyLock<Alternatives> = LazyLock::new(|| {
@@ -53,7 +53,7 @@ static TABLE: LazyLock<Alternatives> = LazyLock::new(|| {
 
 /// The job of the annotation `name`.
 #[must_use]
-pub fn job(name: &str) -> Option<&'static Job> {
+pub(crate) fn job(name: &str) -> Option<&'static Job> {
     TABLE
         .jobs
         .iter()
@@ -62,7 +62,7 @@ pub fn job(name: &str) -> Option<&'static Job> {
 
 /// The annotation `name` of an older controller.
 #[must_use]
-pub fn retired(name: &str) -> Option<&'static Retired> {
+pub(crate) fn retired(name: &str) -> Option<&'static Retired> {
     TABLE
         .retired
         .iter()
@@ -72,7 +72,7 @@ pub fn retired(name: &str) -> Option<&'static Retired> {
 impl Job {
     /// One line for each platform that has something for it.
     #[must_use]
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         [
             ("Envoy", &self.envoy),
             ("Istio", &self.istio),

@@ -53,7 +53,7 @@ const OTHER_PREFIXES: [&str; 4] = [
 
 /// Every annotation under the prefix with its verdict, and what is to be said about it.
 #[must_use]
-pub fn judge(ingress: &Ingress<'_>) -> (Vec<Judged>, Vec<Finding>) {
+pub(crate) fn judge(ingress: &Ingress<'_>) -> (Vec<Judged>, Vec<Finding>) {
     let mut judged = Vec::new();
     let mut findings = Vec::new();
     for (name, value) in ingress.annotations() {

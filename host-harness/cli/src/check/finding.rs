@@ -56,7 +56,7 @@ pub struct Finding {
 impl Finding {
     /// A remark on the annotation `name` of `ingress`.
     #[must_use]
-    pub fn annotation(
+    pub(crate) fn annotation(
         (level, code): (Level, &'static str),
         ingress: &Ingress<'_>,
         name: &str,
@@ -72,7 +72,7 @@ impl Finding {
 
     /// A remark on the field at JSON pointer `pointer` of `ingress`, called `field`.
     #[must_use]
-    pub fn at(
+    pub(crate) fn at(
         (level, code): (Level, &'static str),
         ingress: &Ingress<'_>,
         (pointer, field): (&str, &str),
@@ -95,7 +95,7 @@ impl Finding {
 
     /// The same, with a line of advice.
     #[must_use]
-    pub fn help(mut self, line: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, line: impl Into<String>) -> Self {
         self.help.push(line.into());
         self
     }

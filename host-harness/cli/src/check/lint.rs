@@ -7,12 +7,12 @@ mod pattern;
 mod sharing;
 
 use super::finding::Finding;
-use super::view::Ingress;
+use super::view::{Ingress, Path};
 use crate::manifests::Manifests;
 
 /// Everything that is to be said about these Ingresses, in no order.
 #[must_use]
-pub fn run(manifests: &Manifests, ingresses: &[Ingress<'_>]) -> Vec<Finding> {
+pub(crate) fn run(manifests: &Manifests, ingresses: &[Ingress<'_>]) -> Vec<Finding> {
     let mut findings = objects::run(manifests, ingresses);
     findings.extend(paths::run(ingresses));
     findings.extend(cookies::run(ingresses));
@@ -26,6 +26,20 @@ pub fn run(manifests: &Manifests, ingresses: &[Ingress<'_>]) -> Vec<Finding> {
 /// ingress-nginx dbb11b92d.
 fn is_regex_host(ingresses: &[Ingress<'_>], host: &str) -> bool {
     turned_by(ingresses, host).is_some()
+}
+
+/// The Ingress whose annotations make the session cookie of `path`: the last with affinity on its
+/// Service.
+///
+/// Source: `createServers`, `internal/ingress/controller/controller.go`, ingress-nginx dbb11b92d.
+fn decides<'i, 'm>(
+    ingresses: &'i [Ingress<'m>],
+    ingress: &'i Ingress<'m>,
+    path: &Path,
+) -> &'i Ingress<'m> {
+    let is_on = |other: &&Ingress<'_>| other.paths.iter().any(|p| p.service == path.service);
+    let sticky = ingresses.iter().filter(|other| other.has_affinity());
+    sticky.filter(is_on).next_back().unwrap_or(ingress)
 }
 
 /// The Ingress that turns `host` into a regex host.

@@ -8,44 +8,44 @@ use crate::clusters::ServicePort;
 use crate::manifests::{Manifests, Object};
 
 /// Where every annotation of ingress-nginx starts.
-pub const PREFIX: &str = "nginx.ingress.kubernetes.io/";
+pub(crate) const PREFIX: &str = "nginx.ingress.kubernetes.io/";
 
 /// One Ingress.
 #[derive(Debug)]
-pub struct Ingress<'m> {
+pub(crate) struct Ingress<'m> {
     /// As read.
-    pub object: &'m Object,
+    pub(crate) object: &'m Object,
     /// `namespace/name`.
-    pub id: String,
+    pub(crate) id: String,
     /// `metadata.creationTimestamp`, empty if there is none.
-    pub created: String,
+    pub(crate) created: String,
     /// By name, without the prefix.
     annotations: BTreeMap<&'m str, &'m str>,
     /// In the order written.
-    pub paths: Vec<Path>,
+    pub(crate) paths: Vec<Path>,
     /// The hosts of its `tls` section; an entry without hosts counts for all of them.
     tls_hosts: Vec<String>,
 }
 
 /// One path of one rule.
 #[derive(Debug)]
-pub struct Path {
+pub(crate) struct Path {
     /// Empty where the rule has none.
-    pub host: String,
+    pub(crate) host: String,
     /// `/` where there is none.
-    pub path: String,
+    pub(crate) path: String,
     /// `pathType` as written.
-    pub path_type: String,
+    pub(crate) path_type: String,
     /// Where it goes.
-    pub service: Option<ServicePort>,
+    pub(crate) service: Option<ServicePort>,
     /// JSON pointer of the path in its Ingress.
-    pub pointer: String,
+    pub(crate) pointer: String,
 }
 
 /// The Ingresses of `manifests`, in ingress-nginx's order: the oldest first, of equal age the
 /// greater `namespace/name` first.
 #[must_use]
-pub fn ingresses(manifests: &Manifests) -> Vec<Ingress<'_>> {
+pub(crate) fn ingresses(manifests: &Manifests) -> Vec<Ingress<'_>> {
     let mut all: Vec<Ingress<'_>> = manifests.ingresses.iter().map(Ingress::new).collect();
     all.sort_by(|a, b| a.created.cmp(&b.created).then_with(|| b.id.cmp(&a.id)));
     all
@@ -70,44 +70,44 @@ impl<'m> Ingress<'m> {
 
     /// The value of an annotation, by its name without the prefix.
     #[must_use]
-    pub fn annotation(&self, name: &str) -> Option<&'m str> {
+    pub(crate) fn annotation(&self, name: &str) -> Option<&'m str> {
         self.annotations.get(name).copied()
     }
 
     /// Every annotation under the prefix, by name.
-    pub fn annotations(&self) -> impl Iterator<Item = (&'m str, &'m str)> + '_ {
+    pub(crate) fn annotations(&self) -> impl Iterator<Item = (&'m str, &'m str)> + '_ {
         self.annotations.iter().map(|(name, value)| (*name, *value))
     }
 
     /// Whether an annotation says `true`, in any of Go's spellings.
     #[must_use]
-    pub fn says_true(&self, name: &str) -> bool {
+    pub(crate) fn says_true(&self, name: &str) -> bool {
         let value = self.annotation(name);
         value.is_some_and(|v| matches!(v, "1" | "t" | "T" | "TRUE" | "true" | "True"))
     }
 
     /// The line of an annotation, by its name without the prefix.
     #[must_use]
-    pub fn annotation_line(&self, name: &str) -> u64 {
+    pub(crate) fn annotation_line(&self, name: &str) -> u64 {
         self.object.line_of(&annotation_pointer(PREFIX, name))
     }
 
     /// Whether it asks for cookie affinity.
     #[must_use]
-    pub fn has_affinity(&self) -> bool {
+    pub(crate) fn has_affinity(&self) -> bool {
         self.annotation("affinity") == Some("cookie")
     }
 
     /// Whether it turns its hosts into regex hosts.
     #[must_use]
-    pub fn asks_for_regex(&self) -> bool {
+    pub(crate) fn asks_for_regex(&self) -> bool {
         let target = self.annotation("rewrite-target");
         self.says_true("use-regex") || target.is_some_and(|target| !target.is_empty())
     }
 
     /// The name of its session cookie.
     #[must_use]
-    pub fn cookie_name(&self) -> &'m str {
+    pub(crate) fn cookie_name(&self) -> &'m str {
         let name = self.annotation("session-cookie-name");
         name.filter(|name| !name.is_empty())
             .unwrap_or("INGRESSCOOKIE")
@@ -115,7 +115,7 @@ impl<'m> Ingress<'m> {
 
     /// The path its session cookie gets at `path`.
     #[must_use]
-    pub fn cookie_path<'p>(&self, path: &'p Path) -> &'p str
+    pub(crate) fn cookie_path<'p>(&self, path: &'p Path) -> &'p str
     where
         'm: 'p,
     {
@@ -125,7 +125,7 @@ impl<'m> Ingress<'m> {
 
     /// Whether its `tls` section covers `host`.
     #[must_use]
-    pub fn has_tls(&self, host: &str) -> bool {
+    pub(crate) fn has_tls(&self, host: &str) -> bool {
         self.tls_hosts
             .iter()
             .any(|tls| tls.is_empty() || tls == host)
@@ -134,7 +134,7 @@ impl<'m> Ingress<'m> {
 
 /// The JSON pointer of an annotation.
 #[must_use]
-pub fn annotation_pointer(prefix: &str, name: &str) -> String {
+pub(crate) fn annotation_pointer(prefix: &str, name: &str) -> String {
     let key = format!("{prefix}{name}")
         .replace('~', "~0")
         .replace('/', "~1");

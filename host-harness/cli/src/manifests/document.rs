@@ -171,10 +171,11 @@ fn open(file: &str, tree: Spanned<Tree>, objects: &mut Vec<Object>) {
         return;
     };
     let is_list = fields.iter().any(|(key, value)| {
-        key == "kind" && matches!(&value.value, Tree::Leaf(Value::String(s)) if s.ends_with("List"))
+        key.value == "kind"
+            && matches!(&value.value, Tree::Leaf(Value::String(s)) if s.ends_with("List"))
     });
     let items = is_list
-        .then(|| fields.iter().position(|(key, _)| key == "items"))
+        .then(|| fields.iter().position(|(key, _)| key.value == "items"))
         .flatten();
     match (tree.value, items) {
         (Tree::Map(mut fields), Some(at)) => {
@@ -202,7 +203,7 @@ fn open(file: &str, tree: Spanned<Tree>, objects: &mut Vec<Object>) {
 enum Tree {
     Leaf(Value),
     List(Vec<Spanned<Tree>>),
-    Map(Vec<(String, Spanned<Tree>)>),
+    Map(Vec<(Spanned<String>, Spanned<Tree>)>),
 }
 
 impl Tree {
@@ -213,32 +214,38 @@ impl Tree {
             Self::Map(fields) => Value::Object(
                 fields
                     .iter()
-                    .map(|(key, value)| (key.clone(), value.value.to_value()))
+                    .map(|(key, value)| (key.value.clone(), value.value.to_value()))
                     .collect(),
             ),
         }
     }
 
     fn without_lines(value: Value) -> Spanned<Self> {
+        let nowhere = serde_saphyr::Location::UNKNOWN;
         let tree = match value {
             Value::Array(items) => Self::List(items.into_iter().map(Self::without_lines).collect()),
             Value::Object(fields) => Self::Map(
                 fields
                     .into_iter()
-                    .map(|(key, value)| (key, Self::without_lines(value)))
+                    .map(|(key, value)| {
+                        (
+                            Spanned::new(key, nowhere, nowhere),
+                            Self::without_lines(value),
+                        )
+                    })
                     .collect(),
             ),
             leaf => Self::Leaf(leaf),
         };
-        let nowhere = serde_saphyr::Location::UNKNOWN;
         Spanned::new(tree, nowhere, nowhere)
     }
 
     fn record_lines(&self, at: &str, lines: &mut BTreeMap<String, u64>) {
-        let mut child = |key: &str, value: &Spanned<Self>| {
+        // A field is where its name is: the text of a block scalar begins a line below.
+        let mut child = |key: &str, line: u64, value: &Spanned<Self>| {
             let pointer = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
             value.value.record_lines(&pointer, lines);
-            lines.insert(pointer, value.referenced.line());
+            lines.insert(pointer, line);
         };
         match self {
             Self::Leaf(_) => {}
@@ -246,9 +253,11 @@ impl Tree {
                 items
                     .iter()
                     .enumerate()
-                    .for_each(|(i, item)| child(&i.to_string(), item));
+                    .for_each(|(i, item)| child(&i.to_string(), item.referenced.line(), item));
             }
-            Self::Map(fields) => fields.iter().for_each(|(key, value)| child(key, value)),
+            Self::Map(fields) => fields
+                .iter()
+                .for_each(|(key, value)| child(&key.value, key.referenced.line(), value)),
         }
     }
 }

@@ -134,6 +134,11 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
         "Upgrades: the filter of limpet comes before CORS and fault injection; authorization sees the".to_owned(),
         "original path and host.".to_owned(),
     ];
+    if args.sidecar && scene.hosts.iter().any(|host| host == "*") {
+        head.push(
+            "note: a rule without host cannot be served by sidecars: they route by host".to_owned(),
+        );
+    }
     head.extend(scene.notes.iter().map(|note| format!("note: {note}")));
     yaml(&head, &resources(&scene, args))
 }

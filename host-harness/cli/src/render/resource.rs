@@ -63,7 +63,7 @@ pub fn yaml(head: &[String], resources: &[Resource]) -> anyhow::Result<String> {
     for resource in resources {
         text.push_str("---\n");
         comments(&mut text, &resource.comments);
-        let object = serde_saphyr::to_string(&resource.value)
+        let object = super::envoy::to_yaml(&resource.value)
             .with_context(|| format!("{} cannot be written as YAML", resource.kind()))?;
         text.push_str(object.trim_end());
         text.push('\n');

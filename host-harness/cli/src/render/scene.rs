@@ -8,10 +8,7 @@ use crate::manifests::Manifests;
 use crate::plugin_config::{EndpointSource, Options, Report, plugin_config};
 use serde_json::{Value, json};
 
-/// limpet's own request headers.
-pub const CLUSTER_HEADER: &str = "x-limpet-cluster";
-/// See [`CLUSTER_HEADER`].
-pub const ENDPOINT_HEADER: &str = "x-limpet-endpoint";
+pub(crate) use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER};
 
 /// A certificate and the hosts it serves.
 #[derive(Debug, Clone, PartialEq, Eq)]

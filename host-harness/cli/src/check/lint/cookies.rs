@@ -1,7 +1,7 @@
 //! Session cookies that do not reach the browser, or do not come back.
 
-use super::is_regex_host;
 use super::pattern::{is_regex, literal_prefix};
+use super::{decides, is_regex_host};
 use crate::check::finding::{Finding, Level};
 use crate::check::view::{Ingress, Path};
 
@@ -18,8 +18,11 @@ pub(super) fn run(ingresses: &[Ingress<'_>]) -> Vec<Finding> {
         findings.extend(hash_by_beside_affinity(ingress));
         for path in &ingress.paths {
             let regex = is_regex_host(ingresses, &path.host);
-            findings.extend(regex_as_cookie_path(ingress, path, regex));
-            findings.extend(cookie_path_beside_the_path(ingress, path, regex));
+            let given = decides(ingresses, ingress, path).annotation("session-cookie-path");
+            findings.extend(match given.filter(|given| !given.is_empty()) {
+                Some(given) => cookie_path_beside_the_path(ingress, (path, given), regex),
+                None => regex_as_cookie_path(ingress, path, regex),
+            });
         }
     }
     findings
@@ -104,10 +107,7 @@ fn hash_by_beside_affinity(ingress: &Ingress<'_>) -> Option<Finding> {
 }
 
 fn regex_as_cookie_path(ingress: &Ingress<'_>, path: &Path, regex: bool) -> Option<Finding> {
-    let given = ingress
-        .annotation("session-cookie-path")
-        .is_some_and(|path| !path.is_empty());
-    (regex && !given && is_regex(&path.path)).then(|| {
+    (regex && is_regex(&path.path)).then(|| {
         Finding::at(
             (Level::Note, "regex-cookie-path"),
             ingress,
@@ -123,10 +123,11 @@ fn regex_as_cookie_path(ingress: &Ingress<'_>, path: &Path, regex: bool) -> Opti
 }
 
 /// A cookie path that does not cover the location: who enters there has no session.
-fn cookie_path_beside_the_path(ingress: &Ingress<'_>, path: &Path, regex: bool) -> Option<Finding> {
-    let cookie_path = ingress
-        .annotation("session-cookie-path")
-        .filter(|path| !path.is_empty())?;
+fn cookie_path_beside_the_path(
+    ingress: &Ingress<'_>,
+    (path, cookie_path): (&Path, &str),
+    regex: bool,
+) -> Option<Finding> {
     let covered = match regex && is_regex(&path.path) {
         true => {
             let literal = literal_prefix(&path.path);

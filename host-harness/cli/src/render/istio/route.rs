@@ -11,7 +11,10 @@ pub(super) fn resources(scene: &Scene<'_>, args: &IstioArgs) -> Vec<Resource> {
         false => vec![gateway(scene, args), gateway_routes(scene, args)],
         true => {
             let hosts: Vec<&String> = scene.hosts.iter().filter(|host| *host != "*").collect();
-            let mut all = vec![entry(&hosts, args)];
+            let mut all = Vec::new();
+            if !hosts.is_empty() {
+                all.push(entry(&hosts, args));
+            }
             all.extend(
                 hosts
                     .iter()
