@@ -4,9 +4,9 @@ mod balance;
 
 pub(crate) use balance::Choice;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What is known about an endpoint; the words of Envoy's `eds_health_status`, and what its
@@ -77,8 +77,48 @@ impl Cluster {
 #[derive(Debug, Default)]
 pub(crate) struct ClusterState {
     pub(crate) cluster: Cluster,
-    pub(crate) turn: Arc<AtomicUsize>,
-    pub(crate) requests: Arc<AtomicU64>,
+    turn: Arc<AtomicUsize>,
+    /// How often the set of addresses has changed (`membership_change`).
+    pub(crate) changes: u64,
+    /// Attempts by endpoint.
+    requests: HashMap<SocketAddr, Arc<AtomicU64>>,
+}
+
+impl ClusterState {
+    /// `cluster` in the place of `old`, whose counters go on.
+    fn new(cluster: Cluster, old: Option<&Self>) -> Self {
+        let counter = |endpoint: &Endpoint| {
+            let known = old.and_then(|old| old.requests.get(&endpoint.address));
+            (endpoint.address, known.cloned().unwrap_or_default())
+        };
+        let requests: HashMap<_, _> = cluster.endpoints.iter().map(counter).collect();
+        let same = old.is_some_and(|old| {
+            let addresses = old.requests.keys();
+            old.requests.len() == requests.len()
+                && addresses
+                    .into_iter()
+                    .all(|address| requests.contains_key(address))
+        });
+        Self {
+            cluster,
+            turn: old.map(|old| Arc::clone(&old.turn)).unwrap_or_default(),
+            changes: old.map_or(0, |old| old.changes) + u64::from(!same),
+            requests,
+        }
+    }
+
+    /// Counts an attempt.
+    pub(crate) fn count(&self, endpoint: SocketAddr) {
+        if let Some(requests) = self.requests.get(&endpoint) {
+            requests.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many attempts went to `endpoint`.
+    pub(crate) fn requests(&self, endpoint: SocketAddr) -> u64 {
+        let requests = self.requests.get(&endpoint);
+        requests.map_or(0, |requests| requests.load(Ordering::Relaxed))
+    }
 }
 
 /// All clusters of a process, by name. Endpoints may be replaced at run time.
@@ -92,12 +132,8 @@ impl Clusters {
     pub fn set(&self, name: impl Into<String>, cluster: Cluster) {
         let name = name.into();
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
-        let old = by_name.get(&name);
-        let state = ClusterState {
-            cluster,
-            turn: old.map(|old| Arc::clone(&old.turn)).unwrap_or_default(),
-            requests: old.map(|old| Arc::clone(&old.requests)).unwrap_or_default(),
-        };
+        let old = by_name.get(&name).map(AsRef::as_ref);
+        let state = ClusterState::new(cluster, old);
         by_name.insert(name, Arc::new(state));
     }
 
@@ -137,6 +173,13 @@ impl Clusters {
     pub fn names(&self) -> Vec<String> {
         let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
         by_name.keys().cloned().collect()
+    }
+
+    /// All clusters, sorted by name.
+    pub(crate) fn all(&self) -> Vec<(String, Arc<ClusterState>)> {
+        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        let pair = |(name, state): (&String, &Arc<ClusterState>)| (name.clone(), Arc::clone(state));
+        by_name.iter().map(pair).collect()
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<ClusterState>> {

@@ -1,1 +1,270 @@
-//! (soon)
+//! One instance of a module with its contexts: how the host calls the guest.
+
+mod exports;
+mod guest;
+mod host;
+
+pub(crate) use guest::{Guest, Span};
+pub(crate) use host::Host;
+
+use crate::abi::Status;
+use crate::engine::{CallResponse, HttpCall, StartError};
+use crate::environment::{Environment, LogLevel};
+use crate::plugin::PluginConfig;
+use crate::stream::SharedStream;
+use exports::Exports;
+use std::rc::Rc;
+use std::time::Duration;
+use wasmtime::Store;
+
+/// The root context; streams are numbered from the next on.
+pub(crate) const ROOT: u32 = 1;
+
+/// What a header callback wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Continue,
+    Pause,
+}
+
+/// The guest trapped; it is not called again. Why is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Trapped;
+
+/// A running instance.
+pub(crate) struct Vm {
+    store: Store<Host>,
+    exports: Exports,
+    last_context: u32,
+    failed: bool,
+}
+
+impl Vm {
+    /// Instantiates the module, creates the root context, starts and configures it.
+    pub(crate) fn start(
+        config: &PluginConfig,
+        environment: &Environment,
+        admin_clusters: Rc<[String]>,
+        first_token: u32,
+    ) -> Result<Self, StartError> {
+        let failed = |error: wasmtime::Error| StartError::Failed {
+            plugin: config.name.clone(),
+            reason: format!("{error:#}"),
+        };
+        let host = Host::new(config, environment, admin_clusters, first_token);
+        let mut store = Store::new(config.module.pre().module().engine(), host);
+        let instance = config
+            .module
+            .pre()
+            .instantiate(&mut store)
+            .map_err(failed)?;
+        let exports = Exports::find(&instance, &mut store).map_err(failed)?;
+        let mut vm = Self {
+            store,
+            exports,
+            last_context: ROOT,
+            failed: false,
+        };
+        vm.configure().map_err(failed)?.map_err(|callback| {
+            let plugin = config.name.clone();
+            StartError::Refused { plugin, callback }
+        })?;
+        Ok(vm)
+    }
+
+    /// The name of the callback that refused, if one did.
+    fn configure(&mut self) -> wasmtime::Result<Result<(), &'static str>> {
+        self.exports.initialize(&mut self.store)?;
+        let sizes = self.store.data().configuration_sizes();
+        self.enter(ROOT);
+        let create = self.exports.on_context_create.clone();
+        create.call(&mut self.store, (ROOT, 0))?;
+        for (callback, name, size) in [
+            (&self.exports.on_vm_start, "proxy_on_vm_start", sizes.vm),
+            (
+                &self.exports.on_configure,
+                "proxy_on_configure",
+                sizes.plugin,
+            ),
+        ] {
+            if let Some(callback) = callback
+                && callback.call(&mut self.store, (ROOT, size))? == 0
+            {
+                return Ok(Err(name));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Whether the guest trapped.
+    pub(crate) fn failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Creates a context for `stream`. A trap in there shows in the next callback.
+    pub(crate) fn open(&mut self, stream: &SharedStream) -> u32 {
+        self.last_context = self.last_context.wrapping_add(1).max(ROOT + 1);
+        let id = self.last_context;
+        self.store.data_mut().streams.insert(id, stream.clone());
+        self.enter(id);
+        let create = self.exports.on_context_create.clone();
+        let created = create.call(&mut self.store, (id, ROOT));
+        let _ = self.check(created);
+        id
+    }
+
+    /// `proxy_on_request_headers`; a module without it lets everything pass.
+    pub(crate) fn on_request_headers(
+        &mut self,
+        id: u32,
+        count: usize,
+        end: bool,
+    ) -> Result<Action, Trapped> {
+        let callback = self.exports.on_request_headers.clone();
+        self.on_headers(callback, id, count, end)
+    }
+
+    /// `proxy_on_response_headers`, likewise.
+    pub(crate) fn on_response_headers(
+        &mut self,
+        id: u32,
+        count: usize,
+        end: bool,
+    ) -> Result<Action, Trapped> {
+        let callback = self.exports.on_response_headers.clone();
+        self.on_headers(callback, id, count, end)
+    }
+
+    fn on_headers(
+        &mut self,
+        callback: Option<exports::OnHeaders>,
+        id: u32,
+        count: usize,
+        end: bool,
+    ) -> Result<Action, Trapped> {
+        if self.failed {
+            return Err(Trapped);
+        }
+        let Some(callback) = callback else {
+            return Ok(Action::Continue);
+        };
+        self.enter(id);
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let action = callback.call(&mut self.store, (id, count, u32::from(end)));
+        Ok(match self.check(action)? {
+            0 => Action::Continue,
+            _ => Action::Pause,
+        })
+    }
+
+    /// Ends a stream: log, done, delete, in Envoy's order, each where the module has it.
+    pub(crate) fn close(&mut self, id: u32) {
+        if !self.failed {
+            let _ = self.call_closing(id); // a trap is noted; nobody waits for this stream
+        }
+        let host = self.store.data_mut();
+        host.streams.remove(&id);
+        host.pending_calls.retain(|_, context| *context != id);
+    }
+
+    fn call_closing(&mut self, id: u32) -> Result<(), Trapped> {
+        self.enter(id);
+        if let Some(on_log) = self.exports.on_log.clone() {
+            let logged = on_log.call(&mut self.store, id);
+            self.check(logged)?;
+        }
+        if let Some(on_done) = self.exports.on_done.clone() {
+            let done = on_done.call(&mut self.store, id);
+            self.check(done)?;
+        }
+        if let Some(on_delete) = self.exports.on_delete.clone() {
+            let deleted = on_delete.call(&mut self.store, id);
+            self.check(deleted)?;
+        }
+        Ok(())
+    }
+
+    /// `proxy_on_tick` of the root context.
+    pub(crate) fn tick(&mut self) {
+        if let Some(on_tick) = self.exports.on_tick.clone().filter(|_| !self.failed) {
+            self.enter(ROOT);
+            let ticked = on_tick.call(&mut self.store, ROOT);
+            let _ = self.check(ticked);
+        }
+    }
+
+    /// How often the root context wants to tick.
+    pub(crate) fn tick_period(&self) -> Option<Duration> {
+        let period = self.store.data().tick_period;
+        period.filter(|_| !self.failed)
+    }
+
+    /// The HTTP calls made since the last time.
+    pub(crate) fn take_calls(&mut self) -> Vec<HttpCall> {
+        std::mem::take(&mut self.store.data_mut().new_calls)
+    }
+
+    /// The number for the first call of the VM that follows this one.
+    pub(crate) fn next_token(&self) -> u32 {
+        self.store.data().next_token
+    }
+
+    /// `proxy_on_http_call_response`; an unknown token or one of a gone stream is ignored.
+    pub(crate) fn answer_call(&mut self, token: u32, response: Option<CallResponse>) {
+        let Some(context) = self.store.data_mut().pending_calls.remove(&token) else {
+            return;
+        };
+        let Some(callback) = self
+            .exports
+            .on_http_call_response
+            .clone()
+            .filter(|_| !self.failed)
+        else {
+            return;
+        };
+        let size = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        let (headers, body, trailers) = response.as_ref().map_or((0, 0, 0), |response| {
+            let trailers = size(response.trailers.len());
+            (
+                size(response.head.len()),
+                size(response.body.len()),
+                trailers,
+            )
+        });
+        self.enter(context);
+        self.store.data_mut().call_response = Some(response.unwrap_or_default());
+        let called = callback.call(&mut self.store, (ROOT, token, headers, body, trailers));
+        self.store.data_mut().call_response = None;
+        let _ = self.check(called);
+    }
+
+    /// Tells `wake` when there are new calls or the tick period changes.
+    pub(crate) fn set_waker(&mut self, waker: std::task::Waker) {
+        self.store.data_mut().waker = Some(waker);
+    }
+
+    fn enter(&mut self, context: u32) {
+        self.store.data_mut().effective = context;
+    }
+
+    /// Notes a trap: all streams of this VM have failed.
+    fn check<T>(&mut self, called: wasmtime::Result<T>) -> Result<T, Trapped> {
+        called.map_err(|error| {
+            self.failed = true;
+            let host = self.store.data_mut();
+            host.log(LogLevel::Critical, &format!("trapped: {error:#}"));
+            for stream in host.streams.values() {
+                let mut stream = stream.borrow_mut();
+                stream.failed = true;
+                stream.wake();
+            }
+            Trapped
+        })
+    }
+}
+
+impl From<Status> for u32 {
+    fn from(status: Status) -> Self {
+        status as Self
+    }
+}

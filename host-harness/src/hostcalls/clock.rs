@@ -1,0 +1,43 @@
+//! Time, ticks and random bytes.
+
+use super::answer;
+use crate::abi::Status;
+use crate::vm::{Guest, Host, Span};
+use std::time::Duration;
+use wasmtime::{Caller, Linker, Result};
+
+pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {
+    linker.func_wrap("env", "proxy_get_current_time_nanoseconds", current_time)?;
+    linker.func_wrap("env", "proxy_set_tick_period_milliseconds", set_tick_period)?;
+    linker.func_wrap("wasi_snapshot_preview1", "random_get", random_get)?;
+    Ok(())
+}
+
+fn current_time(caller: Caller<'_, Host>, to: u32) -> u32 {
+    answer(caller, |guest| {
+        let nanos = guest.host().environment.clock.unix_nanos();
+        guest.write(to, &nanos.to_le_bytes())
+    })
+}
+
+/// 0 stops the ticks.
+fn set_tick_period(caller: Caller<'_, Host>, milliseconds: u32) -> u32 {
+    answer(caller, |guest| {
+        let host = guest.host_mut();
+        let period = Duration::from_millis(milliseconds.into());
+        host.tick_period = Some(period).filter(|period| !period.is_zero());
+        host.wake();
+        Ok(())
+    })
+}
+
+/// Answers with WASI's numbers: 0 or `EFAULT`.
+fn random_get(caller: Caller<'_, Host>, start: u32, length: u32) -> u32 {
+    const EFAULT: u32 = 21;
+    let mut guest = Guest::new(caller);
+    let filled = guest.copy(Span::new(start, length)).and_then(|mut bytes| {
+        guest.host().environment.random.fill(&mut bytes);
+        guest.write(start, &bytes)
+    });
+    filled.map_or(EFAULT, |()| Status::Ok.into())
+}

@@ -1,0 +1,118 @@
+//! What the host functions find in the store.
+
+use crate::engine::{CallResponse, HttpCall};
+use crate::environment::{Environment, LogLevel};
+use crate::metrics::Metric;
+use crate::plugin::PluginConfig;
+use crate::stream::SharedStream;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+use wasmtime::{Memory, TypedFunc};
+
+/// The host's side of one VM.
+pub(crate) struct Host {
+    pub(crate) environment: Environment,
+    /// Clusters that need not exist, because the host answers for them.
+    pub(crate) admin_clusters: Rc<[String]>,
+    pub(crate) plugin_name: String,
+    pub(crate) root_id: String,
+    pub(crate) vm_id: String,
+    pub(crate) vm_configuration: Vec<u8>,
+    pub(crate) configuration: Vec<u8>,
+    /// The streams by context.
+    pub(crate) streams: HashMap<u32, SharedStream>,
+    /// The context that host calls are about.
+    pub(crate) effective: u32,
+    pub(crate) tick_period: Option<Duration>,
+    /// Calls that the driver has not taken yet.
+    pub(crate) new_calls: Vec<HttpCall>,
+    /// Unanswered calls: token, and the context that made it.
+    pub(crate) pending_calls: HashMap<u32, u32>,
+    pub(crate) next_token: u32,
+    /// The response that is being handed over.
+    pub(crate) call_response: Option<CallResponse>,
+    /// Metrics this VM has used, so that the registry is not locked for each value.
+    pub(crate) metrics: HashMap<u32, Arc<Metric>>,
+    /// Wakes the driver for new calls and tick periods.
+    pub(crate) waker: Option<Waker>,
+    /// Memory for values on their way to the guest, kept from call to call.
+    pub(crate) scratch: Vec<u8>,
+    pub(super) memory: Option<Memory>,
+    pub(super) allocate: Option<TypedFunc<u32, u32>>,
+}
+
+/// How long the two configurations are.
+pub(super) struct ConfigurationSizes {
+    pub(super) vm: u32,
+    pub(super) plugin: u32,
+}
+
+impl Host {
+    pub(super) fn new(
+        config: &PluginConfig,
+        environment: &Environment,
+        admin_clusters: Rc<[String]>,
+        first_token: u32,
+    ) -> Self {
+        Self {
+            environment: environment.clone(),
+            admin_clusters,
+            plugin_name: config.name.clone(),
+            root_id: config.root_id.clone(),
+            vm_id: config.vm_id.clone(),
+            vm_configuration: config.vm_configuration.clone(),
+            configuration: config.configuration.clone(),
+            streams: HashMap::new(),
+            effective: super::ROOT,
+            tick_period: None,
+            new_calls: Vec::new(),
+            pending_calls: HashMap::new(),
+            next_token: first_token,
+            call_response: None,
+            metrics: HashMap::new(),
+            waker: None,
+            scratch: Vec::new(),
+            memory: None,
+            allocate: None,
+        }
+    }
+
+    pub(super) fn set_memory(
+        &mut self,
+        memory: Option<Memory>,
+        allocate: Option<TypedFunc<u32, u32>>,
+    ) {
+        self.memory = memory;
+        self.allocate = allocate;
+    }
+
+    pub(super) fn configuration_sizes(&self) -> ConfigurationSizes {
+        let size = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        ConfigurationSizes {
+            vm: size(&self.vm_configuration),
+            plugin: size(&self.configuration),
+        }
+    }
+
+    /// The stream that host calls are about, `None` in the root context.
+    pub(crate) fn stream(&self) -> Option<&SharedStream> {
+        self.streams.get(&self.effective)
+    }
+
+    pub(crate) fn log(&self, level: LogLevel, message: &str) {
+        let sink = &self.environment.log;
+        if level >= sink.level() {
+            sink.log(level, &self.plugin_name, message);
+        }
+    }
+
+    /// Wakes the driver.
+    pub(crate) fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
