@@ -217,7 +217,7 @@ fn finish(
                 .push("the module left no record of its decision".to_owned());
         }
     }
-    why::add_what_the_proxy_did(exchange.summary(), &mut answer);
+    why::add_what_the_proxy_did(&exchange.summary(), &mut answer);
     answer
 }
 
