@@ -1,0 +1,11 @@
+  ;; Sets x-set, adds x-add, removes x-remove; on the way back adds x-seen.
+  (data (i32.const 1024) "x-set" "new" "x-add" "more" "x-remove" "x-seen" "yes")
+  (func (export "proxy_on_context_create") (param i32 i32))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (drop (call $set_header (i32.const 0) (i32.const 1024) (i32.const 5) (i32.const 1029) (i32.const 3)))
+    (drop (call $add_header (i32.const 0) (i32.const 1032) (i32.const 5) (i32.const 1037) (i32.const 4)))
+    (drop (call $remove_header (i32.const 0) (i32.const 1041) (i32.const 8)))
+    (i32.const 0))
+  (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+    (drop (call $add_header (i32.const 2) (i32.const 1049) (i32.const 6) (i32.const 1055) (i32.const 3)))
+    (i32.const 0))
