@@ -8,4 +8,5 @@
 )]
 
 mod layering;
+mod ring;
 mod traces;

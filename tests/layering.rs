@@ -118,6 +118,9 @@ fn no_file_is_longer_than_a_mind_can_hold() {
         "xtask/src",
     ] {
         for file in sources(folder) {
+            if file.file_name().is_some_and(|name| name == "tests.rs") {
+                continue;
+            }
             let text = fs::read_to_string(&file).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             let lines = code.lines().count();

@@ -74,17 +74,38 @@ impl Ring {
     /// The owner of the first point at or after `hash`, or of the first point of all.
     #[must_use]
     pub fn owner(&self, hash: u32) -> Option<u32> {
-        let position = self.hashes.partition_point(|point| *point < hash);
+        let position = self.first_at_or_after(hash);
         self.owners
             .get(position)
             .or_else(|| self.owners.first())
             .copied()
     }
 
+    /// The position of the first point at or after `hash`, or past the last one. Points are
+    /// spread evenly, so it is looked for around the place where it would be if they were so
+    /// exactly: a search over everything misses the cache at each of its first steps.
+    fn first_at_or_after(&self, hash: u32) -> usize {
+        let count = self.hashes.len();
+        let guess = u64::from(hash).saturating_mul(count as u64) >> 32;
+        let guess = usize::try_from(guess).unwrap_or(0);
+        let is_before = |at: usize| self.hashes.get(at).is_some_and(|point| *point < hash);
+        let mut reach = 32usize;
+        loop {
+            let from = guess.saturating_sub(reach);
+            let upto = guess.saturating_add(reach).min(count);
+            let starts = from.checked_sub(1).is_none_or(is_before);
+            if starts && !is_before(upto) {
+                let near = self.hashes.get(from..upto).unwrap_or_default();
+                return from.saturating_add(near.partition_point(|point| *point < hash));
+            }
+            reach = reach.saturating_mul(4);
+        }
+    }
+
     /// The arcs of the endpoint `owner` whose ring node is `node`: what its sessions' keys hash to.
     pub fn arcs<'a>(&'a self, node: &'a str, owner: u32) -> impl Iterator<Item = Arc> + 'a {
         points(node).filter_map(move |upto| {
-            let position = self.hashes.partition_point(|point| *point < upto);
+            let position = self.first_at_or_after(upto);
             let last = self.hashes.last()?;
             let before = position
                 .checked_sub(1)

@@ -64,7 +64,7 @@ impl RingBuild {
                 Phase::Count { node } => (self.count(node), POINTS),
                 Phase::Place { node } => (self.place(node), POINTS),
                 Phase::Sort { bucket, start } => (self.sort(bucket, start), BUCKET),
-                Phase::Merge { old, new } => (self.merge(old, new), 1),
+                Phase::Merge { old, new } => self.merge(old, new, left),
                 Phase::Done => (Phase::Done, 0),
             };
             self.phase = phase;
@@ -136,29 +136,35 @@ impl RingBuild {
         }
     }
 
-    fn merge(&mut self, old: usize, new: usize) -> Phase {
-        let kept = self.previous.point(old);
-        if let Some((_, owner)) = kept
-            && self.renumber(owner).is_none()
-        {
-            return Phase::Merge {
-                old: old.saturating_add(1),
-                new,
+    /// Takes the lower of the next points until `budget` is used up.
+    fn merge(&mut self, mut old: usize, mut new: usize, budget: usize) -> (Phase, usize) {
+        let mut added = self.points.get(new).copied().map(unpack);
+        for _ in 0..budget {
+            let kept = match self.previous.point(old) {
+                Some((hash, owner)) => match self.renumber(owner) {
+                    Some(owner) => Some((hash, owner)),
+                    None => {
+                        old = old.saturating_add(1);
+                        continue;
+                    }
+                },
+                None => None,
             };
+            let lower = match (kept, added) {
+                (None, None) => return (Phase::Done, 0),
+                (Some(kept), Some(added)) if added < kept => None,
+                (kept, _) => kept,
+            };
+            if let Some((hash, owner)) = lower {
+                old = old.saturating_add(1);
+                self.ring.push(hash, owner);
+            } else if let Some((hash, owner)) = added {
+                new = new.saturating_add(1);
+                added = self.points.get(new).copied().map(unpack);
+                self.ring.push(hash, owner);
+            }
         }
-        let kept = kept.and_then(|(hash, owner)| Some((hash, self.renumber(owner)?)));
-        let added = self.points.get(new).map(|point| unpack(*point));
-        let (take_old, point) = match (kept, added) {
-            (None, None) => return Phase::Done,
-            (Some(kept), Some(added)) if added < kept => (false, added),
-            (None, Some(added)) => (false, added),
-            (Some(kept), _) => (true, kept),
-        };
-        self.ring.push(point.0, point.1);
-        Phase::Merge {
-            old: old.saturating_add(usize::from(take_old)),
-            new: new.saturating_add(usize::from(!take_old)),
-        }
+        (Phase::Merge { old, new }, budget)
     }
 
     fn renumber(&self, owner: u32) -> Option<u32> {

@@ -1,0 +1,290 @@
+//! Both directions of a migration: ingress-nginx's ring, implemented once more from its
+//! published algorithm, understands the cookies limpet mints, and limpet understands its keys.
+//!
+//! Written for this test and on purpose unlike `src/cluster`: CRC-32 bit by bit, a plain
+//! sorted list, a linear search.
+
+use limpet::affinity::{self, Affinity, AffinitySettings, CookiePlace, Served};
+use limpet::annotations::AffinityAnnotations;
+use limpet::cluster::Cluster;
+use limpet::discovery::Knowledge;
+use limpet::endpoints::{Build, ClusterTable, Endpoint, Health};
+use limpet::stream::Facts;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const NOW: u64 = 1_732_345_678;
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = 0xFFFF_FFFFu32;
+    for byte in bytes {
+        for bit in 0..8 {
+            let feedback = (crc ^ u32::from(byte >> bit)) & 1;
+            crc >>= 1;
+            if feedback == 1 {
+                crc ^= 0xEDB8_8320;
+            }
+        }
+    }
+    !crc
+}
+
+/// ingress-nginx's side (`lua-resty-balancer`, weights of 1).
+struct Ring(Vec<(u32, String)>);
+
+impl Ring {
+    fn new(nodes: &[String]) -> Self {
+        let mut points = Vec::new();
+        for node in nodes {
+            let mut previous = [0u8; 4];
+            for _ in 0..160 {
+                let hash = crc32(&[node.as_bytes(), &previous].concat());
+                points.push((hash, node.clone()));
+                previous = hash.to_le_bytes();
+            }
+        }
+        points.sort();
+        Self(points)
+    }
+
+    /// The first point at or after the key's hash, from a guess on: a full scan of 80,000
+    /// points for each of 10,000 keys would be slow in a debug build.
+    fn find(&self, key: &[u8]) -> &str {
+        let hash = crc32(key);
+        let guess = (u64::from(hash) * self.0.len() as u64) >> 32;
+        let mut at = usize::try_from(guess).unwrap();
+        while at > 0 && self.0[at - 1].0 >= hash {
+            at -= 1;
+        }
+        while at < self.0.len() && self.0[at].0 < hash {
+            at += 1;
+        }
+        &self.0[at % self.0.len()].1
+    }
+}
+
+/// A generator of the tests' own (SplitMix64).
+struct Random(Cell<u64>);
+
+impl Random {
+    fn next(&self) -> u64 {
+        self.0.set(self.0.get().wrapping_add(0x9E37_79B9_7F4A_7C15));
+        let mut z = self.0.get();
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&self, n: usize) -> usize {
+        usize::try_from(self.next() % n as u64).unwrap()
+    }
+}
+
+fn nodes(count: usize) -> Vec<String> {
+    let node = |n: usize| match n % 7 {
+        3 => format!("[fd00::{n:x}]:8080"),
+        _ => format!(
+            "10.{}.{}.{}:8080",
+            n / 200 / 200,
+            n / 200 % 200,
+            n % 200 + 1
+        ),
+    };
+    (0..count).map(node).collect()
+}
+
+fn cluster() -> Cluster {
+    let none = AffinityAnnotations::default();
+    let (affinity, _) = Affinity::new(
+        "default-web-8080",
+        &none,
+        &none,
+        &AffinitySettings::default(),
+    );
+    Cluster {
+        upstream_name: "default-web-8080".to_owned(),
+        service: "default/web:8080".to_owned(),
+        envoy_name: "web".to_owned(),
+        affinity: Some(affinity),
+        alternatives: Vec::new(),
+        canary: None,
+        hash_by: None,
+    }
+}
+
+fn endpoints(nodes: &[String]) -> Vec<Endpoint> {
+    let endpoint = |address: &String| Endpoint {
+        address: address.clone(),
+        health: Health::Healthy,
+    };
+    nodes.iter().map(endpoint).collect()
+}
+
+/// The key that limpet mints for an endpoint.
+fn minted(cluster: &Cluster, table: &ClusterTable, address: &str, random: &Random) -> String {
+    let session = affinity::open(cluster, Some(table), &[]);
+    let place = CookiePlace {
+        location_path: "/",
+        sets_cookie: true,
+        https: false,
+        user_agent: None,
+    };
+    let served = Served {
+        address: Some(address),
+        elsewhere: false,
+        local_reply: false,
+        response: &[],
+    };
+    let facts = Facts {
+        now: &|| NOW,
+        random: &|| random.next(),
+        property: &|_| None,
+        knowledge: &|| Knowledge::Current,
+    };
+    let closed = affinity::close(&session, cluster, Some(table), &place, &served, &facts);
+    let cookie = String::from_utf8(closed.set_cookie.unwrap()).unwrap();
+    let key = cookie.strip_prefix("INGRESSCOOKIE=").unwrap();
+    key.split('|').next().unwrap().to_owned()
+}
+
+/// Pearson's statistic against shares of the whole, divided by its degrees of freedom.
+fn chi_square(counts: impl IntoIterator<Item = (f64, f64)>) -> (f64, f64) {
+    let terms: Vec<f64> = counts
+        .into_iter()
+        .map(|(found, expected)| (found - expected).powi(2) / expected)
+        .collect();
+    (terms.iter().sum(), (terms.len() - 1) as f64)
+}
+
+/// Whether a statistic is within five deviations of its mean: the generator is fixed, so this
+/// cannot fail by chance on one machine only.
+fn plausible((statistic, freedom): (f64, f64)) -> bool {
+    (statistic - freedom).abs() < 5.0 * (2.0 * freedom).sqrt()
+}
+
+#[test]
+fn ten_thousand_cookies_of_either_side_are_understood_by_the_other() {
+    let random = Random(Cell::new(1));
+    let cluster = cluster();
+    for count in [2, 3, 20, 500] {
+        let nodes = nodes(count);
+        let theirs = Ring::new(&nodes);
+        let ours = ClusterTable::build(&cluster, endpoints(&nodes));
+        for _ in 0..10_000 {
+            let address = &nodes[random.below(count)];
+            let key = minted(&cluster, &ours, address, &random);
+            assert_eq!(theirs.find(key.as_bytes()), address, "{count}: {key}");
+
+            // `pick_new_upstream`, `balancer/sticky_balanced.lua`.
+            let millis = random.below(1000);
+            let pid = random.below(40_000) + 1;
+            let key = format!("{NOW}.{millis:03}.{pid}.{}", random.below(999_999) + 1);
+            let session = affinity::open(
+                &cluster,
+                Some(&ours),
+                &[(
+                    "cookie".to_owned(),
+                    format!("INGRESSCOOKIE={key}|x").into_bytes(),
+                )],
+            );
+            assert_eq!(
+                session.override_host(),
+                Some(theirs.find(key.as_bytes())),
+                "{count}: {key}"
+            );
+        }
+    }
+}
+
+#[test]
+fn minted_keys_spread_evenly_over_the_arcs_of_their_endpoint() {
+    let random = Random(Cell::new(2));
+    let cluster = cluster();
+    let nodes = nodes(5);
+    let table = ClusterTable::build(&cluster, endpoints(&nodes));
+    let ring = Ring::new(&nodes);
+    let address = &nodes[2];
+    // The arc that ends at each point of the endpoint, and its share.
+    let mut arcs: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+    let mut before = ring.0.last().unwrap().0;
+    for (hash, owner) in &ring.0 {
+        if owner == address {
+            arcs.insert(*hash, (0.0, f64::from(hash.wrapping_sub(before))));
+        }
+        before = *hash;
+    }
+    let total: f64 = arcs.values().map(|(_, length)| length).sum();
+    for _ in 0..10_000 {
+        let hash = crc32(minted(&cluster, &table, address, &random).as_bytes());
+        let next = ring.0.iter().find(|(point, _)| *point >= hash);
+        let (point, _) = next.unwrap_or(&ring.0[0]);
+        arcs.get_mut(point).unwrap().0 += 1.0;
+    }
+    // Arcs too short for the test's approximation count as one.
+    let scale = |(found, length): &(f64, f64)| (*found, length / total * 10_000.0);
+    let (long, short): (Vec<_>, Vec<_>) = arcs
+        .values()
+        .map(scale)
+        .partition(|(_, expected)| *expected >= 5.0);
+    let rest = short
+        .iter()
+        .fold((0.0, 0.0), |sum, arc| (sum.0 + arc.0, sum.1 + arc.1));
+    let found = chi_square(
+        long.into_iter()
+            .chain([rest].into_iter().filter(|rest| rest.1 > 0.0)),
+    );
+    assert!(plausible(found), "{found:?}");
+}
+
+#[test]
+fn new_sessions_spread_as_the_proxy_spreads_them_and_stay_there() {
+    let random = Random(Cell::new(3));
+    let cluster = cluster();
+    let nodes = nodes(5);
+    let table = ClusterTable::build(&cluster, endpoints(&nodes));
+    let mut sessions = BTreeMap::new();
+    for _ in 0..10_000 {
+        // No cookie, no override: the choice is the proxy's, here a fair one.
+        let session = affinity::open(&cluster, Some(&table), &[]);
+        assert_eq!(session.override_host(), None);
+        let address = &nodes[random.below(nodes.len())];
+        let key = minted(&cluster, &table, address, &random);
+        let cookie = [(
+            "cookie".to_owned(),
+            format!("INGRESSCOOKIE={key}").into_bytes(),
+        )];
+        let session = affinity::open(&cluster, Some(&table), &cookie);
+        assert_eq!(session.override_host(), Some(address.as_str()));
+        *sessions.entry(address).or_insert(0.0) += 1.0;
+    }
+    let found = chi_square(sessions.values().map(|count| (*count, 2_000.0)));
+    assert!(plausible(found), "{found:?} {sessions:?}");
+}
+
+#[test]
+fn a_ring_that_changed_is_the_ring_that_would_be_built() {
+    let random = Random(Cell::new(4));
+    let cluster = cluster();
+    let all = nodes(60);
+    let mut table: Option<Arc<ClusterTable>> = None;
+    for round in 0..40 {
+        let some: Vec<String> = all
+            .iter()
+            .filter(|_| random.below(3) > 0)
+            .cloned()
+            .collect();
+        let mut build = Build::start(&cluster, table.as_ref(), endpoints(&some));
+        let mut steps = 1;
+        while !build.step(1 + random.below(300)) {
+            steps += 1;
+        }
+        let changed = build.finish();
+        let fresh = ClusterTable::build(&cluster, endpoints(&some));
+        assert_eq!(changed.endpoints(), fresh.endpoints());
+        assert_eq!(changed.ring(), fresh.ring(), "round {round}");
+        assert_eq!(fresh.ring().len(), some.len() * 160);
+        assert!(steps > 10, "round {round}: {steps} slices");
+        table = Some(Arc::new(changed));
+    }
+}
