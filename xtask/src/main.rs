@@ -8,6 +8,7 @@ mod ci;
 mod demo;
 mod envoy;
 mod nginx;
+mod package;
 mod process;
 mod test;
 mod wasm;
@@ -41,6 +42,8 @@ enum Task {
     Bench(bench::Options),
     /// Fetch Envoy and link it at target/envoy; ENVOY=/path uses another one.
     Envoy(envoy::Options),
+    /// Package the module: target/dist, with OCI images for Istio and Envoy Gateway.
+    Package(package::Options),
     /// Fetch Debian's nginx and link it at target/nginx; NGINX=/path uses another one.
     Nginx,
 }
@@ -64,6 +67,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Ci => ci::run(),
         Task::Bench(options) => bench::run(options),
         Task::Envoy(options) => envoy::run(options),
+        Task::Package(options) => package::run(options),
         Task::Nginx => nginx::run(),
     }
 }

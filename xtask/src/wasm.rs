@@ -53,6 +53,16 @@ pub(crate) fn faulty_module() -> Result<PathBuf> {
     build(&toolchain::find()?, Some("fault"))
 }
 
+/// The module of the sources at `sources`, built in `folder`, for comparison.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn module_of(sources: &Path, folder: &Path) -> Result<PathBuf> {
+    let mut command = toolchain::find()?.cargo("build", folder)?;
+    process::run(command.current_dir(sources))?;
+    Ok(folder.join(TARGET).join("module/limpet.wasm"))
+}
+
 fn build(toolchain: &Toolchain, feature: Option<&str>) -> Result<PathBuf> {
     let name = match feature {
         Some(feature) => format!("limpet-{feature}"),
