@@ -264,7 +264,10 @@ impl Stream {
         let named = elsewhere.and_then(|value| decode(&value));
         // A pinned answer that names nobody else is the pinned endpoint's: nothing to ask. Where
         // the endpoint that served matters, only a real answer of a pod counts.
-        let local_reply = (named.is_some() || !forwarded.pinned || affinity.refreshes())
+        let local_reply = (named.is_some()
+            || !forwarded.pinned
+            || affinity.refreshes()
+            || session.is_rewritten())
             && (facts.property)(&["response", "code_details"]).as_deref() != Some(b"via_upstream");
         if !forwarded.pinned && named.is_none() && !local_reply {
             self.count = Some(Count::FilterMissing);
