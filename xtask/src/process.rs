@@ -1,13 +1,16 @@
 //! Running other programs, and saying what is being done.
 
 use anyhow::{Context, Result, bail};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Announces what comes next, on stderr: stdout belongs to results.
 pub(crate) fn announce(what: impl std::fmt::Display) {
-    eprintln!("\x1b[1m==>\x1b[0m {what}");
+    match io::stderr().is_terminal() {
+        true => eprintln!("\x1b[1m==>\x1b[0m {what}"),
+        false => eprintln!("==> {what}"),
+    }
 }
 
 /// The cargo that started this task, in the repository's top folder.
