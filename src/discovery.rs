@@ -243,10 +243,12 @@ impl Discovery {
             (Question::Membership, Ok(body)) => self.weigh(now, shared, began, body),
             // Without the cheap question the endpoints themselves can still be asked for.
             (Question::Membership, Err(_)) => self.weigh(now, shared, began, &[]),
-            (Question::Endpoints { clusters, marks }, Ok(body)) => match answer::read(body) {
-                Ok(found) => self.merge(now, shared, began, &clusters, &marks, found),
-                Err(garbage) => self.fail(now, shared, began, garbage.0),
-            },
+            (Question::Endpoints { clusters, marks }, Ok(body)) => {
+                match answer::read(body, &clusters) {
+                    Ok(found) => self.merge(now, shared, began, &clusters, &marks, found),
+                    Err(garbage) => self.fail(now, shared, began, garbage.0),
+                }
+            }
             (Question::Endpoints { .. }, Err(why)) => self.fail(now, shared, began, &why),
         }
     }

@@ -14,15 +14,15 @@ pub struct Garbage(
     pub &'static str,
 );
 
-/// The endpoints of every cluster in the answer, as listed. Endpoints that are no `ip:port`
+/// The endpoints of the clusters in the answer, as listed; `asked` are those that matter. Endpoints that are no `ip:port`
 /// (pipes, internal addresses) are left out: no cookie can name them.
 ///
 /// # Errors
 /// If the answer is in neither form, or ends in the middle.
-pub fn read(body: &[u8]) -> Result<BTreeMap<String, Vec<Endpoint>>, Garbage> {
+pub fn read(body: &[u8], asked: &[String]) -> Result<BTreeMap<String, Vec<Endpoint>>, Garbage> {
     match body.trim_ascii_start().first() {
         Some(b'{') => json::read(body),
-        _ => text::read(body),
+        _ => text::read(body, asked),
     }
 }
 
@@ -36,8 +36,12 @@ mod tests {
     use super::*;
     use crate::endpoints::Health::*;
 
+    fn asked() -> Vec<String> {
+        ["a", "b", "c"].map(str::to_owned).to_vec()
+    }
+
     fn flat(body: &str) -> Vec<(String, Vec<(String, crate::endpoints::Health)>)> {
-        read(body.as_bytes())
+        read(body.as_bytes(), &asked())
             .unwrap()
             .into_iter()
             .map(|(name, e)| (name, e.into_iter().map(|e| (e.address, e.health)).collect()))
@@ -100,12 +104,15 @@ b::added_via_api::false
             r#"{"cluster_statuses": 1}"#,
             "no\nlines\n",
         ] {
-            assert!(read(garbage.as_bytes()).is_err(), "{garbage:?}");
+            assert!(read(garbage.as_bytes(), &asked()).is_err(), "{garbage:?}");
         }
         for cut in 1..JSON.len() {
-            assert!(read(&JSON.as_bytes()[..cut]).is_err(), "cut at {cut}");
+            assert!(
+                read(&JSON.as_bytes()[..cut], &asked()).is_err(),
+                "cut at {cut}"
+            );
         }
-        assert!(read(&TEXT.as_bytes()[..TEXT.len() - 1]).is_err());
+        assert!(read(&TEXT.as_bytes()[..TEXT.len() - 1], &asked()).is_err());
     }
 
     #[test]
@@ -126,10 +133,10 @@ b::added_via_api::false
                         _ => bytes.insert(at, b"{}[]\":\n\\"[next() as usize % 8]),
                     }
                 }
-                let _ = read(&bytes);
+                let _ = read(&bytes, &asked());
             }
         }
-        let _ = read("[".repeat(100_000).as_bytes());
-        let _ = read("{\"x\":".repeat(100_000).as_bytes());
+        let _ = read("[".repeat(100_000).as_bytes(), &[]);
+        let _ = read("{\"x\":".repeat(100_000).as_bytes(), &[]);
     }
 }

@@ -15,31 +15,57 @@ const CLUSTER: &[u8] = b"::added_via_api::";
 
 const GARBAGE: Garbage = Garbage("the text of Envoy's /clusters was expected");
 
-pub(super) fn read(body: &[u8]) -> Result<BTreeMap<String, Vec<Endpoint>>, Garbage> {
-    if !body.is_empty() && !body.ends_with(b"\n") {
+pub(super) fn read(
+    body: &[u8],
+    asked: &[String],
+) -> Result<BTreeMap<String, Vec<Endpoint>>, Garbage> {
+    let is_empty = body.is_empty();
+    if !is_empty && !(body.ends_with(b"\n") && memmem::find(body, CLUSTER).is_some()) {
         return Err(GARBAGE);
     }
-    let mut clusters = BTreeMap::new();
-    for (name, _) in lines_with(CLUSTER, body) {
-        clusters.insert(text(name)?.to_owned(), Vec::new());
-    }
-    if clusters.is_empty() && !body.is_empty() {
-        return Err(GARBAGE);
-    }
+    let mut clusters: BTreeMap<String, Vec<Endpoint>> = BTreeMap::new();
+    let mut current: Option<(&str, Vec<Endpoint>)> = None;
     for (front, flags) in lines_with(FLAGS, body) {
         let Some((cluster, address)) = split(text(front)?) else {
             continue;
         };
-        if let Some(endpoints) = clusters.get_mut(cluster)
-            && is_address(address)
-        {
+        // Envoy lists cluster by cluster.
+        let endpoints = match &mut current {
+            Some((name, endpoints)) if *name == cluster => endpoints,
+            _ => {
+                store(&mut clusters, current.take());
+                &mut current.insert((cluster, Vec::new())).1
+            }
+        };
+        if is_address(address) {
             endpoints.push(Endpoint {
                 address: address.to_owned(),
                 health: health(flags),
             });
         }
     }
+    store(&mut clusters, current);
+    for name in asked {
+        if !clusters.contains_key(name) && is_listed(name, body) {
+            clusters.insert(name.clone(), Vec::new());
+        }
+    }
     Ok(clusters)
+}
+
+fn store(clusters: &mut BTreeMap<String, Vec<Endpoint>>, found: Option<(&str, Vec<Endpoint>)>) {
+    if let Some((name, endpoints)) = found {
+        clusters
+            .entry(name.to_owned())
+            .or_default()
+            .extend(endpoints);
+    }
+}
+
+/// Whether a cluster that has no endpoints is known all the same.
+fn is_listed(name: &str, body: &[u8]) -> bool {
+    let line = [name.as_bytes(), CLUSTER].concat();
+    body.starts_with(&line) || memmem::find(body, &[b"\n", &*line].concat()).is_some()
 }
 
 /// What stands before and behind `middle` in every line that has it.
