@@ -14,6 +14,7 @@ mod schedule;
 mod tests;
 
 use crate::endpoints::Endpoint;
+use answer::Reading;
 use listing::{Entry, Listing, in_order};
 use news::{Lease, News, Shared};
 use query::Query;
@@ -105,6 +106,8 @@ pub struct Discovery {
     /// When this VM last read all endpoints.
     read_all: u64,
     poll: Option<Poll>,
+    /// The answer that ends a poll of this VM.
+    reading: Option<Reading>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +154,7 @@ impl Discovery {
             figures: Figures::Untried,
             read_all: 0,
             poll: None,
+            reading: None,
         }
     }
 
@@ -188,6 +192,7 @@ impl Discovery {
         // The host answers every question in time, if only by saying that it did not; and if not:
         let lost = 2 * TIMEOUT;
         self.poll = self.poll.take().filter(|p| now.abs_diff(p.began) <= lost);
+        self.reading = self.reading.take().filter(|_| self.poll.is_some());
         let due = schedule::due(shared, self.interval, serving);
         let early = self.wanted.and_then(|w| schedule::early(shared, w));
         let due = early.map_or(due, |early| early.min(due));
@@ -229,27 +234,62 @@ impl Discovery {
         self.wanted = self.wanted.max(Some(arrived));
     }
 
-    /// The admin's answer to [`Effect::Ask`]: the body of a 200, or what went wrong.
+    /// The admin's answer to [`Effect::Ask`]: the body of a 200, or what went wrong. Afterwards
+    /// [`Discovery::read_on`] is to be called until [`Discovery::is_reading`] says no.
     pub fn answered(
         &mut self,
         now: u64,
         shared: &Shared,
-        answer: Result<&[u8], String>,
+        answer: Result<Vec<u8>, String>,
     ) -> Vec<Effect> {
         let Some(Poll { began, question }) = self.poll.take() else {
             return Vec::new();
         };
         match (question, answer) {
-            (Question::Membership, Ok(body)) => self.weigh(now, shared, began, body),
+            (Question::Membership, Ok(body)) => self.weigh(now, shared, began, &body),
             // Without the cheap question the endpoints themselves can still be asked for.
             (Question::Membership, Err(_)) => self.weigh(now, shared, began, &[]),
-            (Question::Endpoints { clusters, marks }, Ok(body)) => {
-                match answer::read(body, &clusters) {
-                    Ok(found) => self.merge(now, shared, began, &clusters, &marks, found),
-                    Err(garbage) => self.fail(now, shared, began, garbage.0),
+            (question @ Question::Endpoints { .. }, Ok(body)) => match Reading::start(body) {
+                Ok(reading) => {
+                    self.poll = Some(Poll { began, question });
+                    self.reading = Some(reading);
+                    Vec::new()
                 }
-            }
+                Err(garbage) => self.fail(now, shared, began, garbage.0),
+            },
             (Question::Endpoints { .. }, Err(why)) => self.fail(now, shared, began, &why),
+        }
+    }
+
+    /// Whether an answer is still being read.
+    #[must_use]
+    pub fn is_reading(&self) -> bool {
+        self.reading.is_some()
+    }
+
+    /// Reads up to so many endpoints of an answer, and ends the poll with the last.
+    pub fn read_on(&mut self, now: u64, shared: &Shared, endpoints: usize) -> Vec<Effect> {
+        let Some(mut reading) = self.reading.take() else {
+            return Vec::new();
+        };
+        let step = reading.step(endpoints);
+        if step == Ok(false) {
+            self.reading = Some(reading);
+            return Vec::new();
+        }
+        let Some(Poll {
+            began,
+            question: Question::Endpoints { clusters, marks },
+        }) = self.poll.take()
+        else {
+            return Vec::new();
+        };
+        match step {
+            Ok(_) => {
+                let found = reading.finish(&clusters);
+                self.merge(now, shared, began, &clusters, &marks, found)
+            }
+            Err(garbage) => self.fail(now, shared, began, garbage.0),
         }
     }
 

@@ -14,15 +14,49 @@ pub struct Garbage(
     pub &'static str,
 );
 
-/// The endpoints of the clusters in the answer, as listed; `asked` are those that matter. Endpoints that are no `ip:port`
-/// (pipes, internal addresses) are left out: no cookie can name them.
-///
-/// # Errors
-/// If the answer is in neither form, or ends in the middle.
-pub fn read(body: &[u8], asked: &[String]) -> Result<BTreeMap<String, Vec<Endpoint>>, Garbage> {
-    match body.trim_ascii_start().first() {
-        Some(b'{') => json::read(body),
-        _ => text::read(body, asked),
+/// An answer that is being read, in slices: one about thousands of endpoints has megabytes.
+#[derive(Debug)]
+pub struct Reading(Form);
+
+#[derive(Debug)]
+enum Form {
+    /// Read at once: asked for only where endpoints are few.
+    Json(BTreeMap<String, Vec<Endpoint>>),
+    Text(text::Text),
+}
+
+impl Reading {
+    /// Starts to read a body.
+    ///
+    /// # Errors
+    /// If the answer is in neither form, or ends in the middle.
+    pub fn start(body: Vec<u8>) -> Result<Self, Garbage> {
+        Ok(Self(match body.trim_ascii_start().first() {
+            Some(b'{') => Form::Json(json::read(&body)?),
+            _ => Form::Text(text::Text::start(body)?),
+        }))
+    }
+
+    /// Reads up to so many endpoints; says whether there are no more.
+    ///
+    /// # Errors
+    /// If the answer is in neither form after all.
+    pub fn step(&mut self, endpoints: usize) -> Result<bool, Garbage> {
+        match &mut self.0 {
+            Form::Json(_) => Ok(true),
+            Form::Text(text) => text.step(endpoints),
+        }
+    }
+
+    /// The endpoints of the clusters in the answer, as listed; `asked` are those that matter.
+    /// Endpoints that are no `ip:port` (pipes, internal addresses) are left out: no cookie can
+    /// name them.
+    #[must_use]
+    pub fn finish(self, asked: &[String]) -> BTreeMap<String, Vec<Endpoint>> {
+        match self.0 {
+            Form::Json(clusters) => clusters,
+            Form::Text(text) => text.finish(asked),
+        }
     }
 }
 
@@ -35,6 +69,12 @@ fn is_address(address: &str) -> bool {
 mod tests {
     use super::*;
     use crate::endpoints::Health::*;
+
+    fn read(body: &[u8], asked: &[String]) -> Result<BTreeMap<String, Vec<Endpoint>>, Garbage> {
+        let mut reading = Reading::start(body.to_vec())?;
+        while !reading.step(2)? {}
+        Ok(reading.finish(asked))
+    }
 
     fn asked() -> Vec<String> {
         ["a", "b", "c"].map(str::to_owned).to_vec()

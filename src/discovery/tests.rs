@@ -176,9 +176,12 @@ impl Process {
                 .collect::<Vec<_>>()
             {
                 let shared = self.shared();
-                let answer = answer.as_deref().map_err(Clone::clone);
                 let effects = self.vms[vm].machine.answered(self.now, &shared, answer);
                 self.carry_out(vm, effects);
+                while self.vms[vm].machine.is_reading() {
+                    let effects = self.vms[vm].machine.read_on(self.now, &shared, 1);
+                    self.carry_out(vm, effects);
+                }
             }
             if self.now.is_multiple_of(10 * MS) {
                 for vm in 0..self.vms.len() {

@@ -22,6 +22,12 @@ const TICK: u32 = 100;
 /// The same while requests wait or tables are built, ms.
 const TICK_BUSY: u32 = 10;
 
+/// Reading answers and building tables blocks a worker so long at a time, about.
+const SLICE_NS: u64 = 2_000_000;
+
+/// Between two looks at the clock so many endpoints are read.
+const ENDPOINTS: usize = 100;
+
 /// Failed host calls are logged at most so often, µs.
 const REPORT_EVERY: u64 = 10_000_000;
 
@@ -120,6 +126,7 @@ impl Root {
             let effects = discovery.start(host::now_us(), &shared);
             self.carry_out(effects);
         }
+        self.work();
         self.set_tick_period();
     }
 
@@ -150,13 +157,35 @@ impl Root {
         #[cfg(feature = "fault")]
         assert!(!self.fault_in_tick, "fault asked for by a request");
         self.look();
+        self.work();
+        self.set_tick_period();
+    }
+
+    /// Reads answers and builds tables, for one slice of time.
+    fn work(&mut self) {
+        let until = host::now_ns().saturating_add(SLICE_NS);
+        while self.is_reading() && host::now_ns() < until {
+            self.read_on();
+        }
         if let Some(policy) = &self.policy
             && !self.tables.is_built()
         {
-            self.tables.work(policy);
+            self.tables.work(policy, until);
             self.if_built();
         }
-        self.set_tick_period();
+    }
+
+    fn is_reading(&self) -> bool {
+        let discovery = self.discovery.as_ref();
+        discovery.is_some_and(|(discovery, _)| discovery.is_reading())
+    }
+
+    fn read_on(&mut self) {
+        let shared = self.shared();
+        if let Some((discovery, _)) = &mut self.discovery {
+            let effects = discovery.read_on(host::now_us(), &shared, ENDPOINTS);
+            self.carry_out(effects);
+        }
     }
 
     /// What there is to learn and to ask.
@@ -180,10 +209,10 @@ impl Root {
         };
         let shared = self.shared();
         if let Some((discovery, _)) = &mut self.discovery {
-            let answer = answer.as_deref().map_err(Clone::clone);
             let effects = discovery.answered(host::now_us(), &shared, answer);
             self.carry_out(effects);
         }
+        self.work();
         self.set_tick_period();
     }
 
@@ -237,10 +266,6 @@ impl Root {
                     let endpoints = discovery.endpoints();
                     self.metrics.set(Metric::Endpoints, endpoints);
                     self.tables.build(clusters);
-                    if let Some(policy) = &self.policy {
-                        self.tables.work(policy);
-                    }
-                    self.if_built();
                 }
                 Effect::Polled => self.metrics.count(Metric::DiscoveryPolls),
                 Effect::Failed(line) => {
@@ -312,7 +337,7 @@ impl Root {
     fn set_tick_period(&mut self) {
         let period = match (&self.discovery, self.waiting.is_empty()) {
             (None, _) => 0,
-            (Some(_), true) if self.tables.is_built() => TICK,
+            (Some(_), true) if self.tables.is_built() && !self.is_reading() => TICK,
             _ => TICK_BUSY,
         };
         if period != self.tick_period && host::set_tick_period(period).is_ok() {

@@ -6,9 +6,6 @@ use crate::endpoints::{Build, ClusterTable, Endpoint, EndpointTable, Health};
 use crate::policy::Policy;
 use std::collections::VecDeque;
 
-/// One slice of building blocks a worker so long at most.
-const SLICE_NS: u64 = 2_000_000;
-
 /// Between two looks at the clock so many ring points are made.
 const POINTS: usize = 1_000;
 
@@ -56,10 +53,9 @@ impl Tables {
         self.queue.is_empty() && self.current.is_none()
     }
 
-    /// Builds for one slice of time.
-    pub(super) fn work(&mut self, policy: &Policy) {
-        let start = host::now_ns();
-        while !self.is_built() && host::now_ns().saturating_sub(start) < SLICE_NS {
+    /// Builds until that time, ns since 1970.
+    pub(super) fn work(&mut self, policy: &Policy, until: u64) {
+        while !self.is_built() && host::now_ns() < until {
             self.step(policy);
         }
     }

@@ -7,6 +7,7 @@ use super::{Garbage, is_address};
 use crate::endpoints::{Endpoint, Health};
 use memchr::{memchr, memmem, memrchr};
 use std::collections::BTreeMap;
+use std::mem::take;
 
 /// Once per endpoint.
 const FLAGS: &[u8] = b"::health_flags::";
@@ -15,50 +16,85 @@ const CLUSTER: &[u8] = b"::added_via_api::";
 
 const GARBAGE: Garbage = Garbage("the text of Envoy's /clusters was expected");
 
-pub(super) fn read(
-    body: &[u8],
-    asked: &[String],
-) -> Result<BTreeMap<String, Vec<Endpoint>>, Garbage> {
-    let is_empty = body.is_empty();
-    if !is_empty && !(body.ends_with(b"\n") && memmem::find(body, CLUSTER).is_some()) {
-        return Err(GARBAGE);
+/// An answer that is being read.
+#[derive(Debug)]
+pub(super) struct Text {
+    body: Vec<u8>,
+    /// Everything before is read.
+    at: usize,
+    done: BTreeMap<String, Vec<Endpoint>>,
+    /// The cluster that is being read: Envoy lists cluster by cluster.
+    name: String,
+    endpoints: Vec<Endpoint>,
+}
+
+impl Text {
+    pub(super) fn start(body: Vec<u8>) -> Result<Self, Garbage> {
+        let is_whole = body.ends_with(b"\n") && memmem::find(&body, CLUSTER).is_some();
+        if !body.is_empty() && !is_whole {
+            return Err(GARBAGE);
+        }
+        Ok(Self {
+            body,
+            at: 0,
+            done: BTreeMap::new(),
+            name: String::new(),
+            endpoints: Vec::new(),
+        })
     }
-    let mut clusters: BTreeMap<String, Vec<Endpoint>> = BTreeMap::new();
-    let mut current: Option<(&str, Vec<Endpoint>)> = None;
-    for (front, flags) in lines_with(FLAGS, body) {
-        let Some((cluster, address)) = split(text(front)?) else {
-            continue;
-        };
-        // Envoy lists cluster by cluster.
-        let endpoints = match &mut current {
-            Some((name, endpoints)) if *name == cluster => endpoints,
-            _ => {
-                store(&mut clusters, current.take());
-                &mut current.insert((cluster, Vec::new())).1
+
+    /// Reads up to so many endpoints; says whether there are no more.
+    pub(super) fn step(&mut self, endpoints: usize) -> Result<bool, Garbage> {
+        let body = std::mem::take(&mut self.body);
+        let read = self.read(&body, endpoints);
+        self.body = body;
+        read
+    }
+
+    fn read(&mut self, body: &[u8], endpoints: usize) -> Result<bool, Garbage> {
+        for _ in 0..endpoints {
+            let rest = body.get(self.at..).unwrap_or_default();
+            let Some((front, flags, len)) = line_with_flags(rest) else {
+                return Ok(true);
+            };
+            self.at = self.at.saturating_add(len);
+            let front = std::str::from_utf8(front).map_err(|_| GARBAGE)?;
+            if let Some((cluster, address)) = split(front) {
+                self.add(cluster, address, flags);
             }
-        };
+        }
+        Ok(false)
+    }
+
+    fn add(&mut self, cluster: &str, address: &str, flags: &[u8]) {
+        if self.name != cluster {
+            self.store();
+            cluster.clone_into(&mut self.name);
+        }
         if is_address(address) {
-            endpoints.push(Endpoint {
+            self.endpoints.push(Endpoint {
                 address: address.to_owned(),
                 health: health(flags),
             });
         }
     }
-    store(&mut clusters, current);
-    for name in asked {
-        if !clusters.contains_key(name) && is_listed(name, body) {
-            clusters.insert(name.clone(), Vec::new());
+
+    fn store(&mut self) {
+        let (name, endpoints) = (take(&mut self.name), take(&mut self.endpoints));
+        if !name.is_empty() {
+            self.done.entry(name).or_default().extend(endpoints);
         }
     }
-    Ok(clusters)
-}
 
-fn store(clusters: &mut BTreeMap<String, Vec<Endpoint>>, found: Option<(&str, Vec<Endpoint>)>) {
-    if let Some((name, endpoints)) = found {
-        clusters
-            .entry(name.to_owned())
-            .or_default()
-            .extend(endpoints);
+    /// What has been read; those of `asked` that are listed without endpoints included.
+    pub(super) fn finish(mut self, asked: &[String]) -> BTreeMap<String, Vec<Endpoint>> {
+        self.store();
+        for name in asked {
+            if !self.done.contains_key(name) && is_listed(name, &self.body) {
+                self.done.insert(name.clone(), Vec::new());
+            }
+        }
+        self.done
     }
 }
 
@@ -68,22 +104,18 @@ fn is_listed(name: &str, body: &[u8]) -> bool {
     body.starts_with(&line) || memmem::find(body, &[b"\n", &*line].concat()).is_some()
 }
 
-/// What stands before and behind `middle` in every line that has it.
-fn lines_with<'b>(
-    middle: &'static [u8],
-    body: &'b [u8],
-) -> impl Iterator<Item = (&'b [u8], &'b [u8])> {
-    memmem::find_iter(body, middle).filter_map(move |at| {
-        let (before, from) = body.split_at_checked(at)?;
-        let start = memrchr(b'\n', before).map_or(0, |n| n + 1);
-        let after = from.get(middle.len()..)?;
-        let end = memchr(b'\n', after).unwrap_or(after.len());
-        Some((before.get(start..)?, after.get(..end)?))
-    })
-}
-
-fn text(bytes: &[u8]) -> Result<&str, Garbage> {
-    std::str::from_utf8(bytes).map_err(|_| GARBAGE)
+/// The next line that tells an endpoint's flags: what stands before and behind [`FLAGS`], and
+/// how far it reaches.
+fn line_with_flags(body: &[u8]) -> Option<(&[u8], &[u8], usize)> {
+    let (before, from) = body.split_at_checked(memmem::find(body, FLAGS)?)?;
+    let start = memrchr(b'\n', before).map_or(0, |n| n.saturating_add(1));
+    let after = from.get(FLAGS.len()..)?;
+    let flags = after.get(..memchr(b'\n', after).unwrap_or(after.len()))?;
+    let len = before
+        .len()
+        .saturating_add(FLAGS.len())
+        .saturating_add(flags.len());
+    Some((before.get(start..)?, flags, len))
 }
 
 /// Cluster and address; both may hold `::`, the address only inside brackets.
