@@ -1,4 +1,18 @@
-//! Every annotation that limpet honours, one row of one table.
+//! The annotations of one Ingress: what they say, after ingress-nginx's own reading.
+//! The names, and what limpet makes of each, are in [`catalogue`].
+
+pub mod catalogue;
+pub mod read;
+pub mod validator;
+
+mod family;
+
+use crate::canary::CanaryAnnotations;
+use crate::config::settings::Settings;
+use crate::ingress::Ingress;
+use crate::warning::Warning;
+use catalogue::{Refused, Risk};
+use read::Reader;
 
 /// The affinity family of one Ingress after ingress-nginx's validation: `None` where the
 /// annotation is absent or was refused.
@@ -41,4 +55,125 @@ pub struct AffinityAnnotations {
     pub skip_cacheable: Option<bool>,
 }
 
-pub mod catalogue;
+/// Everything that limpet reads from one Ingress's annotations. Text that is absent is empty.
+#[derive(Debug, Clone, Default)]
+pub struct Annotations {
+    /// `server-alias`, sorted, each once.
+    pub aliases: Vec<String>,
+    /// The rewrite family.
+    pub rewrite: Rewrite,
+    /// The redirect family.
+    pub redirect: Redirect,
+    /// `use-port-in-redirects`.
+    pub port_in_redirects: bool,
+    /// `upstream-vhost`.
+    pub upstream_vhost: String,
+    /// `x-forwarded-prefix`.
+    pub forwarded_prefix: String,
+    /// What is changed in responses.
+    pub response: ResponseRules,
+    /// `upstream-hash-by`.
+    pub hash_by: String,
+    /// `upstream-hash-by-subset-size` where `upstream-hash-by-subset` is on.
+    pub hash_subset: Option<i64>,
+    /// `default-backend`: a Service of the same namespace.
+    pub default_backend: String,
+    /// `enable-rewrite-log`.
+    pub rewrite_log: bool,
+    /// `affinity`: `cookie` is the only kind that means anything.
+    pub affinity: String,
+    /// The rest of the affinity family.
+    pub session: AffinityAnnotations,
+    /// The canary family; `None`: not a canary.
+    pub canary: Option<CanaryAnnotations>,
+    /// A refused value makes every location answer 503.
+    pub denied: bool,
+}
+
+/// The rewrite family.
+#[derive(Debug, Clone, Default)]
+pub struct Rewrite {
+    /// `rewrite-target`.
+    pub target: String,
+    /// `use-regex`.
+    pub use_regex: bool,
+    /// `app-root`.
+    pub app_root: String,
+    /// `ssl-redirect`.
+    pub ssl_redirect: bool,
+    /// `force-ssl-redirect`.
+    pub force_ssl_redirect: bool,
+    /// `preserve-trailing-slash`.
+    pub preserve_trailing_slash: bool,
+}
+
+/// The redirect family.
+#[derive(Debug, Clone, Default)]
+pub struct Redirect {
+    /// `temporal-redirect`, or else `permanent-redirect`.
+    pub url: String,
+    /// Its status.
+    pub code: u16,
+    /// `from-to-www-redirect`.
+    pub from_to_www: bool,
+    /// `relative-redirects`.
+    pub relative: bool,
+}
+
+/// What is changed in responses; `off` or empty: nothing.
+#[derive(Debug, Clone, Default)]
+pub struct ResponseRules {
+    /// `proxy-cookie-path`.
+    pub cookie_path: String,
+    /// `proxy-cookie-domain`.
+    pub cookie_domain: String,
+    /// `proxy-redirect-from`.
+    pub redirect_from: String,
+    /// `proxy-redirect-to`.
+    pub redirect_to: String,
+}
+
+/// Reads the annotations of `ingress`. `None`: ingress-nginx refuses the whole Ingress.
+pub fn parse(
+    ingress: &Ingress,
+    settings: &Settings,
+    strict: bool,
+    warnings: &mut Vec<Warning>,
+) -> Option<Annotations> {
+    let mut reader = Reader {
+        ingress,
+        strict,
+        warnings,
+    };
+    let risk = settings.risk.or(strict.then_some(Risk::High));
+    if blocked(&mut reader, &settings.blocked_words) {
+        return None;
+    }
+    let refused = read::survey(&mut reader, risk);
+    if refused == Refused::Ingress {
+        return None;
+    }
+    let redirect = family::redirect(&mut reader).ok()?;
+    let mut annotations = family::annotations(&mut reader, settings);
+    annotations.redirect = redirect;
+    annotations.denied = refused == Refused::Deny;
+    Some(annotations)
+}
+
+/// Source: `checkBadAnnotationValue`, `internal/ingress/controller/store/store.go`.
+fn blocked(reader: &mut Reader, words: &[String]) -> bool {
+    let annotations = &reader.ingress.annotations;
+    for (full, value) in annotations {
+        let Some(name) = full.strip_prefix(read::PREFIX) else {
+            continue;
+        };
+        if let Some(word) = words.iter().find(|word| value.contains(word.as_str())) {
+            let text = format!(
+                "contains {word:?} of annotation-value-word-blocklist; the whole Ingress is ignored"
+            );
+            reader.warn(name, value, text);
+            return true;
+        }
+    }
+    false
+}

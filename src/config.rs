@@ -1,5 +1,8 @@
 //! The plugin configuration: what it says (stage 1). What it means is [`crate::policy`].
 
+mod read;
+pub mod settings;
+
 use crate::warning::Warning;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -33,6 +36,8 @@ pub struct Config {
     pub trust_forwarded_proto: bool,
     /// `cookie_keys`: secrets of keyed cookies, the first one writes, all read.
     pub cookie_keys: Vec<String>,
+    /// `cookie_keys_only`: of keyed cookies no other format is read.
+    pub cookie_keys_only: bool,
     /// `cookie_format`; `None`: as the annotations say.
     pub cookie_format: Option<CookieFormat>,
     /// `report`.
@@ -55,6 +60,8 @@ pub struct ServicePort {
     pub name: String,
     /// The Service's own port.
     pub port: u16,
+    /// `targetPort` as written, empty where absent: ingress-nginx accepts it in an Ingress too.
+    pub target: String,
 }
 
 /// `discovery`: where the endpoints come from.
@@ -133,6 +140,5 @@ impl std::error::Error for ConfigError {}
 /// # Errors
 /// Only when `bytes` are not one JSON object of this shape.
 pub fn read(bytes: &[u8]) -> Result<(Config, Vec<Warning>), ConfigError> {
-    let _ = bytes;
-    Err(ConfigError("not read yet".into()))
+    read::config(bytes)
 }

@@ -1,13 +1,134 @@
 //! Redirects: those limpet answers, and those of the upstream that it translates.
+//!
+//! Source: `redirect_to_https` in `rootfs/etc/nginx/lua/lua_ingress.lua`, `ngx_srv_redirect.lua`,
+//! ingress-nginx dbb11b92d; `ngx_http_send_response` and `ngx_http_header_filter` of nginx 1.27.1.
 
-use crate::edit::{Edit, Headers};
-use crate::route::Location;
+pub(crate) mod response;
+
+use crate::edit::{self, Edit, Headers, Reply};
+use crate::policy::Policy;
+use crate::rewrite::escape::{Kind, escape};
+use crate::rewrite::variable::Scope;
+use crate::route::{Location, VirtualHost};
 use crate::stream::Facts;
 
 /// What `proxy-cookie-path`, `proxy-cookie-domain` and `proxy-redirect-from/-to` change in a
 /// response's head.
 #[must_use]
 pub fn on_response(location: &Location, headers: &Headers, facts: &Facts) -> Vec<Edit> {
-    let _ = (location, headers, facts);
-    Vec::new()
+    let _ = facts;
+    location.rules.edits(headers)
+}
+
+/// An answer without a Location.
+pub(crate) fn plain(status: u16) -> Reply {
+    Reply {
+        status,
+        headers: Vec::new(),
+        body: Vec::new(),
+    }
+}
+
+/// A redirect to `url`; a path becomes a whole URL unless `relative`. A status that is no
+/// redirect carries the URL as its body, as nginx's `return` does.
+pub(crate) fn to(status: u16, url: Vec<u8>, scope: &Scope, relative: bool) -> Reply {
+    if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+        return Reply {
+            status,
+            headers: vec![("content-type".into(), b"text/html".to_vec())],
+            body: url,
+        };
+    }
+    let is_path = url.first() == Some(&b'/');
+    let url = if is_path && !relative && scope.has_host {
+        [scope.scheme().as_bytes(), b"://", &scope.host, &url].concat()
+    } else {
+        url
+    };
+    found(status, &url)
+}
+
+/// The redirect to a location's own last slash.
+pub(crate) fn missing_slash(location: &Location, scope: &Scope) -> Reply {
+    let mut url = escape(location.name.as_bytes(), Kind::Uri).into_owned();
+    if !scope.args.is_empty() {
+        url.push(b'?');
+        url.extend_from_slice(scope.args);
+    }
+    // The location is entered no further than its core settings, `relative-redirects` among them.
+    to(301, url, scope, location.relative)
+}
+
+/// `from-to-www-redirect`: a last slash is dropped even from the arguments, the port is named.
+pub(crate) fn www(policy: &Policy, scope: &Scope, host: &str) -> Reply {
+    let scheme = forwarded_scheme(policy, scope).unwrap_or(scope.scheme().as_bytes());
+    let port = edit::first(scope.headers, "x-forwarded-port");
+    let port = port.filter(|_| policy.use_forwarded_headers);
+    let port = port.unwrap_or(scope.port().as_bytes());
+    let uri = scope.raw.strip_suffix(b"/").unwrap_or(&scope.raw);
+    let url = [scheme, b"://", host.as_bytes(), b":", port, uri].concat();
+    found(policy.redirect_code, &url)
+}
+
+/// `ssl-redirect` and `force-ssl-redirect`; `None`: the request stays.
+pub(crate) fn to_https(
+    policy: &Policy,
+    host: &VirtualHost,
+    location: &Location,
+    scope: &Scope,
+) -> Option<Reply> {
+    let ssl = location.ssl;
+    let scheme = forwarded_scheme(policy, scope).unwrap_or(scope.scheme().as_bytes());
+    let certificate = host.tls && (host.name != "_" || !scope.has_host);
+    if ssl.exempt || scheme != b"http" || !(ssl.force || (ssl.redirect && certificate)) {
+        return None;
+    }
+    let uri: &[u8] = &scope.raw;
+    let uri = match uri.strip_suffix(b"/") {
+        Some(bare) if !ssl.keep_slash => bare,
+        _ => uri,
+    };
+    let port: &[u8] = if ssl.port { b":443" } else { b"" };
+    let url = [b"https://", best_host(policy, scope), port, uri].concat();
+    Some(found(policy.redirect_code, &url))
+}
+
+/// `redirect_host`: the host as the downstream wrote it, without its port.
+fn best_host<'s>(policy: &Policy, scope: &'s Scope) -> &'s [u8] {
+    let forwarded = edit::first(scope.headers, "x-forwarded-host");
+    let forwarded = forwarded.filter(|_| policy.use_forwarded_headers);
+    let forwarded = forwarded.and_then(|hosts| hosts.split(|byte| *byte == b',').next());
+    let host = forwarded.unwrap_or(match scope.http_host() {
+        [] => &scope.host,
+        host => host,
+    });
+    // nginx would cut an IPv6 literal at its first colon.
+    if host.first() == Some(&b'[') {
+        let end = host.iter().position(|byte| *byte == b']');
+        let end = end.map(|end| end.saturating_add(1));
+        return end.and_then(|end| host.get(..end)).unwrap_or(host);
+    }
+    host.split(|byte| *byte == b':').next().unwrap_or(host)
+}
+
+/// X-Forwarded-Proto, where it is trusted and there.
+fn forwarded_scheme<'s>(policy: &Policy, scope: &'s Scope) -> Option<&'s [u8]> {
+    let trusted = policy.use_forwarded_headers || policy.trust_forwarded_proto;
+    edit::first(scope.headers, "x-forwarded-proto").filter(|_| trusted)
+}
+
+/// Whether the downstream came by https. ingress-nginx asks the connection alone; a
+/// configuration with `trust_forwarded_proto` says that something in front ended the TLS.
+pub(crate) fn is_https(policy: &Policy, scope: &Scope) -> bool {
+    let forwarded = forwarded_scheme(policy, scope).filter(|_| policy.trust_forwarded_proto);
+    forwarded.map_or(scope.https, |scheme| scheme == b"https")
+}
+
+fn found(status: u16, url: &[u8]) -> Reply {
+    let url = escape(url, Kind::Header).into_owned();
+    Reply {
+        status,
+        headers: vec![("location".into(), url)],
+        body: Vec::new(),
+    }
 }

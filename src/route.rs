@@ -1,31 +1,31 @@
-//! Which location a request belongs to, and what it answers (stage 2).
+//! Which location a request belongs to, and what becomes of it (stage 2).
+//!
+//! Source: the `server` and `location` blocks of `rootfs/etc/nginx/template/nginx.tmpl` and
+//! `_M.rewrite` of `rootfs/etc/nginx/lua/lua_ingress.lua`, ingress-nginx dbb11b92d.
+
+pub(crate) mod host;
+pub mod location;
+pub(crate) mod lookup;
+pub(crate) mod pattern;
+mod request;
+pub(crate) mod target;
+
+pub use host::VirtualHost;
+pub use location::Location;
 
 use crate::cluster::ClusterId;
-use crate::edit::{Edit, Headers, Reply};
+use crate::config::Unmatched;
+use crate::edit::{self, Edit, Headers, Reply};
 use crate::policy::Policy;
+use crate::redirect;
+use crate::rewrite::Rewritten;
+use crate::rewrite::escape::{Kind, escape};
+use crate::rewrite::variable::Scope;
 use crate::stream::Facts;
+use location::Backend;
+use lookup::Found;
+use request::Request;
 use std::sync::Arc;
-
-/// One path of one Ingress with its settings (nginx's word).
-#[derive(Debug)]
-pub struct Location {
-    /// `namespace/name` of the Ingress; empty on the default server's own `/`.
-    pub ingress: String,
-    /// The path as the Ingress writes it (ingress-nginx's `location_path`): the default
-    /// path of session cookies. An implicit `/` location has `/`.
-    pub path: String,
-    /// Whether responses of this location may set the session cookie
-    /// (`should_set_cookie` of ingress-nginx's `sticky.lua`).
-    pub sets_cookie: bool,
-}
-
-impl Location {
-    /// Whether [`crate::redirect::on_response`] has anything to do here.
-    #[must_use]
-    pub fn translates_response(&self) -> bool {
-        false
-    }
-}
 
 /// What is to happen to a request.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub struct Forward<'p> {
     pub path: Option<Vec<u8>>,
     /// Further edits of the request's head: X-Forwarded-Prefix, the upstream's host.
     pub edits: Vec<Edit>,
-    /// The downstream came by https, as ingress-nginx sees it.
+    /// The downstream came by https: what gives the session cookie its Secure.
     pub https: bool,
     /// The value that `upstream-hash-by` yields for this request; `None`: no such annotation.
     pub hash_by: Option<Vec<u8>>,
@@ -82,10 +82,16 @@ pub enum Reason {
     RewriteRedirect,
     /// The path lacks the slash that its location ends with.
     MissingSlash,
-    /// The Service is missing or has no endpoints at all: 503.
+    /// The Service or its port is missing: 503.
     NoService,
-    /// nginx refuses such a request: 400.
+    /// A refused annotation denies the location: 503.
+    Denied,
+    /// nginx refuses such a request: 400, or 405 for TRACE.
     BadRequest,
+    /// The rewrite leaves nothing of the path: 500, as nginx.
+    EmptyPath,
+    /// A load balancer's health check of a host that nobody serves.
+    HealthCheck,
 }
 
 impl Reason {
@@ -100,7 +106,10 @@ impl Reason {
             Self::RewriteRedirect => "rewrite_redirect",
             Self::MissingSlash => "missing_slash",
             Self::NoService => "no_service",
+            Self::Denied => "denied",
             Self::BadRequest => "bad_request",
+            Self::EmptyPath => "empty_path",
+            Self::HealthCheck => "health_check",
         }
     }
 }
@@ -108,6 +117,138 @@ impl Reason {
 /// Answers one request. `headers` with pseudo-headers, as received.
 #[must_use]
 pub fn answer<'p>(policy: &'p Policy, headers: &Headers, facts: &Facts) -> Answer<'p> {
-    let _ = (policy, headers, facts);
-    Answer::Pass
+    let request = match Request::read(policy, headers, facts) {
+        Ok(request) => request,
+        Err(refusal) => return refusal,
+    };
+    let host = request.host;
+    let mut scope = request.scope;
+    if let Some(to) = &host.redirect_to {
+        let reply = redirect::www(policy, &scope, to);
+        return reply_of(reply, None, Reason::FromToWww);
+    }
+    if &*scope.uri == b"/" {
+        if let Some((at, template)) = &host.app_root {
+            let reply = redirect::to(302, template.value(&scope), &scope, false);
+            return reply_of(reply, host.locations.get(*at), Reason::AppRoot);
+        }
+    }
+    match host.find(&scope.uri) {
+        Found::Location(location) => enter(policy, host, location, &mut scope),
+        Found::MissingSlash(location) if passes(policy, location) => Answer::Pass,
+        Found::MissingSlash(location) => {
+            let reply = redirect::missing_slash(location, &scope);
+            reply_of(reply, Some(location), Reason::MissingSlash)
+        }
+        Found::Nothing if policy.unmatched == Unmatched::Pass => Answer::Pass,
+        Found::Nothing => Answer::NotFound { location: None },
+    }
+}
+
+/// No Ingress gives the location a Service, and such requests are to go on untouched.
+fn passes(policy: &Policy, location: &Location) -> bool {
+    policy.unmatched == Unmatched::Pass && location.backend == Backend::Nobody
+}
+
+/// What nginx does with a request inside a location, in its order: the rewrite module, then
+/// ingress-nginx's Lua, then the upstream.
+fn enter<'p: 'r, 'r>(
+    policy: &'p Policy,
+    host: &'p VirtualHost,
+    location: &'p Arc<Location>,
+    scope: &mut Scope<'r>,
+) -> Answer<'p> {
+    if passes(policy, location) {
+        return Answer::Pass;
+    }
+    if location.is_health_check {
+        return reply_of(redirect::plain(200), Some(location), Reason::HealthCheck);
+    }
+    if location.denied {
+        return reply_of(redirect::plain(503), Some(location), Reason::Denied);
+    }
+    scope.names = location.names();
+    if let Some(redirect) = &location.redirect {
+        if location.uses_groups {
+            scope.groups = location.groups(&scope.uri);
+            scope.subject = scope.uri.clone();
+        }
+        let url = redirect.url.value(scope);
+        let reply = redirect::to(redirect.status, url, scope, location.relative);
+        return reply_of(reply, Some(location), Reason::Redirect);
+    }
+    let path = match location
+        .rewrite
+        .as_ref()
+        .and_then(|rewrite| rewrite.apply(scope))
+    {
+        None => None,
+        Some(Rewritten::Path { path, uri }) => {
+            scope.uri = uri.into();
+            Some(path)
+        }
+        Some(Rewritten::Redirect(url)) => {
+            let reply = redirect::to(302, url, scope, location.relative);
+            return reply_of(reply, Some(location), Reason::RewriteRedirect);
+        }
+        Some(Rewritten::Empty) => {
+            return reply_of(redirect::plain(500), Some(location), Reason::EmptyPath);
+        }
+    };
+    if let Some(reply) = redirect::to_https(policy, host, location, scope) {
+        return reply_of(reply, Some(location), Reason::SslRedirect);
+    }
+    match location.backend {
+        Backend::Nobody => Answer::NotFound {
+            location: Some(location),
+        },
+        Backend::Missing => reply_of(redirect::plain(503), Some(location), Reason::NoService),
+        Backend::Cluster(cluster) => {
+            if path.is_none() && location.uses_groups {
+                scope.groups = location.groups(&scope.uri);
+                scope.subject = scope.uri.clone();
+            }
+            Answer::Forward(Forward {
+                location,
+                cluster,
+                edits: edits(policy, location, scope),
+                path,
+                https: redirect::is_https(policy, scope),
+                hash_by: location
+                    .hash_by
+                    .as_ref()
+                    .map(|template| template.value(scope)),
+            })
+        }
+    }
+}
+
+/// X-Forwarded-Prefix goes with a rewrite alone; an empty one removes the downstream's.
+fn edits(policy: &Policy, location: &Location, scope: &Scope) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    if let Some(template) = &location.forwarded_prefix {
+        let value = template.value(scope);
+        if !value.is_empty() {
+            let value = escape(&value, Kind::Header).into_owned();
+            edits.push(Edit::Set("x-forwarded-prefix".into(), value));
+        } else if edit::first(scope.headers, "x-forwarded-prefix").is_some() {
+            edits.push(Edit::Remove("x-forwarded-prefix".into()));
+        }
+    }
+    // Elsewhere it would select another virtual host: there it is the route's host rewrite.
+    if policy.unmatched == Unmatched::NotFound {
+        if let Some(template) = &location.upstream_host {
+            let value = escape(&template.value(scope), Kind::Header).into_owned();
+            edits.push(Edit::Set(":authority".into(), value));
+        }
+    }
+    edits
+}
+
+fn reply_of(reply: Reply, location: Option<&Arc<Location>>, reason: Reason) -> Answer<'_> {
+    Answer::Reply {
+        reply,
+        location,
+        reason,
+    }
 }

@@ -1,18 +1,31 @@
-//! The annotations of ingress-nginx 1.15, by name: what limpet makes of each.
+//! The annotations of ingress-nginx 1.15 and of its predecessors, by name: what limpet
+//! makes of each.
+//!
+//! Source: `AnnotationFields` of every package under `internal/ingress/annotations`,
+//! ingress-nginx dbb11b92d.
 
-/// One annotation of ingress-nginx 1.15.
+use super::validator::Validator::{
+    self, Any, Bool, Cidrs, Int, Options, Pattern, ServerName, ServerNames, ServiceName,
+};
+use super::validator::{Case, Spaces};
+use Risk::{Critical, High, Low, Medium};
+use Support::{No, Partly, Yes};
+
+/// One annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Annotation {
     /// Without the prefix `nginx.ingress.kubernetes.io/`.
     pub name: &'static str,
-    /// ingress-nginx's group: `rewrite`, `affinity`, `canary`, `auth`, ...
+    /// ingress-nginx's group: `rewrite`, `affinity`, `canary`, `authentication`, ...
     pub family: &'static str,
-    /// What limpet makes of it.
-    pub support: Support,
-    /// ingress-nginx's own risk level.
-    pub risk: Risk,
     /// What `strict` accepts.
     pub validator: Validator,
+    /// ingress-nginx's own risk level.
+    pub risk: Risk,
+    /// What becomes of a value that `strict` refuses.
+    pub refused: Refused,
+    /// What limpet makes of it.
+    pub support: Support,
 }
 
 /// What limpet makes of an annotation.
@@ -39,20 +52,250 @@ pub enum Risk {
     Critical,
 }
 
-/// What ingress-nginx 1.15 accepts as a value, before the annotation's own parser sees it.
+/// What ingress-nginx drops where it refuses a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Validator {
-    /// Anything.
-    Any,
+pub enum Refused {
+    /// The annotation alone: as if it were not there.
+    Annotation,
+    /// The whole Ingress: none of its paths is served.
+    Ingress,
+    /// Nothing, but the Ingress's locations answer 503.
+    Deny,
 }
-
-/// Every annotation, in alphabetical order.
-pub static ANNOTATIONS: &[Annotation] = &[];
 
 /// The row of `name` (without prefix).
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Annotation> {
-    ANNOTATIONS
-        .iter()
-        .find(|annotation| annotation.name == name)
+    let at = ANNOTATIONS.binary_search_by(|annotation| annotation.name.cmp(name));
+    at.ok().and_then(|at| ANNOTATIONS.get(at))
+}
+
+const fn row(
+    name: &'static str,
+    family: &'static str,
+    validator: Validator,
+    risk: Risk,
+    refused: Refused,
+    support: Support,
+) -> Annotation {
+    Annotation {
+        name,
+        family,
+        validator,
+        risk,
+        refused,
+        support,
+    }
+}
+
+// The character sets of `parser/validators.go`.
+const URL: &str = r"^[\-._~a-zA-Z0-9/:,?&=]*$";
+const BASIC: &str = r"^[\-._~a-zA-Z0-9/:]*$";
+const EXT: &str = r"^[\-._~a-zA-Z0-9/:, ]*$";
+const SPACE: &str = r"^[\-._~a-zA-Z0-9/: ]*$";
+const VAR: &str = r"^[A-Za-z0-9\-_${}]*$";
+const PATH: &str = r"^/?[\-._~a-zA-Z0-9/:$]*$";
+const HDRS: &str = r"^[A-Za-z0-9\-_, ]*$";
+const URLVAR: &str = r"^[\-._~a-zA-Z0-9/:, ?&=$]*$";
+const SIZE: &str = r"(?i)^\d+[bkmg]?$";
+const REGEX: &str = r"^[\-._~a-zA-Z0-9/:^$\[\](){}*+?|&=\\]*$";
+
+// What to use instead.
+const AUTHENTICATION: &str = "limpet authenticates nobody: use Envoy's ext_authz or basic_auth filter, or an Istio AuthorizationPolicy";
+const DOWNSTREAM_TLS: &str = "client certificates are the listener's: use the DownstreamTlsContext, or an Istio Gateway's tls.mode MUTUAL";
+const CORS: &str = "use Envoy's cors filter, or a VirtualService's corsPolicy";
+const RATE_LIMIT: &str = "use Envoy's local_ratelimit filter";
+const BUFFER: &str = "Envoy streams bodies: use the buffer filter where a whole body is needed";
+const TIMEOUT: &str = "use the route's timeout or the cluster's connect_timeout";
+const RETRY: &str = "use the route's retry_policy";
+const WAF: &str = "use a WAF filter such as coraza-proxy-wasm";
+const TRACING: &str = "use Envoy's tracing configuration";
+const FASTCGI: &str = "Envoy speaks no FastCGI: put a FastCGI gateway in front of the pod";
+const SNIPPET: &str = "nginx configuration cannot be run: find the Envoy filter that does it";
+const UPSTREAM_TLS: &str = "use the cluster's transport_socket, or a DestinationRule's tls";
+const ACCESS: &str = "use Envoy's rbac filter, or an Istio AuthorizationPolicy";
+const MIRROR: &str = "use the route's request_mirror_policies";
+const ERROR_PAGES: &str = "use Envoy's custom error responses or local_reply_config";
+const BALANCING: &str = "use the cluster's lb_policy";
+
+/// Every annotation, in alphabetical order.
+#[rustfmt::skip] // a table: one row, one line
+pub static ANNOTATIONS: &[Annotation] = &[
+    row("add-base-url", "rewrite", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; without effect")),
+    row("affinity", "affinity", Options(&["cookie"], Case::Kept), Low, Refused::Annotation, Yes),
+    row("affinity-canary-behavior", "affinity", Options(&["sticky", "legacy"], Case::Kept), Low, Refused::Annotation, Yes),
+    row("affinity-mode", "affinity", Options(&["balanced", "persistent"], Case::Kept), Medium, Refused::Annotation, Yes),
+    row("allowlist-source-range", "acl", Cidrs, Medium, Refused::Deny, No(ACCESS)),
+    row("app-root", "rewrite", Pattern(PATH, Spaces::Kept), Medium, Refused::Annotation, Yes),
+    row("auth-always-set-cookie", "authentication", Bool, Low, Refused::Annotation, No(AUTHENTICATION)),
+    row("auth-cache-duration", "authentication", Pattern(EXT, Spaces::Kept), Medium, Refused::Annotation, No(AUTHENTICATION)),
+    row("auth-cache-key", "authentication", Pattern(VAR, Spaces::Removed), Medium, Refused::Annotation, No(AUTHENTICATION)),
+    row("auth-keepalive", "authentication", Int, Low, Refused::Annotation, No(AUTHENTICATION)),
+    row("auth-keepalive-requests", "authentication", Int, Low, Refused::Annotation, No(AUTHENTICATION)),
+    row("auth-keepalive-share-vars", "authentication", Bool, Low, Refused::Annotation, No(AUTHENTICATION)),
+    row("auth-keepalive-timeout", "authentication", Int, Low, Refused::Annotation, No(AUTHENTICATION)),
+    row("auth-method", "authentication", Pattern(r"^(GET|HEAD|POST|PUT|PATCH|DELETE|CONNECT|OPTIONS|TRACE)$", Spaces::Removed), Low, Refused::Deny, No(AUTHENTICATION)),
+    row("auth-proxy-set-headers", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, No(AUTHENTICATION)),
+    row("auth-realm", "authentication", Pattern(SPACE, Spaces::Kept), Medium, Refused::Ingress, No(AUTHENTICATION)),
+    row("auth-request-redirect", "authentication", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, No(AUTHENTICATION)),
+    row("auth-response-headers", "authentication", Pattern(HDRS, Spaces::Removed), Medium, Refused::Deny, No(AUTHENTICATION)),
+    row("auth-secret", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Deny, No(AUTHENTICATION)),
+    row("auth-secret-type", "authentication", Pattern(r"auth-file|auth-map", Spaces::Removed), Low, Refused::Ingress, No(AUTHENTICATION)),
+    row("auth-signin", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Annotation, No(AUTHENTICATION)),
+    row("auth-signin-redirect-param", "authentication", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, No(AUTHENTICATION)),
+    row("auth-snippet", "authentication", Any, Critical, Refused::Annotation, No(AUTHENTICATION)),
+    row("auth-tls-error-page", "authentication", Pattern(r"^(@[A-Za-z0-9_-]+|((https?://)?[A-Za-z0-9\-.]+(:\d+)?)?(/[A-Za-z0-9\-_.]+)*/?)$", Spaces::Removed), High, Refused::Annotation, No(DOWNSTREAM_TLS)),
+    row("auth-tls-match-cn", "authentication", Pattern(r"^CN=", Spaces::Kept), High, Refused::Annotation, No(DOWNSTREAM_TLS)),
+    row("auth-tls-pass-certificate-to-upstream", "authentication", Bool, Low, Refused::Annotation, No(DOWNSTREAM_TLS)),
+    row("auth-tls-secret", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Ingress, No(DOWNSTREAM_TLS)),
+    row("auth-tls-verify-client", "authentication", Pattern(r"^(on|off|optional|optional_no_ca)$", Spaces::Removed), Medium, Refused::Annotation, No(DOWNSTREAM_TLS)),
+    row("auth-tls-verify-depth", "authentication", Int, Low, Refused::Annotation, No(DOWNSTREAM_TLS)),
+    row("auth-type", "authentication", Pattern(r"basic|digest", Spaces::Removed), Low, Refused::Ingress, No(AUTHENTICATION)),
+    row("auth-url", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Ingress, No(AUTHENTICATION)),
+    row("backend-protocol", "backend", Options(&["auto_http", "http", "https", "grpc", "grpcs", "fcgi"], Case::Folded), Low, Refused::Annotation, Partly("the cluster decides: give it TLS or http2_protocol_options; limpet says nothing to Envoy")),
+    row("base-url-scheme", "rewrite", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; without effect")),
+    row("canary", "canary", Bool, Low, Refused::Annotation, Yes),
+    row("canary-by-cookie", "canary", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("canary-by-header", "canary", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("canary-by-header-pattern", "canary", Pattern(REGEX, Spaces::Kept), Medium, Refused::Annotation, Partly("no look-around, no backreferences")),
+    row("canary-by-header-value", "canary", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("canary-weight", "canary", Int, Low, Refused::Annotation, Yes),
+    row("canary-weight-total", "canary", Int, Low, Refused::Annotation, Yes),
+    row("client-body-buffer-size", "backend", Pattern(SIZE, Spaces::Removed), Low, Refused::Ingress, No(BUFFER)),
+    row("configuration-snippet", "snippets", Any, Critical, Refused::Annotation, No(SNIPPET)),
+    row("connection-proxy-header", "backend", Pattern(r"^(close|keep-alive)$", Spaces::Removed), Low, Refused::Ingress, No("Envoy manages upstream connections itself")),
+    row("cors-allow-credentials", "cors", Bool, Low, Refused::Annotation, No(CORS)),
+    row("cors-allow-headers", "cors", Pattern(HDRS, Spaces::Removed), Medium, Refused::Annotation, No(CORS)),
+    row("cors-allow-methods", "cors", Pattern(r"^([A-Za-z]+,?\s?)+$", Spaces::Removed), Medium, Refused::Annotation, No(CORS)),
+    row("cors-allow-origin", "cors", Pattern(r"^((((([a-z]+://)?(\*\.)?[A-Za-z0-9\-.]*(:\d+)?,?)|null)+)|\*)?$", Spaces::Removed), Medium, Refused::Annotation, No(CORS)),
+    row("cors-expose-headers", "cors", Pattern(r"^(([A-Za-z0-9\-_]+|\*),?\s?)+$", Spaces::Removed), Medium, Refused::Annotation, No(CORS)),
+    row("cors-max-age", "cors", Int, Low, Refused::Annotation, No(CORS)),
+    row("custom-headers", "backend", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, No("use response_headers_to_add on the route")),
+    row("custom-http-errors", "backend", Pattern(r"^(?:[4,5]\d{2},?)*$", Spaces::Removed), Low, Refused::Ingress, No(ERROR_PAGES)),
+    row("default-backend", "backend", ServiceName, Low, Refused::Ingress, Partly("takes the requests of a Service that does not exist, not of one without endpoints")),
+    row("denylist-source-range", "acl", Cidrs, Medium, Refused::Deny, No(ACCESS)),
+    row("disable-proxy-intercept-errors", "backend", Bool, Low, Refused::Annotation, No(ERROR_PAGES)),
+    row("enable-access-log", "log", Bool, Low, Refused::Annotation, No("use Envoy's access_log")),
+    row("enable-cors", "cors", Bool, Low, Refused::Annotation, No(CORS)),
+    row("enable-global-auth", "authentication", Bool, Low, Refused::Annotation, No(AUTHENTICATION)),
+    row("enable-influxdb", "log", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; without effect")),
+    row("enable-modsecurity", "modsecurity", Bool, Low, Refused::Annotation, No(WAF)),
+    row("enable-opentelemetry", "opentelemetry", Bool, Low, Refused::Annotation, No(TRACING)),
+    row("enable-opentracing", "opentelemetry", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; use Envoy's tracing configuration")),
+    row("enable-owasp-core-rules", "modsecurity", Bool, Low, Refused::Annotation, No(WAF)),
+    row("enable-rewrite-log", "log", Bool, Low, Refused::Annotation, Yes),
+    row("fastcgi-index", "fastcgi", Pattern(r"^[A-Za-z0-9.\-_]+$", Spaces::Removed), Medium, Refused::Ingress, No(FASTCGI)),
+    row("fastcgi-params-configmap", "fastcgi", Pattern(BASIC, Spaces::Removed), Medium, Refused::Ingress, No(FASTCGI)),
+    row("force-ssl-redirect", "rewrite", Bool, Medium, Refused::Annotation, Yes),
+    row("from-to-www-redirect", "redirect", Bool, Low, Refused::Ingress, Yes),
+    row("global-rate-limit", "rate-limit", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15: use Envoy's ratelimit filter")),
+    row("global-rate-limit-key", "rate-limit", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15: use Envoy's ratelimit filter")),
+    row("global-rate-limit-window", "rate-limit", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15: use Envoy's ratelimit filter")),
+    row("grpc-backend", "backend", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15: was backend-protocol GRPC; give the cluster http2_protocol_options")),
+    row("http2-push-preload", "http2", Bool, Low, Refused::Ingress, No("browsers dropped HTTP/2 push")),
+    row("limit-allowlist", "rate-limit", Cidrs, Low, Refused::Ingress, No(RATE_LIMIT)),
+    row("limit-burst-multiplier", "rate-limit", Int, Low, Refused::Annotation, No(RATE_LIMIT)),
+    row("limit-connections", "rate-limit", Int, Low, Refused::Ingress, No(RATE_LIMIT)),
+    row("limit-rate", "rate-limit", Int, Low, Refused::Annotation, No(RATE_LIMIT)),
+    row("limit-rate-after", "rate-limit", Int, Low, Refused::Annotation, No(RATE_LIMIT)),
+    row("limit-rpm", "rate-limit", Int, Low, Refused::Ingress, No(RATE_LIMIT)),
+    row("limit-rps", "rate-limit", Int, Low, Refused::Ingress, No(RATE_LIMIT)),
+    row("limit-whitelist", "rate-limit", Cidrs, Low, Refused::Ingress, No(RATE_LIMIT)),
+    row("load-balance", "backend", Options(&["round_robin", "chash", "chashsubset", "sticky_balanced", "sticky_persistent", "ewma"], Case::Kept), Low, Refused::Ingress, No(BALANCING)),
+    row("lua-resty-waf", "modsecurity", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; use a WAF filter such as coraza-proxy-wasm")),
+    row("max-worker-connections", "backend", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; without effect")),
+    row("mirror-host", "mirror", ServerName, High, Refused::Annotation, No(MIRROR)),
+    row("mirror-request-body", "mirror", Pattern(r"^(on|off)$", Spaces::Removed), Low, Refused::Annotation, No(MIRROR)),
+    row("mirror-target", "mirror", ServerName, High, Refused::Annotation, No(MIRROR)),
+    row("modsecurity-snippet", "modsecurity", Any, Critical, Refused::Annotation, No(WAF)),
+    row("modsecurity-transaction-id", "modsecurity", Pattern(VAR, Spaces::Removed), High, Refused::Annotation, No(WAF)),
+    row("opentelemetry-operation-name", "opentelemetry", Pattern(r"^[A-Za-z0-9_-]*$", Spaces::Removed), Medium, Refused::Annotation, No(TRACING)),
+    row("opentelemetry-trust-incoming-span", "opentelemetry", Bool, Low, Refused::Annotation, No(TRACING)),
+    row("opentracing-trust-incoming-span", "opentelemetry", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; use Envoy's tracing configuration")),
+    row("permanent-redirect", "redirect", Pattern(URL, Spaces::Kept), Medium, Refused::Ingress, Yes),
+    row("permanent-redirect-code", "redirect", Int, Low, Refused::Ingress, Yes),
+    row("preserve-trailing-slash", "rewrite", Bool, Medium, Refused::Annotation, Yes),
+    row("proxy-body-size", "backend", Pattern(SIZE, Spaces::Removed), Medium, Refused::Annotation, No(BUFFER)),
+    row("proxy-buffer-size", "backend", Pattern(SIZE, Spaces::Removed), Low, Refused::Annotation, No(BUFFER)),
+    row("proxy-buffering", "backend", Options(&["on", "off"], Case::Kept), Low, Refused::Annotation, No(BUFFER)),
+    row("proxy-buffers-number", "backend", Int, Low, Refused::Annotation, No(BUFFER)),
+    row("proxy-busy-buffers-size", "backend", Pattern(SIZE, Spaces::Removed), Low, Refused::Annotation, No(BUFFER)),
+    row("proxy-connect-timeout", "backend", Int, Low, Refused::Annotation, No(TIMEOUT)),
+    row("proxy-cookie-domain", "backend", Pattern(r"^(off|[\-._~a-zA-Z0-9/:]+\s+[\-._~a-zA-Z0-9/:]+)$", Spaces::Kept), Medium, Refused::Annotation, Yes),
+    row("proxy-cookie-path", "backend", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("proxy-http-version", "backend", Options(&["1.0", "1.1"], Case::Kept), Low, Refused::Annotation, No("the cluster's protocol options decide")),
+    row("proxy-max-temp-file-size", "backend", Pattern(SIZE, Spaces::Removed), Low, Refused::Annotation, No(BUFFER)),
+    row("proxy-next-upstream", "backend", Pattern(r"^((error|timeout|invalid_header|http_500|http_502|http_503|http_504|http_403|http_404|http_429|non_idempotent|off)\s?)+$", Spaces::Kept), Medium, Refused::Annotation, No(RETRY)),
+    row("proxy-next-upstream-timeout", "backend", Int, Low, Refused::Annotation, No(RETRY)),
+    row("proxy-next-upstream-tries", "backend", Int, Low, Refused::Annotation, No(RETRY)),
+    row("proxy-read-timeout", "backend", Int, Low, Refused::Annotation, No(TIMEOUT)),
+    row("proxy-redirect-from", "backend", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("proxy-redirect-to", "backend", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("proxy-request-buffering", "backend", Options(&["on", "off"], Case::Kept), Low, Refused::Annotation, No(BUFFER)),
+    row("proxy-send-timeout", "backend", Int, Low, Refused::Annotation, No(TIMEOUT)),
+    row("proxy-ssl-ca-secret", "proxy", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; use the cluster's transport_socket, or a DestinationRule's tls")),
+    row("proxy-ssl-ciphers", "proxy", Pattern(r"^[A-Za-z0-9+:_\-!]*$", Spaces::Removed), Medium, Refused::Annotation, No(UPSTREAM_TLS)),
+    row("proxy-ssl-name", "proxy", ServerName, High, Refused::Annotation, No(UPSTREAM_TLS)),
+    row("proxy-ssl-protocols", "proxy", Pattern(r"^(TLSv1\.2|TLSv1\.3| )*$", Spaces::Removed), Low, Refused::Annotation, No(UPSTREAM_TLS)),
+    row("proxy-ssl-secret", "proxy", Pattern(BASIC, Spaces::Removed), Medium, Refused::Ingress, No(UPSTREAM_TLS)),
+    row("proxy-ssl-server-name", "proxy", Pattern(r"^(on|off)$", Spaces::Removed), Low, Refused::Annotation, No(UPSTREAM_TLS)),
+    row("proxy-ssl-verify", "proxy", Pattern(r"^(on|off)$", Spaces::Removed), Low, Refused::Annotation, No(UPSTREAM_TLS)),
+    row("proxy-ssl-verify-depth", "proxy", Int, Low, Refused::Annotation, No(UPSTREAM_TLS)),
+    row("relative-redirects", "redirect", Bool, Low, Refused::Ingress, Yes),
+    row("rewrite-target", "rewrite", Pattern(PATH, Spaces::Kept), Medium, Refused::Annotation, Yes),
+    row("satisfy", "authentication", Options(&["any", "all"], Case::Kept), Low, Refused::Annotation, No(AUTHENTICATION)),
+    row("secure-backends", "backend", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15: was backend-protocol HTTPS; give the cluster TLS")),
+    row("secure-verify-ca-secret", "backend", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15: use the cluster's validation_context")),
+    row("server-alias", "alias", ServerNames, High, Refused::Ingress, Yes),
+    row("server-snippet", "snippets", Any, Critical, Refused::Annotation, No(SNIPPET)),
+    row("service-upstream", "backend", Bool, Low, Refused::Annotation, No("point the cluster at the Service's own address")),
+    row("session-cookie-change-on-failure", "affinity", Bool, Low, Refused::Annotation, Yes),
+    row("session-cookie-conditional-samesite-none", "affinity", Bool, Low, Refused::Annotation, Yes),
+    row("session-cookie-domain", "affinity", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("session-cookie-expires", "affinity", Pattern(r"(^0|-?[1-9]\d*$)", Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("session-cookie-hash", "affinity", Any, Low, Refused::Annotation, Partly("ingress-nginx ignores it from 0.24 on; limpet writes the digest it asks for, unless affinity-mode or cookie_format says otherwise")),
+    row("session-cookie-httponly", "affinity", Any, Low, Refused::Annotation, No("no release of ingress-nginx knows it: its cookies are always HttpOnly, and so are limpet's")),
+    row("session-cookie-max-age", "affinity", Pattern(r"(^0|-?[1-9]\d*$)", Spaces::Kept), Medium, Refused::Annotation, Yes),
+    row("session-cookie-name", "affinity", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("session-cookie-path", "affinity", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("session-cookie-samesite", "affinity", Options(&["none", "lax", "strict"], Case::Folded), Low, Refused::Annotation, Yes),
+    row("session-cookie-secure", "affinity", Bool, Low, Refused::Annotation, Yes),
+    row("ssl-ciphers", "backend", Pattern(r"^(?:(?:[A-Za-z0-9!:+\-_])*(?:@STRENGTH)*(?:@SECLEVEL=[0-5])*(?:@STRENGTH)*)*$", Spaces::Removed), Low, Refused::Ingress, No(DOWNSTREAM_TLS)),
+    row("ssl-passthrough", "tls", Bool, Low, Refused::Ingress, No("use a TLS-passthrough listener (tcp_proxy with SNI filter chains)")),
+    row("ssl-prefer-server-ciphers", "backend", Bool, Low, Refused::Annotation, No(DOWNSTREAM_TLS)),
+    row("ssl-redirect", "rewrite", Bool, Low, Refused::Annotation, Yes),
+    row("ssl-redirect-code", "redirect", Any, Low, Refused::Annotation, No("no release of ingress-nginx knows it: use http-redirect-code in config_map")),
+    row("stream-snippet", "snippets", Any, Critical, Refused::Annotation, No(SNIPPET)),
+    row("temporal-redirect", "redirect", Pattern(URL, Spaces::Kept), Medium, Refused::Ingress, Yes),
+    row("temporal-redirect-code", "redirect", Int, Low, Refused::Ingress, Yes),
+    row("upstream-fail-timeout", "backend", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15: use outlier_detection")),
+    row("upstream-hash-by", "backend", Pattern(r"^[A-Za-z0-9\-_${}]*$", Spaces::Removed), High, Refused::Ingress, Yes),
+    row("upstream-hash-by-subset", "backend", Bool, Low, Refused::Ingress, Yes),
+    row("upstream-hash-by-subset-size", "backend", Int, Low, Refused::Ingress, Yes),
+    row("upstream-max-fails", "backend", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15: use outlier_detection")),
+    row("upstream-vhost", "backend", ServerName, Low, Refused::Ingress, Yes),
+    row("use-port-in-redirects", "redirect", Bool, Low, Refused::Annotation, Partly("the port is 443, which is nginx's default too")),
+    row("use-regex", "rewrite", Bool, Low, Refused::Annotation, Partly("no backreferences; look-around where its meaning can be kept")),
+    row("whitelist-source-range", "acl", Cidrs, Medium, Refused::Deny, No(ACCESS)),
+    row("x-forwarded-prefix", "backend", Pattern(PATH, Spaces::Removed), Medium, Refused::Ingress, Yes),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_every_row_is_found() {
+        assert!(ANNOTATIONS.is_sorted_by(|a, b| a.name < b.name));
+        for annotation in ANNOTATIONS {
+            assert_eq!(find(annotation.name), Some(annotation));
+        }
+    }
+
+    #[test]
+    fn every_pattern_compiles() {
+        for annotation in ANNOTATIONS {
+            annotation.validator.check("x").ok();
+        }
+    }
 }

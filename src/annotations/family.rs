@@ -1,0 +1,212 @@
+//! The parsers of the families that limpet honours.
+//!
+//! Source: the `Parse` method of the packages under `internal/ingress/annotations` of the same
+//! names, ingress-nginx dbb11b92d.
+
+use super::read::{Reader, Unset};
+use super::{AffinityAnnotations, Annotations, Redirect, ResponseRules, Rewrite};
+use crate::canary::CanaryAnnotations;
+use crate::config::settings::Settings;
+
+/// All families but the redirects, whose refusals drop the Ingress.
+pub(super) fn annotations(reader: &mut Reader, settings: &Settings) -> Annotations {
+    let affinity = reader.text("affinity").unwrap_or_default();
+    Annotations {
+        aliases: aliases(reader),
+        rewrite: rewrite(reader, settings),
+        redirect: Redirect::default(),
+        port_in_redirects: reader
+            .flag("use-port-in-redirects")
+            .unwrap_or(settings.use_port_in_redirects),
+        upstream_vhost: reader.text("upstream-vhost").unwrap_or_default(),
+        forwarded_prefix: reader.text("x-forwarded-prefix").unwrap_or_default(),
+        response: response(reader, settings),
+        hash_by: reader.text("upstream-hash-by").unwrap_or_default(),
+        hash_subset: hash_subset(reader),
+        default_backend: reader.text("default-backend").unwrap_or_default(),
+        rewrite_log: reader.flag("enable-rewrite-log").unwrap_or_default(),
+        session: session(reader, &affinity),
+        affinity,
+        canary: canary(reader),
+        denied: false,
+    }
+}
+
+fn aliases(reader: &mut Reader) -> Vec<String> {
+    let text = reader.text("server-alias").unwrap_or_default();
+    let mut aliases: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    aliases.retain(|name| !name.is_empty());
+    aliases.sort();
+    aliases.dedup();
+    aliases
+}
+
+fn rewrite(reader: &mut Reader, settings: &Settings) -> Rewrite {
+    Rewrite {
+        target: reader.text("rewrite-target").unwrap_or_default(),
+        use_regex: reader.flag("use-regex").unwrap_or_default(),
+        app_root: app_root(reader),
+        ssl_redirect: reader.flag("ssl-redirect").unwrap_or(settings.ssl_redirect),
+        force_ssl_redirect: reader
+            .flag("force-ssl-redirect")
+            .unwrap_or(settings.force_ssl_redirect),
+        preserve_trailing_slash: reader
+            .flag("preserve-trailing-slash")
+            .unwrap_or(settings.preserve_trailing_slash),
+    }
+}
+
+/// Only a path is accepted: `url.ParseRequestURI` wants a leading slash or a scheme, and one
+/// with a scheme is refused.
+fn app_root(reader: &mut Reader) -> String {
+    let text = reader.text("app-root").unwrap_or_default();
+    if text.is_empty() || text.starts_with('/') {
+        return text;
+    }
+    reader.warn(
+        "app-root",
+        &text,
+        "is not a path that begins with a slash; ignored",
+    );
+    String::new()
+}
+
+/// `Err`: the Ingress is dropped.
+pub(super) fn redirect(reader: &mut Reader) -> Result<Redirect, ()> {
+    match redirect_of(reader) {
+        Ok(redirect) => Ok(redirect),
+        // An unusable value that no validator saw drops the family alone.
+        Err(Unset::Missing | Unset::Content) => Ok(Redirect::default()),
+        Err(Unset::Refused) => Err(()),
+    }
+}
+
+fn redirect_of(reader: &mut Reader) -> Result<Redirect, Unset> {
+    let from_to_www = optional(reader.flag("from-to-www-redirect"))?.unwrap_or_default();
+    let relative = optional(reader.flag("relative-redirects"))?.unwrap_or_default();
+    if let Some(url) = optional(reader.text("temporal-redirect"))? {
+        let code = optional(reader.number("temporal-redirect-code"))?;
+        if !is_http(&url) {
+            let text = "is not a URL of http or https; no redirect";
+            reader.warn("temporal-redirect", &url, text);
+            return Err(Unset::Content);
+        }
+        return Ok(Redirect {
+            url,
+            code: code_in(code, 307, 302),
+            from_to_www,
+            relative,
+        });
+    }
+    let url = optional(reader.text("permanent-redirect"))?.unwrap_or_default();
+    let code = optional(reader.number("permanent-redirect-code"))?;
+    Ok(Redirect {
+        url,
+        code: code_in(code, 308, 301),
+        from_to_www,
+        relative,
+    })
+}
+
+fn optional<T>(value: Result<T, Unset>) -> Result<Option<T>, Unset> {
+    match value {
+        Ok(value) => Ok(Some(value)),
+        Err(Unset::Missing) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+/// `isValidURL`: Go's `url.Parse` lowers the scheme's case.
+fn is_http(url: &str) -> bool {
+    let scheme = url
+        .split_once(':')
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.is_some_and(|scheme| {
+        scheme.starts_with("http")
+            && scheme
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    })
+}
+
+fn code_in(code: Option<i64>, most: i64, default: u16) -> u16 {
+    let code = code.filter(|code| (300..=most).contains(code));
+    code.and_then(|code| u16::try_from(code).ok())
+        .unwrap_or(default)
+}
+
+fn response(reader: &mut Reader, settings: &Settings) -> ResponseRules {
+    let mut text =
+        |name: &str, default: &String| reader.text(name).unwrap_or_else(|_| default.clone());
+    ResponseRules {
+        cookie_path: text("proxy-cookie-path", &settings.proxy_cookie_path),
+        cookie_domain: text("proxy-cookie-domain", &settings.proxy_cookie_domain),
+        redirect_from: text("proxy-redirect-from", &settings.proxy_redirect_from),
+        redirect_to: text("proxy-redirect-to", &settings.proxy_redirect_to),
+    }
+}
+
+fn hash_subset(reader: &mut Reader) -> Option<i64> {
+    let size = reader
+        .number("upstream-hash-by-subset-size")
+        .unwrap_or_default();
+    let size = if size == 0 { 3 } else { size };
+    reader
+        .flag("upstream-hash-by-subset")
+        .is_ok_and(|on| on)
+        .then_some(size)
+}
+
+/// The cookie's attributes are read only where the affinity is `cookie`, its mode always.
+fn session(reader: &mut Reader, affinity: &str) -> AffinityAnnotations {
+    let mut session = AffinityAnnotations {
+        mode: reader.text("affinity-mode").ok(),
+        canary_behavior: reader.text("affinity-canary-behavior").ok(),
+        ..AffinityAnnotations::default()
+    };
+    if affinity != "cookie" {
+        return session;
+    }
+    session.name = reader.text("session-cookie-name").ok();
+    session.hash = reader.text("session-cookie-hash").ok();
+    session.path = reader.text("session-cookie-path").ok();
+    session.domain = reader.text("session-cookie-domain").ok();
+    session.expires = reader
+        .text("session-cookie-expires")
+        .ok()
+        .filter(|age| is_age(age));
+    session.max_age = reader
+        .text("session-cookie-max-age")
+        .ok()
+        .filter(|age| is_age(age));
+    session.same_site = reader.text("session-cookie-samesite").ok();
+    session.conditional_same_site_none =
+        reader.flag("session-cookie-conditional-samesite-none").ok();
+    session.secure = reader.flag("session-cookie-secure").ok();
+    session.change_on_failure = reader.flag("session-cookie-change-on-failure").ok();
+    session.partitioned = reader.own_flag("session-cookie-partitioned");
+    session.refresh = reader.own_flag("session-cookie-refresh");
+    session.default_path = reader.own("session-cookie-default-path").map(str::to_owned);
+    session.skip_cacheable = reader.own_flag("session-cookie-skip-cacheable");
+    session
+}
+
+/// `affinityCookieExpiresRegex`, `(^0|-?[1-9]\d*$)`: applied even where nothing is validated.
+fn is_age(text: &str) -> bool {
+    let digits = text.len() - text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let tail = text.get(text.len() - digits..).unwrap_or_default();
+    text.starts_with('0') || tail.bytes().any(|digit| digit != b'0')
+}
+
+fn canary(reader: &mut Reader) -> Option<CanaryAnnotations> {
+    let enabled = reader.flag("canary").unwrap_or_default();
+    let canary = CanaryAnnotations {
+        weight: reader.number("canary-weight").unwrap_or_default(),
+        weight_total: reader.number("canary-weight-total").unwrap_or(100),
+        header: reader.text("canary-by-header").unwrap_or_default(),
+        header_value: reader.text("canary-by-header-value").unwrap_or_default(),
+        header_pattern: reader.text("canary-by-header-pattern").unwrap_or_default(),
+        cookie: reader.text("canary-by-cookie").unwrap_or_default(),
+    };
+    enabled.then_some(canary)
+}

@@ -1,0 +1,411 @@
+//! The reader of the plugin configuration: every key by hand, for messages that name the
+//! place, the value and what happens now.
+
+use super::{
+    Config, ConfigError, CookieFormat, Discovery, HeaderNames, PathDecoding, Report, Service,
+    ServicePort, Unmatched,
+};
+use crate::warning::{Warning, nearest};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+const KEYS: [&str; 15] = [
+    "ingresses",
+    "config_map",
+    "services",
+    "clusters",
+    "endpoints",
+    "discovery",
+    "headers",
+    "unmatched",
+    "strict",
+    "path_decoding",
+    "trust_forwarded_proto",
+    "cookie_keys",
+    "cookie_keys_only",
+    "cookie_format",
+    "report",
+];
+
+pub(super) fn config(bytes: &[u8]) -> Result<(Config, Vec<Warning>), ConfigError> {
+    let value: Value = serde_json::from_slice(bytes)
+        .map_err(|error| ConfigError(format!("the configuration is not JSON: {error}")))?;
+    let Value::Object(object) = value else {
+        return Err(ConfigError(format!(
+            "the configuration is {}, expected one JSON object",
+            kind(&value)
+        )));
+    };
+    let mut reader = Reader {
+        object: &object,
+        path: "",
+        warnings: Vec::new(),
+    };
+    reader.unknown(&KEYS);
+    let config = reader.config()?;
+    Ok((config, reader.warnings))
+}
+
+/// Reads the keys of one object; `path` is where it stands, with a dot at the end.
+struct Reader<'a> {
+    object: &'a Map<String, Value>,
+    path: &'static str,
+    warnings: Vec<Warning>,
+}
+
+impl<'a> Reader<'a> {
+    fn config(&mut self) -> Result<Config, ConfigError> {
+        let discovery = self.discovery()?;
+        let headers = self.headers()?;
+        Ok(Config {
+            ingresses: self.ingresses()?,
+            config_map: self.strings("config_map")?,
+            services: self.services()?,
+            clusters: self.strings("clusters")?,
+            endpoints: self.endpoints()?,
+            discovery,
+            headers,
+            unmatched: self.choice(
+                "unmatched",
+                &[
+                    ("pass", Unmatched::Pass),
+                    ("not_found", Unmatched::NotFound),
+                ],
+            ),
+            strict: self.flag("strict"),
+            path_decoding: self.choice(
+                "path_decoding",
+                &[("nginx", PathDecoding::Nginx), ("raw", PathDecoding::Raw)],
+            ),
+            trust_forwarded_proto: self.flag("trust_forwarded_proto"),
+            cookie_keys: self.cookie_keys(),
+            cookie_keys_only: self.flag("cookie_keys_only"),
+            cookie_format: self.choice(
+                "cookie_format",
+                &[("", None), ("key", Some(CookieFormat::Key))],
+            ),
+            report: self.choice(
+                "report",
+                &[
+                    ("off", Report::Off),
+                    ("summary", Report::Summary),
+                    ("why", Report::Why),
+                ],
+            ),
+        })
+    }
+
+    /// `ingresses`: a list of objects, or one `kind: List`, or one Ingress alone.
+    fn ingresses(&mut self) -> Result<Vec<Value>, ConfigError> {
+        match self.get("ingresses") {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => Ok(items.iter().flat_map(unfold).cloned().collect()),
+            Some(value @ Value::Object(_)) => Ok(unfold(value).cloned().collect()),
+            Some(other) => Err(self.shape("ingresses", other, "a list of Ingress objects")),
+        }
+    }
+
+    fn services(&mut self) -> Result<Option<Vec<Service>>, ConfigError> {
+        let items = match self.get("services") {
+            None => return Ok(None),
+            Some(Value::Array(items)) => items,
+            Some(other) => return Err(self.shape("services", other, "a list")),
+        };
+        let mut services = Vec::with_capacity(items.len());
+        for item in items.iter().flat_map(unfold) {
+            match service(item) {
+                Some(service) => services.push(service),
+                None => self.warn(
+                    "services",
+                    Some(item.to_string()),
+                    "is no Service: expected \"namespace/name\" or a Service object; ignored",
+                ),
+            }
+        }
+        Ok(Some(services))
+    }
+
+    fn endpoints(&mut self) -> Result<BTreeMap<String, Vec<String>>, ConfigError> {
+        let map = match self.get("endpoints") {
+            None => return Ok(BTreeMap::new()),
+            Some(Value::Object(map)) => map,
+            Some(other) => {
+                return Err(self.shape("endpoints", other, "an object of lists of \"ip:port\""));
+            }
+        };
+        let mut endpoints = BTreeMap::new();
+        for (service, list) in map {
+            let addresses: Option<Vec<String>> = list.as_array().and_then(|list| {
+                let addresses = list.iter().map(|one| one.as_str().map(str::to_owned));
+                addresses.collect()
+            });
+            match addresses {
+                Some(addresses) => {
+                    endpoints.insert(service.clone(), addresses);
+                }
+                None => {
+                    self.warn(
+                        "endpoints",
+                        Some(service.clone()),
+                        "is not a list of \"ip:port\"; ignored",
+                    );
+                }
+            }
+        }
+        Ok(endpoints)
+    }
+
+    fn discovery(&mut self) -> Result<Discovery, ConfigError> {
+        let mut inner = self.inner("discovery", "discovery.")?;
+        inner.unknown(&["cluster", "interval_ms", "hold_ms"]);
+        let discovery = Discovery {
+            cluster: inner.text("cluster", "prometheus_stats"),
+            interval_ms: inner.number("interval_ms", 1000),
+            hold_ms: inner.number("hold_ms", 1000),
+        };
+        let warnings = inner.warnings;
+        self.warnings.extend(warnings);
+        Ok(discovery)
+    }
+
+    fn headers(&mut self) -> Result<HeaderNames, ConfigError> {
+        let mut inner = self.inner("headers", "headers.")?;
+        inner.unknown(&["cluster", "endpoint"]);
+        let headers = HeaderNames {
+            cluster: inner.header_name("cluster", "x-limpet-cluster"),
+            endpoint: inner.header_name("endpoint", "x-limpet-endpoint"),
+        };
+        let warnings = inner.warnings;
+        self.warnings.extend(warnings);
+        Ok(headers)
+    }
+
+    /// One secret, or a list of them. Values are never quoted in a message.
+    fn cookie_keys(&mut self) -> Vec<String> {
+        let keys: Option<Vec<String>> = match self.get("cookie_keys") {
+            None => return Vec::new(),
+            Some(Value::String(key)) => Some(vec![key.clone()]),
+            Some(Value::Array(list)) => list
+                .iter()
+                .map(|key| key.as_str().map(str::to_owned))
+                .collect(),
+            Some(_) => None,
+        };
+        match keys {
+            Some(keys) if keys.iter().all(|key| !key.is_empty()) => keys,
+            _ => {
+                self.warn(
+                    "cookie_keys",
+                    None,
+                    "is not a list of non-empty strings; ignored, cookies are not keyed",
+                );
+                Vec::new()
+            }
+        }
+    }
+
+    fn inner(&self, key: &str, path: &'static str) -> Result<Reader<'a>, ConfigError> {
+        static EMPTY: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
+        let object = match self.get(key) {
+            None => &*EMPTY,
+            Some(Value::Object(object)) => object,
+            Some(other) => return Err(self.shape(key, other, "an object")),
+        };
+        Ok(Reader {
+            object,
+            path,
+            warnings: Vec::new(),
+        })
+    }
+
+    fn strings(&mut self, key: &str) -> Result<BTreeMap<String, String>, ConfigError> {
+        let map = match self.get(key) {
+            None => return Ok(BTreeMap::new()),
+            Some(Value::Object(map)) => map,
+            Some(other) => return Err(self.shape(key, other, "an object of strings")),
+        };
+        let mut strings = BTreeMap::new();
+        for (name, value) in map {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                // A ConfigMap holds strings; YAML's true and 80 are what people mean.
+                Value::Bool(_) | Value::Number(_) => value.to_string(),
+                other => {
+                    let text = format!("of {name} is not a string; ignored");
+                    self.warn(key, Some(other.to_string()), text);
+                    continue;
+                }
+            };
+            strings.insert(name.clone(), text);
+        }
+        Ok(strings)
+    }
+
+    /// One of a few words; the first of `words` is the default.
+    fn choice<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> T
+    where
+        T: Default,
+    {
+        let Some(value) = self.get(key) else {
+            return T::default();
+        };
+        let known = value
+            .as_str()
+            .and_then(|text| words.iter().find(|(word, _)| *word == text));
+        if let Some((_, choice)) = known {
+            return *choice;
+        }
+        let names: Vec<&str> = words
+            .iter()
+            .map(|(word, _)| *word)
+            .filter(|word| !word.is_empty())
+            .collect();
+        let text = format!(
+            "is unknown, expected {}; the default is used",
+            names.join(" or ")
+        );
+        let shown = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        self.warn(key, Some(shown), text);
+        T::default()
+    }
+
+    fn flag(&mut self, key: &str) -> bool {
+        match self.get(key) {
+            None => false,
+            Some(Value::Bool(flag)) => *flag,
+            Some(other) => {
+                let shown = other.to_string();
+                self.warn(key, Some(shown), "is not true or false; false is used");
+                false
+            }
+        }
+    }
+
+    fn number(&mut self, key: &str, default: u64) -> u64 {
+        let Some(value) = self.get(key) else {
+            return default;
+        };
+        match value.as_u64() {
+            Some(number) if number > 0 => number,
+            _ => {
+                let shown = value.to_string();
+                let text = format!("is not a whole number above 0; {default} is used");
+                self.warn(key, Some(shown), text);
+                default
+            }
+        }
+    }
+
+    fn text(&mut self, key: &str, default: &str) -> String {
+        match self.get(key) {
+            None => default.to_owned(),
+            Some(Value::String(text)) if !text.is_empty() => text.clone(),
+            Some(other) => {
+                let shown = other.to_string();
+                let text = format!("is not a non-empty string; {default:?} is used");
+                self.warn(key, Some(shown), text);
+                default.to_owned()
+            }
+        }
+    }
+
+    /// A header's name, in lower case as the host hands headers out.
+    fn header_name(&mut self, key: &str, default: &str) -> String {
+        let name = self.text(key, default).to_ascii_lowercase();
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if name.bytes().all(is_name) {
+            return name;
+        }
+        let text = format!("is not a header's name; {default:?} is used");
+        self.warn(key, Some(name), text);
+        default.to_owned()
+    }
+
+    fn get(&self, key: &str) -> Option<&'a Value> {
+        self.object.get(key).filter(|value| !value.is_null())
+    }
+
+    fn unknown(&mut self, known: &[&str]) {
+        for key in self.object.keys() {
+            if !known.contains(&key.as_str()) {
+                let text = match nearest(key, known.iter().copied()) {
+                    Some(near) => format!("is unknown; did you mean {near}? Ignored"),
+                    None => "is unknown; ignored".to_owned(),
+                };
+                self.warnings
+                    .push(Warning::config(&format!("{}{key}", self.path), None, text));
+            }
+        }
+    }
+
+    fn warn(&mut self, key: &str, value: Option<String>, text: impl Into<String>) {
+        let field = format!("{}{key}", self.path);
+        self.warnings.push(Warning::config(&field, value, text));
+    }
+
+    fn shape(&self, key: &str, value: &Value, expected: &str) -> ConfigError {
+        ConfigError(format!(
+            "{}{key} is {}, expected {expected}",
+            self.path,
+            kind(value)
+        ))
+    }
+}
+
+/// The items of a Kubernetes `List`, or the object itself.
+fn unfold(value: &Value) -> impl Iterator<Item = &Value> {
+    let items = value.get("items").and_then(Value::as_array);
+    let single = if items.is_some() { None } else { Some(value) };
+    items.into_iter().flatten().chain(single)
+}
+
+/// `"namespace/name"`, or a Service object with or without its ports.
+fn service(value: &Value) -> Option<Service> {
+    if let Some(name) = value.as_str() {
+        let full = name.contains('/').then(|| name.to_owned());
+        let name = full.unwrap_or_else(|| format!("default/{name}"));
+        return Some(Service { name, ports: None });
+    }
+    let metadata = value.get("metadata").unwrap_or(value);
+    let name = metadata.get("name")?.as_str()?;
+    let namespace = metadata.get("namespace").and_then(Value::as_str);
+    let ports = value.pointer("/spec/ports").or_else(|| value.get("ports"));
+    let ports = ports.and_then(Value::as_array).map(|ports| {
+        let ports = ports.iter().filter_map(service_port);
+        ports.collect()
+    });
+    Some(Service {
+        name: format!("{}/{name}", namespace.unwrap_or("default")),
+        ports,
+    })
+}
+
+fn service_port(value: &Value) -> Option<ServicePort> {
+    let port = value.get("port")?.as_u64()?;
+    let target = value.get("targetPort").map(|target| match target {
+        Value::String(name) => name.clone(),
+        other => other.to_string(),
+    });
+    Some(ServicePort {
+        name: value
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        port: u16::try_from(port).ok()?,
+        target: target.unwrap_or_default(),
+    })
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

@@ -1,0 +1,135 @@
+//! ingress-nginx's own ConfigMap: the settings that bear on what limpet does.
+//!
+//! Source: `NewDefault` in `internal/ingress/controller/config/config.go` and `ReadConfig` in
+//! `internal/ingress/controller/template/configmap.go`, ingress-nginx dbb11b92d.
+
+use crate::annotations::catalogue::Risk;
+use crate::warning::Warning;
+use std::collections::BTreeMap;
+
+/// The settings, with ingress-nginx's defaults where the ConfigMap says nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `ssl-redirect`: on where the host has TLS.
+    pub ssl_redirect: bool,
+    /// `force-ssl-redirect`.
+    pub force_ssl_redirect: bool,
+    /// `preserve-trailing-slash`.
+    pub preserve_trailing_slash: bool,
+    /// `use-port-in-redirects`.
+    pub use_port_in_redirects: bool,
+    /// `relative-redirects`.
+    pub relative_redirects: bool,
+    /// `use-forwarded-headers`.
+    pub use_forwarded_headers: bool,
+    /// `http-redirect-code`.
+    pub http_redirect_code: u16,
+    /// `no-tls-redirect-locations`: beginnings of paths.
+    pub no_tls_redirect_locations: Vec<String>,
+    /// `proxy-cookie-path`.
+    pub proxy_cookie_path: String,
+    /// `proxy-cookie-domain`.
+    pub proxy_cookie_domain: String,
+    /// `proxy-redirect-from`.
+    pub proxy_redirect_from: String,
+    /// `proxy-redirect-to`.
+    pub proxy_redirect_to: String,
+    /// `annotations-risk-level`; `None`: not said, which is High where annotations are validated.
+    pub risk: Option<Risk>,
+    /// `annotation-value-word-blocklist`.
+    pub blocked_words: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ssl_redirect: true,
+            force_ssl_redirect: false,
+            preserve_trailing_slash: false,
+            use_port_in_redirects: false,
+            relative_redirects: false,
+            use_forwarded_headers: false,
+            http_redirect_code: 308,
+            no_tls_redirect_locations: vec!["/.well-known/acme-challenge".to_owned()],
+            proxy_cookie_path: "off".to_owned(),
+            proxy_cookie_domain: "off".to_owned(),
+            proxy_redirect_from: "off".to_owned(),
+            proxy_redirect_to: "off".to_owned(),
+            risk: None,
+            blocked_words: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads a ConfigMap's `data`; keys that do not bear on limpet are passed over.
+    #[must_use]
+    pub fn read(map: &BTreeMap<String, String>) -> (Self, Vec<Warning>) {
+        let mut settings = Self::default();
+        let mut warnings = Vec::new();
+        for (key, value) in map {
+            if let Err(expected) = settings.set(key, value) {
+                let text = format!("is not {expected}; the default is used");
+                let field = format!("config_map.{key}");
+                warnings.push(Warning::config(&field, Some(value.clone()), text));
+            }
+        }
+        (settings, warnings)
+    }
+
+    /// Sets one key, or says what was expected.
+    fn set(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
+        match key {
+            "ssl-redirect" => self.ssl_redirect = flag(value)?,
+            "force-ssl-redirect" => self.force_ssl_redirect = flag(value)?,
+            "preserve-trailing-slash" => self.preserve_trailing_slash = flag(value)?,
+            "use-port-in-redirects" => self.use_port_in_redirects = flag(value)?,
+            "relative-redirects" => self.relative_redirects = flag(value)?,
+            "use-forwarded-headers" => self.use_forwarded_headers = flag(value)?,
+            "http-redirect-code" => self.http_redirect_code = redirect_code(value)?,
+            "no-tls-redirect-locations" => self.no_tls_redirect_locations = list(value),
+            "proxy-cookie-path" => value.clone_into(&mut self.proxy_cookie_path),
+            "proxy-cookie-domain" => value.clone_into(&mut self.proxy_cookie_domain),
+            "proxy-redirect-from" => value.clone_into(&mut self.proxy_redirect_from),
+            "proxy-redirect-to" => value.clone_into(&mut self.proxy_redirect_to),
+            "annotations-risk-level" => self.risk = Some(risk(value)),
+            "annotation-value-word-blocklist" => {
+                self.blocked_words = value.trim().split(',').map(str::to_owned).collect();
+                self.blocked_words.retain(|word| !word.is_empty());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// What mapstructure's weak typing makes of a string: Go's `strconv.ParseBool`, and "" is false.
+fn flag(value: &str) -> Result<bool, &'static str> {
+    if value.is_empty() {
+        return Ok(false);
+    }
+    crate::annotations::read::parse_bool(value).ok_or("true or false")
+}
+
+fn redirect_code(value: &str) -> Result<u16, &'static str> {
+    let code = value.parse().ok();
+    code.filter(|code| matches!(code, 301 | 302 | 307 | 308))
+        .ok_or("301, 302, 307 or 308")
+}
+
+fn risk(value: &str) -> Risk {
+    match value.to_ascii_lowercase().as_str() {
+        "critical" => Risk::Critical,
+        "high" => Risk::High,
+        "medium" => Risk::Medium,
+        _ => Risk::Low,
+    }
+}
+
+/// Source: `isLocationInLocationList`, `template.go`.
+fn list(value: &str) -> Vec<String> {
+    let items = value
+        .split(',')
+        .map(|item| item.trim_matches(' ').to_owned());
+    items.filter(|item| !item.is_empty()).collect()
+}

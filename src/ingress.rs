@@ -1,0 +1,181 @@
+//! A Kubernetes Ingress as it is written: `networking.k8s.io/v1`, and the older forms that
+//! people still keep. No meaning, unknown fields passed over.
+
+use crate::warning::Warning;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// One Ingress.
+#[derive(Debug, Clone, Default)]
+pub struct Ingress {
+    /// `metadata.namespace`, `default` where absent.
+    pub namespace: String,
+    /// `namespace/name`.
+    pub key: String,
+    /// `metadata.creationTimestamp` as written; `None`: a manifest that was never applied.
+    pub created: Option<String>,
+    /// `metadata.annotations`, full names.
+    pub annotations: BTreeMap<String, String>,
+    /// `spec.ingressClassName`, or the annotation `kubernetes.io/ingress.class`.
+    pub class: Option<String>,
+    /// `spec.rules`.
+    pub rules: Vec<Rule>,
+    /// `spec.defaultBackend`.
+    pub default_backend: Option<Backend>,
+    /// Whether there is a `spec.tls` section, whatever it lists.
+    pub has_tls: bool,
+    /// Every host that `spec.tls` lists.
+    pub tls_hosts: Vec<String>,
+}
+
+/// One of `spec.rules`.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// `host`, empty where absent.
+    pub host: String,
+    /// `http.paths`; `None`: there is no `http`.
+    pub paths: Option<Vec<Path>>,
+}
+
+/// One of `http.paths`.
+#[derive(Debug, Clone)]
+pub struct Path {
+    /// `path` as written, `/` where empty.
+    pub path: String,
+    /// `pathType` is Exact. ImplementationSpecific and none are Prefix
+    /// (`SetDefaultNGINXPathType`, `internal/k8s/main.go`).
+    pub exact: bool,
+    /// `backend.service`; `None`: another kind of backend.
+    pub backend: Option<Backend>,
+}
+
+/// A Service and one of its ports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// The Service's name.
+    pub service: String,
+    /// The port's number or name as written; empty: none.
+    pub port: String,
+}
+
+impl Ingress {
+    /// Reads one object. `Err`: it is not a usable Ingress, and is ignored as a whole.
+    ///
+    /// # Errors
+    /// It has no name, or is of another kind.
+    pub fn read(value: &Value) -> Result<Self, Warning> {
+        let metadata = value.get("metadata");
+        let text = |key: &str| {
+            metadata
+                .and_then(|data| data.get(key))
+                .and_then(Value::as_str)
+        };
+        let kind = value.get("kind").and_then(Value::as_str);
+        if let Some(kind) = kind.filter(|kind| *kind != "Ingress") {
+            let value = Some(kind.to_owned());
+            let text = "is not an Ingress; ignored";
+            return Err(Warning::config("ingresses", value, text));
+        }
+        let Some(name) = text("name") else {
+            let text = "an object without metadata.name; ignored";
+            return Err(Warning::config("ingresses", None, text));
+        };
+        let namespace = text("namespace").unwrap_or("default").to_owned();
+        let spec = value.get("spec").unwrap_or(&Value::Null);
+        let annotations = annotations(metadata);
+        let class = spec.get("ingressClassName").and_then(Value::as_str);
+        let class = class.or_else(|| annotations.get(CLASS).map(String::as_str));
+        let default_backend = spec.get("defaultBackend").or_else(|| spec.get("backend"));
+        let tls = spec.get("tls").and_then(Value::as_array);
+        Ok(Self {
+            key: format!("{namespace}/{name}"),
+            namespace,
+            created: text("creationTimestamp").map(str::to_owned),
+            class: class.map(str::to_owned),
+            annotations,
+            rules: items(spec.get("rules")).map(rule).collect(),
+            default_backend: default_backend.and_then(backend),
+            has_tls: tls.is_some_and(|tls| !tls.is_empty()),
+            tls_hosts: items(spec.get("tls")).flat_map(hosts).collect(),
+        })
+    }
+}
+
+/// The annotation that older manifests name their class with.
+const CLASS: &str = "kubernetes.io/ingress.class";
+
+fn annotations(metadata: Option<&Value>) -> BTreeMap<String, String> {
+    let map = metadata.and_then(|data| data.get("annotations"));
+    let map = map.and_then(Value::as_object).into_iter().flatten();
+    let texts = map.filter_map(|(name, value)| match value {
+        Value::String(text) => Some((name.clone(), text.clone())),
+        // The API server wants strings; a manifest that says `true` means "true".
+        Value::Bool(_) | Value::Number(_) => Some((name.clone(), value.to_string())),
+        _ => None,
+    });
+    texts.collect()
+}
+
+fn rule(value: &Value) -> Rule {
+    let http = value.get("http").filter(|http| http.is_object());
+    Rule {
+        host: value
+            .get("host")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        paths: http.map(|http| items(http.get("paths")).map(path).collect()),
+    }
+}
+
+fn path(value: &Value) -> Path {
+    let path = value
+        .get("path")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    Path {
+        path: if path.is_empty() { "/" } else { path }.to_owned(),
+        exact: value.get("pathType").and_then(Value::as_str) == Some("Exact"),
+        backend: value.get("backend").and_then(backend),
+    }
+}
+
+/// `service.name` and `service.port.number|name`, or v1beta1's `serviceName`, `servicePort`.
+fn backend(value: &Value) -> Option<Backend> {
+    if let Some(service) = value.get("service") {
+        let port = service.get("port");
+        let number = port
+            .and_then(|port| port.get("number"))
+            .and_then(Value::as_u64);
+        let name = port
+            .and_then(|port| port.get("name"))
+            .and_then(Value::as_str);
+        let number = number
+            .filter(|number| *number > 0)
+            .map(|number| number.to_string());
+        return Some(Backend {
+            service: service.get("name")?.as_str()?.to_owned(),
+            port: number
+                .or_else(|| name.map(str::to_owned))
+                .unwrap_or_default(),
+        });
+    }
+    let port = match value.get("servicePort") {
+        Some(Value::String(name)) => name.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    };
+    Some(Backend {
+        service: value.get("serviceName")?.as_str()?.to_owned(),
+        port,
+    })
+}
+
+fn hosts(tls: &Value) -> impl Iterator<Item = String> {
+    let hosts = items(tls.get("hosts")).filter_map(Value::as_str);
+    hosts.map(str::to_owned)
+}
+
+fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+    value.and_then(Value::as_array).into_iter().flatten()
+}

@@ -1,0 +1,147 @@
+//! The upstreams, compiled into clusters.
+
+use super::merge::{DEFAULT_UPSTREAM, Loaded, Merged, Upstream};
+use crate::affinity::{Affinity, AffinitySettings};
+use crate::canary::CanaryPolicy;
+use crate::cluster::{Cluster, ClusterId, HashBy};
+use crate::config::Config;
+use crate::warning::Warning;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+/// Upstream name to cluster.
+pub(super) type Ids = BTreeMap<String, ClusterId>;
+
+pub(super) fn compile(
+    merged: &Merged,
+    config: &Config,
+    loaded: &[Loaded],
+    warnings: &mut Vec<Warning>,
+) -> (Vec<Cluster>, Ids) {
+    let named = merged
+        .upstreams
+        .iter()
+        .filter(|(name, _)| *name != DEFAULT_UPSTREAM);
+    let named: Vec<(&String, &Upstream)> = named.collect();
+    let ids: Ids = named
+        .iter()
+        .enumerate()
+        .map(|(at, (name, _))| ((*name).clone(), ClusterId(at)))
+        .collect();
+    let settings = AffinitySettings {
+        cookie_format: config.cookie_format,
+        cookie_keys: config.cookie_keys.clone(),
+        cookie_keys_only: config.cookie_keys_only,
+    };
+    let clusters = named.into_iter().map(|(name, upstream)| {
+        let mut warn = |field: &str, value: &str, text: String| {
+            let who = owner(upstream, loaded);
+            warnings.push(Warning::ingress(&who, field, value, text));
+        };
+        cluster(name, upstream, config, &ids, &settings, &mut warn)
+    });
+    (clusters.collect(), ids)
+}
+
+fn cluster(
+    name: &str,
+    upstream: &Upstream,
+    config: &Config,
+    ids: &Ids,
+    settings: &AffinitySettings,
+    warn: &mut dyn FnMut(&str, &str, String),
+) -> Cluster {
+    let service = format!(
+        "{}/{}:{}",
+        upstream.namespace, upstream.service, upstream.port
+    );
+    let envoy_name = config.clusters.get(&service).cloned();
+    let alternatives = upstream
+        .alternatives
+        .iter()
+        .filter_map(|name| ids.get(name).copied());
+    Cluster {
+        upstream_name: name.to_owned(),
+        envoy_name: envoy_name.unwrap_or_else(|| name.to_owned()),
+        service,
+        affinity: affinity(name, upstream, settings, warn),
+        alternatives: alternatives.collect(),
+        canary: canary(upstream, warn),
+        hash_by: (!upstream.hash_by.is_empty()).then(|| HashBy {
+            subset_size: upstream
+                .hash_subset
+                .and_then(|size| NonZeroUsize::new(usize::try_from(size).ok()?)),
+        }),
+    }
+}
+
+fn affinity(
+    name: &str,
+    upstream: &Upstream,
+    settings: &AffinitySettings,
+    warn: &mut dyn FnMut(&str, &str, String),
+) -> Option<Affinity> {
+    let session = &upstream.session;
+    if session.kind != "cookie" {
+        if !session.kind.is_empty() {
+            let text = "is no kind of affinity, expected cookie; there is none";
+            warn("affinity", &session.kind, text.to_owned());
+        }
+        return None;
+    }
+    let (affinity, remarks) = Affinity::new(name, &session.first, &session.last, settings);
+    for remark in remarks {
+        warn(remark.field, &remark.value, remark.text);
+    }
+    Some(affinity)
+}
+
+fn canary(upstream: &Upstream, warn: &mut dyn FnMut(&str, &str, String)) -> Option<CanaryPolicy> {
+    let annotations = upstream.canary.clone()?;
+    let pattern = annotations.header_pattern.clone();
+    let (policy, problem) = CanaryPolicy::new(annotations);
+    if let Some(problem) = problem {
+        warn("canary-by-header-pattern", &pattern, problem);
+    }
+    Some(policy)
+}
+
+/// The Ingress to name in a remark on an upstream: the first that names its Service.
+fn owner(upstream: &Upstream, loaded: &[Loaded]) -> String {
+    let names = |one: &&Loaded| {
+        let paths = one
+            .ingress
+            .rules
+            .iter()
+            .flat_map(|rule| &rule.paths)
+            .flatten();
+        let mut backends = paths.filter_map(|path| path.backend.as_ref());
+        one.ingress.namespace == upstream.namespace
+            && backends.any(|backend| backend.service == upstream.service)
+    };
+    let first = loaded.iter().find(names).map(|one| one.ingress.key.clone());
+    first.unwrap_or_else(|| format!("{}/{}", upstream.namespace, upstream.service))
+}
+
+/// `endpoints`, by Envoy's names.
+pub(super) fn endpoints(
+    config: &Config,
+    clusters: &[Cluster],
+    warnings: &mut Vec<Warning>,
+) -> BTreeMap<String, Vec<String>> {
+    let mut endpoints = BTreeMap::new();
+    for (service, addresses) in &config.endpoints {
+        let cluster = clusters.iter().find(|cluster| cluster.service == *service);
+        match cluster {
+            Some(cluster) => {
+                endpoints.insert(cluster.envoy_name.clone(), addresses.clone());
+            }
+            None => warnings.push(Warning::config(
+                "endpoints",
+                Some(service.clone()),
+                "is a Service port that no Ingress names; ignored",
+            )),
+        }
+    }
+    endpoints
+}

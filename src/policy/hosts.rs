@@ -1,0 +1,365 @@
+//! The servers, compiled into virtual hosts.
+//!
+//! Source: `rootfs/etc/nginx/template/nginx.tmpl`, `enforceRegexModifier`, `buildProxyPass` and
+//! `locationConfigForLua` in `template.go`; `BuildRedirects` in `pkg/util/ingress/ingress.go`;
+//! `should_set_cookie` in `sticky.lua`, ingress-nginx dbb11b92d.
+
+use super::clusters::Ids;
+use super::merge::{DEFAULT_SERVER, Draft, Loaded, Merged, Server, Upstream, is_regex};
+use crate::annotations::Annotations;
+use crate::config::settings::Settings;
+use crate::redirect::response::Rules;
+use crate::rewrite::Rewrite;
+use crate::rewrite::template::Template;
+use crate::route::VirtualHost;
+use crate::route::host::Hosts;
+use crate::route::location::{Backend, Kind, Location, Redirect, Ssl};
+use crate::route::lookup::Lookup;
+use crate::route::pattern::Pattern;
+use crate::warning::Warning;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// What compiling needs.
+struct Context<'a> {
+    merged: &'a Merged,
+    loaded: &'a [Loaded],
+    ids: &'a Ids,
+    settings: &'a Settings,
+}
+
+pub(super) fn compile(
+    merged: &Merged,
+    loaded: &[Loaded],
+    ids: &Ids,
+    settings: &Settings,
+    warnings: &mut Vec<Warning>,
+) -> Hosts {
+    let context = Context {
+        merged,
+        loaded,
+        ids,
+        settings,
+    };
+    let mut hosts = Hosts::default();
+    for (name, server) in &merged.servers {
+        if server.from_to_www {
+            if let Some(from) = www_twin(name, merged, warnings) {
+                hosts.add(redirect_host(from, name)).ok();
+            }
+        }
+    }
+    for (name, server) in &merged.servers {
+        hosts.add(context.host(name, name, server, warnings)).ok();
+    }
+    // After all names: a name of its own takes precedence over an alias.
+    for (name, server) in &merged.servers {
+        for alias in &server.aliases {
+            let host = context.host(name, alias, server, &mut Vec::new());
+            if let Err(reason) = hosts.add_alias(host) {
+                let text = format!("{reason}; ignored");
+                let field = "server-alias";
+                warnings.push(Warning::ingress(
+                    context.first_ingress(server),
+                    field,
+                    alias,
+                    text,
+                ));
+            }
+        }
+    }
+    hosts
+}
+
+/// The host that is sent to `name`: with `www.` or without. `None`: it has an Ingress.
+fn www_twin(name: &str, merged: &Merged, warnings: &mut Vec<Warning>) -> Option<String> {
+    let bare = name.strip_prefix("www.");
+    let twin = bare.map_or_else(|| format!("www.{name}"), str::to_owned);
+    let reason = if merged.servers.contains_key(&twin) {
+        "is not redirected: it has an Ingress of its own"
+    } else if twin.contains('*') || name == DEFAULT_SERVER {
+        "is no host that could be redirected"
+    } else {
+        return Some(twin);
+    };
+    warnings.push(Warning::config("from-to-www-redirect", Some(twin), reason));
+    None
+}
+
+fn redirect_host(from: String, to: &str) -> VirtualHost {
+    VirtualHost {
+        name: from,
+        is_regex: false,
+        locations: Vec::new(),
+        lookup: Lookup::Regex,
+        app_root: None,
+        tls: false,
+        redirect_to: Some(to.to_owned()),
+    }
+}
+
+impl Context<'_> {
+    /// The server `name`, as it answers requests for `host`: itself or an alias.
+    fn host(
+        &self,
+        name: &str,
+        host: &str,
+        server: &Server,
+        warnings: &mut Vec<Warning>,
+    ) -> VirtualHost {
+        let mut seen = HashSet::new();
+        let drafts = &server.locations;
+        let is_regex = drafts.iter().any(|draft| is_regex(draft, self.loaded));
+        let mut locations = Vec::with_capacity(drafts.len());
+        let mut app_root = None;
+        for draft in drafts {
+            if !is_regex && !seen.insert((draft.path.as_str(), draft.exact)) {
+                let text = format!(
+                    "is the same location as another one of host {host}; nginx would refuse the whole configuration, this path is ignored"
+                );
+                warnings.push(self.warning(draft, "path", &draft.written, text));
+                continue;
+            }
+            match self.location(host, draft, is_regex, warnings) {
+                Ok(location) => {
+                    if app_root.is_none() {
+                        app_root = self
+                            .app_root(draft, warnings)
+                            .map(|root| (locations.len(), root));
+                    }
+                    locations.push(Arc::new(location));
+                }
+                Err((field, value, reason)) => {
+                    let text = format!("{reason}; the path is ignored");
+                    warnings.push(self.warning(draft, field, &value, text));
+                }
+            }
+        }
+        if name == DEFAULT_SERVER && !is_regex {
+            locations.push(Arc::new(health_check()));
+        }
+        VirtualHost {
+            name: host.to_owned(),
+            is_regex,
+            lookup: Lookup::new(&locations, is_regex),
+            locations,
+            app_root,
+            tls: self.has_certificate(name, host, server),
+            redirect_to: None,
+        }
+    }
+
+    /// A name has a certificate if its host does, or the wildcard above it. An alias has one
+    /// where the `tls` section lists it: ingress-nginx asks the certificate itself.
+    fn has_certificate(&self, name: &str, host: &str, server: &Server) -> bool {
+        let above = wildcard_of(host).and_then(|above| self.merged.servers.get(&above));
+        let own = if name == host {
+            server.tls
+        } else {
+            server.tls && server.tls_hosts.iter().any(|listed| listed == host)
+        };
+        own || above.is_some_and(|above| above.tls)
+    }
+
+    fn location(
+        &self,
+        host: &str,
+        draft: &Draft,
+        is_regex: bool,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Location, (&'static str, String, String)> {
+        let one = draft.ingress.and_then(|at| self.loaded.get(at));
+        let upstream = self.merged.upstreams.get(&draft.upstream);
+        let mut location = Location {
+            ingress: one.map_or(String::new(), |one| one.ingress.key.clone()),
+            path: if draft.written.is_empty() {
+                "/"
+            } else {
+                &draft.written
+            }
+            .to_owned(),
+            name: draft.path.clone(),
+            kind: match (is_regex, draft.exact) {
+                (true, _) => Kind::Regex,
+                (false, true) => Kind::Exact,
+                (false, false) => Kind::Prefix,
+            },
+            is_implicit: draft.implicit,
+            backend: self.backend(&draft.upstream, upstream),
+            upstream_name: draft.upstream.clone(),
+            service: upstream.map_or(String::new(), |upstream| upstream.service.clone()),
+            port: upstream.map_or(String::new(), |upstream| upstream.port.clone()),
+            relative: self.settings.relative_redirects,
+            ..Location::default()
+        };
+        location.sets_cookie = upstream.is_some_and(|up| sets_cookie(up, host, &location.path));
+        if is_regex {
+            let pattern = Pattern::location(&draft.path);
+            location.pattern =
+                Some(pattern.map_err(|reason| ("path", draft.written.clone(), reason))?);
+        }
+        if let Some(one) = one {
+            self.apply(&mut location, draft, &one.annotations, warnings)?;
+        }
+        if let Some(upstream) = upstream {
+            location.hash_by = self.hash_by(draft, upstream, &location, warnings);
+        }
+        location.uses_groups = is_regex && has_groups(&location);
+        Ok(location)
+    }
+
+    /// The annotations of the location's Ingress.
+    fn apply(
+        &self,
+        location: &mut Location,
+        draft: &Draft,
+        annotations: &Annotations,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), (&'static str, String, String)> {
+        let names = location
+            .pattern
+            .as_ref()
+            .map_or(&[][..], Pattern::names)
+            .to_vec();
+        let text = |field: &'static str, value: &str| {
+            if value.is_empty() {
+                return Ok(None);
+            }
+            let template = Template::compile(value, &names);
+            template
+                .map(Some)
+                .map_err(|reason| (field, value.to_owned(), reason))
+        };
+        location.denied = annotations.denied;
+        location.rewrite_log = annotations.rewrite_log;
+        location.ssl.port = annotations.port_in_redirects;
+        location.upstream_host = text("upstream-vhost", &annotations.upstream_vhost)?;
+        location.rules = Rules::compile(&annotations.response, |name, value, text| {
+            warnings.push(self.warning(draft, name, value, text));
+        });
+        location.ssl.exempt = self.is_exempt(&draft.path);
+        if draft.plain {
+            return Ok(());
+        }
+        let rewrite = &annotations.rewrite;
+        location.ssl = Ssl {
+            redirect: rewrite.ssl_redirect,
+            force: rewrite.force_ssl_redirect,
+            keep_slash: rewrite.preserve_trailing_slash,
+            ..location.ssl
+        };
+        location.relative |= annotations.redirect.relative;
+        let url = text("permanent-redirect", &annotations.redirect.url)?;
+        location.redirect = url.map(|url| Redirect {
+            status: annotations.redirect.code,
+            url,
+        });
+        if !rewrite.target.is_empty() && rewrite.target != draft.path {
+            let compiled = Rewrite::compile(&draft.path, &rewrite.target);
+            let failed = |reason| ("rewrite-target", rewrite.target.clone(), reason);
+            let compiled = compiled.map_err(failed)?;
+            location.forwarded_prefix = text("x-forwarded-prefix", &annotations.forwarded_prefix)?;
+            location.rewrite = Some(compiled);
+        }
+        Ok(())
+    }
+
+    fn backend(&self, name: &str, upstream: Option<&Upstream>) -> Backend {
+        match (self.ids.get(name), upstream) {
+            (Some(id), Some(upstream)) if upstream.exists => Backend::Cluster(*id),
+            (Some(_), _) => Backend::Missing,
+            (None, _) => Backend::Nobody,
+        }
+    }
+
+    fn app_root(&self, draft: &Draft, warnings: &mut Vec<Warning>) -> Option<Template> {
+        let one = draft
+            .ingress
+            .filter(|_| !draft.plain)
+            .and_then(|at| self.loaded.get(at))?;
+        let root = &one.annotations.rewrite.app_root;
+        if root.is_empty() {
+            return None;
+        }
+        match Template::compile(&format!("$scheme://$http_host{root}"), &[]) {
+            Ok(template) => Some(template),
+            Err(reason) => {
+                let text = format!("{reason}; ignored");
+                warnings.push(self.warning(draft, "app-root", root, text));
+                None
+            }
+        }
+    }
+
+    fn hash_by(
+        &self,
+        draft: &Draft,
+        upstream: &Upstream,
+        location: &Location,
+        warnings: &mut Vec<Warning>,
+    ) -> Option<Template> {
+        if upstream.hash_by.is_empty() {
+            return None;
+        }
+        let names = location.pattern.as_ref().map_or(&[][..], Pattern::names);
+        match Template::compile(&upstream.hash_by, names) {
+            Ok(template) => Some(template),
+            Err(reason) => {
+                let text = format!("{reason}; requests are not hashed");
+                warnings.push(self.warning(draft, "upstream-hash-by", &upstream.hash_by, text));
+                None
+            }
+        }
+    }
+
+    fn is_exempt(&self, path: &str) -> bool {
+        let mut starts = self.settings.no_tls_redirect_locations.iter();
+        starts.any(|start| path.starts_with(start.as_str()))
+    }
+
+    fn warning(&self, draft: &Draft, field: &str, value: &str, text: String) -> Warning {
+        let one = draft.ingress.and_then(|at| self.loaded.get(at));
+        match one {
+            Some(one) => Warning::ingress(&one.ingress.key, field, value, text),
+            None => Warning::config(field, Some(value.to_owned()), text),
+        }
+    }
+
+    fn first_ingress(&self, server: &Server) -> &str {
+        let first = server.locations.iter().find_map(|draft| draft.ingress);
+        let first = first.and_then(|at| self.loaded.get(at));
+        first.map_or("", |one| one.ingress.key.as_str())
+    }
+}
+
+/// Whether a text that is filled in without a rewrite has captures.
+fn has_groups(location: &Location) -> bool {
+    let texts = [&location.upstream_host, &location.hash_by];
+    let redirect = location.redirect.as_ref().map(|redirect| &redirect.url);
+    let mut texts = texts.into_iter().flatten().chain(redirect);
+    texts.any(Template::has_groups)
+}
+
+/// `should_set_cookie`: the host, or else the wildcard above it, lists the location's path.
+fn sets_cookie(upstream: &Upstream, host: &str, path: &str) -> bool {
+    let locations = &upstream.session.locations;
+    let above = wildcard_of(host).and_then(|above| locations.get(&above));
+    let paths = locations.get(host).or(above);
+    paths.is_some_and(|paths| paths.iter().any(|known| known == path))
+}
+
+/// The host with its first label replaced by `*`.
+fn wildcard_of(host: &str) -> Option<String> {
+    let (label, rest) = host.split_once('.')?;
+    (!label.is_empty()).then(|| format!("*.{rest}"))
+}
+
+/// What ingress-nginx answers load balancers on its default server.
+fn health_check() -> Location {
+    Location {
+        path: "/healthz".to_owned(),
+        name: "/healthz".to_owned(),
+        is_health_check: true,
+        ..Location::default()
+    }
+}

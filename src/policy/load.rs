@@ -1,0 +1,117 @@
+//! Which Ingresses count, and in which order.
+//!
+//! Source: `AddFunc`, `syncIngress`, `GetIngressClass` and `sortIngressSlice` in
+//! `internal/ingress/controller/store/store.go`; `internal/ingress/inspector`,
+//! ingress-nginx dbb11b92d.
+
+use super::merge::Loaded;
+use crate::annotations;
+use crate::config::Config;
+use crate::config::settings::Settings;
+use crate::ingress::Ingress;
+use crate::warning::Warning;
+use std::cmp::Ordering;
+
+/// ingress-nginx's own class.
+const CLASS: &str = "nginx";
+
+pub(super) fn load(
+    config: &Config,
+    settings: &Settings,
+    warnings: &mut Vec<Warning>,
+) -> Vec<Loaded> {
+    let mut ingresses = Vec::new();
+    for value in &config.ingresses {
+        match Ingress::read(value) {
+            Ok(ingress) => ingresses.push(ingress),
+            Err(warning) => warnings.push(warning),
+        }
+    }
+    ingresses.sort_by(order);
+    let mut loaded: Vec<Loaded> = Vec::with_capacity(ingresses.len());
+    for ingress in ingresses {
+        if loaded.iter().any(|other| other.ingress.key == ingress.key) {
+            let text = "is given twice; the second one is ignored";
+            warnings.push(Warning::ingress(
+                &ingress.key,
+                "metadata.name",
+                &ingress.key,
+                text,
+            ));
+            continue;
+        }
+        if !is_ours(&ingress, warnings) || !is_harmless(&ingress, config.strict, warnings) {
+            continue;
+        }
+        if let Some(annotations) = annotations::parse(&ingress, settings, config.strict, warnings) {
+            loaded.push(Loaded {
+                ingress,
+                annotations,
+            });
+        }
+    }
+    loaded
+}
+
+/// The oldest first; of one age in descending order of `namespace/name`. Manifests that were
+/// never applied have no age: they come last, in the order given.
+fn order(one: &Ingress, two: &Ingress) -> Ordering {
+    match (&one.created, &two.created) {
+        (Some(a), Some(b)) => a.cmp(b).then_with(|| two.key.cmp(&one.key)),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => Ordering::Equal,
+    }
+}
+
+/// An Ingress of another class is another controller's. One without a class is ours: it was
+/// given to limpet.
+fn is_ours(ingress: &Ingress, warnings: &mut Vec<Warning>) -> bool {
+    let Some(class) = ingress.class.as_deref().filter(|class| *class != CLASS) else {
+        return true;
+    };
+    let text = "is not the class nginx; the Ingress is ignored";
+    warnings.push(Warning::ingress(
+        &ingress.key,
+        "ingressClassName",
+        class,
+        text,
+    ));
+    false
+}
+
+/// ingress-nginx ignores an Ingress whose texts look like nginx configuration. They are
+/// harmless here, so without `strict` they are only told.
+fn is_harmless(ingress: &Ingress, strict: bool, warnings: &mut Vec<Warning>) -> bool {
+    let hosts = ingress.rules.iter().map(|rule| rule.host.as_str());
+    let paths = ingress.rules.iter().flat_map(|rule| &rule.paths).flatten();
+    let texts = hosts.chain(paths.map(|path| path.path.as_str()));
+    let mut texts = texts.chain(ingress.tls_hosts.iter().map(String::as_str));
+    let Some(text) = texts.find(|text| looks_like_configuration(text)) else {
+        return true;
+    };
+    let now = if strict {
+        "the whole Ingress is ignored"
+    } else {
+        "accepted here, strict would not"
+    };
+    let message = format!("looks like nginx configuration, which ingress-nginx refuses; {now}");
+    warnings.push(Warning::ingress(&ingress.key, "path", text, message));
+    !strict
+}
+
+/// `CheckRegex`, `internal/ingress/inspector/rules.go`.
+fn looks_like_configuration(text: &str) -> bool {
+    let directive = |name: &str| {
+        let after = text.find(name).and_then(|at| text.get(at..));
+        after.is_some_and(|after| after.contains(';'))
+    };
+    let etc = ["passwd", "shadow", "group", "nginx", "ingress-controller"];
+    directive("alias")
+        || directive("root")
+        || etc
+            .iter()
+            .any(|name| text.contains(&format!("/etc/{name}")))
+        || text.contains("/var/run/secrets")
+        || text.contains("_by_lua")
+}

@@ -1,0 +1,254 @@
+//! The servers and their locations.
+//!
+//! Source: `createServers` and `getBackendServers` in
+//! `internal/ingress/controller/controller.go`, `updateServerLocations` in `location.go`,
+//! ingress-nginx dbb11b92d.
+
+use super::{
+    DEFAULT_SERVER, DEFAULT_UPSTREAM, Draft, Loaded, Merged, Server, host_of, upstream_name,
+};
+use crate::ingress::Path;
+use crate::warning::Warning;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every host gets a server with a root location, which inherits from the host's first Ingress.
+pub(super) fn create_servers(merged: &mut Merged, loaded: &[Loaded]) {
+    let default = Server {
+        locations: vec![root(DEFAULT_UPSTREAM, None)],
+        tls: true,
+        ..Server::default()
+    };
+    merged.servers.insert(DEFAULT_SERVER.to_owned(), default);
+    for (at, one) in primaries(loaded) {
+        let ingress = &one.ingress;
+        let mut upstream = DEFAULT_UPSTREAM.to_owned();
+        if let Some(backend) = &ingress.default_backend {
+            upstream = upstream_name(&ingress.namespace, backend);
+            if ingress.rules.is_empty() {
+                take_catch_all(merged, &upstream, at);
+            }
+        }
+        for rule in &ingress.rules {
+            let host = host_of(&rule.host).to_owned();
+            merged.servers.entry(host).or_insert_with(|| Server {
+                locations: vec![root(&upstream, Some(at))],
+                ..Server::default()
+            });
+        }
+    }
+}
+
+/// An Ingress with a default backend and no rule serves all hosts that no other one names.
+fn take_catch_all(merged: &mut Merged, upstream: &str, at: usize) {
+    let server = merged.servers.get_mut(DEFAULT_SERVER);
+    let root = server.and_then(|server| server.locations.first_mut());
+    if let Some(root) = root.filter(|root| root.implicit) {
+        root.implicit = false;
+        root.upstream = upstream.to_owned();
+        root.ingress = Some(at);
+        root.plain = true;
+    }
+}
+
+fn root(upstream: &str, ingress: Option<usize>) -> Draft {
+    Draft {
+        path: "/".to_owned(),
+        written: String::new(),
+        exact: false,
+        implicit: true,
+        upstream: upstream.to_owned(),
+        plain: ingress.is_none(),
+        ingress,
+    }
+}
+
+fn primaries(loaded: &[Loaded]) -> impl Iterator<Item = (usize, &Loaded)> {
+    let all = loaded.iter().enumerate();
+    all.filter(|(_, one)| one.annotations.canary.is_none())
+}
+
+/// The first Ingress of a host that has aliases gives them; any that has a `tls` section, of
+/// whatever hosts, gives the host a certificate.
+pub(super) fn add_aliases_and_tls(
+    merged: &mut Merged,
+    loaded: &[Loaded],
+    warnings: &mut Vec<Warning>,
+) {
+    for (_, one) in primaries(loaded) {
+        let annotations = &one.annotations;
+        for rule in &one.ingress.rules {
+            let host = host_of(&rule.host);
+            let Some(server) = merged.servers.get_mut(host) else {
+                continue;
+            };
+            if server.aliases.is_empty() {
+                server.aliases.clone_from(&annotations.aliases);
+            } else if !annotations.aliases.is_empty() && server.aliases != annotations.aliases {
+                let value = annotations.aliases.join(",");
+                let text = format!("is ignored: another Ingress gave {host} its aliases already");
+                warnings.push(Warning::ingress(
+                    &one.ingress.key,
+                    "server-alias",
+                    &value,
+                    text,
+                ));
+            }
+            server.tls |= one.ingress.has_tls;
+            server
+                .tls_hosts
+                .extend(one.ingress.tls_hosts.iter().cloned());
+        }
+    }
+    let hosts: BTreeSet<String> = merged.servers.keys().cloned().collect();
+    for server in merged.servers.values_mut() {
+        server.aliases.retain(|alias| !hosts.contains(alias));
+    }
+}
+
+pub(super) fn add_locations(merged: &mut Merged, loaded: &[Loaded], warnings: &mut Vec<Warning>) {
+    for (at, one) in loaded.iter().enumerate() {
+        for rule in &one.ingress.rules {
+            for path in rule.paths.iter().flatten() {
+                add_location(merged, loaded, at, host_of(&rule.host), path, warnings);
+            }
+        }
+    }
+}
+
+fn add_location(
+    merged: &mut Merged,
+    loaded: &[Loaded],
+    at: usize,
+    host: &str,
+    path: &Path,
+    warnings: &mut Vec<Warning>,
+) {
+    let (Some(one), Some(backend)) = (loaded.get(at), &path.backend) else {
+        return;
+    };
+    let name = upstream_name(&one.ingress.namespace, backend);
+    let Some(upstream) = merged.upstreams.get(&name).filter(|known| !known.no_server) else {
+        return;
+    };
+    let _ = upstream;
+    let server_host = if merged.servers.contains_key(host) {
+        host
+    } else {
+        DEFAULT_SERVER
+    };
+    let Some(server) = merged.servers.get_mut(server_host) else {
+        return;
+    };
+    if let Some(owner) = place(server, at, &name, path) {
+        let owner = owner.and_then(|owner| loaded.get(owner));
+        let owner = owner.map_or("the default backend", |owner| owner.ingress.key.as_str());
+        let text = format!("is served by {owner} already on host {host}; this one is ignored");
+        warnings.push(Warning::ingress(&one.ingress.key, "path", &path.path, text));
+    } else if one.annotations.redirect.from_to_www {
+        server.from_to_www = true;
+    }
+    let aliases = server.aliases.clone();
+    note_session(&mut merged.upstreams, one, &name, host, &aliases, path);
+}
+
+/// Adds the location, or gives the implicit one of that path to this Ingress. `Some`: another
+/// Ingress has it already, this one.
+fn place(server: &mut Server, at: usize, upstream: &str, path: &Path) -> Option<Option<usize>> {
+    let known = server
+        .locations
+        .iter_mut()
+        .find(|known| known.path == path.path);
+    let known = known.filter(|known| known.exact == path.exact);
+    let draft = Draft {
+        path: path.path.clone(),
+        written: String::new(),
+        exact: path.exact,
+        implicit: false,
+        upstream: upstream.to_owned(),
+        ingress: Some(at),
+        plain: false,
+    };
+    match known {
+        Some(known) if known.implicit => *known = draft,
+        Some(known) => return Some(known.ingress),
+        None => server.locations.push(draft),
+    }
+    None
+}
+
+fn note_session(
+    upstreams: &mut BTreeMap<String, super::Upstream>,
+    one: &Loaded,
+    name: &str,
+    host: &str,
+    aliases: &[String],
+    path: &Path,
+) {
+    let Some(upstream) = upstreams.get_mut(name) else {
+        return;
+    };
+    let annotations = &one.annotations;
+    let session = &mut upstream.session;
+    if session.kind.is_empty() {
+        session.kind.clone_from(&annotations.affinity);
+    }
+    if session.first.mode.is_none() {
+        session.first.mode.clone_from(&annotations.session.mode);
+    }
+    if session.first.hash.is_none() {
+        session.first.hash.clone_from(&annotations.session.hash);
+    }
+    if annotations.affinity == "cookie" {
+        session.last = annotations.session.clone();
+        for name in aliases.iter().map(String::as_str).chain([host]) {
+            let paths = session.locations.entry(name.to_owned()).or_default();
+            paths.push(path.path.clone());
+        }
+    }
+}
+
+/// Longest first, then in descending order; a Prefix path becomes `path/` and `= path`.
+pub(super) fn sort_and_pair(server: &mut Server, loaded: &[Loaded]) {
+    let order = |draft: &Draft| std::cmp::Reverse((draft.path.len(), draft.path.clone()));
+    server.locations.sort_by_key(order);
+    let exact: BTreeSet<String> = server
+        .locations
+        .iter()
+        .filter(|draft| draft.exact)
+        .map(|draft| draft.path.clone())
+        .collect();
+    let drafts = std::mem::take(&mut server.locations);
+    for mut draft in drafts {
+        if draft.path == "/" {
+            server.locations.push(draft);
+            continue;
+        }
+        draft.written.clone_from(&draft.path);
+        if draft.exact || is_regex(&draft, loaded) {
+            server.locations.push(draft);
+            continue;
+        }
+        let mut pair = draft.clone();
+        pair.exact = true;
+        if !draft.path.ends_with('/') {
+            draft.path.push('/');
+        }
+        server.locations.push(draft);
+        if !exact.contains(&pair.path) {
+            server.locations.push(pair);
+        }
+    }
+}
+
+/// `needsRewrite` or `use-regex`: one such location makes its whole host regex. Asked again
+/// after the paths are paired, the answer may differ.
+pub(crate) fn is_regex(draft: &Draft, loaded: &[Loaded]) -> bool {
+    let one = draft
+        .ingress
+        .filter(|_| !draft.plain)
+        .and_then(|at| loaded.get(at));
+    let rewrite = one.map(|one| &one.annotations.rewrite);
+    rewrite.is_some_and(|rewrite| {
+        rewrite.use_regex || (!rewrite.target.is_empty() && rewrite.target != draft.path)
+    })
+}

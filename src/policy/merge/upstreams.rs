@@ -1,0 +1,86 @@
+//! The upstreams: one for each Service port that an Ingress names.
+//!
+//! Source: `createUpstreams`, `internal/ingress/controller/controller.go`, ingress-nginx dbb11b92d.
+
+use super::{DEFAULT_UPSTREAM, Loaded, Upstream, upstream_name};
+use crate::config::{Service, ServicePort};
+use crate::ingress::Backend;
+use crate::warning::Warning;
+use std::collections::BTreeMap;
+
+/// The first Ingress that names a Service port decides what it is, but a default backend
+/// makes it anew.
+pub(super) fn create(
+    loaded: &[Loaded],
+    services: Option<&[Service]>,
+    warnings: &mut Vec<Warning>,
+) -> BTreeMap<String, Upstream> {
+    let mut upstreams = BTreeMap::new();
+    upstreams.insert(DEFAULT_UPSTREAM.to_owned(), Upstream::default());
+    for one in loaded {
+        let namespace = &one.ingress.namespace;
+        if let Some(backend) = &one.ingress.default_backend {
+            let upstream = upstream(one, backend, services, warnings);
+            upstreams.insert(upstream_name(namespace, backend), upstream);
+        }
+        let paths = one
+            .ingress
+            .rules
+            .iter()
+            .flat_map(|rule| &rule.paths)
+            .flatten();
+        for backend in paths.filter_map(|path| path.backend.as_ref()) {
+            upstreams
+                .entry(upstream_name(namespace, backend))
+                .or_insert_with(|| upstream(one, backend, services, warnings));
+        }
+    }
+    upstreams
+}
+
+fn upstream(
+    one: &Loaded,
+    backend: &Backend,
+    services: Option<&[Service]>,
+    warnings: &mut Vec<Warning>,
+) -> Upstream {
+    let annotations = &one.annotations;
+    let name = format!("{}/{}", one.ingress.namespace, backend.service);
+    let missing = missing(&name, &backend.port, services);
+    if let Some(what) = missing {
+        let text = format!("{what}; its paths answer 503");
+        let value = format!("{name}:{}", backend.port);
+        warnings.push(Warning::ingress(&one.ingress.key, "backend", &value, text));
+    }
+    Upstream {
+        namespace: one.ingress.namespace.clone(),
+        service: backend.service.clone(),
+        port: backend.port.clone(),
+        exists: missing.is_none(),
+        no_server: annotations.canary.is_some(),
+        canary: annotations.canary.clone(),
+        hash_by: annotations.hash_by.clone(),
+        hash_subset: annotations.hash_subset,
+        ..Upstream::default()
+    }
+}
+
+/// Why a Service port cannot be used; `None`: it can, as far as is known. The port of an
+/// Ingress may be the Service's number, its name or its target (`serviceEndpoints`).
+fn missing(name: &str, port: &str, services: Option<&[Service]>) -> Option<&'static str> {
+    if port.is_empty() {
+        return Some("has no port");
+    }
+    let Some(service) = services?.iter().find(|service| service.name == name) else {
+        return Some("is a Service that does not exist");
+    };
+    let is_port = |known: &ServicePort| {
+        known.port.to_string() == port || known.target == port || known.name == port
+    };
+    match &service.ports {
+        Some(ports) if !ports.iter().any(is_port) => {
+            Some("is a port that the Service does not have")
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,358 @@
+//! What is changed in responses: the paths and domains of the application's cookies, its own
+//! redirects.
+//!
+//! Source: `ngx_http_proxy_rewrite_cookie`, `ngx_http_proxy_rewrite_redirect` and their
+//! handlers, `src/http/modules/ngx_http_proxy_module.c` of nginx 1.27.1.
+
+use crate::annotations::ResponseRules;
+use crate::edit::{Edit, Headers};
+use crate::route::pattern::Pattern;
+
+/// The compiled rules of one location.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rules {
+    cookie_path: Option<Rule>,
+    cookie_domain: Option<Rule>,
+    redirect: Option<Rule>,
+}
+
+#[derive(Debug, Clone)]
+struct Rule {
+    from: From,
+    to: String,
+}
+
+#[derive(Debug, Clone)]
+enum From {
+    /// The beginning of the value.
+    Prefix(String),
+    /// The whole value, a leading dot and case aside.
+    Domain(String),
+    /// A match anywhere replaces the whole value; captures are filled in.
+    Pattern(Pattern),
+}
+
+impl Rules {
+    /// Compiles the annotations; `warn` is told (annotation, value, what happens now).
+    pub(crate) fn compile(rules: &ResponseRules, mut warn: impl FnMut(&str, &str, String)) -> Self {
+        let mut pair = |name: &str, value: &str, is_domain: bool| {
+            if value.is_empty() || value == "off" {
+                return None;
+            }
+            match two_words(value).and_then(|(from, to)| rule(from, to, is_domain)) {
+                Ok(rule) => Some(rule),
+                Err(reason) => {
+                    warn(name, value, format!("{reason}; ignored"));
+                    None
+                }
+            }
+        };
+        let cookie_path = pair("proxy-cookie-path", &rules.cookie_path, false);
+        let cookie_domain = pair("proxy-cookie-domain", &rules.cookie_domain, true);
+        let (from, to) = (rules.redirect_from.as_str(), rules.redirect_to.as_str());
+        // `default` stands for nginx's own name of the upstream, which no application sees.
+        let has_redirect = !matches!(from, "" | "off" | "default") && !matches!(to, "" | "off");
+        let redirect = match has_redirect.then(|| rule(from.into(), to.into(), false)) {
+            Some(Ok(rule)) => Some(rule),
+            Some(Err(reason)) => {
+                warn("proxy-redirect-from", from, format!("{reason}; ignored"));
+                None
+            }
+            None => None,
+        };
+        Self {
+            cookie_path,
+            cookie_domain,
+            redirect,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.cookie_path.is_none() && self.cookie_domain.is_none() && self.redirect.is_none()
+    }
+
+    /// The edits of a response with these headers.
+    pub(crate) fn edits(&self, headers: &Headers) -> Vec<Edit> {
+        let mut edits = Vec::new();
+        if self.cookie_path.is_some() || self.cookie_domain.is_some() {
+            self.cookies(headers, &mut edits);
+        }
+        for name in ["location", "refresh"] {
+            let Some(rule) = &self.redirect else { continue };
+            let Some(value) = crate::edit::first(headers, name) else {
+                continue;
+            };
+            let start = if name == "refresh" {
+                url_of(value)
+            } else {
+                Some(0)
+            };
+            let changed = start.and_then(|start| {
+                let (head, url) = value.split_at_checked(start)?;
+                Some([head, &rule.apply(url)?].concat())
+            });
+            if let Some(changed) = changed {
+                edits.push(Edit::Set(name.into(), changed));
+            }
+        }
+        edits
+    }
+
+    /// Set-Cookie has several fields: once one changes, all are written anew.
+    fn cookies(&self, headers: &Headers, edits: &mut Vec<Edit>) {
+        let fields: Vec<&[u8]> = crate::edit::all(headers, "set-cookie").collect();
+        let changed: Vec<Option<Vec<u8>>> = fields.iter().map(|field| self.cookie(field)).collect();
+        if changed.iter().all(Option::is_none) {
+            return;
+        }
+        edits.push(Edit::Remove("set-cookie".into()));
+        for (field, changed) in fields.iter().zip(changed) {
+            let value = changed.unwrap_or_else(|| field.to_vec());
+            edits.push(Edit::Add("set-cookie".into(), value));
+        }
+    }
+
+    /// One Set-Cookie; `None`: nothing changes.
+    fn cookie(&self, field: &[u8]) -> Option<Vec<u8>> {
+        let mut changed = false;
+        let mut out = Vec::with_capacity(field.len());
+        for (at, attribute) in field.split(|byte| *byte == b';').enumerate() {
+            let (name, value) = attribute_of(attribute);
+            // A cookie without a value is left alone.
+            if at == 0 && value.is_none() {
+                return None;
+            }
+            let rule = match name.to_ascii_lowercase().as_slice() {
+                b"path" if at > 0 => self.cookie_path.as_ref(),
+                b"domain" if at > 0 => self.cookie_domain.as_ref(),
+                _ => None,
+            };
+            let new = rule.zip(value).and_then(|(rule, value)| rule.apply(value));
+            changed |= new.is_some();
+            if at > 0 {
+                out.extend_from_slice(b"; ");
+            }
+            out.extend_from_slice(name);
+            if let Some(value) = new.as_deref().or(value) {
+                out.push(b'=');
+                out.extend_from_slice(value);
+            }
+        }
+        changed.then_some(out)
+    }
+}
+
+fn attribute_of(attribute: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let equals = attribute.iter().position(|byte| *byte == b'=');
+    let (name, value) = attribute.split_at(equals.unwrap_or(attribute.len()));
+    (
+        trim(name),
+        value.split_first().map(|(_, value)| trim(value)),
+    )
+}
+
+fn trim(mut text: &[u8]) -> &[u8] {
+    while let Some(rest) = text.strip_prefix(b" ") {
+        text = rest;
+    }
+    while let Some(rest) = text.strip_suffix(b" ") {
+        text = rest;
+    }
+    text
+}
+
+/// Where the URL of a Refresh header begins.
+fn url_of(value: &[u8]) -> Option<usize> {
+    let at = value
+        .windows(4)
+        .position(|four| four.eq_ignore_ascii_case(b"url="));
+    at.map(|at| at.saturating_add(4))
+}
+
+impl Rule {
+    /// The new value; `None`: it stays.
+    fn apply(&self, value: &[u8]) -> Option<Vec<u8>> {
+        let to = self.to.as_bytes();
+        match &self.from {
+            From::Prefix(prefix) => {
+                let rest = value.strip_prefix(prefix.as_bytes())?;
+                Some([to, rest].concat())
+            }
+            From::Domain(domain) => {
+                let bare = value.strip_prefix(b".");
+                let same = bare
+                    .unwrap_or(value)
+                    .eq_ignore_ascii_case(domain.as_bytes());
+                let dot: &[u8] = if bare.is_some() { b"." } else { b"" };
+                same.then(|| [dot, to].concat())
+            }
+            From::Pattern(pattern) => {
+                let groups = pattern.groups(value)?;
+                Some(fill(to, value, &groups))
+            }
+        }
+    }
+}
+
+/// Puts captures in place of `$1` to `$9`.
+fn fill(to: &[u8], value: &[u8], groups: &crate::route::pattern::Groups) -> Vec<u8> {
+    let mut out = Vec::with_capacity(to.len());
+    let mut rest = to;
+    while let Some((byte, tail)) = rest.split_first() {
+        rest = tail;
+        match (byte, tail.first()) {
+            (b'$', Some(digit @ b'1'..=b'9')) => {
+                let group = groups.get(usize::from(digit.wrapping_sub(b'1')));
+                if let Some((from, to)) = group.copied().flatten() {
+                    out.extend_from_slice(value.get(from..to).unwrap_or_default());
+                }
+                rest = tail.get(1..).unwrap_or_default();
+            }
+            _ => out.push(*byte),
+        }
+    }
+    out
+}
+
+fn rule(from: String, to: String, is_domain: bool) -> Result<Rule, String> {
+    let from = match from.strip_prefix('~') {
+        Some(pattern) => {
+            let (pattern, ignore_case) = match pattern.strip_prefix('*') {
+                Some(pattern) => (pattern, true),
+                None => (pattern, is_domain),
+            };
+            let compiled = Pattern::compile(pattern, ignore_case);
+            From::Pattern(compiled.map_err(|reason| format!("{pattern:?} {reason}"))?)
+        }
+        None if is_domain => From::Domain(from.strip_prefix('.').unwrap_or(&from).to_owned()),
+        None => From::Prefix(from),
+    };
+    // `$1` to `$9` are filled in, other variables are gone when the response comes.
+    let has_variable = |text: &str| {
+        let mut after = text.split('$').skip(1);
+        after.any(|after| !after.starts_with(|c: char| ('1'..='9').contains(&c)))
+    };
+    if has_variable(&to) {
+        return Err("has a variable, which limpet does not know on the way back".to_owned());
+    }
+    Ok(Rule { from, to })
+}
+
+/// Two words, either in quotes or not, as nginx reads a directive.
+fn two_words(text: &str) -> Result<(String, String), String> {
+    let mut words = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let (word, tail) = match first {
+            '"' | '\'' => quoted(rest.get(1..).unwrap_or_default(), first)?,
+            _ => {
+                let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+                let (word, tail) = rest.split_at(end);
+                (word.to_owned(), tail)
+            }
+        };
+        words.push(word);
+        rest = tail.trim_start();
+    }
+    match <[String; 2]>::try_from(words) {
+        Ok([from, to]) => Ok((from, to)),
+        Err(words) => Err(format!("has {} words, expected two", words.len())),
+    }
+}
+
+fn quoted(text: &str, quote: char) -> Result<(String, &str), String> {
+    let mut word = String::new();
+    let mut letters = text.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '\\' => word.extend(letters.next().map(|(_, letter)| letter)),
+            letter if letter == quote => {
+                let end = at.saturating_add(letter.len_utf8());
+                return Ok((word, text.get(end..).unwrap_or_default()));
+            }
+            letter => word.push(letter),
+        }
+    }
+    Err(format!("has a {quote} without its end"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edits(rules: &ResponseRules, headers: &[(&str, &str)]) -> Vec<Edit> {
+        let rules = Rules::compile(rules, |name, value, text| panic!("{name} {value} {text}"));
+        let headers: Vec<(String, Vec<u8>)> = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect();
+        rules.edits(&headers)
+    }
+
+    #[test]
+    fn cookie_paths_and_domains_are_translated() {
+        let rules = ResponseRules {
+            cookie_path: "/app /".into(),
+            cookie_domain: "internal.svc example.com".into(),
+            ..ResponseRules::default()
+        };
+        for (cookie, want) in [
+            ("a=b; Path=/app/x", Some("a=b; Path=//x")),
+            ("a=b;path = /app ;HttpOnly", Some("a=b; path=/; HttpOnly")),
+            ("a=b; Path=/other; Secure", None),
+            (
+                "a=b; Domain=.INTERNAL.svc",
+                Some("a=b; Domain=.example.com"),
+            ),
+            ("a=b; Domain=x.internal.svc", None),
+            ("a; Path=/app", None),
+            ("path=/app", None),
+        ] {
+            let got = edits(&rules, &[("set-cookie", cookie)]);
+            let want = want.map_or(Vec::new(), |value| {
+                vec![
+                    Edit::Remove("set-cookie".into()),
+                    Edit::Add("set-cookie".into(), value.as_bytes().to_vec()),
+                ]
+            });
+            assert_eq!(got, want, "{cookie}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_path_may_be_a_pattern_and_carry_flags() {
+        let rules = ResponseRules {
+            cookie_path: r#"~*^/user/(.+) "/u/$1; Secure""#.into(),
+            ..ResponseRules::default()
+        };
+        let got = edits(&rules, &[("set-cookie", "a=b; Path=/USER/x")]);
+        let want = Edit::Add("set-cookie".into(), b"a=b; Path=/u/x; Secure".to_vec());
+        assert_eq!(got.last(), Some(&want));
+    }
+
+    #[test]
+    fn redirects_of_the_upstream_are_translated() {
+        let rules = ResponseRules {
+            redirect_from: "http://internal:8080/".into(),
+            redirect_to: "https://example.com/".into(),
+            ..ResponseRules::default()
+        };
+        for (name, value, want) in [
+            (
+                "location",
+                "http://internal:8080/x",
+                Some("https://example.com/x"),
+            ),
+            ("location", "/x", None),
+            (
+                "refresh",
+                "5; url=http://internal:8080/x",
+                Some("5; url=https://example.com/x"),
+            ),
+        ] {
+            let got = edits(&rules, &[(name, value)]);
+            let want = want.map(|value| Edit::Set(name.into(), value.as_bytes().to_vec()));
+            assert_eq!(got, want.into_iter().collect::<Vec<_>>(), "{value}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `rewrite-target` and every other text with captures and nginx variables in it.
+//!
+//! Source: `ngx_http_script_compile`, `ngx_http_script_regex_start_code`,
+//! `ngx_http_script_regex_end_code` and `ngx_http_rewrite` of nginx 1.27.1.
+
+pub(crate) mod escape;
+pub(crate) mod template;
+pub(crate) mod variable;
+
+use crate::route::pattern::Pattern;
+use escape::Kind;
+use template::Template;
+use variable::Scope;
+
+/// `rewrite-target` of one location: `rewrite "(?i)path" target break`.
+#[derive(Debug, Clone)]
+pub(crate) struct Rewrite {
+    pattern: Pattern,
+    target: Template,
+    /// The target begins with `http://`, `https://` or `$scheme`: a redirect, whatever the
+    /// request is.
+    redirect: bool,
+    /// The request's arguments are kept: the target does not end with a question mark.
+    keep_args: bool,
+}
+
+/// What a rewrite makes of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Rewritten {
+    /// The new target for the upstream, escaped; nginx's new `$uri` before that.
+    Path { path: Vec<u8>, uri: Vec<u8> },
+    /// A redirect to this Location.
+    Redirect(Vec<u8>),
+    /// Nothing is left of the path: nginx answers 500.
+    Empty,
+}
+
+impl Rewrite {
+    /// Compiles the rewrite of a location whose path is `path`.
+    pub(crate) fn compile(path: &str, target: &str) -> Result<Self, String> {
+        let pattern = Pattern::rewrite(path)?;
+        let trimmed = target.strip_suffix('?').unwrap_or(target);
+        let absolute = ["http://", "https://", "$scheme"];
+        let redirect = absolute.iter().any(|start| trimmed.starts_with(start));
+        let target_template = if redirect {
+            Template::compile(trimmed, pattern.names())?
+        } else {
+            Template::with_args(trimmed, pattern.names())?
+        };
+        Ok(Self {
+            target: target_template,
+            pattern,
+            redirect,
+            keep_args: trimmed.len() == target.len(),
+        })
+    }
+
+    /// Rewrites a request; `scope` is left with the captures of this match, as nginx does.
+    /// `None`: the pattern does not match, the request stays as it is.
+    pub(crate) fn apply(&self, scope: &mut Scope) -> Option<Rewritten> {
+        scope.groups = self.pattern.groups(&scope.uri)?;
+        scope.subject = scope.uri.clone().into_owned().into();
+        let args = if self.keep_args { scope.args } else { &[] };
+        if self.redirect {
+            let mut location = escape::unescape_redirect(&self.target.escaped(scope));
+            if !args.is_empty() {
+                let joint = if self.target.has_question_mark() {
+                    b'&'
+                } else {
+                    b'?'
+                };
+                location.push(joint);
+                location.extend_from_slice(args);
+            }
+            return Some(Rewritten::Redirect(location));
+        }
+        let (uri, own_args) = self.target.path_and_args(scope);
+        if uri.is_empty() {
+            return Some(Rewritten::Empty);
+        }
+        let mut path = escape::escape(&uri, Kind::Uri).into_owned();
+        let all_args = match own_args {
+            None => args.to_vec(),
+            Some(own) if args.is_empty() => own,
+            Some(own) => [own.as_slice(), b"&", args].concat(),
+        };
+        if !all_args.is_empty() {
+            path.push(b'?');
+            path.extend_from_slice(&all_args);
+        }
+        Some(Rewritten::Path { path, uri })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! nginx's variables, as far as a proxy in front of Envoy can know them.
+//!
+//! Source: `ngx_http_core_variables`, `src/http/ngx_http_variables.c` of nginx 1.27.1, and the
+//! `set` directives of ingress-nginx's `nginx.tmpl`.
+
+use crate::edit::{self, Headers};
+use crate::route::pattern::Groups;
+use crate::stream::Facts;
+use std::borrow::Cow;
+
+/// What the variables of one request are read from.
+pub(crate) struct Scope<'r> {
+    pub headers: &'r Headers,
+    pub facts: &'r Facts<'r>,
+    /// `$request_uri`.
+    pub raw: Cow<'r, [u8]>,
+    /// `$uri`.
+    pub uri: Cow<'r, [u8]>,
+    /// `$args`.
+    pub args: &'r [u8],
+    /// Captures are escaped in arguments: see [`crate::route::target::Target`].
+    pub quoted: bool,
+    /// `$host`: lower case, no port.
+    pub host: Cow<'r, [u8]>,
+    /// The request names a host: `$host` is not `$server_name`.
+    pub has_host: bool,
+    /// `$server_name`.
+    pub server_name: &'r str,
+    /// The connection is TLS.
+    pub https: bool,
+    /// `$1` and its followers, as places in `subject`.
+    pub groups: Groups,
+    /// What the last regular expression ran over.
+    pub subject: Cow<'r, [u8]>,
+    /// The location's own names; empty before one is found.
+    pub names: Names<'r>,
+}
+
+/// What the template sets in every location.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Names<'r> {
+    pub namespace: &'r str,
+    pub ingress: &'r str,
+    pub service: &'r str,
+    pub port: &'r str,
+    pub path: &'r str,
+    pub upstream: &'r str,
+}
+
+impl Scope<'_> {
+    /// The text of a group, empty where it took no part.
+    pub(crate) fn group(&self, number: usize) -> &[u8] {
+        let place = number.checked_sub(1).and_then(|at| self.groups.get(at));
+        let Some((from, to)) = place.copied().flatten() else {
+            return &[];
+        };
+        self.subject.get(from..to).unwrap_or_default()
+    }
+
+    /// `$scheme`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.https { "https" } else { "http" }
+    }
+
+    /// `$server_port`: the port that ingress-nginx listens on for this scheme.
+    pub(crate) fn port(&self) -> &'static str {
+        if self.https { "443" } else { "80" }
+    }
+
+    /// `$http_host`; empty without a Host header.
+    pub(crate) fn http_host(&self) -> &[u8] {
+        edit::first(self.headers, ":authority").unwrap_or_default()
+    }
+
+    fn property(&self, path: &[&str]) -> Vec<u8> {
+        (self.facts.property)(path).unwrap_or_default()
+    }
+}
+
+/// One variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Variable {
+    /// One without a parameter.
+    Plain(Plain),
+    /// `$http_name`: the header of that name, in lower case.
+    Header(String),
+    /// `$cookie_name`.
+    Cookie(String),
+    /// `$arg_name`.
+    Arg(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plain {
+    Host,
+    HttpHost,
+    Uri,
+    RequestUri,
+    Args,
+    IsArgs,
+    Scheme,
+    Https,
+    Method,
+    Protocol,
+    ServerName,
+    ServerPort,
+    RemoteAddr,
+    RemotePort,
+    RequestId,
+    Dollar,
+    Namespace,
+    IngressName,
+    ServiceName,
+    ServicePort,
+    LocationPath,
+    Upstream,
+}
+
+impl Variable {
+    /// The variable of that name; names are case-insensitive.
+    pub(crate) fn find(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        if let Some(plain) = plain(&name) {
+            return Some(Self::Plain(plain));
+        }
+        let header = |name: &str| name.replace('_', "-");
+        match name.as_str() {
+            "content_type" | "content_length" => return Some(Self::Header(header(&name))),
+            _ => {}
+        }
+        let (kind, rest) = name.split_once('_').filter(|(_, rest)| !rest.is_empty())?;
+        match kind {
+            "http" => Some(Self::Header(header(rest))),
+            "cookie" => Some(Self::Cookie(rest.to_owned())),
+            "arg" => Some(Self::Arg(rest.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// Appends the value, nothing where there is none.
+    pub(crate) fn append(&self, scope: &Scope, out: &mut Vec<u8>) {
+        match self {
+            Self::Plain(plain) => append_plain(*plain, scope, out),
+            Self::Header(name) => {
+                // Several fields of one name are joined, as nginx does from 1.23 on.
+                for (at, value) in edit::all(scope.headers, name).enumerate() {
+                    if at > 0 {
+                        out.extend_from_slice(if name == "cookie" { b"; " } else { b", " });
+                    }
+                    out.extend_from_slice(value);
+                }
+            }
+            Self::Cookie(name) => out.extend_from_slice(cookie(scope.headers, name)),
+            Self::Arg(name) => out.extend_from_slice(arg(scope.args, name)),
+        }
+    }
+}
+
+fn plain(name: &str) -> Option<Plain> {
+    Some(match name {
+        "host" => Plain::Host,
+        "http_host" | "best_http_host" => Plain::HttpHost,
+        "uri" | "document_uri" => Plain::Uri,
+        "request_uri" => Plain::RequestUri,
+        "args" | "query_string" => Plain::Args,
+        "is_args" => Plain::IsArgs,
+        "scheme" | "pass_access_scheme" => Plain::Scheme,
+        "https" => Plain::Https,
+        "request_method" => Plain::Method,
+        "server_protocol" => Plain::Protocol,
+        "server_name" => Plain::ServerName,
+        "server_port" | "pass_server_port" | "pass_port" => Plain::ServerPort,
+        "remote_addr" => Plain::RemoteAddr,
+        "remote_port" => Plain::RemotePort,
+        "request_id" | "req_id" => Plain::RequestId,
+        "literal_dollar" => Plain::Dollar,
+        "namespace" => Plain::Namespace,
+        "ingress_name" => Plain::IngressName,
+        "service_name" => Plain::ServiceName,
+        "service_port" => Plain::ServicePort,
+        "location_path" => Plain::LocationPath,
+        "proxy_upstream_name" | "proxy_host" => Plain::Upstream,
+        _ => return None,
+    })
+}
+
+fn append_plain(plain: Plain, scope: &Scope, out: &mut Vec<u8>) {
+    let source = || scope.property(&["source", "address"]);
+    match plain {
+        Plain::Host => out.extend_from_slice(&scope.host),
+        Plain::HttpHost => out.extend_from_slice(scope.http_host()),
+        Plain::Uri => out.extend_from_slice(&scope.uri),
+        Plain::RequestUri => out.extend_from_slice(&scope.raw),
+        Plain::Args => out.extend_from_slice(scope.args),
+        Plain::IsArgs if scope.args.is_empty() => {}
+        Plain::IsArgs => out.push(b'?'),
+        Plain::Scheme => out.extend_from_slice(scope.scheme().as_bytes()),
+        Plain::Https if scope.https => out.extend_from_slice(b"on"),
+        Plain::Https => {}
+        Plain::Method => {
+            out.extend_from_slice(edit::first(scope.headers, ":method").unwrap_or_default());
+        }
+        Plain::Protocol => out.extend(scope.property(&["request", "protocol"])),
+        Plain::ServerName => out.extend_from_slice(scope.server_name.as_bytes()),
+        Plain::ServerPort => out.extend_from_slice(scope.port().as_bytes()),
+        Plain::RemoteAddr => out.extend_from_slice(split_port(&source()).0),
+        Plain::RemotePort => out.extend_from_slice(split_port(&source()).1),
+        Plain::RequestId => {
+            out.extend_from_slice(edit::first(scope.headers, "x-request-id").unwrap_or_default());
+        }
+        Plain::Dollar => out.push(b'$'),
+        Plain::Namespace => out.extend_from_slice(scope.names.namespace.as_bytes()),
+        Plain::IngressName => out.extend_from_slice(scope.names.ingress.as_bytes()),
+        Plain::ServiceName => out.extend_from_slice(scope.names.service.as_bytes()),
+        Plain::ServicePort => out.extend_from_slice(scope.names.port.as_bytes()),
+        Plain::LocationPath => out.extend_from_slice(scope.names.path.as_bytes()),
+        Plain::Upstream => out.extend_from_slice(scope.names.upstream.as_bytes()),
+    }
+}
+
+/// `ip:port`, an IPv6 address in brackets, which nginx leaves out.
+fn split_port(address: &[u8]) -> (&[u8], &[u8]) {
+    let Some(colon) = address.iter().rposition(|byte| *byte == b':') else {
+        return (address, &[]);
+    };
+    let (ip, port) = address.split_at(colon);
+    let bare = ip.strip_prefix(b"[").and_then(|ip| ip.strip_suffix(b"]"));
+    (bare.unwrap_or(ip), port.get(1..).unwrap_or_default())
+}
+
+/// The first cookie of that name, compared without case (`ngx_http_parse_multi_header_lines`).
+fn cookie<'h>(headers: &'h Headers, name: &str) -> &'h [u8] {
+    let fields = edit::all(headers, "cookie");
+    let mut pairs = fields.flat_map(|field| field.split(|byte| matches!(byte, b';' | b',')));
+    let value = pairs.find_map(|pair| named(pair.trim_ascii_start(), name));
+    value.map(<[u8]>::trim_ascii_end).unwrap_or_default()
+}
+
+/// The first argument of that name, compared without case.
+fn arg<'a>(args: &'a [u8], name: &str) -> &'a [u8] {
+    let mut pairs = args.split(|byte| *byte == b'&');
+    pairs.find_map(|pair| named(pair, name)).unwrap_or_default()
+}
+
+fn named<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let equals = pair.iter().position(|byte| *byte == b'=')?;
+    let (key, value) = pair.split_at(equals);
+    let found = key.eq_ignore_ascii_case(name.as_bytes());
+    found.then(|| value.get(1..).unwrap_or_default())
+}

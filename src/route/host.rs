@@ -1,0 +1,202 @@
+//! Virtual hosts: which one takes a request.
+//!
+//! Source: `ngx_http_find_virtual_server` and `ngx_http_validate_host` of nginx 1.27.1;
+//! `buildServerName` in ingress-nginx's `template.go`.
+
+use super::location::Location;
+use super::lookup::{Found, Lookup};
+use super::pattern::Pattern;
+use crate::rewrite::template::Template;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// All locations of one host.
+#[derive(Debug)]
+pub struct VirtualHost {
+    /// The Ingress's host, `*.` in front of a wildcard, `_` for the default server; an alias
+    /// has a virtual host of its own.
+    pub name: String,
+    /// `use-regex` or `rewrite-target` somewhere on the host: every path is a regular expression.
+    pub is_regex: bool,
+    /// In the order of ingress-nginx's configuration: on a regex host the first match counts.
+    pub locations: Vec<Arc<Location>>,
+    pub(crate) lookup: Lookup,
+    /// The first location with an `app-root`, and what it says.
+    pub(crate) app_root: Option<(usize, Template)>,
+    /// The name is that of a host with a certificate.
+    pub(crate) tls: bool,
+    /// The whole host redirects to this one (`from-to-www-redirect`).
+    pub(crate) redirect_to: Option<String>,
+}
+
+impl VirtualHost {
+    pub(crate) fn find(&self, uri: &[u8]) -> Found<'_> {
+        self.lookup.find(&self.locations, uri)
+    }
+}
+
+/// Every virtual host, by the ways that nginx looks one up.
+#[derive(Debug, Default)]
+pub struct Hosts {
+    hosts: Vec<VirtualHost>,
+    exact: HashMap<Vec<u8>, usize>,
+    /// nginx's own wildcards, from `server-alias`: any number of labels.
+    suffixes: HashMap<Vec<u8>, usize>,
+    prefixes: HashMap<Vec<u8>, usize>,
+    /// ingress-nginx's wildcards, one label: the name without `*.`.
+    wildcards: HashMap<Vec<u8>, usize>,
+    /// Aliases that are regular expressions, with what they stand for.
+    regexes: Vec<(Pattern, usize)>,
+    default: Option<usize>,
+}
+
+impl Hosts {
+    /// Adds a host under its own name. Two of one name: the first counts, as in nginx.
+    ///
+    /// # Errors
+    /// Why the name is not usable.
+    pub(crate) fn add(&mut self, host: VirtualHost) -> Result<(), String> {
+        let at = self.hosts.len();
+        let name = host.name.to_ascii_lowercase();
+        if name == "_" {
+            self.default = Some(at);
+        } else if let Some(rest) = name.strip_prefix("*.") {
+            self.wildcards.entry(rest.into()).or_insert(at);
+        } else {
+            self.exact.entry(name.into()).or_insert(at);
+        }
+        self.hosts.push(host);
+        Ok(())
+    }
+
+    /// Adds a host under an alias in nginx's own notation.
+    ///
+    /// # Errors
+    /// Why the name is not usable.
+    pub(crate) fn add_alias(&mut self, host: VirtualHost) -> Result<(), String> {
+        let at = self.hosts.len();
+        let name = host.name.to_ascii_lowercase();
+        if let Some(pattern) = host.name.strip_prefix('~') {
+            let pattern = Pattern::compile(pattern, true)?;
+            self.regexes.push((pattern, at));
+        } else if let Some(rest) = name.strip_prefix("*.").or_else(|| name.strip_prefix('.')) {
+            if name.starts_with('.') {
+                self.exact.entry(rest.into()).or_insert(at);
+            }
+            self.suffixes.entry(rest.into()).or_insert(at);
+        } else if let Some(rest) = name.strip_suffix(".*") {
+            self.prefixes.entry(rest.into()).or_insert(at);
+        } else if name.contains('*') {
+            return Err("has a * that is not a whole label at one end".to_owned());
+        } else {
+            self.exact.entry(name.into()).or_insert(at);
+        }
+        self.hosts.push(host);
+        Ok(())
+    }
+
+    /// Every virtual host, the default server included.
+    pub fn iter(&self) -> impl Iterator<Item = &VirtualHost> {
+        self.hosts.iter()
+    }
+
+    /// The virtual host of a normalised name; `None` as name: the request has no host.
+    pub(crate) fn find(&self, name: Option<&[u8]>) -> Option<&VirtualHost> {
+        let at = name.and_then(|name| self.named(name)).or(self.default)?;
+        self.hosts.get(at)
+    }
+
+    fn named(&self, name: &[u8]) -> Option<usize> {
+        if let Some(at) = self.exact.get(name) {
+            return Some(*at);
+        }
+        let tails = dots(name).filter_map(|dot| name.get(dot.saturating_add(1)..));
+        let mut tails = tails.filter(|_| !self.suffixes.is_empty());
+        if let Some(at) = tails.find_map(|tail| self.suffixes.get(tail)) {
+            return Some(*at);
+        }
+        if !self.prefixes.is_empty() {
+            let heads = dots(name).filter_map(|dot| name.get(..dot));
+            // The longest wins.
+            if let Some(at) = heads.filter_map(|head| self.prefixes.get(head)).last() {
+                return Some(*at);
+            }
+        }
+        let wildcard = dots(name).next().and_then(|dot| {
+            let (label, tail) = name.split_at(dot);
+            let is_label = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+            let whole = !label.is_empty() && label.iter().all(is_label);
+            self.wildcards.get(tail.get(1..)?).filter(|_| whole)
+        });
+        if let Some(at) = wildcard {
+            return Some(*at);
+        }
+        let regex = self
+            .regexes
+            .iter()
+            .find(|(pattern, _)| pattern.is_match(name));
+        regex.map(|(_, at)| *at)
+    }
+}
+
+fn dots(name: &[u8]) -> impl Iterator<Item = usize> {
+    let bytes = name.iter().enumerate();
+    bytes.filter(|(_, byte)| **byte == b'.').map(|(at, _)| at)
+}
+
+/// A host as nginx compares it: lower case, without port and without one last dot. `None`:
+/// nginx refuses the request.
+pub(crate) fn normalise(name: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let end = if name.first() == Some(&b'[') {
+        let close = name.iter().position(|byte| *byte == b']');
+        close.map_or(name.len(), |close| close.saturating_add(1))
+    } else {
+        name.iter()
+            .position(|byte| *byte == b':')
+            .unwrap_or(name.len())
+    };
+    if name
+        .iter()
+        .any(|byte| matches!(byte, 0..=b' ' | 0x7f | b'/'))
+    {
+        return None;
+    }
+    if name.windows(2).any(|pair| pair == b"..") {
+        return None;
+    }
+    let host = name.get(..end)?;
+    let host = host.strip_suffix(b".").unwrap_or(host);
+    if host.is_empty() {
+        return None;
+    }
+    if host.iter().any(u8::is_ascii_uppercase) {
+        return Some(Cow::Owned(host.to_ascii_lowercase()));
+    }
+    Some(Cow::Borrowed(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_compared_as_nginx_compares_them() {
+        for (name, want) in [
+            ("a.example", Some("a.example")),
+            ("A.Example:8080", Some("a.example")),
+            ("a.example.", Some("a.example")),
+            ("a.example.:80", Some("a.example")),
+            ("[::1]:80", Some("[::1]")),
+            ("[::1]", Some("[::1]")),
+            ("a..example", None),
+            (".", None),
+            (":80", None),
+            ("a/b", None),
+            ("a b", None),
+        ] {
+            let got = normalise(name.as_bytes());
+            assert_eq!(got.as_deref(), want.map(str::as_bytes), "{name}");
+        }
+    }
+}

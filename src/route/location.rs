@@ -1,0 +1,141 @@
+//! A location, compiled.
+
+use super::pattern::{Groups, Pattern};
+use crate::cluster::ClusterId;
+use crate::redirect::response::Rules;
+use crate::rewrite::Rewrite;
+use crate::rewrite::template::Template;
+use crate::rewrite::variable::Names;
+
+/// One path of one Ingress with its settings (nginx's word).
+#[derive(Debug, Default)]
+pub struct Location {
+    /// `namespace/name` of the Ingress; empty on the default server's own `/`.
+    pub ingress: String,
+    /// The path as the Ingress writes it (ingress-nginx's `location_path`): the default
+    /// path of session cookies. An implicit `/` location has `/`.
+    pub path: String,
+    /// Whether responses of this location may set the session cookie
+    /// (`should_set_cookie` of ingress-nginx's `sticky.lua`).
+    pub sets_cookie: bool,
+    /// How a path is compared with [`Location::name`].
+    pub kind: Kind,
+    /// The path that nginx is told: a Prefix path ends with a slash unless the host is regex.
+    pub name: String,
+    /// Nobody named it: the root that every host has.
+    pub is_implicit: bool,
+    /// `enable-rewrite-log`.
+    pub rewrite_log: bool,
+    /// Who serves it.
+    pub backend: Backend,
+    /// The upstream's name, for people: `namespace-service-port`.
+    pub upstream_name: String,
+    pub(crate) service: String,
+    pub(crate) port: String,
+    /// The location's own regular expression; on regex hosts alone.
+    pub(crate) pattern: Option<Pattern>,
+    /// Some text of it has captures or named groups of `pattern`.
+    pub(crate) uses_groups: bool,
+    pub(crate) denied: bool,
+    pub(crate) redirect: Option<Redirect>,
+    /// `relative-redirects`.
+    pub(crate) relative: bool,
+    pub(crate) rewrite: Option<Rewrite>,
+    pub(crate) ssl: Ssl,
+    /// `x-forwarded-prefix`; only beside a rewrite.
+    pub(crate) forwarded_prefix: Option<Template>,
+    /// `upstream-vhost`.
+    pub(crate) upstream_host: Option<Template>,
+    pub(crate) hash_by: Option<Template>,
+    pub(crate) rules: Rules,
+    /// ingress-nginx's own `/healthz` of the default server.
+    pub(crate) is_health_check: bool,
+}
+
+/// How a path is compared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// It is the same.
+    Exact,
+    /// It begins with it.
+    #[default]
+    Prefix,
+    /// It matches from its start, upper and lower case alike.
+    Regex,
+}
+
+/// Who serves a location.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// No Ingress gives it a Service: ingress-nginx's default backend, which answers 404.
+    #[default]
+    Nobody,
+    /// Its Service or port does not exist: 503.
+    Missing,
+    /// This cluster.
+    Cluster(ClusterId),
+}
+
+/// `permanent-redirect` or `temporal-redirect`.
+#[derive(Debug)]
+pub(crate) struct Redirect {
+    pub status: u16,
+    pub url: Template,
+}
+
+/// When and how http is sent to https.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ssl {
+    /// `ssl-redirect`: where the host has a certificate.
+    pub redirect: bool,
+    /// `force-ssl-redirect`.
+    pub force: bool,
+    /// `no-tls-redirect-locations`.
+    pub exempt: bool,
+    /// `preserve-trailing-slash`.
+    pub keep_slash: bool,
+    /// `use-port-in-redirects`.
+    pub port: bool,
+}
+
+impl Location {
+    /// Whether [`crate::redirect::on_response`] has anything to do here.
+    #[must_use]
+    pub fn translates_response(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
+    /// `upstream-vhost` as written, for the route's host rewrite where limpet does not own the
+    /// listener.
+    #[must_use]
+    pub fn upstream_vhost(&self) -> Option<&str> {
+        self.upstream_host.as_ref().map(Template::source)
+    }
+
+    pub(crate) fn is_match(&self, uri: &[u8]) -> bool {
+        match &self.pattern {
+            Some(pattern) => pattern.is_match(uri),
+            None => uri.starts_with(self.name.as_bytes()),
+        }
+    }
+
+    pub(crate) fn groups(&self, uri: &[u8]) -> Groups {
+        let groups = self
+            .pattern
+            .as_ref()
+            .and_then(|pattern| pattern.groups(uri));
+        groups.unwrap_or_default()
+    }
+
+    pub(crate) fn names(&self) -> Names<'_> {
+        let (namespace, ingress) = self.ingress.split_once('/').unwrap_or_default();
+        Names {
+            namespace,
+            ingress,
+            service: &self.service,
+            port: &self.port,
+            path: &self.path,
+            upstream: &self.upstream_name,
+        }
+    }
+}

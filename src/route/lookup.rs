@@ -1,0 +1,136 @@
+//! The location of a path, as nginx finds one.
+//!
+//! Source: `ngx_http_core_find_location` and `ngx_http_core_find_static_location` of
+//! nginx 1.27.1.
+
+use super::location::{Kind, Location};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How the locations of one host are looked up.
+#[derive(Debug)]
+pub(crate) enum Lookup {
+    /// Exact paths and prefixes.
+    Static {
+        exact: HashMap<Vec<u8>, usize>,
+        /// In ascending order.
+        prefixes: Vec<Prefix>,
+        /// Paths that end with a slash, without it: requests are sent to the slash.
+        slashed: HashMap<Vec<u8>, usize>,
+    },
+    /// In order: the first match counts.
+    Regex,
+}
+
+/// A prefix and the place of its location.
+#[derive(Debug)]
+pub(crate) struct Prefix {
+    name: Vec<u8>,
+    location: usize,
+    /// The place of the longest other prefix that it begins with.
+    parent: Option<usize>,
+}
+
+/// What is found.
+pub(crate) enum Found<'p> {
+    Location(&'p Arc<Location>),
+    /// The path and a slash would be this location.
+    MissingSlash(&'p Arc<Location>),
+    Nothing,
+}
+
+impl Lookup {
+    pub(crate) fn new(locations: &[Arc<Location>], is_regex: bool) -> Self {
+        if is_regex {
+            return Self::Regex;
+        }
+        let mut exact = HashMap::new();
+        let mut slashed = HashMap::new();
+        let mut prefixes = Vec::new();
+        for (at, location) in locations.iter().enumerate() {
+            let name = location.name.as_bytes().to_vec();
+            if let Some(bare) = name
+                .strip_suffix(b"/")
+                .filter(|_| location.kind != Kind::Regex)
+            {
+                slashed.entry(bare.to_vec()).or_insert(at);
+            }
+            match location.kind {
+                Kind::Exact => {
+                    exact.insert(name, at);
+                }
+                Kind::Prefix => prefixes.push(Prefix {
+                    name,
+                    location: at,
+                    parent: None,
+                }),
+                Kind::Regex => {}
+            }
+        }
+        prefixes.sort_by(|one, two| one.name.cmp(&two.name));
+        let parents = parents(&prefixes);
+        for (prefix, parent) in prefixes.iter_mut().zip(parents) {
+            prefix.parent = parent;
+        }
+        Self::Static {
+            exact,
+            prefixes,
+            slashed,
+        }
+    }
+
+    pub(crate) fn find<'p>(&self, locations: &'p [Arc<Location>], uri: &[u8]) -> Found<'p> {
+        let found = |at: Option<&usize>| at.and_then(|at| locations.get(*at));
+        match self {
+            Self::Regex => {
+                let matching = locations.iter().find(|location| location.is_match(uri));
+                matching.map_or(Found::Nothing, Found::Location)
+            }
+            Self::Static {
+                exact,
+                prefixes,
+                slashed,
+            } => {
+                if let Some(location) = found(exact.get(uri)) {
+                    return Found::Location(location);
+                }
+                if let Some(location) = found(slashed.get(uri)) {
+                    return Found::MissingSlash(location);
+                }
+                let at = prefixes.partition_point(|prefix| prefix.name.as_slice() <= uri);
+                let longest = longest(prefixes, at.checked_sub(1), uri);
+                found(longest.as_ref()).map_or(Found::Nothing, Found::Location)
+            }
+        }
+    }
+}
+
+/// The greatest prefix not above `uri`, or the first of its parents that `uri` begins with.
+fn longest(prefixes: &[Prefix], start: Option<usize>, uri: &[u8]) -> Option<usize> {
+    let mut at = start;
+    while let Some(prefix) = at.and_then(|at| prefixes.get(at)) {
+        if uri.starts_with(&prefix.name) {
+            return Some(prefix.location);
+        }
+        at = prefix.parent;
+    }
+    None
+}
+
+fn parents(prefixes: &[Prefix]) -> Vec<Option<usize>> {
+    let mut open: Vec<usize> = Vec::new();
+    let mut parents = Vec::with_capacity(prefixes.len());
+    for (at, prefix) in prefixes.iter().enumerate() {
+        let begins = |other: &Prefix| prefix.name.starts_with(&other.name);
+        while open
+            .last()
+            .and_then(|last| prefixes.get(*last))
+            .is_some_and(|last| !begins(last))
+        {
+            open.pop();
+        }
+        parents.push(open.last().copied());
+        open.push(at);
+    }
+    parents
+}

@@ -1,0 +1,155 @@
+//! A path of a regex host, compiled: nginx matches it twice, once for the location
+//! (`~* "^path"`) and once for the rewrite (`"(?i)path"`).
+//!
+//! Source: `buildLocation` and `buildProxyPass`, `internal/ingress/controller/template/template.go`,
+//! ingress-nginx dbb11b92d.
+
+mod bytes;
+mod escape;
+mod parse;
+mod translate;
+
+use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
+use std::sync::OnceLock;
+
+/// How much memory one compiled pattern may take.
+const SIZE_LIMIT: usize = 256 * 1024;
+
+/// A PCRE pattern of somebody's manifest on the linear-time engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Pattern {
+    regex: Regex,
+    /// Look-aheads, each from the start of the text up to its own end.
+    guards: Vec<Guard>,
+    /// `$` also matches before a last newline. `None`: the pattern has no `$`, or never matched
+    /// a text with a newline elsewhere.
+    ending: Option<Ending>,
+    /// For each group of the source its number in `regex`.
+    groups: Vec<Option<usize>>,
+    names: Vec<(String, usize)>,
+}
+
+#[derive(Debug, Clone)]
+struct Guard {
+    regex: Regex,
+    must_match: bool,
+}
+
+/// The same pattern with `$` at the very end only, compiled when first needed: for texts with
+/// a newline in the middle, before which the fast form's `$` would match.
+#[derive(Debug, Clone)]
+struct Ending {
+    source: String,
+    regex: OnceLock<Option<Regex>>,
+}
+
+/// Where the groups of a match are: `groups[0]` is `$1`.
+pub(crate) type Groups = Vec<Option<(usize, usize)>>;
+
+impl Pattern {
+    /// Compiles `"^path"`, case-insensitive.
+    pub(crate) fn location(path: &str) -> Result<Self, String> {
+        Self::compile(&format!("^{path}"), true)
+    }
+
+    /// Compiles `"(?i)path"`, which may match anywhere.
+    pub(crate) fn rewrite(path: &str) -> Result<Self, String> {
+        Self::compile(path, true)
+    }
+
+    /// Compiles a pattern of nginx's `~` or `~*`.
+    pub(crate) fn compile(source: &str, ignore_case: bool) -> Result<Self, String> {
+        let translated = translate::translate(source.as_bytes())?;
+        let regex = build(&translated.pattern, ignore_case)?;
+        let guards = translated.guards.iter().map(|guard| {
+            let regex = build(&guard.pattern, ignore_case)?;
+            Ok(Guard {
+                regex,
+                must_match: guard.must_match,
+            })
+        });
+        let numbers = translated.groups.iter().zip(1..);
+        let names = regex.capture_names().enumerate().filter_map(|(at, name)| {
+            let mut numbers = numbers.clone();
+            let number = numbers.find(|(number, _)| **number == Some(at));
+            Some((name?.to_owned(), number?.1))
+        });
+        Ok(Self {
+            names: names.collect(),
+            groups: translated.groups,
+            guards: guards.collect::<Result<_, String>>()?,
+            ending: translated.strict_end.map(|source| Ending {
+                source: if ignore_case {
+                    format!("(?i){source}")
+                } else {
+                    source
+                },
+                regex: OnceLock::new(),
+            }),
+            regex,
+        })
+    }
+
+    /// Named groups and their numbers: nginx makes variables of them.
+    pub(crate) fn names(&self) -> &[(String, usize)] {
+        &self.names
+    }
+
+    pub(crate) fn is_match(&self, text: &[u8]) -> bool {
+        self.regex_for(text).is_match(text) && self.guards_hold(text)
+    }
+
+    /// The groups of the first match.
+    pub(crate) fn groups(&self, text: &[u8]) -> Option<Groups> {
+        let regex = self.regex_for(text);
+        let mut places: CaptureLocations = regex.capture_locations();
+        regex.captures_read(&mut places, text)?;
+        if !self.guards_hold(text) {
+            return None;
+        }
+        let groups = self.groups.iter();
+        Some(groups.map(|group| places.get((*group)?)).collect())
+    }
+
+    fn guards_hold(&self, text: &[u8]) -> bool {
+        let mut guards = self.guards.iter();
+        guards.all(|guard| guard.regex.is_match(text) == guard.must_match)
+    }
+
+    fn regex_for(&self, text: &[u8]) -> &Regex {
+        let Some(ending) = &self.ending else {
+            return &self.regex;
+        };
+        let newline = text.iter().position(|byte| *byte == b'\n');
+        let inside = newline.is_some_and(|at| at.saturating_add(1) < text.len());
+        if !inside {
+            return &self.regex;
+        }
+        let strict = ending
+            .regex
+            .get_or_init(|| build(&ending.source, false).ok());
+        strict.as_ref().unwrap_or(&self.regex)
+    }
+}
+
+fn build(pattern: &str, ignore_case: bool) -> Result<Regex, String> {
+    RegexBuilder::new(pattern)
+        .unicode(false)
+        .case_insensitive(ignore_case)
+        .size_limit(SIZE_LIMIT)
+        .build()
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => {
+                format!("takes more than {} KiB when compiled", SIZE_LIMIT / 1024)
+            }
+            other => {
+                let text = other.to_string();
+                let last = text.lines().last().unwrap_or_default();
+                let reason = last.trim_start_matches("error: ");
+                format!("is not a regular expression that limpet can run ({reason})")
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests;

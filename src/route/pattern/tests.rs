@@ -1,0 +1,109 @@
+use super::*;
+
+fn groups(pattern: &str, text: &str) -> Option<Vec<Option<String>>> {
+    let pattern = Pattern::location(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+    let groups = pattern.groups(text.as_bytes())?;
+    let text = |(from, to): (usize, usize)| text[from..to].to_owned();
+    Some(groups.into_iter().map(|group| group.map(text)).collect())
+}
+
+#[test]
+fn patterns_match_as_pcre_matches_them() {
+    for (pattern, text, want) in [
+        ("/(app1/.*)", "/app1/x", true),
+        ("/(app1/.*)", "/APP1/x", true),
+        ("/(app1/.*)", "/x/app1/", false),
+        ("/a|/b", "/x/b", true),
+        ("/a|/b", "/x/a", false),
+        ("/something(/|$)(.*)", "/something\n", true),
+        ("/something(/|$)(.*)", "/something\nx", false),
+        ("/x{2}/", "/xx/", true),
+        ("/x{,2}/", "/x{,2}/", true),
+        ("/x{a}/", "/x{a}/", true),
+        (r"/\d+\.html$", "/12.html", true),
+        (r"/[^\]/]+]", "/a]", true),
+        ("/[]a]+x", "/]ax", true),
+        ("/[a-c-e]+$", "/a-e", true),
+        ("/[a&&b]+$", "/a&b", true),
+        ("/[[:digit:]_]+$", "/1_2", true),
+        ("/日本/[é]+x", "/日本/éx", true),
+        (r"/\Qa.b\E", "/a.b", true),
+        (r"/\Qa.b\E", "/aXb", false),
+        ("/#x y", "/#x y", true),
+        ("/(?i)abc", "/ABC", true),
+        ("/(?-i)abc", "/ABC", false),
+        (r"/\h\v\x41\x{42}\103", "/ \nABC", true),
+        ("/[^/]++/x", "/abc/x", true),
+        ("/(?!admin)(.*)", "/x", true),
+        ("/(?!admin)(.*)", "/ADMIN/x", false),
+        ("/((?!_internal).*)", "/_internal/x", false),
+        ("/((?!_internal).*)", "/a_internal/x", true),
+        ("/(?!api|static)", "/statics", false),
+        ("/(?!api/)(?!static/).*", "/api", true),
+        ("/(?!api/)(?!static/).*", "/static/x", false),
+        ("/v[0-9]{2}/(?!x)", "/v12/x", false),
+        ("/[^/]+/(?!admin)(.*)", "/app/admin", false),
+        ("/[^/]+/(?!admin)(.*)", "/app/user", true),
+        ("/app(/|$)(?!admin)(.*)", "/app/admin", false),
+        ("/app(/|$)(?!admin)(.*)", "/app", true),
+        ("/(?=.*\\.php$).*", "/a/b.php", true),
+        ("/(?=.*\\.php$).*", "/a/b.html", false),
+        ("/foo(?!/bar)", "/foo/bar", false),
+        ("/foo(?!/bar)", "/foo/x", true),
+    ] {
+        let compiled = Pattern::location(pattern);
+        let compiled = compiled.unwrap_or_else(|error| panic!("{pattern}: {error}"));
+        assert_eq!(
+            compiled.is_match(text.as_bytes()),
+            want,
+            "{pattern} {text:?}"
+        );
+    }
+}
+
+#[test]
+fn groups_keep_their_numbers() {
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(groups("/(?!(a|b))(.*)", "/x"), Some(vec![None, some("x")]));
+    assert_eq!(
+        groups("/something(/|$)(.*)", "/something"),
+        Some(vec![some(""), some("")])
+    );
+    assert_eq!(
+        groups("/foo(/v([0-9]+))?/(.*)", "/foo/x"),
+        Some(vec![None, None, some("x")])
+    );
+    let named = Pattern::rewrite("/(?!(a))(?<app>x)").unwrap();
+    assert_eq!(named.names(), [("app".to_owned(), 2)]);
+}
+
+#[test]
+fn a_newline_in_the_middle_is_not_the_end() {
+    let pattern = Pattern::location("/a(/|$)(.*)").unwrap();
+    assert!(!pattern.is_match(b"/a\nb"));
+    assert!(pattern.is_match(b"/a/\nb"));
+    assert_eq!(pattern.groups(b"/a/x\nb").unwrap()[1], Some((3, 4)));
+}
+
+#[test]
+fn what_a_linear_engine_cannot_run_is_refused_by_name() {
+    for (pattern, reason) in [
+        (r"/(a)\1", "back reference"),
+        ("/(?<=a)b", "look-behind"),
+        ("/(?<!a)b", "look-behind"),
+        ("/(?>a)b", "atomic group"),
+        ("/(?R)", "recursion"),
+        ("/.*(?!a)b", "look-ahead"),
+        ("/(x|(?!a)b)", "look-ahead"),
+        ("/a|/(?!b)", "look-ahead"),
+        ("/.*+x", "possessive"),
+        ("/(a", "( without its )"),
+        ("/a)", ") without its ("),
+        ("/[a", "[ without its ]"),
+        ("/a{1000}{1000}{1000}", "KiB"),
+        (r"/\p{L}", r"\p"),
+    ] {
+        let error = Pattern::location(pattern).unwrap_err();
+        assert!(error.contains(reason), "{pattern}: {error}");
+    }
+}
