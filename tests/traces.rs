@@ -4,4 +4,5 @@
 //! open. The number that agrees may only grow.
 
 mod affinity;
+mod paths;
 mod tally;

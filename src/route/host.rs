@@ -38,7 +38,7 @@ impl VirtualHost {
 
 /// Every virtual host, by the ways that nginx looks one up.
 #[derive(Debug, Default)]
-pub struct Hosts {
+pub(crate) struct Hosts {
     hosts: Vec<VirtualHost>,
     exact: HashMap<Vec<u8>, usize>,
     /// nginx's own wildcards, from `server-alias`: any number of labels.
@@ -97,7 +97,7 @@ impl Hosts {
     }
 
     /// Every virtual host, the default server included.
-    pub fn iter(&self) -> impl Iterator<Item = &VirtualHost> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &VirtualHost> {
         self.hosts.iter()
     }
 
