@@ -13,3 +13,4 @@ mod crds;
 mod fixtures;
 mod module_file;
 mod recorded;
+mod nginx;
