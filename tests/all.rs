@@ -12,5 +12,5 @@ mod check;
 mod crds;
 mod fixtures;
 mod module_file;
-mod recorded;
 mod nginx;
+mod recorded;
