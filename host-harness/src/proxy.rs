@@ -1,11 +1,24 @@
 //! An HTTP proxy around the engine: sockets, connection pools, timers, worker threads.
 
+mod admin;
+mod body;
+mod calls;
+mod downstream;
+mod forward;
+mod message;
+mod pool;
+mod target;
+mod upgrade;
+mod worker;
+
 use crate::engine::{EngineConfig, StartError, Summary};
 use crate::environment::Environment;
 use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
+use tokio::sync::watch;
 
 /// How a proxy is run.
 #[derive(Clone)]
@@ -92,9 +105,12 @@ pub enum ProxyError {
     Worker(#[source] std::io::Error),
 }
 
-/// A running proxy. Dropping it stops it.
+/// A running proxy. Dropping it stops it at once.
 pub struct Proxy {
     local_addr: SocketAddr,
+    admin_addr: Option<SocketAddr>,
+    stop: watch::Sender<Option<Duration>>,
+    workers: Vec<JoinHandle<()>>,
 }
 
 impl Proxy {
@@ -104,10 +120,38 @@ impl Proxy {
     ///
     /// [`ProxyError`] if an address is taken or the plugin does not start.
     pub fn start(config: ProxyConfig, environment: &Environment) -> Result<Self, ProxyError> {
-        let _ = environment;
-        Ok(Self {
-            local_addr: config.listen,
-        })
+        let (listener, local_addr) = listen(config.listen)?;
+        let admin = config.admin.map(listen).transpose()?;
+        let admin_addr = admin.as_ref().map(|(_, address)| *address);
+        let mut admin = admin.map(|(listener, _)| listener);
+        let (stop, stopped) = watch::channel(None);
+        let mut proxy = Self {
+            local_addr,
+            admin_addr,
+            stop,
+            workers: Vec::new(),
+        };
+        let config = Arc::new(config);
+        let (ready, started) = mpsc::channel();
+        for number in 0..config.workers.max(1) {
+            let worker = worker::Worker {
+                config: Arc::clone(&config),
+                environment: environment.clone(),
+                listener: listener.try_clone().map_err(ProxyError::Worker)?,
+                local_addr,
+                admin: admin.take(),
+                stopped: stopped.clone(),
+            };
+            let ready = ready.clone();
+            let thread = std::thread::Builder::new().name(format!("worker-{number}"));
+            let spawned = thread.spawn(move || worker::run(worker, ready));
+            proxy.workers.push(spawned.map_err(ProxyError::Worker)?);
+        }
+        drop(ready);
+        while let Ok(outcome) = started.recv_timeout(START_LIMIT) {
+            outcome?;
+        }
+        Ok(proxy)
     }
 
     /// Where it listens.
@@ -119,12 +163,38 @@ impl Proxy {
     /// Where the admin listens.
     #[must_use]
     pub fn admin_addr(&self) -> Option<SocketAddr> {
-        None
+        self.admin_addr
     }
 
     /// Stops accepting, lets requests under way finish for at most `grace`, and waits for
     /// the workers to end.
-    pub fn shutdown(self, grace: Duration) {
-        let _ = grace;
+    pub fn shutdown(mut self, grace: Duration) {
+        self.stop_within(grace);
     }
+
+    fn stop_within(&mut self, grace: Duration) {
+        let _ = self.stop.send(Some(grace)); // nobody listens: all workers have ended
+        for worker in self.workers.drain(..) {
+            let _ = worker.join(); // a panic has printed itself
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.stop_within(Duration::ZERO);
+    }
+}
+
+/// How long all workers may take to start; compiling is done before.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ProxyError> {
+    let bind = || {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let local_addr = listener.local_addr()?;
+        Ok((listener, local_addr))
+    };
+    bind().map_err(|source| ProxyError::Listen { address, source })
 }

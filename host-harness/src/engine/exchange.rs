@@ -31,6 +31,8 @@ pub struct Exchange {
     /// The request head for the endpoints.
     upstream_head: Headers,
     tried: Vec<SocketAddr>,
+    /// No further attempt may follow.
+    last_attempt: bool,
 }
 
 enum State {
@@ -65,6 +67,7 @@ impl Exchange {
             cluster: None,
             upstream_head: Headers::new(),
             tried: Vec::new(),
+            last_attempt: false,
         };
         exchange.select_route();
         let chosen = engine.filter.borrow_mut().choose();
@@ -105,6 +108,12 @@ impl Exchange {
             Attempted::Reset => self.reply_with(LocalReply::reset(), reply_flags),
             Attempted::TimedOut => self.reply_with(LocalReply::timed_out(), reply_flags),
         }
+    }
+
+    /// The request's body is on its way and cannot be sent twice: what comes of the attempt
+    /// under way is final.
+    pub fn forbid_retries(&mut self) {
+        self.last_attempt = true;
     }
 
     /// Goes on after [`Step::Paused`]: [`Step::Paused`] again if the module still holds it.
@@ -277,7 +286,7 @@ impl Exchange {
     /// Whether another attempt may follow the ones made.
     fn may_retry(&self, route: &Route) -> bool {
         let retries = usize::try_from(route.retry.retries).unwrap_or(usize::MAX);
-        self.tried.len() <= retries
+        !self.last_attempt && self.tried.len() <= retries
     }
 }
 

@@ -1,0 +1,146 @@
+//! Connections from the downstream, and what each request is answered.
+
+use super::body::ResponseBody;
+use super::target::{Incoming, RawTarget};
+use super::worker::Context;
+use super::{forward, message};
+use crate::engine::Connection;
+use http::{Request, Response, StatusCode, Version};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use tokio::net::TcpStream;
+
+/// Envoy's limit, `max_request_headers_kb`, is 60; hyper's counts the request line too.
+const LONGEST_HEAD: usize = 64 * 1024;
+
+/// Serves one connection to its end.
+pub(super) async fn serve(context: Rc<Context>, stream: TcpStream, source: SocketAddr) {
+    let _counted = Counted::new(Rc::clone(&context));
+    let _ = stream.set_nodelay(true); // slower without, not wrong
+    let mut first = [0; 3];
+    let peeked = stream.peek(&mut first);
+    let Ok(Ok(_)) = tokio::time::timeout(context.config.idle_timeout, peeked).await else {
+        return;
+    };
+    let connection = Connection {
+        source,
+        destination: stream.local_addr().unwrap_or(context.local_addr),
+        ..Connection::default()
+    };
+    if first == *b"PRI" {
+        serve_http2(context, stream, connection).await;
+    } else {
+        serve_http1(context, stream, connection).await;
+    }
+}
+
+async fn serve_http1(context: Rc<Context>, stream: TcpStream, connection: Connection) {
+    let target = RawTarget::default();
+    let io = TokioIo::new(Incoming::new(stream, target.clone()));
+    let mut stopped = context.stopped.clone();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(context.config.idle_timeout)
+        .max_buf_size(LONGEST_HEAD)
+        .max_headers(256);
+    let service = service_fn(move |request| {
+        let (context, connection, target) =
+            (Rc::clone(&context), connection.clone(), target.clone());
+        answer(context, connection, target, request)
+    });
+    let mut serving = pin!(http.serve_connection(io, service).with_upgrades());
+    tokio::select! {
+        _ = serving.as_mut() => return,
+        _ = stopped.changed() => serving.as_mut().graceful_shutdown(),
+    }
+    let _ = serving.await; // the downstream's loss
+}
+
+async fn serve_http2(context: Rc<Context>, stream: TcpStream, connection: Connection) {
+    let mut stopped = context.stopped.clone();
+    let connection = Connection {
+        protocol: "HTTP/2".to_owned(),
+        ..connection
+    };
+    let service = service_fn(move |request| {
+        answer(
+            Rc::clone(&context),
+            connection.clone(),
+            RawTarget::default(),
+            request,
+        )
+    });
+    let http = http2::Builder::new(LocalExecutor);
+    let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        _ = serving.as_mut() => return,
+        _ = stopped.changed() => serving.as_mut().graceful_shutdown(),
+    }
+    let _ = serving.await;
+}
+
+async fn answer(
+    context: Rc<Context>,
+    mut connection: Connection,
+    target: RawTarget,
+    request: Request<hyper::body::Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    let sent = target.take();
+    if hyper::body::Body::is_end_stream(request.body()) {
+        target.expect_line();
+    }
+    if request.version() == Version::HTTP_10 {
+        "HTTP/1.0".clone_into(&mut connection.protocol);
+    }
+    let default_host = context.config.default_host.as_deref();
+    let (parts, body) = request.into_parts();
+    let head = message::request_head(&parts, sent.as_deref(), default_host);
+    // Both as Envoy does: `missing_host_header`, and `http_reject_path_with_fragment`.
+    let fragment = head.first(":path").is_some_and(|path| path.contains(&b'#'));
+    if !head.contains(":authority") || fragment {
+        return Ok(refusal(StatusCode::BAD_REQUEST));
+    }
+    let request = Request::from_parts(parts, body);
+    Ok(forward::run(context, connection, head, request, target).await)
+}
+
+/// An answer that the filters do not see.
+pub(super) fn refusal(status: StatusCode) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::local(Vec::new(), None));
+    *response.status_mut() = status;
+    response
+}
+
+/// Counts a connection for as long as it is there.
+struct Counted {
+    context: Rc<Context>,
+}
+
+impl Counted {
+    fn new(context: Rc<Context>) -> Self {
+        context.connections.set(context.connections.get() + 1);
+        Self { context }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let connections = &self.context.connections;
+        connections.set(connections.get().saturating_sub(1));
+    }
+}
+
+/// Runs HTTP/2 streams on the worker's thread.
+#[derive(Clone, Copy)]
+struct LocalExecutor;
+
+impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for LocalExecutor {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}

@@ -1,0 +1,121 @@
+//! Heads between hyper's types and the engine's.
+
+use super::body::RequestBody;
+use super::pool::Request;
+use super::target;
+use crate::headers::Headers;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, request, response};
+
+/// Fields that are about one connection and do not pass. `expect` is answered by hyper.
+const HOP_BY_HOP: [&str; 7] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "expect",
+];
+
+/// The head of a request from the downstream; `target` is the one sent, if hyper's is a
+/// stand-in. `default_host` is for requests that name none.
+pub(super) fn request_head(
+    parts: &request::Parts,
+    target: Option<&[u8]>,
+    default_host: Option<&str>,
+) -> Headers {
+    let mut head = Headers::with_capacity(parts.headers.len() + 4);
+    let path_and_query = parts.uri.path_and_query();
+    let sent = path_and_query.map_or("/", |path| path.as_str()).as_bytes();
+    let (absolute, path) = target.map_or((None, sent), target::split_absolute);
+    let authority = parts
+        .uri
+        .authority()
+        .map(|authority| authority.as_str().as_bytes());
+    let host = parts.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let default_host = default_host.map(str::as_bytes);
+    if let Some(authority) = absolute.or(authority).or(host).or(default_host) {
+        head.add(":authority", authority);
+    }
+    head.add(":path", path);
+    head.add(":method", parts.method.as_str());
+    head.add(":scheme", "http");
+    let upgrade = is_upgrade(&parts.headers);
+    for (name, value) in &parts.headers {
+        if *name != header::HOST && (upgrade || !HOP_BY_HOP.contains(&name.as_str())) {
+            head.add(name.as_str(), value.as_bytes());
+        }
+    }
+    head
+}
+
+/// Whether the downstream wants to leave HTTP on this connection.
+pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
+    let asked = headers
+        .get(header::CONNECTION)
+        .and_then(|value| value.to_str().ok());
+    let mut tokens = asked.unwrap_or_default().split(',');
+    let asked = tokens.any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
+    asked && headers.contains_key(header::UPGRADE)
+}
+
+/// The request for an endpoint; `None`: the head has no method or path that HTTP/1.1 can
+/// carry.
+pub(super) fn to_upstream(head: &Headers, body: RequestBody) -> Option<Request> {
+    let path = head
+        .first(":path")
+        .filter(|path| target::can_be_sent(path))?;
+    let uri = Uri::try_from(path).ok().filter(|uri| {
+        let kept = uri.path_and_query().map(|path| path.as_str().as_bytes());
+        uri.authority().is_none() && kept == Some(path)
+    });
+    let target = uri.is_none().then(|| path.to_vec());
+    let mut http = http::Request::new(body);
+    *http.uri_mut() = uri.unwrap_or_else(|| Uri::from_static("/"));
+    *http.method_mut() = Method::from_bytes(head.first(":method")?).ok()?;
+    if let Some(host) = head.first(":authority") {
+        let host = HeaderValue::from_bytes(host).ok()?;
+        http.headers_mut().insert(header::HOST, host);
+    }
+    write_fields(http.headers_mut(), head);
+    Some(Request { http, target })
+}
+
+/// The head of an endpoint's response.
+pub(super) fn response_head(parts: &response::Parts) -> Headers {
+    let mut head = Headers::with_capacity(parts.headers.len() + 1);
+    head.add(":status", parts.status.as_str());
+    let switching = parts.status == StatusCode::SWITCHING_PROTOCOLS;
+    for (name, value) in &parts.headers {
+        if switching || !HOP_BY_HOP.contains(&name.as_str()) {
+            head.add(name.as_str(), value.as_bytes());
+        }
+    }
+    head
+}
+
+/// Writes status and fields of `head` to a response for the downstream.
+pub(super) fn write_head<B>(response: &mut http::Response<B>, head: &Headers) {
+    let status = head
+        .status()
+        .and_then(|status| StatusCode::from_u16(status).ok());
+    *response.status_mut() = status.unwrap_or(StatusCode::BAD_GATEWAY);
+    write_fields(response.headers_mut(), head);
+}
+
+/// Fields that HTTP cannot carry, which only a module can have written, are left out.
+fn write_fields(headers: &mut HeaderMap, head: &Headers) {
+    headers.reserve(head.len());
+    for (name, value) in head {
+        if name.starts_with(':') {
+            continue;
+        }
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_bytes(value),
+        ) {
+            headers.append(name, value);
+        }
+    }
+}
