@@ -117,7 +117,6 @@ fn discovery(
         let port = dns_port(cluster, notes);
         set("type", json!("STRICT_DNS"));
         set("dns_lookup_family", json!("V4_PREFERRED"));
-        set("respect_dns_ttl", json!(true));
         set(
             "load_assignment",
             json!({ "cluster_name": name, "endpoints": [{ "lb_endpoints": [{ "endpoint": {
