@@ -18,6 +18,9 @@ pub const RETRIES: u32 = 2;
 /// POST, LOCK, PATCH are not passed to the next server.
 pub const NOT_RETRIED: [&str; 3] = ["POST", "LOCK", "PATCH"];
 
+/// What nginx calls its default server, and hands on as the Host of a request without one.
+pub const DEFAULT_HOST: &str = "_";
+
 /// The plugin's name in logs and statistics.
 pub const PLUGIN_NAME: &str = "limpet";
 

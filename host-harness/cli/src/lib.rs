@@ -13,5 +13,6 @@ pub mod forwarding;
 pub mod manifests;
 pub mod module;
 pub mod plugin_config;
+pub mod pods;
 pub mod render;
 pub mod run;

@@ -1,15 +1,153 @@
-//! `limpet run`.
+//! `limpet run`: serve the manifests on this machine, with the real module.
 
+mod access_log;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context;
 use clap::Args;
+use host_harness::Environment;
+use host_harness::proxy::{Proxy, ProxyConfig};
+use serde_json::Value;
+
+use crate::args::ManifestArgs;
+use crate::clusters::{self, Cluster};
+use crate::filter_chain;
+use crate::forwarding;
+use crate::manifests::Manifests;
+use crate::module;
+use crate::plugin_config::{self, EndpointSource, Options, Report};
+use crate::pods::Pods;
 
 /// Flags of `limpet run`.
 #[derive(Debug, Args)]
-pub struct RunArgs {}
+#[command(after_help = EXAMPLES)]
+pub struct RunArgs {
+    /// What to read.
+    #[command(flatten)]
+    pub manifests: ManifestArgs,
 
+    /// Where to listen
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Serve Envoy's admin interface there too: /clusters, /stats
+    #[arg(long, value_name = "ADDR")]
+    pub admin: Option<SocketAddr>,
+
+    /// Worker threads, each with its own copy of the module [default: one a processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub workers: Option<u16>,
+
+    /// Start demo replicas for the Deployments, and send requests there
+    #[arg(long)]
+    pub pods: bool,
+
+    /// The module [default: LIMPET_WASM, else the one built beside this binary]
+    #[arg(long, value_name = "PATH")]
+    pub wasm: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  limpet run -f envoy/examples/sample-ingress.yaml --pods
+  limpet run -f shop.yaml --endpoints prod/web:80=10.0.0.1:80,10.0.0.2:80 --listen 0.0.0.0:8080";
+
+/// How long requests under way may take to finish after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Serves until Ctrl-C.
+///
 /// # Errors
-/// Always, until it is written.
-pub fn run(_args: &RunArgs) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`run` is not there yet")
+/// When manifests or module cannot be read, or an address is taken.
+pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let manifests = Manifests::load(&args.manifests.file)?;
+    let (mut clusters, mut notes) = clusters::clusters(&manifests, &args.manifests.endpoints);
+    let pods = match args.pods {
+        true => Some(Pods::start(&manifests)?),
+        false => None,
+    };
+    if let Some(pods) = &pods {
+        notes.extend(pods.fill(&manifests, &mut clusters));
+    }
+    for note in manifests.notes.iter().chain(&notes) {
+        eprintln!("note: {note}");
+    }
+    let module = module::load(&module::find(args.wasm.as_deref())?)?;
+    let environment = Environment::new(filter_chain::host_clusters(&clusters));
+    let mut config = proxy_config(
+        module,
+        &manifests,
+        &clusters,
+        args.manifests.strict,
+        args.listen,
+    );
+    config.admin = args.admin;
+    if let Some(workers) = args.workers {
+        config.workers = workers.into();
+    }
+    let proxy = Proxy::start(config, &environment)?;
+    announce(&proxy, &clusters);
+    wait_for_ctrl_c()?;
+    eprintln!("stopping");
+    proxy.shutdown(GRACE);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The proxy as `render envoy` would have it; `demo` runs the same.
+pub(crate) fn proxy_config(
+    module: host_harness::Module,
+    manifests: &Manifests,
+    clusters: &[Cluster],
+    strict: bool,
+    listen: SocketAddr,
+) -> ProxyConfig {
+    let options = Options {
+        endpoints: EndpointSource::Discovery,
+        report: Report::Summary,
+        strict,
+        unmatched_is_not_found: true,
+    };
+    let plugin = plugin_config::plugin_config(manifests, clusters, options);
+    let data: Option<&Value> = manifests.config_map().and_then(|map| map.value.get("data"));
+    let trusted = forwarding::trusts_forwarded_headers(data);
+    let engine = filter_chain::engine_config(module, &plugin, trusted);
+    let mut config = ProxyConfig::new(listen, engine);
+    config.default_host = Some(filter_chain::DEFAULT_HOST.to_owned());
+    config.log_properties = vec![access_log::RECORD.to_owned()];
+    config.access_log = Some(Arc::new(access_log::print));
+    config
+}
+
+fn announce(proxy: &Proxy, clusters: &[Cluster]) {
+    eprintln!("listening on http://{}", proxy.local_addr());
+    if let Some(admin) = proxy.admin_addr() {
+        eprintln!("admin on http://{admin}");
+    }
+    for cluster in clusters {
+        let endpoints: Vec<&str> = cluster
+            .endpoints
+            .iter()
+            .map(|endpoint| endpoint.address.as_str())
+            .collect();
+        let list = if endpoints.is_empty() {
+            "no endpoint".to_owned()
+        } else {
+            endpoints.join(", ")
+        };
+        eprintln!("{}: {list}", cluster.service_port.key());
+    }
+}
+
+pub(crate) fn wait_for_ctrl_c() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime
+        .block_on(tokio::signal::ctrl_c())
+        .context("Ctrl-C cannot be waited for")
 }

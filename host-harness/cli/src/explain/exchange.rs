@@ -8,13 +8,10 @@ use host_harness::{
 };
 
 use super::{Answer, AttemptResult, ByteString, Outcome, Request, Response, Upstream, why};
-use crate::filter_chain::RETRIES;
+use crate::filter_chain::{DEFAULT_HOST, RETRIES};
 
 /// How often a request that the module holds is asked whether it may go on.
 const PATIENCE: usize = 64;
-
-/// What nginx calls its default server, and hands on as the Host of a request without one.
-const DEFAULT_HOST: &str = "_";
 
 pub(super) fn answer(engine: &Engine, request: &Request) -> Answer {
     let Some(head) = head(request) else {

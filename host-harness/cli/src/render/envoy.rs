@@ -14,7 +14,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 pub use address::Address;
-pub use eds::{endpoint_file, load_assignment, write_in_place};
+pub use eds::{endpoint_file, endpoint_resource, load_assignment, write_in_place};
 
 use crate::args::ManifestArgs;
 use crate::clusters::{self, Cluster};

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::tls::{self, Certificates};
 use super::{EnvoySettings, route};
-use crate::filter_chain::PLUGIN_NAME;
+use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME};
 use crate::forwarding::{
     self, ENDPOINT_HEADER, FORWARDING_HEADERS, ForwardingHeader, INTERNAL_HEADERS, Source,
 };
@@ -68,7 +68,7 @@ impl Chain<'_> {
             // Without a Host the pod sees nginx's name of its default server.
             "http_protocol_options": {
                 "accept_http_10": true,
-                "default_host_for_http_10": "_",
+                "default_host_for_http_10": DEFAULT_HOST,
                 "allow_custom_methods": true,
             },
             "http2_protocol_options": { "allow_connect": true },

@@ -1,0 +1,110 @@
+//! Where the story is played: the harness, or real Envoy.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use host_harness::Environment;
+use host_harness::proxy::Proxy;
+
+use super::envoy::RealEnvoy;
+use super::report::Report;
+use crate::clusters::{Cluster, Endpoint};
+use crate::manifests::Manifests;
+use crate::{filter_chain, module, run};
+
+/// A running proxy, and its one cluster.
+pub(super) struct Stage {
+    proxy: Kind,
+    cluster: Cluster,
+}
+
+enum Kind {
+    Harness(Box<(Proxy, Environment)>),
+    Envoy(RealEnvoy),
+}
+
+impl Stage {
+    pub(super) fn harness(
+        manifests: &Manifests,
+        clusters: Vec<Cluster>,
+        wasm: &Path,
+        listen: SocketAddr,
+        report: &mut Report,
+    ) -> anyhow::Result<Self> {
+        report.progress(&format!("compiling {}", wasm.display()));
+        let module = module::load(wasm)?;
+        let environment = Environment::new(filter_chain::host_clusters(&clusters));
+        let mut config = run::proxy_config(module, manifests, &clusters, false, listen);
+        config.access_log = None;
+        config.workers = 2;
+        let proxy = Proxy::start(config, &environment)?;
+        report.progress(&format!(
+            "limpet's own host listens on {}",
+            proxy.local_addr()
+        ));
+        Ok(Self {
+            proxy: Kind::Harness(Box::new((proxy, environment))),
+            cluster: only(clusters)?,
+        })
+    }
+
+    pub(super) fn envoy(
+        manifests: &Manifests,
+        clusters: Vec<Cluster>,
+        wasm: &Path,
+        listen: SocketAddr,
+        report: &mut Report,
+    ) -> anyhow::Result<Self> {
+        report.progress("starting Envoy");
+        let envoy = RealEnvoy::start(manifests, &clusters, wasm, listen)?;
+        report.progress(&format!(
+            "{} listens on {}",
+            envoy.version(),
+            envoy.address()
+        ));
+        Ok(Self {
+            proxy: Kind::Envoy(envoy),
+            cluster: only(clusters)?,
+        })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        match &self.proxy {
+            Kind::Harness(harness) => harness.0.local_addr(),
+            Kind::Envoy(envoy) => envoy.address(),
+        }
+    }
+
+    /// Replaces the endpoint list.
+    pub(super) fn set_endpoints(&self, endpoints: Vec<Endpoint>) -> anyhow::Result<()> {
+        let cluster = Cluster {
+            endpoints,
+            ..self.cluster.clone()
+        };
+        match &self.proxy {
+            Kind::Harness(harness) => {
+                harness
+                    .1
+                    .clusters
+                    .set(cluster.name(), filter_chain::host_cluster(&cluster));
+                Ok(())
+            }
+            Kind::Envoy(envoy) => envoy.set_endpoints(&cluster),
+        }
+    }
+
+    pub(super) fn end(self, grace: Duration) {
+        match self.proxy {
+            Kind::Harness(harness) => harness.0.shutdown(grace),
+            Kind::Envoy(envoy) => drop(envoy),
+        }
+    }
+}
+
+fn only(clusters: Vec<Cluster>) -> anyhow::Result<Cluster> {
+    clusters
+        .into_iter()
+        .next()
+        .ok_or_else(|| anyhow::anyhow!("the manifest names no Service"))
+}
