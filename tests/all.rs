@@ -8,6 +8,7 @@
 )]
 
 mod behaviour;
+mod cases;
 mod check;
 mod crds;
 mod fixtures;

@@ -16,6 +16,7 @@ pub mod eds;
 pub mod envoy;
 pub mod guest;
 pub mod http;
+pub mod native;
 pub mod pod;
 pub mod vectors;
 pub mod wait;

@@ -1,0 +1,48 @@
+//! One table of cases, played on the native core, on the module in the harness and on a real
+//! Envoy. They agree, or the case says why Envoy cannot.
+//!
+//! `cases/*.yaml` hold them; the Ingresses stand in `ingresses/`, unmodified.
+
+mod on_core;
+mod on_envoy;
+mod on_module;
+mod played;
+mod table;
+mod words;
+
+use played::Target;
+use table::Table;
+
+/// Plays every table on a target and prints how many cases ran.
+fn play<T: Target>(name: &str, start: impl Fn(&Table) -> T) {
+    let mut failures = Vec::new();
+    let (mut ran, mut steps, mut unasked) = (0, 0, 0);
+    for table in Table::all() {
+        let target = start(&table);
+        for case in &table.cases {
+            ran += 1;
+            let played = case.play(&target, &table);
+            steps += played.asked;
+            unasked += played.unasked;
+            failures.extend(played.differences.iter().map(|d| format!("{}: {d}", case.name)));
+        }
+    }
+    println!("cases on {name}: {ran} ran, {steps} requests, {unasked} that cannot be asked there");
+    assert!(ran > 0, "no cases");
+    assert!(failures.is_empty(), "on {name}:\n{}", failures.join("\n"));
+}
+
+#[test]
+fn every_case_holds_on_the_native_core() {
+    play("the native core", on_core::start);
+}
+
+#[test]
+fn every_case_holds_on_the_module_in_the_harness() {
+    play("the module", on_module::start);
+}
+
+#[test]
+fn every_case_holds_on_a_real_envoy() {
+    play("Envoy", on_envoy::start);
+}

@@ -1,0 +1,46 @@
+//! A real Envoy with what `limpet render envoy` writes.
+
+use super::played::{Asked, Seen, Target};
+use super::table::Table;
+use limpet_tests::envoy::RealEnvoy;
+use limpet_tests::http::{self, Request, bytes};
+use limpet_tests::vectors::Observed;
+
+pub(super) struct Envoy {
+    _process: RealEnvoy,
+    listener: std::net::SocketAddr,
+}
+
+pub(super) fn start(table: &Table) -> Envoy {
+    let process = crate::rendered::start(&table.manifests, &table.endpoints());
+    let listener = crate::rendered::http(&process);
+    Envoy { _process: process, listener }
+}
+
+impl Target for Envoy {
+    const ENVOY: bool = true;
+
+    fn ask(&self, request: &Asked) -> Result<Seen, String> {
+        if request.scheme != "http" {
+            return Err("the rendered listener has no certificate".into());
+        }
+        let mut sent = Request::get(&request.host, bytes(&request.target)).method(&request.method);
+        for (name, value) in &request.headers {
+            sent = sent.header(name, bytes(value));
+        }
+        let answer = http::send(self.listener, &sent).map_err(|why| why.to_string())?;
+        let echo = answer.echo();
+        let leaked: Vec<_> = answer.headers.iter().filter(|(n, _)| n.starts_with("x-limpet-")).collect();
+        assert!(leaked.is_empty(), "{request:?}: {leaked:?}");
+        let answer = Observed {
+            status: answer.status,
+            location: answer.header("location"),
+            set_cookie: answer.all("set-cookie"),
+            endpoint: answer.endpoint(),
+            method: echo.as_ref().map(|echo| echo.method.clone()),
+            target: echo.as_ref().map(|echo| echo.path.clone()),
+            headers: echo.map(|echo| echo.headers).unwrap_or_default(),
+        };
+        Ok(Seen { answer, state: None })
+    }
+}

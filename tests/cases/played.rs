@@ -1,0 +1,143 @@
+//! Playing one case on one target.
+
+use super::table::{Case, Expect, Step, Table};
+use super::words;
+use limpet_tests::vectors::Observed;
+
+/// Something that answers requests.
+pub(super) trait Target {
+    /// What becomes of a request; `Err` says why it cannot be asked here.
+    fn ask(&self, request: &Asked) -> Result<Seen, String>;
+
+    /// Whether answers are Envoy's own.
+    const ENVOY: bool = false;
+}
+
+/// A request, ready to be sent.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) scheme: String,
+    pub(super) host: String,
+    /// Raw, from the first `/` on.
+    pub(super) target: String,
+    pub(super) method: String,
+    /// Cookie included; each code point a byte.
+    pub(super) headers: Vec<(String, String)>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) answer: Observed,
+    /// The record's word for the session, where the target shows it.
+    pub(super) state: Option<String>,
+}
+
+/// How a case went.
+#[derive(Debug, Default)]
+pub(super) struct Played {
+    pub(super) asked: usize,
+    pub(super) unasked: usize,
+    pub(super) differences: Vec<String>,
+}
+
+impl Case {
+    pub(super) fn play<T: Target>(&self, target: &T, table: &Table) -> Played {
+        let mut played = Played::default();
+        let mut jar = Vec::new();
+        let mut before = None;
+        for (number, step) in self.steps.iter().enumerate() {
+            let expect = match &step.on_envoy {
+                Some(other) if T::ENVOY => match other.status {
+                    Some(status) => Expect { status: Some(status), ..Expect::default() },
+                    None => {
+                        played.unasked += 1;
+                        continue;
+                    }
+                },
+                _ => step.expect.clone(),
+            };
+            match target.ask(&step.asked(&jar, table)) {
+                Ok(seen) => {
+                    played.asked += 1;
+                    words::keep(&mut jar, &seen.answer.set_cookie);
+                    let differences = expect.differences(&seen, table, before.as_deref());
+                    let line = |d| format!("step {}: {d}", number + 1);
+                    played.differences.extend(differences.into_iter().map(line));
+                    before = seen.answer.endpoint;
+                }
+                Err(_) => played.unasked += 1,
+            }
+        }
+        played
+    }
+}
+
+impl Step {
+    fn asked(&self, jar: &[(String, String)], table: &Table) -> Asked {
+        let (scheme, rest) = self.get.split_once("://").expect("a URL");
+        let at = rest.find('/').unwrap_or(rest.len());
+        let mut headers = self.headers.clone();
+        if let Some(cookie) = &self.cookie {
+            let cookie = cookie.replace("{jar}", &words::jar(jar));
+            headers.push(("cookie".into(), words::fill_in(&cookie, table, None)));
+        }
+        Asked {
+            scheme: scheme.into(),
+            host: rest[..at].into(),
+            target: rest[at..].into(),
+            method: self.method.clone().unwrap_or_else(|| "GET".into()),
+            headers,
+        }
+    }
+}
+
+impl Expect {
+    fn differences(&self, seen: &Seen, table: &Table, before: Option<&str>) -> Vec<String> {
+        let answer = &seen.answer;
+        let mut out = Vec::new();
+        let mut compare = |what: &str, want: Option<String>, have: Option<String>| {
+            if want != have {
+                out.push(format!("{what}: expected {want:?}, is {have:?}"));
+            }
+        };
+        if let Some(status) = self.status {
+            compare("status", Some(status.to_string()), Some(answer.status.to_string()));
+        }
+        let pod = answer.endpoint.as_deref().and_then(|endpoint| table.name_of(endpoint));
+        if let Some(name) = &self.served_by {
+            let service = pod.as_deref().and_then(|pod| pod.rsplit_once('-')).map(|(s, _)| s);
+            let fits = match name.as_str() {
+                "none" => pod.is_none(),
+                "same" => answer.endpoint.is_some() && answer.endpoint.as_deref() == before,
+                name => pod.as_deref() == Some(name) || service == Some(name),
+            };
+            let want = Some(name.clone());
+            compare("served_by", want.clone(), if fits { want } else { pod.clone() });
+        }
+        if self.path.is_some() {
+            compare("path", self.path.clone(), answer.target.clone());
+        }
+        for (name, want) in &self.at_pod {
+            let found = answer.headers.iter().find(|(n, _)| n == name);
+            compare(name, want.clone(), found.map(|(_, value)| value.clone()));
+        }
+        if let Some(location) = &self.location {
+            let want = Some(location.clone()).filter(|l| !l.is_empty());
+            compare("location", want, answer.location.clone());
+        }
+        if let (Some(want), true) = (&self.state, seen.state.is_some()) {
+            compare("state", Some(want.clone()), seen.state.clone());
+        }
+        if let Some(want) = &self.set_cookie {
+            let served = answer.endpoint.as_deref();
+            let want: Vec<_> = want.iter().map(|w| words::fill_in(w, table, served)).collect();
+            let mut pairs = want.iter().zip(&answer.set_cookie);
+            let fits = want.len() == answer.set_cookie.len() && pairs.all(|(w, c)| words::fits(w, c));
+            if !fits {
+                compare("set_cookie", Some(format!("{want:?}")), Some(format!("{:?}", answer.set_cookie)));
+            }
+        }
+        out
+    }
+}
