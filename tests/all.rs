@@ -11,6 +11,7 @@ mod behaviour;
 mod cases;
 mod check;
 mod crds;
+mod faults;
 mod fixtures;
 mod module_file;
 mod nginx;

@@ -34,7 +34,7 @@ fn rows(world: &World) -> Vec<Row> {
 /// Where a target runs one row.
 struct Place {
     listener: SocketAddr,
-    admin: SocketAddr,
+    admin: limpet_tests::http::Place,
 }
 
 /// Plays every row and prints how many agree.
@@ -61,7 +61,15 @@ fn every_row_is_what_a_real_envoy_does() {
     let envoy = on_envoy::start(&rows, &world);
     let place = |index: usize| Place {
         listener: envoy.listener(&format!("row-{index}")),
-        admin: envoy.admin_address(),
+        admin: envoy.admin_address().clone(),
     };
     play("Envoy", &rows, place, &world);
+}
+
+#[test]
+fn the_harness_does_the_same() {
+    let world = World::start();
+    let rows = rows(&world);
+    let harness = on_harness::start(&rows, &world);
+    play("the harness", &rows, |index| harness.place(index), &world);
 }

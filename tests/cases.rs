@@ -24,7 +24,12 @@ fn play<T: Target>(name: &str, start: impl Fn(&Table) -> T) {
             let played = case.play(&target, &table);
             steps += played.asked;
             unasked += played.unasked;
-            failures.extend(played.differences.iter().map(|d| format!("{}: {d}", case.name)));
+            failures.extend(
+                played
+                    .differences
+                    .iter()
+                    .map(|d| format!("{}: {d}", case.name)),
+            );
         }
     }
     println!("cases on {name}: {ran} ran, {steps} requests, {unasked} that cannot be asked there");

@@ -109,10 +109,9 @@ impl Exchange {
     }
 
     fn send(&self, place: &Place) -> std::io::Result<Response> {
-        let to = if self.admin {
-            place.admin
-        } else {
-            place.listener
+        let to = match self.admin {
+            true => place.admin.clone(),
+            false => place.listener.into(),
         };
         if let Some(raw) = &self.raw {
             let mut connection = http::Connection::open(to)?;

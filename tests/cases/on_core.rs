@@ -16,7 +16,10 @@ pub(super) fn start(table: &Table) -> Core {
         strict: false,
         unmatched_is_not_found: true,
     };
-    Core(Native::new(&plugin_config(&table.manifests, &clusters, options), 1_732_345_678))
+    Core(Native::new(
+        &plugin_config(&table.manifests, &clusters, options),
+        1_732_345_678,
+    ))
 }
 
 impl Target for Core {
@@ -27,10 +30,18 @@ impl Target for Core {
             (":method", &request.method),
             (":scheme", &request.scheme),
         ];
-        let mut headers: Vec<_> = pseudo.map(|(name, value)| (name.to_owned(), bytes(value))).into();
+        let mut headers: Vec<_> = pseudo
+            .map(|(name, value)| (name.to_owned(), bytes(value)))
+            .into();
         let fields = request.headers.iter();
         headers.extend(fields.map(|(name, value)| (name.to_ascii_lowercase(), bytes(value))));
-        let (answer, record) = self.0.ask(&Head { scheme: request.scheme.clone(), headers }, &[]);
+        let (answer, record) = self.0.ask(
+            &Head {
+                scheme: request.scheme.clone(),
+                headers,
+            },
+            &[],
+        );
         let state = record["affinity"]["state"].as_str().map(str::to_owned);
         Ok(Seen { answer, state })
     }

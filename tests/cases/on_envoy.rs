@@ -2,19 +2,22 @@
 
 use super::played::{Asked, Seen, Target};
 use super::table::Table;
-use limpet_tests::envoy::RealEnvoy;
 use limpet_tests::http::{self, Request, bytes};
+use limpet_tests::rendered::{Rendered, Setup};
 use limpet_tests::vectors::Observed;
 
 pub(super) struct Envoy {
-    _process: RealEnvoy,
+    _process: Rendered,
     listener: std::net::SocketAddr,
 }
 
 pub(super) fn start(table: &Table) -> Envoy {
-    let process = crate::rendered::start(&table.manifests, &table.endpoints());
-    let listener = crate::rendered::http(&process);
-    Envoy { _process: process, listener }
+    let process = Rendered::start(&table.manifests, &table.endpoints(), &Setup::default());
+    let listener = process.http();
+    Envoy {
+        _process: process,
+        listener,
+    }
 }
 
 impl Target for Envoy {
@@ -30,7 +33,11 @@ impl Target for Envoy {
         }
         let answer = http::send(self.listener, &sent).map_err(|why| why.to_string())?;
         let echo = answer.echo();
-        let leaked: Vec<_> = answer.headers.iter().filter(|(n, _)| n.starts_with("x-limpet-")).collect();
+        let leaked: Vec<_> = answer
+            .headers
+            .iter()
+            .filter(|(n, _)| n.starts_with("x-limpet-"))
+            .collect();
         assert!(leaked.is_empty(), "{request:?}: {leaked:?}");
         let answer = Observed {
             status: answer.status,
@@ -41,6 +48,9 @@ impl Target for Envoy {
             target: echo.as_ref().map(|echo| echo.path.clone()),
             headers: echo.map(|echo| echo.headers).unwrap_or_default(),
         };
-        Ok(Seen { answer, state: None })
+        Ok(Seen {
+            answer,
+            state: None,
+        })
     }
 }

@@ -28,6 +28,9 @@ impl Target for Module {
         let request: Request = serde_json::from_value(line).unwrap();
         let answer = serde_json::to_value(self.0.answer(&request)).unwrap();
         let state = answer["affinity"]["state"].as_str().map(str::to_owned);
-        Ok(Seen { answer: Observed::from_explain(&answer), state })
+        Ok(Seen {
+            answer: Observed::from_explain(&answer),
+            state,
+        })
     }
 }

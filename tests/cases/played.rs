@@ -49,7 +49,10 @@ impl Case {
         for (number, step) in self.steps.iter().enumerate() {
             let expect = match &step.on_envoy {
                 Some(other) if T::ENVOY => match other.status {
-                    Some(status) => Expect { status: Some(status), ..Expect::default() },
+                    Some(status) => Expect {
+                        status: Some(status),
+                        ..Expect::default()
+                    },
                     None => {
                         played.unasked += 1;
                         continue;
@@ -102,18 +105,32 @@ impl Expect {
             }
         };
         if let Some(status) = self.status {
-            compare("status", Some(status.to_string()), Some(answer.status.to_string()));
+            compare(
+                "status",
+                Some(status.to_string()),
+                Some(answer.status.to_string()),
+            );
         }
-        let pod = answer.endpoint.as_deref().and_then(|endpoint| table.name_of(endpoint));
+        let pod = answer
+            .endpoint
+            .as_deref()
+            .and_then(|endpoint| table.name_of(endpoint));
         if let Some(name) = &self.served_by {
-            let service = pod.as_deref().and_then(|pod| pod.rsplit_once('-')).map(|(s, _)| s);
+            let service = pod
+                .as_deref()
+                .and_then(|pod| pod.rsplit_once('-'))
+                .map(|(s, _)| s);
             let fits = match name.as_str() {
                 "none" => pod.is_none(),
                 "same" => answer.endpoint.is_some() && answer.endpoint.as_deref() == before,
                 name => pod.as_deref() == Some(name) || service == Some(name),
             };
             let want = Some(name.clone());
-            compare("served_by", want.clone(), if fits { want } else { pod.clone() });
+            compare(
+                "served_by",
+                want.clone(),
+                if fits { want } else { pod.clone() },
+            );
         }
         if self.path.is_some() {
             compare("path", self.path.clone(), answer.target.clone());
@@ -131,11 +148,19 @@ impl Expect {
         }
         if let Some(want) = &self.set_cookie {
             let served = answer.endpoint.as_deref();
-            let want: Vec<_> = want.iter().map(|w| words::fill_in(w, table, served)).collect();
+            let want: Vec<_> = want
+                .iter()
+                .map(|w| words::fill_in(w, table, served))
+                .collect();
             let mut pairs = want.iter().zip(&answer.set_cookie);
-            let fits = want.len() == answer.set_cookie.len() && pairs.all(|(w, c)| words::fits(w, c));
+            let fits =
+                want.len() == answer.set_cookie.len() && pairs.all(|(w, c)| words::fits(w, c));
             if !fits {
-                compare("set_cookie", Some(format!("{want:?}")), Some(format!("{:?}", answer.set_cookie)));
+                compare(
+                    "set_cookie",
+                    Some(format!("{want:?}")),
+                    Some(format!("{:?}", answer.set_cookie)),
+                );
             }
         }
         out

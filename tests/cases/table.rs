@@ -88,9 +88,12 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn all() -> impl Iterator<Item = Self> {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/cases");
-        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let mut files: Vec<_> =
-            entries.filter(|file| file.extension().is_some_and(|e| e == "yaml")).collect();
+        let entries = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = entries
+            .filter(|file| file.extension().is_some_and(|e| e == "yaml"))
+            .collect();
         files.sort();
         files.into_iter().map(|file| Self::read(&file))
     }
@@ -100,8 +103,15 @@ impl Table {
         let file: File =
             serde_saphyr::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/ingresses");
-        let paths: Vec<_> = file.ingresses.iter().map(|name| format!("{folder}/{name}")).collect();
-        let pods = file.pods.into_iter().map(|(service, count)| (service, Pod::several(count)));
+        let paths: Vec<_> = file
+            .ingresses
+            .iter()
+            .map(|name| format!("{folder}/{name}"))
+            .collect();
+        let pods = file
+            .pods
+            .into_iter()
+            .map(|(service, count)| (service, Pod::several(count)));
         Self {
             file: path.file_stem().unwrap().to_string_lossy().into_owned(),
             manifests: Manifests::load(&paths).unwrap_or_else(|why| panic!("{why}")),
@@ -122,7 +132,10 @@ impl Table {
     /// The pod called `web-0`.
     pub(super) fn pod(&self, name: &str) -> Option<&Pod> {
         let (service, number) = name.rsplit_once('-')?;
-        let (_, pods) = self.pods.iter().find(|(id, _)| id.rsplit_once('/').unwrap().1 == service)?;
+        let (_, pods) = self
+            .pods
+            .iter()
+            .find(|(id, _)| id.rsplit_once('/').unwrap().1 == service)?;
         pods.get(number.parse::<usize>().ok()?)
     }
 

@@ -11,8 +11,12 @@ use sha1::{Digest, Sha1};
 
 /// Replaces every word but `{key}`.
 pub(super) fn fill_in(text: &str, table: &Table, served: Option<&str>) -> String {
-    let Some((before, rest)) = text.split_once('{') else { return text.to_owned() };
-    let (word, after) = rest.split_once('}').unwrap_or_else(|| panic!("{text:?}: no closing brace"));
+    let Some((before, rest)) = text.split_once('{') else {
+        return text.to_owned();
+    };
+    let (word, after) = rest
+        .split_once('}')
+        .unwrap_or_else(|| panic!("{text:?}: no closing brace"));
     let address = |name: &str| match (name, table.pod(name)) {
         ("served", _) => served.unwrap_or("nobody").to_owned(),
         (_, Some(pod)) => pod.endpoint(),
@@ -49,7 +53,10 @@ pub(super) fn keep(jar: &mut Vec<(String, String)>, set_cookie: &[String]) {
 
 /// The Cookie header of a jar.
 pub(super) fn jar(jar: &[(String, String)]) -> String {
-    let pairs: Vec<_> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let pairs: Vec<_> = jar
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     pairs.join("; ")
 }
 

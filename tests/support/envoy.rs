@@ -1,6 +1,6 @@
 //! A real Envoy, started for a test and gone with it.
 
-use crate::http::{self, Request, Response};
+use crate::http::{self, Place, Request, Response};
 use crate::wait;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub fn binary() -> PathBuf {
 pub struct RealEnvoy {
     child: Child,
     dir: Option<TempDir>,
-    admin: SocketAddr,
+    admin: Place,
 }
 
 impl RealEnvoy {
@@ -131,14 +131,14 @@ impl RealEnvoy {
     #[must_use]
     pub fn admin(&self, target: &str) -> Response {
         let request = Request::get("admin", target);
-        let answer = http::send(self.admin, &request);
+        let answer = http::send(&self.admin, &request);
         answer.unwrap_or_else(|why| panic!("admin {target}: {why}\n{}", self.log()))
     }
 
     /// Where the admin listens.
     #[must_use]
-    pub fn admin_address(&self) -> SocketAddr {
-        self.admin
+    pub fn admin_address(&self) -> &Place {
+        &self.admin
     }
 
     /// The counter or gauge called exactly `name`; 0 if Envoy has none.
@@ -214,15 +214,16 @@ impl Drop for RealEnvoy {
 }
 
 /// The admin's address once `/ready` says so; the reason if the process has ended.
-fn ready(child: &mut Child, dir: &Path) -> Option<Result<SocketAddr, String>> {
+fn ready(child: &mut Child, dir: &Path) -> Option<Result<Place, String>> {
     if let Ok(Some(status)) = child.try_wait() {
         return Some(Err(format!("it ended: {status}")));
     }
-    let admin: SocketAddr = std::fs::read_to_string(dir.join("admin"))
-        .ok()?
-        .parse()
-        .ok()?;
-    let answer = http::send(admin, &Request::get("admin", "/ready")).ok()?;
+    let admin = std::fs::read_to_string(dir.join("admin")).ok()?;
+    let admin = match admin.parse::<SocketAddr>() {
+        Ok(address) => Place::Tcp(address),
+        Err(_) => Place::Unix(dir.join(admin)),
+    };
+    let answer = http::send(&admin, &Request::get("admin", "/ready")).ok()?;
     (answer.status == 200).then_some(Ok(admin))
 }
 

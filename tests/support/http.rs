@@ -4,6 +4,8 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long an answer may take.
@@ -130,21 +132,67 @@ impl Response {
     }
 }
 
-/// One connection, kept alive.
-#[derive(Debug)]
-pub struct Connection {
-    stream: BufReader<TcpStream>,
+/// Where a server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// TCP.
+    Tcp(SocketAddr),
+    /// A socket in the file system.
+    Unix(PathBuf),
 }
+
+impl From<SocketAddr> for Place {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
+
+impl From<&Path> for Place {
+    fn from(path: &Path) -> Self {
+        Self::Unix(path.to_owned())
+    }
+}
+
+impl From<&Place> for Place {
+    fn from(place: &Place) -> Self {
+        place.clone()
+    }
+}
+
+/// One connection, kept alive.
+pub struct Connection {
+    stream: BufReader<Box<dyn Stream>>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Connection")
+    }
+}
+
+trait Stream: Read + Write + Send {}
+
+impl<S: Read + Write + Send> Stream for S {}
 
 impl Connection {
     /// Connects.
     ///
     /// # Errors
     /// Nobody listens there.
-    pub fn open(to: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(to)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+    pub fn open(to: impl Into<Place>) -> io::Result<Self> {
+        let stream: Box<dyn Stream> = match to.into() {
+            Place::Tcp(address) => {
+                let stream = TcpStream::connect(address)?;
+                stream.set_nodelay(true)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                Box::new(stream)
+            }
+            Place::Unix(path) => {
+                let stream = UnixStream::connect(path)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                Box::new(stream)
+            }
+        };
         let stream = BufReader::new(stream);
         Ok(Self { stream })
     }
@@ -274,7 +322,7 @@ fn broken(what: &str, line: &[u8]) -> io::Error {
 ///
 /// # Errors
 /// As [`Connection::open`] and [`Connection::send`].
-pub fn send(to: SocketAddr, request: &Request) -> io::Result<Response> {
+pub fn send(to: impl Into<Place>, request: &Request) -> io::Result<Response> {
     let request = request.clone().header("Connection", "close");
     Connection::open(to)?.send(&request)
 }

@@ -12,11 +12,14 @@
 )]
 
 pub mod browser;
+pub mod crowd;
 pub mod eds;
 pub mod envoy;
 pub mod guest;
 pub mod http;
 pub mod native;
 pub mod pod;
+pub mod rendered;
+pub mod ring;
 pub mod vectors;
 pub mod wait;

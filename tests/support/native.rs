@@ -10,6 +10,9 @@ use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};
 use limpet::policy::Policy;
 use limpet::stream::{Facts, ResponseHead, Step, Stream};
 
+/// `response.code_details` where an endpoint answered.
+const VIA: &[u8] = b"via_upstream";
+
 /// The core, configured.
 pub struct Native {
     policy: Policy,
@@ -37,12 +40,24 @@ impl Native {
         let (policy, _) = limpet::policy::compile(&config);
         let mut endpoints = EndpointTable::default();
         for cluster in &policy.clusters {
-            let healthy = |address: &String| Endpoint { address: address.clone(), health: Health::Healthy };
+            let healthy = |address: &String| Endpoint {
+                address: address.clone(),
+                health: Health::Healthy,
+            };
             let given = policy.endpoints.get(&cluster.envoy_name);
-            let given = given.map(|all| all.iter().map(healthy).collect()).unwrap_or_default();
-            endpoints.insert(cluster.envoy_name.clone(), ClusterTable::build(cluster, given));
+            let given = given
+                .map(|all| all.iter().map(healthy).collect())
+                .unwrap_or_default();
+            endpoints.insert(
+                cluster.envoy_name.clone(),
+                ClusterTable::build(cluster, given),
+            );
         }
-        Self { policy, endpoints, now }
+        Self {
+            policy,
+            endpoints,
+            now,
+        }
     }
 
     /// What becomes of a request; an endpoint answers 200 with these headers. Where the core
@@ -51,39 +66,56 @@ impl Native {
     /// # Panics
     /// The core waits for endpoints that it has.
     #[must_use]
-    pub fn ask(&self, request: &Head, answered: &[(String, Vec<u8>)]) -> (Observed, serde_json::Value) {
+    pub fn ask(
+        &self,
+        request: &Head,
+        answered: &[(String, Vec<u8>)],
+    ) -> (Observed, serde_json::Value) {
         let mut stream = Stream::default();
         let property = |path: &[&str]| match path {
             ["source", "address"] => Some(b"127.0.0.1:40000".to_vec()),
             ["connection", "tls_version"] if request.scheme == "https" => Some(b"TLSv1.3".to_vec()),
             ["connection", "mtls"] => Some(vec![0]),
             ["request", "scheme"] => Some(request.scheme.clone().into_bytes()),
-            ["response", "code_details"] => Some(b"via_upstream".to_vec()),
+            ["response", "code_details"] => Some(VIA.to_vec()),
             _ => None,
         };
         let no_endpoint = |path: &[&str]| match path {
             ["response", "code_details"] => Some(b"no_healthy_upstream".to_vec()),
             other => property(other),
         };
-        let facts = |property| Facts {
-            now: &|| self.now,
-            random: &|| 7,
-            property,
-            knowledge: &|| Knowledge::Current,
+        let (now, random, knowledge) = (|| self.now, || 7, || Knowledge::Current);
+        let facts = |details: &'static [u8]| Facts {
+            now: &now,
+            random: &random,
+            property: if details == VIA {
+                &property
+            } else {
+                &no_endpoint
+            },
+            knowledge: &knowledge,
         };
-        let step = stream.on_request(&self.policy, &self.endpoints, &request.headers, &facts(&property));
+        let step = stream.on_request(&self.policy, &self.endpoints, &request.headers, &facts(VIA));
         let seen = match step {
             Step::Reply(reply) => local(&reply),
             Step::Wait => panic!("the endpoints are there, and the core waits"),
             Step::Forward(edits) => {
                 let head = apply(request.headers.clone(), edits);
                 let served = self.endpoint(&head);
-                let mut seen = reached(&head, served.as_ref().map(|(endpoint, _)| endpoint.clone()));
+                let mut seen =
+                    reached(&head, served.as_ref().map(|(endpoint, _)| endpoint.clone()));
                 let mut headers = answered.to_vec();
                 if let Some((endpoint, false)) = &served {
-                    headers.push((self.policy.headers.endpoint.clone(), STANDARD.encode(endpoint).into()));
+                    headers.push((
+                        self.policy.headers.endpoint.clone(),
+                        STANDARD.encode(endpoint).into(),
+                    ));
                 }
-                let facts = if served.is_some() { facts(&property) } else { facts(&no_endpoint) };
+                let facts = if served.is_some() {
+                    facts(VIA)
+                } else {
+                    facts(b"no_healthy_upstream")
+                };
                 let response = ResponseHead {
                     header: &|name| limpet::edit::first(&headers, name).map(<[u8]>::to_vec),
                     headers: &|| headers.clone(),
@@ -92,12 +124,15 @@ impl Native {
                 let headers = apply(headers.clone(), edits);
                 seen.status = if served.is_some() { 200 } else { 503 };
                 seen.location = limpet::edit::first(&headers, "location").map(crate::http::latin1);
-                seen.set_cookie =
-                    limpet::edit::all(&headers, "set-cookie").map(crate::http::latin1).collect();
+                seen.set_cookie = limpet::edit::all(&headers, "set-cookie")
+                    .map(crate::http::latin1)
+                    .collect();
                 seen
             }
         };
-        let record = stream.decision().map(|text| serde_json::from_str(&text).unwrap());
+        let record = stream
+            .decision()
+            .map(|text| serde_json::from_str(&text).unwrap());
         (seen, record.unwrap_or_default())
     }
 
@@ -110,7 +145,10 @@ impl Native {
         let known = pin.filter(|pin| table.endpoints().iter().any(|e| e.address == *pin));
         match known {
             Some(pin) => Some((pin, true)),
-            None => table.endpoints().first().map(|endpoint| (endpoint.address.clone(), false)),
+            None => table
+                .endpoints()
+                .first()
+                .map(|endpoint| (endpoint.address.clone(), false)),
         }
     }
 }
@@ -119,7 +157,10 @@ fn apply(mut headers: Vec<(String, Vec<u8>)>, edits: Vec<Edit>) -> Vec<(String, 
     for edit in edits {
         match edit {
             Edit::Set(name, value) => {
-                let at = headers.iter().position(|(n, _)| *n == name).unwrap_or(headers.len());
+                let at = headers
+                    .iter()
+                    .position(|(n, _)| *n == name)
+                    .unwrap_or(headers.len());
                 headers.retain(|(n, _)| *n != name);
                 headers.insert(at.min(headers.len()), (name.into_owned(), value));
             }
@@ -135,14 +176,22 @@ fn local(reply: &Reply) -> Observed {
         let found = reply.headers.iter().find(|(n, _)| n == name);
         found.map(|(_, value)| crate::http::latin1(value))
     };
-    Observed { status: reply.status, location: header("location"), ..Observed::default() }
+    Observed {
+        status: reply.status,
+        location: header("location"),
+        ..Observed::default()
+    }
 }
 
 fn reached(head: &[(String, Vec<u8>)], endpoint: Option<String>) -> Observed {
     let text = |name: &str| limpet::edit::first(head, name).map(crate::http::latin1);
     let reached = endpoint.is_some();
-    let fields = head.iter().filter(|(name, _)| !name.starts_with([':']) && !name.starts_with("x-limpet-"));
-    let mut headers: Vec<_> = fields.map(|(n, v)| (n.clone(), crate::http::latin1(v))).collect();
+    let fields = head
+        .iter()
+        .filter(|(name, _)| !name.starts_with([':']) && !name.starts_with("x-limpet-"));
+    let mut headers: Vec<_> = fields
+        .map(|(n, v)| (n.clone(), crate::http::latin1(v)))
+        .collect();
     headers.extend(text(":authority").map(|host| ("host".to_owned(), host)));
     Observed {
         endpoint,

@@ -1,0 +1,249 @@
+//! Endpoints come and go.
+
+use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop};
+use limpet_tests::crowd::{Crowd, Moves};
+use limpet_tests::eds::{self, Lb};
+use limpet_tests::pod::Pod;
+use limpet_tests::rendered::{Rendered, Setup};
+
+/// Clients of each test.
+const CLIENTS: usize = 60;
+
+fn crowd(envoy: &Rendered) -> Crowd {
+    let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
+    let first = crowd.reload();
+    assert_eq!((first.cookies, first.lost), (CLIENTS, 0), "a session each");
+    crowd
+}
+
+fn nobody_moved(moves: &Moves) {
+    assert_eq!(
+        moves,
+        &Moves {
+            stayed: CLIENTS,
+            ..Moves::default()
+        }
+    );
+}
+
+/// Reloads while the endpoints become these, and a few times after.
+fn reload_through(envoy: &Rendered, crowd: &mut Crowd, pods: &[Pod]) -> Moves {
+    let endpoints = eds::healthy(pods);
+    let mut all = Moves::default();
+    std::thread::scope(|scope| {
+        let change = scope.spawn(|| envoy.set_endpoints(CLUSTER, &endpoints));
+        loop {
+            let changed = change.is_finished();
+            let moves = crowd.reload();
+            all.lost += moves.lost;
+            all.cookies += moves.cookies;
+            all.moved.extend(moves.moved);
+            if changed {
+                break;
+            }
+        }
+    });
+    all
+}
+
+/// Grows 2 -> 5 -> 10 and shrinks to 2 under load: a session whose pod lives stays.
+fn grow_and_shrink(annotations: &[(&str, &str)]) {
+    let shop = Shop::new(10, annotations);
+    let envoy = shop.open(
+        2,
+        &Setup {
+            workers: 2,
+            ..Setup::default()
+        },
+    );
+    let mut crowd = crowd(&envoy);
+    for size in [5, 10] {
+        let moves = reload_through(&envoy, &mut crowd, &shop.pods[..size]);
+        assert_eq!(
+            (moves.lost, moves.cookies, moves.moved.len()),
+            (0, 0, 0),
+            "up to {size}"
+        );
+    }
+    let moves = reload_through(&envoy, &mut crowd, &shop.pods[..2]);
+    assert_eq!(
+        (moves.lost, moves.cookies, moves.moved.len()),
+        (0, 0, 0),
+        "down to 2"
+    );
+    println!(
+        "{annotations:?}: {} requests, 0 lost, 0 moved",
+        crowd.requests
+    );
+}
+
+#[test]
+fn persistent_sessions_stay_while_endpoints_grow_and_shrink() {
+    grow_and_shrink(PERSISTENT);
+}
+
+#[test]
+fn digest_sessions_stay_while_endpoints_grow_and_shrink() {
+    grow_and_shrink(DIGEST);
+}
+
+#[test]
+fn balanced_sessions_move_as_the_ring_says_and_back() {
+    let shop = Shop::new(5, BALANCED);
+    let envoy = shop.open(2, &Setup::default());
+    let mut crowd = crowd(&envoy);
+    let before: Vec<_> = (0..CLIENTS)
+        .map(|n| crowd.home(n).map(str::to_owned))
+        .collect();
+    let grown = reload_through(&envoy, &mut crowd, &shop.pods);
+    assert_eq!((grown.lost, grown.cookies), (0, 0));
+    let new: Vec<_> = shop.pods[2..].iter().map(Pod::endpoint).collect();
+    let strays: Vec<_> = grown
+        .moved
+        .values()
+        .filter(|(_, to)| !new.contains(to))
+        .collect();
+    assert!(
+        strays.is_empty(),
+        "moved between pods that were there before: {strays:?}"
+    );
+    assert_eq!(
+        grown.moved.len(),
+        predicted(&crowd, &shop.pods[..2], &shop.pods)
+    );
+    let shrunk = reload_through(&envoy, &mut crowd, &shop.pods[..2]);
+    assert_eq!((shrunk.lost, shrunk.cookies), (0, 0));
+    let after: Vec<_> = (0..CLIENTS)
+        .map(|n| crowd.home(n).map(str::to_owned))
+        .collect();
+    assert_eq!(before, after, "every session is back where it was");
+}
+
+/// How many of the crowd's keys lie on another endpoint's arc, by the ring itself.
+fn predicted(crowd: &Crowd, before: &[Pod], after: &[Pod]) -> usize {
+    let ring = |pods: &[Pod]| {
+        let addresses: Vec<_> = pods.iter().map(Pod::endpoint).collect();
+        limpet_tests::ring::Ring::new(&addresses)
+    };
+    let (before, after) = (ring(before), ring(after));
+    let keys = crowd
+        .cookies("INGRESSCOOKIE")
+        .into_iter()
+        .map(Option::unwrap);
+    let keys = keys.map(|value| value.split('|').next().unwrap().to_owned());
+    keys.filter(|key| before.endpoint(key) != after.endpoint(key))
+        .count()
+}
+
+#[test]
+fn a_pod_that_is_removed_loses_its_sessions_once_and_nobody_else_moves() {
+    for annotations in [PERSISTENT, DIGEST] {
+        let shop = Shop::new(3, annotations);
+        let envoy = shop.open(3, &Setup::default());
+        let mut crowd = crowd(&envoy);
+        let gone = shop.pods[2].endpoint();
+        let orphans = (0..CLIENTS)
+            .filter(|n| crowd.home(*n) == Some(&gone))
+            .count();
+        assert!(orphans > 0);
+        let moves = reload_through(&envoy, &mut crowd, &shop.pods[..2]);
+        assert_eq!(
+            (moves.lost, moves.cookies, moves.moved.len()),
+            (0, orphans, orphans)
+        );
+        assert!(moves.moved.values().all(|(from, _)| *from == gone));
+        nobody_moved(&crowd.reload());
+        let back = reload_through(&envoy, &mut crowd, &shop.pods);
+        assert_eq!(
+            (back.lost, back.cookies, back.moved.len()),
+            (0, 0, 0),
+            "it comes back"
+        );
+    }
+}
+
+#[test]
+fn a_draining_pod_keeps_its_sessions_and_gets_no_new_ones() {
+    let shop = Shop::new(2, PERSISTENT);
+    let envoy = shop.open(2, &Setup::default());
+    let mut crowd = crowd(&envoy);
+    let mut endpoints = eds::healthy(&shop.pods);
+    endpoints[1] = Lb {
+        health: "DRAINING",
+        ..endpoints[1].clone()
+    };
+    envoy.set_endpoints(CLUSTER, &endpoints);
+    for _ in 0..3 {
+        nobody_moved(&crowd.reload());
+    }
+    let mut newcomers = Crowd::new(20, envoy.http(), HOST, "/");
+    assert_eq!(newcomers.reload().cookies, 20);
+    let drained = shop.pods[1].endpoint();
+    assert!((0..20).all(|n| newcomers.home(n) != Some(&drained)));
+}
+
+#[test]
+fn without_any_pod_cookies_are_left_alone_and_one_new_one_comes_with_the_pods() {
+    let shop = Shop::new(3, PERSISTENT);
+    let envoy = shop.open(1, &Setup::default());
+    let mut crowd = crowd(&envoy);
+    let cookies = crowd.cookies("INGRESSCOOKIE");
+    envoy.set_endpoints(CLUSTER, &[]);
+    let moves = crowd.reload();
+    assert_eq!(
+        (moves.lost, moves.cookies),
+        (CLIENTS, 0),
+        "503, cookies untouched"
+    );
+    assert_eq!(crowd.cookies("INGRESSCOOKIE"), cookies);
+    envoy.set_endpoints(CLUSTER, &eds::healthy(&shop.pods[1..]));
+    let moves = crowd.reload();
+    assert_eq!(
+        (moves.lost, moves.cookies),
+        (0, CLIENTS),
+        "one new cookie each"
+    );
+    nobody_moved(&crowd.reload());
+}
+
+/// A pod refuses connections while it is still listed, and then serves again.
+fn dies_and_returns(on_failure: &str) -> (Moves, Moves, Moves) {
+    let mut annotations = PERSISTENT.to_vec();
+    annotations.push(("session-cookie-change-on-failure", on_failure));
+    let mut shop = Shop::new(3, &annotations);
+    let envoy = shop.open(3, &Setup::default());
+    let mut crowd = crowd(&envoy);
+    shop.pods[2].stop();
+    let dead = crowd.reload();
+    let later = crowd.reload();
+    shop.pods[2].restart();
+    limpet_tests::wait::until("the pod is in use again", || {
+        let flags = envoy.envoy.endpoints(CLUSTER);
+        flags.iter().all(|(_, flags)| flags == "healthy")
+    });
+    let back = crowd.reload();
+    (dead, later, back)
+}
+
+#[test]
+fn a_pod_that_refuses_moves_its_sessions_for_good_where_change_on_failure_is_true() {
+    let (dead, later, back) = dies_and_returns("true");
+    assert!(!dead.moved.is_empty());
+    assert_eq!(
+        (dead.lost, dead.cookies),
+        (0, dead.moved.len()),
+        "one new cookie each"
+    );
+    nobody_moved(&later);
+    nobody_moved(&back);
+}
+
+#[test]
+fn a_pod_that_refuses_lends_its_sessions_where_change_on_failure_is_false() {
+    let (dead, later, back) = dies_and_returns("false");
+    assert!(!dead.moved.is_empty());
+    assert_eq!((dead.lost, dead.cookies), (0, 0), "no new cookie");
+    assert_eq!((later.lost, later.cookies), (0, 0));
+    assert_eq!((back.lost, back.cookies), (0, 0));
+    assert_eq!(back.moved.len(), dead.moved.len(), "they come home");
+}

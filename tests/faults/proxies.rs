@@ -1,0 +1,169 @@
+//! Several Envoys, new configurations, traps.
+
+use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop};
+use limpet_tests::crowd::{Crowd, Moves};
+use limpet_tests::http::{self, Request};
+use limpet_tests::rendered::Setup;
+use limpet_tests::wait;
+
+const CLIENTS: usize = 30;
+
+fn stayed() -> Moves {
+    Moves {
+        stayed: CLIENTS,
+        ..Moves::default()
+    }
+}
+
+#[test]
+fn a_cookie_from_one_envoy_works_on_another_with_any_number_of_workers() {
+    for annotations in [PERSISTENT, DIGEST, BALANCED] {
+        let shop = Shop::new(4, annotations);
+        let one = shop.open(4, &Setup::default());
+        let other = shop.open(
+            4,
+            &Setup {
+                workers: 4,
+                ..Setup::default()
+            },
+        );
+        let mut crowd = Crowd::new(CLIENTS, one.http(), HOST, "/");
+        assert_eq!(crowd.reload().cookies, CLIENTS);
+        for proxy in [other.http(), one.http(), other.http()] {
+            crowd.move_to(proxy);
+            assert_eq!(crowd.reload(), stayed(), "{annotations:?}");
+        }
+    }
+}
+
+#[test]
+fn a_cold_start_moves_no_session() {
+    let shop = Shop::new(4, PERSISTENT);
+    let mut crowd = {
+        let envoy = shop.open(4, &Setup::default());
+        let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
+        assert_eq!(crowd.reload().cookies, CLIENTS);
+        crowd
+    };
+    let envoy = shop.open(
+        4,
+        &Setup {
+            workers: 2,
+            ..Setup::default()
+        },
+    );
+    crowd.move_to(envoy.http());
+    assert_eq!(crowd.reload(), stayed(), "the very first requests included");
+}
+
+#[test]
+fn a_listener_update_moves_no_session() {
+    let shop = Shop::new(4, PERSISTENT);
+    let envoy = shop.open(
+        4,
+        &Setup {
+            workers: 2,
+            ..Setup::default()
+        },
+    );
+    let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
+    assert_eq!(crowd.reload().cookies, CLIENTS);
+    let updates = envoy
+        .envoy
+        .stat("listener_manager.listener_in_place_updated")
+        + envoy.envoy.stat("listener_manager.listener_modified");
+    envoy.edit_listeners(|listeners| {
+        *configuration(listeners) = {
+            let mut changed = configuration(listeners).clone();
+            changed["report"] = "summary".into();
+            changed
+        };
+    });
+    wait::until("the listener is updated", || {
+        let now = envoy
+            .envoy
+            .stat("listener_manager.listener_in_place_updated")
+            + envoy.envoy.stat("listener_manager.listener_modified");
+        now > updates
+    });
+    crowd.move_to(envoy.http());
+    for _ in 0..3 {
+        assert_eq!(crowd.reload(), stayed());
+    }
+}
+
+#[test]
+fn a_bad_configuration_is_refused_and_the_old_one_keeps_serving() {
+    let shop = Shop::new(2, PERSISTENT);
+    let envoy = shop.open(2, &Setup::default());
+    let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
+    assert_eq!(crowd.reload().cookies, CLIENTS);
+    let good = std::cell::Cell::new(serde_json::Value::Null);
+    envoy.edit_listeners(|listeners| {
+        good.set(configuration(listeners).take());
+        *configuration(listeners) = serde_json::json!({"ingresses": 7});
+    });
+    wait::until("the update is refused", || {
+        envoy.envoy.stat("listener_manager.lds.update_rejected") > 0
+    });
+    assert_eq!(crowd.reload(), stayed());
+    let accepted = envoy.envoy.stat("listener_manager.lds.update_success");
+    envoy.edit_listeners(|listeners| *configuration(listeners) = good.take());
+    wait::until("the good one is taken", || {
+        envoy.envoy.stat("listener_manager.lds.update_success") > accepted
+    });
+    assert_eq!(crowd.reload(), stayed());
+}
+
+/// The plugin configuration in the listeners' file.
+fn configuration(listeners: &mut serde_json::Value) -> &mut serde_json::Value {
+    fn find(value: &mut serde_json::Value) -> Option<&mut serde_json::Value> {
+        if value.get("ingresses").is_some() {
+            return Some(value);
+        }
+        match value {
+            serde_json::Value::Object(fields) => fields.values_mut().find_map(find),
+            serde_json::Value::Array(elements) => elements.iter_mut().find_map(find),
+            _ => None,
+        }
+    }
+    find(listeners).expect("a plugin configuration")
+}
+
+#[test]
+fn without_the_session_filter_nothing_is_kept_and_it_is_noticed() {
+    let shop = Shop::new(2, PERSISTENT);
+    let setup = Setup {
+        edit: without_session_filter,
+        ..Setup::default()
+    };
+    let envoy = shop.open(2, &setup);
+    for _ in 0..5 {
+        let answer = http::send(envoy.http(), &Request::get(HOST, "/")).unwrap();
+        assert_eq!((answer.status, answer.all("set-cookie").len()), (200, 0));
+    }
+    wait::until("it is counted", || {
+        let stats = envoy.envoy.admin("/stats?filter=limpet").text();
+        stats
+            .lines()
+            .any(|line| line.contains("filter_missing") && !line.ends_with(": 0"))
+    });
+    let log = envoy.envoy.log();
+    let warnings = log
+        .lines()
+        .filter(|line| line.contains("stateful_session"))
+        .count();
+    assert_eq!(warnings, 1, "one warning with the remedy:\n{log}");
+    let _ = CLUSTER;
+}
+
+fn without_session_filter(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(without_session_filter),
+        serde_json::Value::Array(elements) => {
+            elements.retain(|element| element["name"] != "envoy.filters.http.stateful_session");
+            elements.iter_mut().for_each(without_session_filter);
+        }
+        _ => {}
+    }
+}
