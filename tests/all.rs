@@ -13,6 +13,8 @@ mod check;
 mod crds;
 mod faults;
 mod fixtures;
+mod host_calls;
+mod hostile;
 mod module_file;
 mod nginx;
 mod recorded;

@@ -1,0 +1,68 @@
+//! What a request costs in host calls, counted on a real Envoy.
+
+use limpet_cli::manifests::Manifests;
+use limpet_tests::browser::Browser;
+use limpet_tests::http::{self, Request};
+use limpet_tests::pod::Pod;
+use limpet_tests::rendered::{Rendered, Setup};
+
+/// At most so many for a request that its cookie pins, both ways together.
+const PINNED: usize = 7;
+
+#[test]
+fn a_pinned_request_takes_few_host_calls() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../envoy/examples/sample-ingress.yaml"
+    );
+    let manifests = Manifests::load(&[file.to_owned()]).unwrap();
+    let pods = Pod::several(2);
+    let flag = format!(
+        "default/http-service={},{}",
+        pods[0].endpoint(),
+        pods[1].endpoint()
+    );
+    let envoy = Rendered::start(&manifests, &[flag.parse().unwrap()], &Setup::default());
+    let mut browser = Browser::new(envoy.http(), "sample.example.com");
+    let home = browser.get("/app1/").unwrap().endpoint();
+
+    let trace = Request::get("admin", "/logging?wasm=trace").method("POST");
+    assert_eq!(
+        http::send(envoy.envoy.admin_address(), &trace)
+            .unwrap()
+            .status,
+        200
+    );
+    assert_eq!(browser.get("/app1/").unwrap().endpoint(), home);
+    let quiet = Request::get("admin", "/logging?wasm=error").method("POST");
+    assert_eq!(
+        http::send(envoy.envoy.admin_address(), &quiet)
+            .unwrap()
+            .status,
+        200
+    );
+
+    let log = envoy.envoy.log();
+    let calls = calls_of_streams(&log);
+    println!("host calls of a pinned request: {}: {calls:?}", calls.len());
+    assert!(!calls.is_empty(), "nothing was traced:\n{log}");
+    assert!(calls.len() <= PINNED, "{calls:#?}");
+}
+
+/// The host calls made inside the callbacks of a stream, in the lines that Envoy traces.
+fn calls_of_streams(log: &str) -> Vec<&str> {
+    const CALLBACKS: [&str; 2] = ["proxy_on_request_headers", "proxy_on_response_headers"];
+    let mut calls = Vec::new();
+    let mut inside = false;
+    for line in log.lines() {
+        let of_a_stream = CALLBACKS.iter().any(|callback| line.contains(callback));
+        if line.contains("[host->vm]") && of_a_stream {
+            inside = true;
+        } else if line.contains("[host<-vm]") && of_a_stream {
+            inside = false;
+        } else if let (true, Some((_, call))) = (inside, line.split_once("[vm->host] env.")) {
+            calls.push(call.split('(').next().unwrap_or(call));
+        }
+    }
+    calls
+}
