@@ -5,4 +5,5 @@
 
 mod affinity;
 mod paths;
+mod sessions;
 mod tally;

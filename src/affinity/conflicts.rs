@@ -19,7 +19,7 @@ pub fn conflicts(service: &str, ingresses: &[OnService]) -> Vec<Warning> {
         let ingresses = ingresses.iter();
         ingresses.filter_map(|(name, annotations)| Some((*name, (*annotations)?)))
     };
-    let Some((last_name, last)) = with().last() else {
+    let Some((last_name, last)) = with().next_back() else {
         return Vec::new();
     };
     let mut warnings = Vec::new();

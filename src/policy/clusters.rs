@@ -1,7 +1,7 @@
 //! The upstreams, compiled into clusters.
 
 use super::merge::{DEFAULT_UPSTREAM, Loaded, Merged, Upstream};
-use crate::affinity::{Affinity, AffinitySettings};
+use crate::affinity::{self, Affinity, AffinitySettings};
 use crate::canary::CanaryPolicy;
 use crate::cluster::{Cluster, ClusterId, HashBy};
 use crate::config::Config;
@@ -33,6 +33,9 @@ pub(super) fn compile(
         cookie_keys: config.cookie_keys.clone(),
         cookie_keys_only: config.cookie_keys_only,
     };
+    for (_, upstream) in named.iter().filter(|(_, upstream)| !upstream.no_server) {
+        warnings.extend(conflicts(upstream));
+    }
     let clusters = named.into_iter().map(|(name, upstream)| {
         let mut warn = |field: &str, value: &str, text: String| {
             let who = owner(upstream, loaded);
@@ -51,10 +54,7 @@ fn cluster(
     settings: &AffinitySettings,
     warn: &mut dyn FnMut(&str, &str, String),
 ) -> Cluster {
-    let service = format!(
-        "{}/{}:{}",
-        upstream.namespace, upstream.service, upstream.port
-    );
+    let service = service(upstream);
     let envoy_name = config.clusters.get(&service).cloned();
     let alternatives = upstream
         .alternatives
@@ -73,6 +73,23 @@ fn cluster(
                 .and_then(|size| NonZeroUsize::new(usize::try_from(size).ok()?)),
         }),
     }
+}
+
+/// Where Ingresses on one Service contradict each other about its sessions.
+fn conflicts(upstream: &Upstream) -> Vec<Warning> {
+    let said = upstream.session.said.iter();
+    let said: Vec<_> = said
+        .map(|(name, own)| (name.as_str(), own.as_ref()))
+        .collect();
+    affinity::conflicts(&service(upstream), &said)
+}
+
+/// `namespace/service:port`.
+fn service(upstream: &Upstream) -> String {
+    format!(
+        "{}/{}:{}",
+        upstream.namespace, upstream.service, upstream.port
+    )
 }
 
 fn affinity(

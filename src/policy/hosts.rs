@@ -340,11 +340,13 @@ fn has_groups(location: &Location) -> bool {
     texts.any(Template::has_groups)
 }
 
-/// `should_set_cookie`: the host, or else the wildcard above it, lists the location's path.
+/// `should_set_cookie`: the host, or else the wildcard above it, lists the location's path. nginx
+/// asks with the host in lower case, so a list under a name with capitals is never found.
 fn sets_cookie(upstream: &Upstream, host: &str, path: &str) -> bool {
     let locations = &upstream.session.locations;
-    let above = wildcard_of(host).and_then(|above| locations.get(&above));
-    let paths = locations.get(host).or(above);
+    let host = host.to_ascii_lowercase();
+    let above = wildcard_of(&host).and_then(|above| locations.get(&above));
+    let paths = locations.get(&host).or(above);
     paths.is_some_and(|paths| paths.iter().any(|known| known == path))
 }
 

@@ -85,6 +85,8 @@ pub(super) struct Session {
     pub last: AffinityAnnotations,
     /// Host to the paths that may set the cookie.
     pub locations: BTreeMap<String, Vec<String>>,
+    /// Every Ingress that names the Service, with its annotations where it has affinity.
+    pub said: Vec<(String, Option<AffinityAnnotations>)>,
 }
 
 /// The result.

@@ -13,14 +13,14 @@ use serde_json::Value;
 use std::cell::Cell;
 use std::sync::LazyLock;
 
-static RECORDED: LazyLock<Value> =
+pub(super) static RECORDED: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("affinity.json")).unwrap());
 
-fn list(value: &Value) -> &[Value] {
+pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().unwrap()
 }
 
-fn text(value: &Value) -> &str {
+pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 

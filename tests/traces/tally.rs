@@ -79,6 +79,9 @@ impl Tally {
             listed.len(),
             self.open.len()
         );
+        for case in &self.open {
+            println!("    open: {case}");
+        }
         let unseen: Vec<_> = listed.iter().filter(|(_, seen)| !**seen).collect();
         assert!(
             unseen.is_empty(),

@@ -189,6 +189,15 @@ fn note_session(
     };
     let annotations = &one.annotations;
     let session = &mut upstream.session;
+    let sticky = annotations.affinity == "cookie";
+    if session
+        .said
+        .last()
+        .is_none_or(|(last, _)| *last != one.ingress.key)
+    {
+        let own = sticky.then(|| annotations.session.clone());
+        session.said.push((one.ingress.key.clone(), own));
+    }
     if session.kind.is_empty() {
         session.kind.clone_from(&annotations.affinity);
     }
@@ -198,7 +207,7 @@ fn note_session(
     if session.first.hash.is_none() {
         session.first.hash.clone_from(&annotations.session.hash);
     }
-    if annotations.affinity == "cookie" {
+    if sticky {
         session.last = annotations.session.clone();
         for name in aliases.iter().map(String::as_str).chain([host]) {
             let paths = session.locations.entry(name.to_owned()).or_default();
