@@ -93,11 +93,14 @@ impl HttpStream {
                 return Step::Forward(Vec::new());
             }
         };
-        let arrived = &self.arrived;
-        let knowledge = || root.knowledge(arrived);
-        let step =
-            self.stream
-                .on_request(&self.policy, root.endpoints(), &headers, &facts(&knowledge));
+        let Some(endpoints) = root.endpoints() else {
+            return Step::Forward(Vec::new());
+        };
+        let knowledge = || root.knowledge(&self.arrived);
+        let facts = facts(&knowledge);
+        let step = self
+            .stream
+            .on_request(&self.policy, endpoints, &headers, &facts);
         if step != Step::Wait {
             self.record(root);
         }
@@ -114,10 +117,13 @@ impl HttpStream {
             headers: &headers,
         };
         // What the response means was settled when the request was decided.
-        let knowledge = || Knowledge::Current;
-        let edits =
-            self.stream
-                .on_response(&self.policy, root.endpoints(), &head, &facts(&knowledge));
+        let facts = facts(&|| Knowledge::Current);
+        let Some(endpoints) = root.endpoints() else {
+            return Action::Continue;
+        };
+        let edits = self
+            .stream
+            .on_response(&self.policy, endpoints, &head, &facts);
         if let Some(error) = failed.take() {
             root.report(error);
         }

@@ -46,7 +46,7 @@ const NAMES: [(&str, host::Metric); 15] = [
 ];
 
 /// The metrics' ids; `None` where the host refused one.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Metrics {
     ids: [Option<u32>; NAMES.len()],
 }

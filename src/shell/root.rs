@@ -1,19 +1,17 @@
-//! The root context of one plugin: its configuration, its endpoints, the requests that wait.
+//! The root context of one plugin: its configuration, and the requests that wait.
 
+use super::endpoints::Endpoints;
 use super::host::{self, HostError, Level};
 use super::http::HttpStream;
 use super::metrics::{Metric, Metrics};
-use super::tables::Tables;
 use crate::config;
-use crate::discovery::news::{Lease, News, Shared};
-use crate::discovery::query::{Keys, Query};
-use crate::discovery::{Discovery, Effect, Knowledge, TIMEOUT, listing};
+use crate::discovery::{Knowledge, listing};
 use crate::endpoints::EndpointTable;
 use crate::policy::{self, Policy};
 use crate::stream::Count;
 use crate::warning::Warning;
 use std::cell::Cell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Between two looks at what other VMs have learned, ms.
@@ -22,27 +20,16 @@ const TICK: u32 = 100;
 /// The same while requests wait or tables are built, ms.
 const TICK_BUSY: u32 = 10;
 
-/// Reading answers and building tables blocks a worker so long at a time, about.
-const SLICE_NS: u64 = 2_000_000;
-
-/// Between two looks at the clock so many endpoints are read.
-const ENDPOINTS: usize = 100;
-
 /// Failed host calls are logged at most so often, µs.
 const REPORT_EVERY: u64 = 10_000_000;
 
 /// The root context.
 pub(super) struct Root {
     id: u32,
-    policy: Option<Rc<Policy>>,
-    tables: Tables,
-    discovery: Option<(Discovery, Keys)>,
-    /// The call to the admin that is under way.
-    call: Option<u32>,
+    /// `None` before configure.
+    plugin: Option<(Rc<Policy>, Endpoints)>,
     /// The paused requests.
     waiting: Vec<u32>,
-    /// Tables have come into use since requests were last resumed.
-    changed: bool,
     metrics: Metrics,
     /// This VM has had a request.
     serving: bool,
@@ -59,12 +46,8 @@ impl Root {
     pub(super) fn new(id: u32) -> Self {
         Self {
             id,
-            policy: None,
-            tables: Tables::default(),
-            discovery: None,
-            call: None,
+            plugin: None,
             waiting: Vec::new(),
-            changed: false,
             metrics: Metrics::default(),
             serving: false,
             tick_period: 0,
@@ -79,8 +62,8 @@ impl Root {
     /// The context of a new request; `None` before configure.
     pub(super) fn stream(&mut self, context: u32) -> Option<HttpStream> {
         self.serving = true;
-        let policy = Rc::clone(self.policy.as_ref()?);
-        Some(HttpStream::new(context, self.id, policy))
+        let (policy, _) = self.plugin.as_ref()?;
+        Some(HttpStream::new(context, self.id, Rc::clone(policy)))
     }
 
     /// Takes the plugin configuration. `false`: its bytes are none; Envoy then keeps the old
@@ -118,15 +101,9 @@ impl Root {
     fn take(&mut self, policy: Policy) {
         let node = host::property(&["node", "id"]).unwrap_or_default();
         self.sidecar = node.starts_with(b"sidecar~");
-        self.tables = Tables::of_configuration(&policy);
-        self.discovery = discovery(&policy, host::now_us());
-        self.policy = Some(Rc::new(policy));
-        let shared = self.shared();
-        if let Some((discovery, _)) = &mut self.discovery {
-            let effects = discovery.start(host::now_us(), &shared);
-            self.carry_out(effects);
-        }
-        self.work();
+        let policy = Rc::new(policy);
+        let endpoints = Endpoints::start(Rc::clone(&policy), self.metrics);
+        self.plugin = Some((policy, endpoints));
         self.set_tick_period();
     }
 
@@ -156,158 +133,44 @@ impl Root {
     pub(super) fn tick(&mut self) {
         #[cfg(feature = "fault")]
         assert!(!self.fault_in_tick, "fault asked for by a request");
-        self.look();
-        self.work();
+        let serving = self.serving;
+        if let Some((_, endpoints)) = &mut self.plugin {
+            endpoints.look(serving);
+            endpoints.work();
+        }
         self.set_tick_period();
     }
 
-    /// Reads answers and builds tables, for one slice of time.
-    fn work(&mut self) {
-        let until = host::now_ns().saturating_add(SLICE_NS);
-        while self.is_reading() && host::now_ns() < until {
-            self.read_on();
-        }
-        if let Some(policy) = &self.policy
-            && !self.tables.is_built()
-        {
-            self.tables.work(policy, until);
-            self.if_built();
-        }
-    }
-
-    fn is_reading(&self) -> bool {
-        let discovery = self.discovery.as_ref();
-        discovery.is_some_and(|(discovery, _)| discovery.is_reading())
-    }
-
-    fn read_on(&mut self) {
-        let shared = self.shared();
-        if let Some((discovery, _)) = &mut self.discovery {
-            let effects = discovery.read_on(host::now_us(), &shared, ENDPOINTS);
-            self.carry_out(effects);
-        }
-    }
-
-    /// What there is to learn and to ask.
-    fn look(&mut self) {
-        let shared = self.shared();
-        if let Some((discovery, _)) = &mut self.discovery {
-            let effects = discovery.tick(host::now_us(), &shared, self.serving);
-            self.carry_out(effects);
-        }
-    }
-
-    /// The admin's answer. Failures come without headers.
+    /// The answer to a question of this plugin.
     pub(super) fn answered(&mut self, token: u32, headers: usize, body: usize) {
-        if self.call != Some(token) {
-            return;
+        if let Some((_, endpoints)) = &mut self.plugin {
+            endpoints.answered(token, headers, body);
+            endpoints.work();
         }
-        self.call = None;
-        let answer = match headers {
-            0 => Err("no answer".to_owned()),
-            _ => read_answer(body),
-        };
-        let shared = self.shared();
-        if let Some((discovery, _)) = &mut self.discovery {
-            let effects = discovery.answered(host::now_us(), &shared, answer);
-            self.carry_out(effects);
-        }
-        self.work();
         self.set_tick_period();
-    }
-
-    fn shared(&self) -> Shared {
-        let Some((_, keys)) = &self.discovery else {
-            return Shared::default();
-        };
-        let value = |key: &str| host::shared(key).ok().flatten();
-        Shared {
-            lease: value(&keys.lease)
-                .and_then(|(bytes, cas)| Lease::decode(&bytes).map(|lease| (lease, cas))),
-            news: value(&keys.news)
-                .and_then(|(bytes, cas)| News::decode(&bytes).map(|news| (news, cas))),
-        }
-    }
-
-    fn carry_out(&mut self, effects: Vec<Effect>) {
-        let mut queue = VecDeque::from(effects);
-        while let Some(effect) = queue.pop_front() {
-            let Some((discovery, keys)) = &mut self.discovery else {
-                return;
-            };
-            match effect {
-                // Where nothing can be shared, every VM polls for itself.
-                Effect::Claim { lease, cas } => {
-                    if host::set_shared(&keys.lease, &lease, cas) == Ok(false) {
-                        discovery.beaten();
-                        return;
-                    }
-                }
-                Effect::Ask { path } => match ask(discovery, &path) {
-                    Ok(token) => self.call = Some(token),
-                    Err(error) => {
-                        let shared = self.shared();
-                        if let Some((discovery, _)) = &mut self.discovery {
-                            let answer = Err(error.to_string());
-                            queue.extend(discovery.answered(host::now_us(), &shared, answer));
-                        }
-                    }
-                },
-                Effect::Publish(table) => drop(host::set_shared(&keys.table, &table, 0)),
-                Effect::Tell { news, cas } => drop(host::set_shared(&keys.news, &news, cas)),
-                Effect::Read => {
-                    let table = host::shared(&keys.table).ok().flatten();
-                    let shared = self.shared();
-                    if let (Some((table, _)), Some((discovery, _))) = (table, &mut self.discovery) {
-                        queue.extend(discovery.read(&shared, &table));
-                    }
-                }
-                Effect::Build(clusters) => {
-                    let endpoints = discovery.endpoints();
-                    self.metrics.set(Metric::Endpoints, endpoints);
-                    self.tables.build(clusters);
-                }
-                Effect::Polled => self.metrics.count(Metric::DiscoveryPolls),
-                Effect::Failed(line) => {
-                    self.metrics.count(Metric::DiscoveryFailures);
-                    if let Some(line) = line {
-                        host::log(Level::Warn, &format!("limpet: {line}"));
-                    }
-                }
-            }
-        }
-    }
-
-    fn if_built(&mut self) {
-        if let Some((discovery, _)) = &mut self.discovery
-            && self.tables.is_built()
-        {
-            discovery.built();
-            self.changed = true;
-        }
     }
 
     /// How far a request may trust the endpoints; it has arrived when it first asks.
     pub(super) fn knowledge(&self, arrived: &Cell<Option<u64>>) -> Knowledge {
-        let Some((discovery, _)) = &self.discovery else {
+        let Some((_, endpoints)) = &self.plugin else {
             return Knowledge::Current;
         };
         let now = host::now_us();
         let since = arrived.get().unwrap_or(now);
         arrived.set(Some(since));
-        discovery.knowledge(now, since, self.waiting.len())
+        endpoints.knowledge(now, since, self.waiting.len())
     }
 
     /// Remembers a paused request, and asks for what it waits for.
     pub(super) fn wait(&mut self, stream: u32, arrived: Option<u64>) {
         self.waiting.push(stream);
         self.metrics.count(Metric::Waited);
-        if let (Some((discovery, _)), Some(arrived)) = (&mut self.discovery, arrived) {
-            discovery.want(arrived);
-        }
         // A call's answer comes to the context that made it: a request's may be gone by then.
-        if host::set_effective_context(self.id).is_ok() {
-            self.look();
+        if let Some((_, endpoints)) = &mut self.plugin
+            && host::set_effective_context(self.id).is_ok()
+        {
+            endpoints.want(arrived.unwrap_or_default());
+            endpoints.look(self.serving);
             self.set_tick_period();
         }
     }
@@ -317,7 +180,8 @@ impl Root {
         if self.waiting.is_empty() {
             return;
         }
-        let changed = std::mem::take(&mut self.changed);
+        let endpoints = self.plugin.as_mut().map(|(_, endpoints)| endpoints);
+        let changed = endpoints.is_some_and(Endpoints::take_changed);
         for context in std::mem::take(&mut self.waiting) {
             let Some(stream) = streams.get_mut(&context) else {
                 continue;
@@ -335,19 +199,22 @@ impl Root {
     }
 
     fn set_tick_period(&mut self) {
-        let period = match (&self.discovery, self.waiting.is_empty()) {
-            (None, _) => 0,
-            (Some(_), true) if self.tables.is_built() && !self.is_reading() => TICK,
-            _ => TICK_BUSY,
+        let endpoints = self.plugin.as_ref().map(|(_, endpoints)| endpoints);
+        let period = match endpoints.filter(|endpoints| endpoints.needs_ticks()) {
+            None => 0,
+            Some(endpoints) if endpoints.is_busy() || !self.waiting.is_empty() => TICK_BUSY,
+            Some(_) => TICK,
         };
         if period != self.tick_period && host::set_tick_period(period).is_ok() {
             self.tick_period = period;
         }
     }
 
-    /// The endpoints in use.
-    pub(super) fn endpoints(&self) -> &EndpointTable {
-        self.tables.in_use()
+    /// The endpoints in use; `None` before configure.
+    pub(super) fn endpoints(&self) -> Option<&EndpointTable> {
+        self.plugin
+            .as_ref()
+            .map(|(_, endpoints)| endpoints.in_use())
     }
 
     /// Counts what became of a request.
@@ -380,54 +247,6 @@ impl Root {
             host::log(Level::Warn, line);
         }
         inbound
-    }
-}
-
-/// The discovery that a configuration needs; `None` where it gives every endpoint itself, or
-/// no session needs any.
-fn discovery(policy: &Policy, now: u64) -> Option<(Discovery, Keys)> {
-    let wanted = |c: &&crate::cluster::Cluster| {
-        c.needs_endpoints() && !policy.endpoints.contains_key(&c.envoy_name)
-    };
-    let names: Vec<String> = policy
-        .clusters
-        .iter()
-        .filter(wanted)
-        .map(|c| c.envoy_name.clone())
-        .collect();
-    if names.is_empty() {
-        return None;
-    }
-    let settings = &policy.discovery;
-    let query = Query::new(settings.cluster.clone(), names);
-    let keys = query.keys();
-    let discovery = Discovery::new(query, settings.interval_ms, settings.hold_ms, now);
-    Some((discovery, keys))
-}
-
-fn ask(discovery: &Discovery, path: &str) -> host::Result<u32> {
-    let admin = &discovery.query().admin;
-    let headers = [
-        (":method", "GET"),
-        (":path", path),
-        (":authority", "limpet"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-    host::http_call(
-        admin,
-        &headers,
-        u32::try_from(TIMEOUT / 1000).unwrap_or(u32::MAX),
-    )
-}
-
-fn read_answer(body: usize) -> Result<Vec<u8>, String> {
-    match host::call_status() {
-        Ok(Some(status)) if status == b"200" => host::call_body(body).map_err(|e| e.to_string()),
-        Ok(status) => {
-            let status = status.unwrap_or_default();
-            Err(format!("status {:?}", String::from_utf8_lossy(&status)))
-        }
-        Err(error) => Err(error.to_string()),
     }
 }
 

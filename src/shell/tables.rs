@@ -13,6 +13,8 @@ const POINTS: usize = 1_000;
 #[derive(Default)]
 pub(super) struct Tables {
     in_use: EndpointTable,
+    /// How many endpoints the configuration gives.
+    given: usize,
     queue: VecDeque<(String, Vec<Endpoint>)>,
     current: Option<(String, Build)>,
 }
@@ -27,12 +29,18 @@ impl Tables {
                 health: Health::Healthy,
             };
             if let Some(cluster) = cluster(policy, name) {
-                let endpoints = addresses.iter().map(endpoint).collect();
+                let endpoints: Vec<Endpoint> = addresses.iter().map(endpoint).collect();
+                tables.given = tables.given.saturating_add(endpoints.len());
                 let table = ClusterTable::build(cluster, endpoints);
                 tables.in_use.insert(name.clone(), table);
             }
         }
         tables
+    }
+
+    /// How many endpoints the configuration gives.
+    pub(super) fn given(&self) -> usize {
+        self.given
     }
 
     /// The tables in use.
