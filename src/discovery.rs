@@ -5,9 +5,11 @@
 //! thread; one of them polls at a time, the others take over what it published.
 
 pub mod answer;
+mod effect;
 pub mod listing;
 pub mod membership;
 pub mod news;
+mod outcome;
 pub mod query;
 mod schedule;
 #[cfg(test)]
@@ -15,8 +17,9 @@ mod tests;
 
 use crate::endpoints::Endpoint;
 use answer::Reading;
-use listing::{Entry, Listing, in_order};
-use news::{Lease, News, Shared};
+pub use effect::Effect;
+use listing::Listing;
+use news::{Lease, Shared};
 use query::Query;
 use std::collections::BTreeMap;
 
@@ -38,42 +41,6 @@ pub enum Knowledge {
 
 /// The time-out of each question to the admin, in µs.
 pub const TIMEOUT: u64 = schedule::TIMEOUT;
-
-/// What the shell is to do, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Share the lease under this number (0: whatever is there). When somebody else was
-    /// faster, call [`Discovery::beaten`] and leave out the effects behind this one.
-    Claim {
-        /// The lease's value.
-        lease: Vec<u8>,
-        /// The number it was read with.
-        cas: u32,
-    },
-    /// Send `GET path` to the admin; the outcome goes to [`Discovery::answered`].
-    Ask {
-        /// Path and query.
-        path: String,
-    },
-    /// Share the endpoints.
-    Publish(Vec<u8>),
-    /// Share how the poll went, under this number (0: whatever is there). If somebody else
-    /// was faster, so be it.
-    Tell {
-        /// The news' value.
-        news: Vec<u8>,
-        /// The number it was read with.
-        cas: u32,
-    },
-    /// Read the shared endpoints; what is there goes to [`Discovery::read`].
-    Read,
-    /// Build the tables of these clusters, then call [`Discovery::built`].
-    Build(Vec<(String, Vec<Endpoint>)>),
-    /// A poll has begun: for the counter.
-    Polled,
-    /// A poll has failed: for the counter. The text is for one log line, where it is new.
-    Failed(Option<String>),
-}
 
 /// At most so many requests of one VM wait at a time.
 const WAITING: usize = 1024;
@@ -364,137 +331,5 @@ impl Discovery {
         let question = Question::Endpoints { clusters, marks };
         self.poll = Some(Poll { began, question });
         Effect::Ask { path }
-    }
-
-    /// After the figures of membership: asks for the clusters that moved, if any did.
-    fn weigh(&mut self, now: u64, shared: &Shared, began: u64, body: &[u8]) -> Vec<Effect> {
-        let marks = membership::marks(&self.query.clusters, body);
-        let again = now.abs_diff(self.read_all) >= READ_ANYWAY;
-        let moved = |name: &String| {
-            let known = self.listing.clusters.get(name).map(|c| c.mark);
-            again || known.is_none() || known != marks.get(name).copied()
-        };
-        let clusters: Vec<String> = self
-            .query
-            .clusters
-            .iter()
-            .filter(|c| moved(c))
-            .cloned()
-            .collect();
-        match clusters.is_empty() {
-            true => self.tell(now, shared, began),
-            false => vec![self.ask_endpoints(began, clusters, marks)],
-        }
-    }
-
-    /// After the endpoints: puts them into the listing. What Envoy does not list stays as it
-    /// was: a cluster it does not know serves nobody, so nothing can be lost by it.
-    fn merge(
-        &mut self,
-        now: u64,
-        shared: &Shared,
-        began: u64,
-        asked: &[String],
-        marks: &BTreeMap<String, u64>,
-        mut found: BTreeMap<String, Vec<Endpoint>>,
-    ) -> Vec<Effect> {
-        if self.figures == Figures::Untried && !found.is_empty() && self.digest != 0 {
-            self.figures = match marks.is_empty() {
-                true => Figures::NotKept,
-                false => Figures::Kept,
-            };
-        }
-        if asked.len() == self.query.clusters.len() {
-            self.read_all = now;
-        }
-        let mut listing = self.listing.clone();
-        for name in asked {
-            if let Some(endpoints) = found.remove(name) {
-                let mark = marks.get(name).copied().unwrap_or(0);
-                let endpoints = in_order(endpoints);
-                listing
-                    .clusters
-                    .insert(name.clone(), Entry { mark, endpoints });
-            }
-        }
-        let (_, digest) = listing.encode();
-        let mut effects = self.adopt(listing, digest, began);
-        effects.extend(self.tell(now, shared, began));
-        effects
-    }
-
-    /// Makes `listing` the one in use, by way of building what differs.
-    fn adopt(&mut self, listing: Listing, digest: u64, began: u64) -> Vec<Effect> {
-        let changed: Vec<_> = listing
-            .changed_since(&self.listing)
-            .map(|(name, endpoints)| (name.clone(), endpoints.clone()))
-            .collect();
-        self.listing = listing;
-        self.digest = digest;
-        if changed.is_empty() {
-            self.confirm(began);
-            return Vec::new();
-        }
-        self.building.get_or_insert(began);
-        self.confirm(began);
-        vec![Effect::Build(changed)]
-    }
-
-    /// A poll went well.
-    fn tell(&mut self, now: u64, shared: &Shared, began: u64) -> Vec<Effect> {
-        self.confirm(began);
-        self.failures = 0;
-        let took = now.saturating_sub(began);
-        let interval = schedule::after_success(self.interval, took);
-        let mut effects = self.news(now, shared, began, interval);
-        if !effects.is_empty()
-            && shared
-                .news
-                .is_none_or(|(news, _)| news.digest != self.digest)
-        {
-            effects.insert(0, Effect::Publish(self.listing.encode().0));
-        }
-        effects
-    }
-
-    /// A poll went wrong: what is known stays in use.
-    fn fail(&mut self, now: u64, shared: &Shared, began: u64, why: &str) -> Vec<Effect> {
-        let news = shared.news.map(|(news, _)| news);
-        let first = self.failures == 0 && news.is_none_or(|n| n.failures == 0);
-        self.failures = news.map_or(0, |n| n.failures).max(self.failures) + 1;
-        let line = first.then(|| {
-            let admin = &self.query.admin;
-            let then = match self.digest {
-                0 => "sessions cannot be kept until it does",
-                _ => "the endpoints last known stay in use",
-            };
-            format!("discovery through cluster {admin:?} does not answer: {why}; {then}")
-        });
-        let mut effects = vec![Effect::Failed(line)];
-        let interval = schedule::after_failure(self.interval, self.failures);
-        effects.extend(self.news(now, shared, began, interval));
-        effects
-    }
-
-    fn news(&self, now: u64, shared: &Shared, began: u64, interval: u64) -> Vec<Effect> {
-        let (before, cas) = shared.news.unzip();
-        // An older poll that ends later has nothing to tell.
-        if before.is_some_and(|b| b.began > began && b.began <= now) {
-            return Vec::new();
-        }
-        let digest = match (self.failures, before) {
-            (1.., Some(before)) => before.digest,
-            _ => self.digest,
-        };
-        let news = News {
-            began,
-            interval,
-            digest,
-            failures: self.failures,
-        };
-        vec![Effect::Tell {
-            news: news.encode(),
-            cas: cas.unwrap_or(0),
-        }]
     }
 }

@@ -1,5 +1,6 @@
 //! A process of several VMs over one admin, in virtual time.
 
+use super::news::News;
 use super::*;
 use std::collections::BTreeSet;
 
