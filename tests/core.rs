@@ -8,5 +8,6 @@
 )]
 
 mod layering;
+mod readme;
 mod ring;
 mod traces;
