@@ -16,7 +16,7 @@ struct Location<'s> {
 
 /// The whole file: a front server for each host, and a back server that says what it was asked.
 /// `{dir}` stands for the folder that [`super::server::Nginx`] chooses.
-pub fn nginx_conf(scenario: &Scenario) -> String {
+pub(super) fn nginx_conf(scenario: &Scenario) -> String {
     let mut conf = String::from(PRELUDE);
     for host in &scenario.hosts {
         write!(
@@ -47,25 +47,10 @@ http {
 "#;
 
 fn write_locations(conf: &mut String, host: &Host) {
-    let mut locations = sorted(host);
-    let regex = host.ingresses.iter().any(|ingress| {
-        ingress.use_regex
-            || ingress
-                .paths
-                .iter()
-                .any(|path| rewrites(ingress, &path.path))
-    });
-    // The implicit `/` has the annotations of the host's first Ingress, but no Service.
-    let first = &host.ingresses[0];
-    if !locations.iter().any(|location| location.path == "/") {
-        let path = "/".to_owned();
-        locations.push(Location {
-            ingress: first,
-            path,
-            path_type: "Prefix",
-            service: "",
-        });
-    }
+    let locations = sorted(host);
+    let regex = locations
+        .iter()
+        .any(|l| l.ingress.use_regex || rewrites(l.ingress, &l.path));
     for location in expanded(locations) {
         let path = location.path.replace('\\', "\\\\").replace('"', "\\\"");
         match (regex, location.path_type) {
@@ -104,19 +89,36 @@ fn sorted(host: &Host) -> Vec<Location<'_>> {
     let mut locations: Vec<Location> = host
         .ingresses
         .iter()
-        .flat_map(|ingress| {
-            ingress.paths.iter().map(move |path| Location {
-                ingress,
-                path: path.path.clone(),
-                path_type: if path.path_type == "Exact" {
-                    "Exact"
-                } else {
-                    "Prefix"
-                },
-                service: &path.service,
-            })
+        .flat_map(|ingress| ingress.paths.iter().map(move |path| (ingress, path)))
+        .map(|(ingress, path)| Location {
+            ingress,
+            path: path.path.clone(),
+            path_type: if path.path_type == "Exact" {
+                "Exact"
+            } else {
+                "Prefix"
+            },
+            service: &path.service,
         })
         .collect();
+    // Unless an Ingress has `/` as a Prefix, there is one with the annotations of the host's
+    // first Ingress and no Service; it is older than all others, so it comes before its equals.
+    if !locations
+        .iter()
+        .any(|l| l.path == "/" && l.path_type == "Prefix")
+    {
+        let path = "/".to_owned();
+        let ingress = &host.ingresses[0];
+        locations.insert(
+            0,
+            Location {
+                ingress,
+                path,
+                path_type: "Prefix",
+                service: "",
+            },
+        );
+    }
     locations.sort_by(|a, b| {
         b.path
             .len()

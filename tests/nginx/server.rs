@@ -1,22 +1,23 @@
 //! A real nginx on unix sockets, and a client that speaks to it in bytes.
 
 use super::Seen;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A running nginx; it ends with this value.
-pub struct Nginx {
+pub(super) struct Nginx {
     process: Child,
     dir: TempDir,
 }
 
 impl Nginx {
     /// Starts nginx on `conf`, in which `{dir}` is its folder, and waits until it listens.
-    pub fn start(conf: &str) -> Self {
+    pub(super) fn start(conf: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("nginx.conf");
         std::fs::write(&path, conf.replace("{dir}", dir.path().to_str().unwrap())).unwrap();
@@ -25,12 +26,12 @@ impl Nginx {
             .arg(dir.path())
             .arg("-c")
             .arg(&path)
-            .stderr(Stdio::null())
+            .stderr(File::create(dir.path().join("stderr")).unwrap())
             .spawn()
             .expect("nginx starts");
         let deadline = Instant::now() + Duration::from_secs(10);
         while UnixStream::connect(dir.path().join("front.sock")).is_err() {
-            let log = std::fs::read_to_string(dir.path().join("error.log")).unwrap_or_default();
+            let log = std::fs::read_to_string(dir.path().join("stderr")).unwrap_or_default();
             assert!(
                 process.try_wait().unwrap().is_none(),
                 "nginx refused its configuration: {log}"
@@ -41,7 +42,7 @@ impl Nginx {
         Self { process, dir }
     }
 
-    pub fn connect(&self) -> Client {
+    pub(super) fn connect(&self) -> Client {
         Client {
             socket: self.dir.path().join("front.sock"),
             stream: None,
@@ -70,14 +71,14 @@ fn binary() -> PathBuf {
 }
 
 /// One keep-alive connection at a time.
-pub struct Client {
+pub(super) struct Client {
     socket: PathBuf,
     stream: Option<BufReader<UnixStream>>,
 }
 
 impl Client {
     /// One GET, and what came of it.
-    pub fn ask(&mut self, host: &str, target: &[u8]) -> Seen {
+    pub(super) fn ask(&mut self, host: &str, target: &[u8]) -> Seen {
         let mut stream = self.stream.take().unwrap_or_else(|| {
             BufReader::new(UnixStream::connect(&self.socket).expect("nginx listens"))
         });
