@@ -127,11 +127,11 @@ pub fn answer<'p>(policy: &'p Policy, headers: &Headers, facts: &Facts) -> Answe
         let reply = redirect::www(policy, &scope, to);
         return reply_of(reply, None, Reason::FromToWww);
     }
-    if &*scope.uri == b"/" {
-        if let Some((at, template)) = &host.app_root {
-            let reply = redirect::to(302, template.value(&scope), &scope, false);
-            return reply_of(reply, host.locations.get(*at), Reason::AppRoot);
-        }
+    if &*scope.uri == b"/"
+        && let Some((at, template)) = &host.app_root
+    {
+        let reply = redirect::to(302, template.value(&scope), &scope, false);
+        return reply_of(reply, host.locations.get(*at), Reason::AppRoot);
     }
     match host.find(&scope.uri) {
         Found::Location(location) => enter(policy, host, location, &mut scope),
@@ -236,11 +236,11 @@ fn edits(policy: &Policy, location: &Location, scope: &Scope) -> Vec<Edit> {
         }
     }
     // Elsewhere it would select another virtual host: there it is the route's host rewrite.
-    if policy.unmatched == Unmatched::NotFound {
-        if let Some(template) = &location.upstream_host {
-            let value = escape(&template.value(scope), Kind::Header).into_owned();
-            edits.push(Edit::Set(":authority".into(), value));
-        }
+    if policy.unmatched == Unmatched::NotFound
+        && let Some(template) = &location.upstream_host
+    {
+        let value = escape(&template.value(scope), Kind::Header).into_owned();
+        edits.push(Edit::Set(":authority".into(), value));
     }
     edits
 }

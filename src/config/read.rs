@@ -242,10 +242,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One of a few words; the first of `words` is the default.
-    fn choice<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> T
-    where
-        T: Default,
-    {
+    fn choice<T: Copy + Default>(&mut self, key: &str, words: &[(&str, T)]) -> T {
         let Some(value) = self.get(key) else {
             return T::default();
         };

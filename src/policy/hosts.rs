@@ -43,14 +43,14 @@ pub(super) fn compile(
     };
     let mut hosts = Hosts::default();
     for (name, server) in &merged.servers {
-        if server.from_to_www {
-            if let Some(from) = www_twin(name, merged, warnings) {
-                hosts.add(redirect_host(from, name)).ok();
-            }
+        if server.from_to_www
+            && let Some(from) = www_twin(name, merged, warnings)
+        {
+            hosts.add(redirect_host(from, name));
         }
     }
     for (name, server) in &merged.servers {
-        hosts.add(context.host(name, name, server, warnings)).ok();
+        hosts.add(context.host(name, name, server, warnings));
     }
     // After all names: a name of its own takes precedence over an alias.
     for (name, server) in &merged.servers {

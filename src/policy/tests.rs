@@ -1,1 +1,596 @@
+//! Behaviour that the recorded answers do not show, read from ingress-nginx's and nginx's
+//! sources.
 
+use super::*;
+use crate::config;
+use crate::edit::Reply;
+use crate::route::{self, Answer};
+use crate::stream::Facts;
+use serde_json::{Value, json};
+
+/// An Ingress of the class nginx with annotations and (host, pathType, path, service).
+fn ingress(name: &str, annotations: &[(&str, &str)], paths: &[(&str, &str, &str, &str)]) -> Value {
+    let annotations: serde_json::Map<String, Value> = annotations
+        .iter()
+        .map(|(name, value)| (format!("nginx.ingress.kubernetes.io/{name}"), json!(value)))
+        .collect();
+    let rules: Vec<Value> = paths
+        .iter()
+        .map(|(host, kind, path, service)| {
+            let service = json!({"name": service, "port": {"number": 80}});
+            let path = json!({"path": path, "pathType": kind, "backend": {"service": service}});
+            json!({"host": host, "http": {"paths": [path]}})
+        })
+        .collect();
+    json!({
+        "kind": "Ingress",
+        "metadata": {"name": name, "annotations": annotations},
+        "spec": {"ingressClassName": "nginx", "rules": rules},
+    })
+}
+
+fn compile_with(ingresses: &[Value], extra: Value) -> (Policy, Vec<Warning>) {
+    let mut configuration = json!({"ingresses": ingresses, "unmatched": "not_found"});
+    for (key, value) in extra.as_object().unwrap() {
+        configuration[key] = value.clone();
+    }
+    let (config, mut warnings) = config::read(configuration.to_string().as_bytes()).unwrap();
+    let (policy, more) = compile(&config);
+    warnings.extend(more);
+    (policy, warnings)
+}
+
+/// What becomes of a request, in words.
+fn ask(policy: &Policy, url: &str, headers: &[(&str, &str)]) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let slash = rest.find('/').unwrap_or(rest.len());
+    let (host, path) = rest.split_at(slash);
+    let mut all = vec![
+        (":method".to_owned(), b"GET".to_vec()),
+        (":scheme".to_owned(), scheme.as_bytes().to_vec()),
+        (":path".to_owned(), path.as_bytes().to_vec()),
+    ];
+    if !host.is_empty() {
+        all.push((":authority".to_owned(), host.as_bytes().to_vec()));
+    }
+    for (name, value) in headers {
+        all.push(((*name).to_owned(), value.as_bytes().to_vec()));
+    }
+    let facts = Facts {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|_| None,
+        knowledge: &|| crate::discovery::Knowledge::Current,
+    };
+    let said = |reply: &Reply| {
+        let location = reply.headers.iter().find(|(name, _)| name == "location");
+        let location = location.map_or(&b""[..], |(_, value)| value);
+        format!("{} {}", reply.status, String::from_utf8_lossy(location))
+    };
+    match route::answer(policy, &all, &facts) {
+        Answer::Pass => "pass".to_owned(),
+        Answer::NotFound { .. } => "404 ".to_owned(),
+        Answer::Reply { reply, .. } => said(&reply),
+        Answer::Forward(forward) => {
+            let cluster = policy.cluster(forward.cluster).unwrap();
+            let path = forward.path.unwrap_or(path.as_bytes().to_vec());
+            let path = String::from_utf8_lossy(&path).into_owned();
+            let hash = forward
+                .hash_by
+                .map(|hash| format!(" hash={}", String::from_utf8_lossy(&hash)));
+            format!(
+                "{} {path}{}",
+                cluster.upstream_name,
+                hash.unwrap_or_default()
+            )
+        }
+    }
+}
+
+/// Asserts each (url, answer).
+fn check(policy: &Policy, rows: &[(&str, &str)]) {
+    for (url, want) in rows {
+        assert_eq!(ask(policy, url, &[]), *want, "{url}");
+    }
+}
+
+#[test]
+fn the_first_manifest_works() {
+    let paths = [
+        ("sample.example.com", "Prefix", "/(app1/.*)", "http-service"),
+        ("sample.example.com", "Prefix", "/(app2/.*)", "http-service"),
+    ];
+    let annotations = [
+        ("rewrite-target", "/$1"),
+        ("affinity", "cookie"),
+        ("session-cookie-name", "route"),
+        ("session-cookie-path", "/"),
+        ("session-cookie-hash", "sha1"),
+    ];
+    let (policy, _) = compile_with(
+        &[ingress("sample-ingress", &annotations, &paths)],
+        json!({}),
+    );
+    check(
+        &policy,
+        &[
+            (
+                "http://sample.example.com/app1/",
+                "default-http-service-80 /app1/",
+            ),
+            (
+                "http://sample.example.com/app2/x?y",
+                "default-http-service-80 /app2/x?y",
+            ),
+            ("http://sample.example.com/app3/", "404 "),
+            ("http://other.example.com/app1/", "404 "),
+        ],
+    );
+    assert_eq!(
+        policy.clusters[0].affinity.as_ref().unwrap().cookie_name(),
+        "route"
+    );
+    let host = policy.virtual_hosts().find(|host| host.is_regex).unwrap();
+    assert!(
+        host.locations
+            .iter()
+            .all(|location| location.sets_cookie || location.is_implicit)
+    );
+}
+
+#[test]
+fn what_no_ingress_names_passes_through_by_default() {
+    let one = ingress(
+        "a",
+        &[("force-ssl-redirect", "true")],
+        &[("h.example", "Prefix", "/a", "s")],
+    );
+    let (policy, _) = compile_with(&[one], json!({"unmatched": "pass"}));
+    check(
+        &policy,
+        &[
+            ("http://h.example/a", "308 https://h.example/a"),
+            ("https://h.example/a", "default-s-80 /a"),
+            ("http://h.example/b", "pass"),
+            ("http://x.example/a", "pass"),
+            ("http://x.example/%zz", "pass"),
+            ("http://h.example/%zz", "400 "),
+            ("http://h..example/", "pass"),
+        ],
+    );
+}
+
+// nginx.tmpl: `return` in a location runs in the rewrite module, before the Lua that
+// redirects to https; a missing Service is found out after it.
+#[test]
+fn redirects_stand_in_the_order_of_nginx() {
+    let all = ingress(
+        "a",
+        &[
+            ("permanent-redirect", "https://n.example"),
+            ("app-root", "/x"),
+            ("force-ssl-redirect", "true"),
+        ],
+        &[("h.example", "Prefix", "/", "s")],
+    );
+    let (policy, _) = compile_with(&[all], json!({}));
+    check(
+        &policy,
+        &[
+            ("http://h.example/", "302 http://h.example/x"),
+            ("http://h.example/y", "301 https://n.example"),
+        ],
+    );
+    let forced = ingress(
+        "a",
+        &[("force-ssl-redirect", "true")],
+        &[("h.example", "Prefix", "/", "s")],
+    );
+    let (policy, warnings) = compile_with(&[forced], json!({"services": []}));
+    check(
+        &policy,
+        &[
+            ("http://h.example/y", "308 https://h.example/y"),
+            ("https://h.example/y", "503 "),
+        ],
+    );
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning.text.contains("does not exist"))
+    );
+}
+
+// redirect.go: temporal-redirect wants http(s), permanent-redirect anything; codes out of range
+// fall back; a status that is no redirect carries the URL as a body.
+#[test]
+fn redirect_annotations_are_read_as_redirect_go_reads_them() {
+    for (annotations, want) in [
+        (
+            vec![
+                ("temporal-redirect", "https://t"),
+                ("temporal-redirect-code", "307"),
+            ],
+            "307 https://t",
+        ),
+        (
+            vec![
+                ("temporal-redirect", "https://t"),
+                ("temporal-redirect-code", "308"),
+            ],
+            "302 https://t",
+        ),
+        (
+            vec![
+                ("temporal-redirect", "ftp://t"),
+                ("permanent-redirect", "https://p"),
+            ],
+            "default-s-80 /x",
+        ),
+        (
+            vec![
+                ("permanent-redirect", "https://p"),
+                ("permanent-redirect-code", "308"),
+            ],
+            "308 https://p",
+        ),
+        (
+            vec![
+                ("permanent-redirect", "https://p"),
+                ("permanent-redirect-code", "200"),
+            ],
+            "301 https://p",
+        ),
+        (
+            vec![
+                ("permanent-redirect", "https://p"),
+                ("permanent-redirect-code", "300"),
+            ],
+            "300 ",
+        ),
+        (vec![("permanent-redirect", "/p")], "301 http://h.example/p"),
+        (
+            vec![("permanent-redirect", "/p"), ("relative-redirects", "true")],
+            "301 /p",
+        ),
+        (
+            vec![("permanent-redirect", "https://p$request_uri")],
+            "301 https://p/x",
+        ),
+        (
+            vec![("permanent-redirect", "https://p/$uri")],
+            "301 https://p//x",
+        ),
+    ] {
+        let one = ingress("a", &annotations, &[("h.example", "Prefix", "/", "s")]);
+        let (policy, _) = compile_with(&[one], json!({}));
+        check(&policy, &[("http://h.example/x", want)]);
+    }
+}
+
+// A decoded line break in a variable would end the header in nginx; it is escaped here.
+#[test]
+fn nothing_of_a_request_reaches_a_header_unescaped() {
+    let one = ingress(
+        "a",
+        &[("permanent-redirect", "https://p$uri")],
+        &[("h.example", "Prefix", "/", "s")],
+    );
+    let (policy, _) = compile_with(&[one], json!({}));
+    check(
+        &policy,
+        &[("http://h.example/a%0D%0Ab:c", "301 https://p/a%0D%0Ab:c")],
+    );
+    let one = ingress(
+        "a",
+        &[("rewrite-target", "/"), ("x-forwarded-prefix", "/$1")],
+        &[("h.example", "Prefix", "/(.*)x", "s")],
+    );
+    let (policy, _) = compile_with(&[one], json!({}));
+    let headers = [
+        (":method".to_owned(), b"GET".to_vec()),
+        (":scheme".to_owned(), b"http".to_vec()),
+        (":path".to_owned(), b"/a%0Dbx".to_vec()),
+        (":authority".to_owned(), b"h.example".to_vec()),
+    ];
+    let facts = Facts {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|_| None,
+        knowledge: &|| crate::discovery::Knowledge::Current,
+    };
+    let Answer::Forward(forward) = route::answer(&policy, &headers, &facts) else {
+        panic!("not forwarded");
+    };
+    let want = crate::edit::Edit::Set("x-forwarded-prefix".into(), b"/a%0Db".to_vec());
+    assert_eq!(forward.edits, [want]);
+}
+
+// updateServerLocations and enforceRegexModifier: a target equal to the written path no longer
+// equals the path once that has its slash, and turns the host regex.
+#[test]
+fn a_target_equal_to_its_path_still_turns_the_host_regex() {
+    let one = ingress(
+        "a",
+        &[("rewrite-target", "/foo")],
+        &[("h.example", "Prefix", "/foo", "s")],
+    );
+    let (policy, _) = compile_with(&[one], json!({}));
+    check(
+        &policy,
+        &[
+            ("http://h.example/FOO", "default-s-80 /FOO"),
+            ("http://h.example/foo/x", "default-s-80 /foo"),
+        ],
+    );
+}
+
+#[test]
+fn of_two_locations_that_nginx_would_not_take_together_one_is_served() {
+    let one = ingress(
+        "a",
+        &[],
+        &[
+            ("h.example", "Prefix", "/foo", "one"),
+            ("h.example", "Prefix", "/foo/", "two"),
+        ],
+    );
+    let (policy, warnings) = compile_with(&[one], json!({}));
+    check(
+        &policy,
+        &[("http://h.example/foo/x", "default-two-80 /foo/x")],
+    );
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning.text.contains("same location")),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn a_path_that_cannot_be_compiled_disables_itself_alone() {
+    let bad = ingress(
+        "bad",
+        &[("use-regex", "true")],
+        &[("h.example", "Prefix", r"/(a)\1", "s")],
+    );
+    let good = ingress("good", &[], &[("h.example", "Prefix", "/b", "s")]);
+    let (policy, warnings) = compile_with(&[bad, good], json!({}));
+    check(
+        &policy,
+        &[
+            ("http://h.example/aa", "404 "),
+            ("http://h.example/b", "default-s-80 /b"),
+        ],
+    );
+    let text = warnings[0].to_string();
+    let want = r#"ingress default/bad: path: "/(a)\\1" has a back reference, which a linear-time engine cannot run; the path is ignored"#;
+    assert_eq!(text, want);
+}
+
+#[test]
+fn strict_drops_what_ingress_nginx_drops() {
+    for (annotation, value, served) in [
+        ("permanent-redirect", "https://a b", false),
+        ("server-alias", "a;b", false),
+        ("x-forwarded-prefix", "/a;b", false),
+        ("upstream-vhost", "a b", false),
+        ("configuration-snippet", "return 418;", false),
+        ("custom-http-errors", "abc", false),
+        ("rewrite-target", "/a,b", true),
+        ("temporal-redirect-code", "abc", true),
+        ("permanent-redirect-code", "abc", false),
+        ("ssl-redirect", "maybe", true),
+        ("affinity", "ip", true),
+    ] {
+        let one = ingress(
+            "a",
+            &[(annotation, value)],
+            &[("h.example", "Prefix", "/x", "s")],
+        );
+        let (policy, warnings) = compile_with(&[one], json!({"strict": true}));
+        let want = if served { "default-s-80 /x" } else { "404 " };
+        assert_eq!(
+            ask(&policy, "http://h.example/x", &[]),
+            want,
+            "{annotation}: {value}"
+        );
+        assert!(!warnings.is_empty(), "{annotation}: {value}");
+    }
+}
+
+// ListIngresses: the oldest first, then by descending namespace/name; the first one has a path.
+#[test]
+fn older_ingresses_win_and_then_later_names() {
+    let at = |name: &str, created: Option<&str>| {
+        let mut one = ingress(name, &[], &[("h.example", "Prefix", "/", name)]);
+        if let Some(created) = created {
+            one["metadata"]["creationTimestamp"] = json!(created);
+        }
+        one
+    };
+    let (old, new) = (Some("2020-01-01T00:00:00Z"), Some("2021-01-01T00:00:00Z"));
+    for (ingresses, want) in [
+        (vec![at("a", new), at("b", old)], "b"),
+        (vec![at("a", old), at("b", old)], "b"),
+        (vec![at("a", None), at("b", None)], "a"),
+        (vec![at("a", None), at("b", new)], "b"),
+    ] {
+        let (policy, _) = compile_with(&ingresses, json!({}));
+        check(
+            &policy,
+            &[("http://h.example/", &format!("default-{want}-80 /"))],
+        );
+    }
+}
+
+#[test]
+fn hosts_are_found_as_nginx_finds_them() {
+    let one = ingress(
+        "a",
+        &[(
+            "server-alias",
+            "alias.example,*.deep.example,~^re[0-9]+\\.example$",
+        )],
+        &[("h.example", "Prefix", "/", "exact")],
+    );
+    let wild = ingress("b", &[], &[("*.example", "Prefix", "/", "wild")]);
+    let (policy, _) = compile_with(&[one, wild], json!({}));
+    check(
+        &policy,
+        &[
+            ("http://h.example/", "default-exact-80 /"),
+            ("http://H.EXAMPLE.:8080/", "default-exact-80 /"),
+            ("http://alias.example/", "default-exact-80 /"),
+            ("http://a.b.deep.example/", "default-exact-80 /"),
+            ("http://x.example/", "default-wild-80 /"),
+            ("http://a.x.example/", "404 "),
+            ("http://a..example/", "400 "),
+            ("http://[::1]:80/", "404 "),
+        ],
+    );
+}
+
+// nginx.tmpl: the default server answers load balancers; a regex location hides it.
+#[test]
+fn the_default_server_answers_health_checks() {
+    let (policy, _) = compile_with(&[], json!({}));
+    check(
+        &policy,
+        &[("http://any/healthz", "200 "), ("http://any/x", "404 ")],
+    );
+    let (policy, _) = compile_with(&[], json!({"unmatched": "pass"}));
+    check(
+        &policy,
+        &[("http://any/healthz", "pass"), ("http://any/x", "pass")],
+    );
+}
+
+// lua_ingress.lua: use-forwarded-headers trusts X-Forwarded-Proto and -Host.
+#[test]
+fn forwarded_headers_count_where_they_are_trusted() {
+    let one = ingress(
+        "a",
+        &[("force-ssl-redirect", "true")],
+        &[("h.example", "Prefix", "/", "s")],
+    );
+    let trusting = json!({"config_map": {"use-forwarded-headers": "true"}});
+    let (policy, _) = compile_with(std::slice::from_ref(&one), trusting);
+    let from =
+        |policy: &Policy, headers: &[(&str, &str)]| ask(policy, "http://h.example/x/", headers);
+    let https = ("x-forwarded-proto", "https");
+    assert_eq!(from(&policy, &[https]), "default-s-80 /x/");
+    let host = ("x-forwarded-host", "f.example:81, g.example");
+    assert_eq!(from(&policy, &[host]), "308 https://f.example/x");
+    let (policy, _) = compile_with(&[one], json!({}));
+    assert_eq!(from(&policy, &[https]), "308 https://h.example/x");
+}
+
+#[test]
+fn config_map_settings_are_the_defaults() {
+    let one = ingress("a", &[], &[("h.example", "Prefix", "/", "s")]);
+    for (setting, want) in [
+        (
+            json!({"force-ssl-redirect": "true", "http-redirect-code": "301"}),
+            "301 https://h.example/x",
+        ),
+        (
+            json!({"force-ssl-redirect": "true", "http-redirect-code": "404"}),
+            "308 https://h.example/x",
+        ),
+        (
+            json!({"force-ssl-redirect": "true", "preserve-trailing-slash": "true"}),
+            "308 https://h.example/x/",
+        ),
+        (
+            json!({"force-ssl-redirect": "true", "use-port-in-redirects": "true"}),
+            "308 https://h.example:443/x",
+        ),
+        (
+            json!({"force-ssl-redirect": "true", "no-tls-redirect-locations": "/a, /"}),
+            "default-s-80 /x/",
+        ),
+    ] {
+        let (policy, _) = compile_with(std::slice::from_ref(&one), json!({"config_map": setting}));
+        check(&policy, &[("http://h.example/x/", want)]);
+    }
+}
+
+#[test]
+fn hash_by_is_filled_in_for_each_request() {
+    let one = ingress(
+        "a",
+        &[
+            ("upstream-hash-by", "$request_uri-${host}$arg_k"),
+            ("upstream-hash-by-subset", "true"),
+        ],
+        &[("h.example", "Prefix", "/", "s")],
+    );
+    let (policy, _) = compile_with(&[one], json!({}));
+    check(
+        &policy,
+        &[(
+            "http://h.example/x?k=v",
+            "default-s-80 /x?k=v hash=/x?k=v-h.examplev",
+        )],
+    );
+    let subset = policy.clusters[0].hash_by.unwrap().subset_size.unwrap();
+    assert_eq!(subset.get(), 3);
+}
+
+// mergeAlternativeBackends.
+#[test]
+fn canaries_stand_beside_the_primary_of_the_same_host_and_path() {
+    let primary = ingress(
+        "a",
+        &[("affinity", "cookie")],
+        &[("h.example", "Prefix", "/", "one")],
+    );
+    let canary = ingress(
+        "b",
+        &[("canary", "true"), ("canary-weight", "10")],
+        &[("h.example", "Prefix", "/", "two")],
+    );
+    let lost = ingress(
+        "c",
+        &[("canary", "true")],
+        &[("x.example", "Prefix", "/", "three")],
+    );
+    let (policy, warnings) = compile_with(&[primary, canary, lost], json!({}));
+    let named = |name: &str| {
+        policy
+            .clusters
+            .iter()
+            .find(|cluster| cluster.upstream_name == name)
+    };
+    let (one, two) = (
+        named("default-one-80").unwrap(),
+        named("default-two-80").unwrap(),
+    );
+    let alternative = policy.cluster(one.alternatives[0]).unwrap();
+    assert_eq!(alternative.upstream_name, two.upstream_name);
+    assert!(two.canary.is_some() && two.affinity.is_some());
+    assert!(
+        warnings.iter().any(|warning| warning.field == "canary"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn unknown_names_are_told_with_the_nearest_known_one() {
+    let one = ingress(
+        "a",
+        &[("rewrite-traget", "/")],
+        &[("h.example", "Prefix", "/", "s")],
+    );
+    let (_, warnings) = compile_with(
+        &[one],
+        json!({"clustres": {}, "discovery": {"interval": 5}}),
+    );
+    let texts: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let has = |part: &str| texts.iter().any(|text| text.contains(part));
+    assert!(has("did you mean rewrite-target?"), "{texts:?}");
+    assert!(has("did you mean clusters?"), "{texts:?}");
+    assert!(has("discovery.interval: is unknown"), "{texts:?}");
+}

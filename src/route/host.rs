@@ -53,10 +53,7 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     /// Adds a host under its own name. Two of one name: the first counts, as in nginx.
-    ///
-    /// # Errors
-    /// Why the name is not usable.
-    pub(crate) fn add(&mut self, host: VirtualHost) -> Result<(), String> {
+    pub(crate) fn add(&mut self, host: VirtualHost) {
         let at = self.hosts.len();
         let name = host.name.to_ascii_lowercase();
         if name == "_" {
@@ -67,7 +64,6 @@ impl Hosts {
             self.exact.entry(name.into()).or_insert(at);
         }
         self.hosts.push(host);
-        Ok(())
     }
 
     /// Adds a host under an alias in nginx's own notation.

@@ -13,6 +13,9 @@ use crate::rewrite::variable::{Names, Scope};
 use crate::stream::Facts;
 use std::borrow::Cow;
 
+/// The name of the default server.
+const DEFAULT_SERVER: &str = "_";
+
 /// A request that nginx would let in.
 pub(super) struct Request<'p, 'r> {
     pub host: &'p VirtualHost,
@@ -45,7 +48,13 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
             return Err(unmatched(policy, 404));
         };
         let Ok(target) = target else {
-            return Err(refuse(400));
+            // A host that an Ingress names is limpet's, and such a path cannot be compared.
+            let is_named = host.name != DEFAULT_SERVER;
+            return Err(if is_named {
+                refuse(400)
+            } else {
+                unmatched(policy, 400)
+            });
         };
         if method == b"TRACE" {
             return Err(unmatched(policy, 405));

@@ -14,6 +14,8 @@ const RECORDED: &str = include_str!("paths.json");
 
 /// How many recorded answers agree: may only grow.
 const FLOOR: usize = 423;
+/// The same for the clusters.
+const BACKENDS: usize = 28;
 
 /// What is compared: all that `expect` says about a request's fate.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -35,10 +37,92 @@ fn paths_agree_with_what_was_recorded() {
         for request in scenario["requests"].as_array().unwrap() {
             let case = case_name(scenario, request);
             let ours = ours(&policy, scenario, request);
-            tally.case(&case, ours, recorded_fate(&request["expect"], request));
+            tally.case(&case, ours, recorded_fate(&request["expect"]));
         }
     }
     tally.finish(FLOOR);
+}
+
+/// What ingress-nginx told its balancer: which clusters have affinity, which canaries, and where
+/// the session cookie may be set.
+#[test]
+fn clusters_agree_with_what_the_balancer_was_told() {
+    let recorded: Value = serde_json::from_str(include_str!("affinity.json")).unwrap();
+    let mut tally = Tally::of("lua_backends");
+    for scenario in recorded["E2E_affinity"].as_array().unwrap() {
+        let policy = compile(scenario);
+        for backend in scenario["lua_backends"].as_array().unwrap() {
+            let name = backend["name"].as_str().unwrap();
+            if name == "upstream-default-backend" {
+                continue;
+            }
+            let case = format!("{} {name}", scenario["id"].as_str().unwrap());
+            tally.case(
+                &case,
+                our_backend(&policy, name, backend),
+                recorded_backend(backend),
+            );
+        }
+    }
+    tally.finish(BACKENDS);
+}
+
+/// Whether there is affinity, the canaries, and the (host, path)s that set cookies.
+type Backend = (bool, Vec<String>, Vec<(String, String, bool)>);
+
+fn recorded_backend(backend: &Value) -> Backend {
+    let affinity = &backend["sessionAffinityConfig"];
+    let alternatives = backend["alternativeBackends"].as_array();
+    let alternatives = alternatives.into_iter().flatten();
+    let places = places(backend).map(|(host, path)| (host, path, true));
+    (
+        affinity["name"] == "cookie",
+        alternatives
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect(),
+        places.collect(),
+    )
+}
+
+fn places(backend: &Value) -> impl Iterator<Item = (String, String)> {
+    let hosts = backend.pointer("/sessionAffinityConfig/cookieSessionAffinity/locations");
+    let hosts = hosts.and_then(Value::as_object).into_iter().flatten();
+    hosts.flat_map(|(host, paths)| {
+        let paths = paths.as_array().unwrap().iter();
+        paths.map(move |path| (host.clone(), path.as_str().unwrap().to_owned()))
+    })
+}
+
+fn our_backend(policy: &Policy, name: &str, backend: &Value) -> Backend {
+    let cluster = policy
+        .clusters
+        .iter()
+        .find(|cluster| cluster.upstream_name == name);
+    let cluster = cluster.unwrap_or_else(|| panic!("no cluster {name}"));
+    let alternatives = cluster
+        .alternatives
+        .iter()
+        .map(|id| policy.cluster(*id).unwrap());
+    let is_canary = cluster.canary.is_some();
+    let places = places(backend).map(|(host, path)| {
+        let known = policy.virtual_hosts().find(|known| known.name == host);
+        let host = known.unwrap_or_else(|| panic!("{name}: no host {host}"));
+        let mut locations = host
+            .locations
+            .iter()
+            .filter(|location| location.path == path);
+        // A canary inherits its primary's places, and has no location of its own.
+        let sets = locations.any(|at| at.sets_cookie && (is_canary || at.upstream_name == name));
+        (host.name.clone(), path, sets)
+    });
+    let places = places.collect();
+    (
+        cluster.affinity.is_some(),
+        alternatives
+            .map(|cluster| cluster.upstream_name.clone())
+            .collect(),
+        places,
+    )
 }
 
 /// `scenario: GET http host target`, long targets cut.
@@ -75,16 +159,17 @@ fn compile(scenario: &Value) -> Policy {
         ));
         metadata.entry("creationTimestamp").or_insert(created);
     }
-    let missing = scenario["no_service"].as_array().unwrap();
+    let is_missing = |name: &String| {
+        let mut missing = scenario["no_service"].as_array().into_iter().flatten();
+        missing.any(|missing| missing == name)
+    };
     let services = services(&ingresses).into_iter();
-    let services: Vec<String> = services
-        .filter(|name| !missing.contains(&json!(name)))
-        .collect();
+    let services: Vec<String> = services.filter(|name| !is_missing(name)).collect();
     let configuration = json!({
         "ingresses": ingresses,
         "config_map": scenario["controller_config"],
         "services": services,
-        "strict": scenario["annotation_validation"],
+        "strict": scenario["annotation_validation"].as_bool().unwrap_or(true),
         "unmatched": "not_found",
     });
     let (config, _) = config::read(configuration.to_string().as_bytes()).unwrap();
@@ -224,10 +309,9 @@ fn origin_form(target: &[u8]) -> Vec<u8> {
     }
 }
 
-fn recorded_fate(expect: &Value, request: &Value) -> Fate {
+fn recorded_fate(expect: &Value) -> Fate {
     let service = latin1(&expect["service"]);
     let host = latin1(&expect["upstream_headers"]["Host"]);
-    let _ = request;
     let prefix = latin1(&expect["x_forwarded_prefix"]);
     Fate {
         status: expect["status"].as_u64().unwrap(),

@@ -88,10 +88,10 @@ fn join(
     upstream.alternatives.push(name.to_owned());
     let session = upstream.session.clone();
     let behavior = canary.annotations.session.canary_behavior.as_deref();
-    if behavior != Some("legacy") {
-        if let Some(alternative) = upstreams.get_mut(name) {
-            alternative.session = session;
-        }
+    if behavior != Some("legacy")
+        && let Some(alternative) = upstreams.get_mut(name)
+    {
+        alternative.session = session;
     }
     true
 }

@@ -180,12 +180,13 @@ enum Member {
 
 fn member(byte: u8, source: &[u8], at: &mut usize) -> Result<Member, String> {
     let rest = source.get(*at..).unwrap_or_default();
-    if byte == b'[' && rest.first() == Some(&b':') {
-        if let Some(end) = rest.windows(2).position(|pair| pair == b":]") {
-            let name = rest.get(1..end).unwrap_or_default();
-            *at = at.saturating_add(end).saturating_add(2);
-            return posix(name);
-        }
+    if byte == b'['
+        && rest.first() == Some(&b':')
+        && let Some(end) = rest.windows(2).position(|pair| pair == b":]")
+    {
+        let name = rest.get(1..end).unwrap_or_default();
+        *at = at.saturating_add(end).saturating_add(2);
+        return posix(name);
     }
     if byte != b'\\' {
         return Ok(Member::Byte(byte));

@@ -91,14 +91,12 @@ impl Parser<'_> {
             self.at = self.at.saturating_add(1);
             let before = nodes.len();
             self.atom(byte, &mut nodes)?;
-            let Some(quantifier) = self.quantifier() else {
-                continue;
-            };
-            let node = nodes.pop().filter(|_| nodes.len() >= before);
-            match node {
-                Some(Node::Ahead { .. }) => return Err("repeats a look-ahead".to_owned()),
-                Some(node) => nodes.push(Node::Repeat(Box::new(node), quantifier)),
-                None => return Err("repeats nothing".to_owned()),
+            while let Some(quantifier) = self.quantifier() {
+                match nodes.pop().filter(|_| nodes.len() >= before) {
+                    Some(Node::Ahead { .. }) => return Err("repeats a look-ahead".to_owned()),
+                    Some(node) => nodes.push(Node::Repeat(Box::new(node), quantifier)),
+                    None => return Err("repeats nothing".to_owned()),
+                }
             }
         }
         Ok(nodes)
