@@ -15,7 +15,6 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
-use crate::endpoints::Endpoint;
 use answer::Reading;
 pub use effect::Effect;
 use listing::Listing;

@@ -5,6 +5,7 @@
 //! exported here and not by the SDK, whose dispatcher panics on ids it does not know and on
 //! answers of calls it did not make.
 
+mod announce;
 mod endpoints;
 mod exports;
 mod host;

@@ -2,6 +2,7 @@
 
 use super::news::News;
 use super::*;
+use crate::endpoints::Endpoint;
 use std::collections::BTreeSet;
 
 const MS: u64 = 1_000;

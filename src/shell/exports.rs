@@ -14,7 +14,8 @@ extern "C" fn proxy_abi_version_0_2_1() {}
 extern "C" fn _initialize() {
     // There should be none; if there is, it says where before the VM is gone.
     std::panic::set_hook(Box::new(|panic| {
-        host::log(host::Level::Critical, &format!("limpet: {panic}"));
+        let line = panic.to_string().replace('\n', " ");
+        host::log(host::Level::Critical, &format!("limpet: {line}"));
     }));
 }
 

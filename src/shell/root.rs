@@ -1,15 +1,15 @@
 //! The root context of one plugin: its configuration, and the requests that wait.
 
+use super::announce;
 use super::endpoints::Endpoints;
 use super::host::{self, HostError, Level};
 use super::http::HttpStream;
 use super::metrics::{Metric, Metrics};
 use crate::config;
-use crate::discovery::{Knowledge, listing};
+use crate::discovery::Knowledge;
 use crate::endpoints::EndpointTable;
 use crate::policy::{self, Policy};
 use crate::stream::Count;
-use crate::warning::Warning;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -73,27 +73,20 @@ impl Root {
         let bytes = match host::configuration(size) {
             Ok(bytes) => bytes,
             Err(error) => {
-                host::log(Level::Critical, &format!("limpet: {error}"));
+                announce::refuse(self.metrics, &error.to_string());
                 return false;
             }
         };
         let (config, mut warnings) = match config::read(&bytes) {
             Ok(read) => read,
             Err(error) => {
-                self.metrics.set(Metric::ConfigErrors, 1);
-                host::log(
-                    Level::Critical,
-                    &format!("limpet: configuration refused: {error}"),
-                );
+                announce::refuse(self.metrics, &error.to_string());
                 return false;
             }
         };
         let (policy, further) = policy::compile(&config);
         warnings.extend(further);
-        let errors = usize::from(config.ingresses.is_empty());
-        self.metrics.set(Metric::ConfigErrors, errors);
-        self.metrics.set(Metric::ConfigWarnings, warnings.len());
-        self.announce(&bytes, &policy, &warnings);
+        announce::announce(self.metrics, &bytes, &policy, &warnings);
         self.take(policy);
         true
     }
@@ -105,29 +98,6 @@ impl Root {
         let endpoints = Endpoints::start(Rc::clone(&policy), self.metrics);
         self.plugin = Some((policy, endpoints));
         self.set_tick_period();
-    }
-
-    /// Says once per process and configuration what has been read, not once per VM.
-    fn announce(&self, bytes: &[u8], policy: &Policy, warnings: &[Warning]) {
-        const KEY: &str = "limpet/1/announced";
-        let digest = listing::digest(bytes);
-        let (before, cas) = host::shared(KEY).ok().flatten().unwrap_or_default();
-        let ours = digest.to_le_bytes();
-        if before == ours || host::set_shared(KEY, &ours, cas) == Ok(false) {
-            return;
-        }
-        let affinity = policy.clusters.iter().filter(|c| c.affinity.is_some());
-        let line = format!(
-            "limpet {} configuration {digest:016x}: clusters {}, with affinity {}, warnings {}",
-            env!("CARGO_PKG_VERSION"),
-            policy.clusters.len(),
-            affinity.count(),
-            warnings.len(),
-        );
-        host::log(Level::Warn, &line);
-        for warning in warnings {
-            host::log(Level::Warn, &format!("limpet: {warning}"));
-        }
     }
 
     pub(super) fn tick(&mut self) {
