@@ -176,3 +176,52 @@ pub fn choose_among(
 fn is_empty(table: Option<&ClusterTable>) -> bool {
     table.is_some_and(|table| table.endpoints().is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(list: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
+        list.iter().map(owned).collect()
+    }
+
+    /// The recorded decisions are replayed by `tests/traces/affinity.rs`.
+    #[test]
+    fn a_header_is_read_as_nginx_reads_it() {
+        for (sent, name, value) in [
+            (&[("x-canary", " always ")][..], "X-Canary", Some("always")),
+            (
+                &[("x-canary", "a"), ("x-canary", "b")],
+                "x-canary",
+                Some("a, b"),
+            ),
+            (&[("x-canary", "a")], "X_Canary", Some("a")),
+            (&[("x_canary", "a")], "X-Canary", None),
+            (&[("x_canary", "a")], "X_Canary", None),
+            (&[(":authority", "h")], "Host", Some("h")),
+            (&[("x-canary", "")], "x-canary", Some("")),
+            (&[("x-canary-2", "a")], "x-canary", None),
+            (&[("x", "a")], "", None),
+        ] {
+            let headers = headers(sent);
+            let found = header(&headers, name);
+            let found = found.as_deref().map(|value| str::from_utf8(value).unwrap());
+            assert_eq!(found, value, "{sent:?} {name}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_does_not_compile_is_said_and_never_matches() {
+        let (policy, remark) = CanaryPolicy::new(CanaryAnnotations {
+            header: "X-Canary".to_owned(),
+            header_pattern: "[".to_owned(),
+            weight: 100,
+            ..CanaryAnnotations::default()
+        });
+        assert!(remark.unwrap().contains("never goes to the canary"));
+        let with = headers(&[("x-canary", "[")]);
+        assert_eq!(policy.by_header(&with), Some(false));
+        assert_eq!(policy.by_header(&[]), None);
+    }
+}

@@ -95,13 +95,11 @@ fn nodes(count: usize) -> Vec<String> {
 }
 
 fn cluster() -> Cluster {
-    let none = AffinityAnnotations::default();
-    let (affinity, _) = Affinity::new(
-        "default-web-8080",
-        &none,
-        &none,
-        &AffinitySettings::default(),
-    );
+    cluster_of(&AffinityAnnotations::default())
+}
+
+fn cluster_of(none: &AffinityAnnotations) -> Cluster {
+    let (affinity, _) = Affinity::new("default-web-8080", none, none, &AffinitySettings::default());
     Cluster {
         upstream_name: "default-web-8080".to_owned(),
         service: "default/web:8080".to_owned(),
@@ -285,6 +283,38 @@ fn a_ring_that_changed_is_the_ring_that_would_be_built() {
         assert_eq!(changed.ring(), fresh.ring(), "round {round}");
         assert_eq!(fresh.ring().len(), some.len() * 160);
         assert!(steps > 10, "round {round}: {steps} slices");
+        table = Some(Arc::new(changed));
+    }
+}
+
+#[test]
+fn digests_that_changed_are_the_digests_that_would_be_built() {
+    let random = Random(Cell::new(5));
+    let cluster = cluster_of(&AffinityAnnotations {
+        mode: Some("persistent".to_owned()),
+        ..AffinityAnnotations::default()
+    });
+    let all = nodes(40);
+    let digests = cluster.affinity.as_ref().unwrap().digests();
+    let mut table: Option<Arc<ClusterTable>> = None;
+    for round in 0..20 {
+        let some: Vec<String> = all
+            .iter()
+            .filter(|_| random.below(3) > 0)
+            .cloned()
+            .collect();
+        let mut build = Build::start(&cluster, table.as_ref(), endpoints(&some));
+        while !build.step(1 + random.below(100)) {}
+        let changed = build.finish();
+        for address in &all {
+            for (which, digest) in digests.iter().enumerate() {
+                let found = changed.find_digest(digests, digest.of(address).as_bytes());
+                let named = found.and_then(|(_, at)| Some(changed.at(at)?.address.as_str()));
+                let there = some.contains(address);
+                assert_eq!(named, there.then_some(address.as_str()), "round {round}");
+                assert!(!there || found.unwrap().0 == which, "round {round}");
+            }
+        }
         table = Some(Arc::new(changed));
     }
 }
