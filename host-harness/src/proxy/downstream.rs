@@ -91,7 +91,8 @@ async fn answer(
     request: Request<hyper::body::Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let sent = target.take();
-    if hyper::body::Body::is_end_stream(request.body()) {
+    let bodyless = hyper::body::Body::is_end_stream(request.body());
+    if bodyless && !message::is_upgrade(request.headers()) {
         target.expect_line();
     }
     if request.version() == Version::HTTP_10 {

@@ -1,0 +1,10 @@
+  ;; Answers 418 by itself; on the way back adds x-seen.
+  (data (i32.const 1024) "teapot" "x-seen" "yes")
+  (func (export "proxy_on_context_create") (param i32 i32))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (drop (call $reply (i32.const 418) (i32.const 0) (i32.const 0) (i32.const 1024) (i32.const 6)
+      (i32.const 0) (i32.const 0) (i32.const -1)))
+    (i32.const 1))
+  (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+    (drop (call $add_header (i32.const 2) (i32.const 1030) (i32.const 6) (i32.const 1036) (i32.const 3)))
+    (i32.const 0))

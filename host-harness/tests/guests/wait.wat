@@ -1,0 +1,27 @@
+  ;; Holds each request until the admin has answered a call, made at the first tick.
+  ;; The header map of the call at 2048: three pairs.
+  (data (i32.const 1024) "prometheus_stats" "nowhere")
+  (data (i32.const 2048) "\03\00\00\00"
+    "\07\00\00\00\03\00\00\00" "\05\00\00\00\06\00\00\00" "\0a\00\00\00\05\00\00\00"
+    ":method\00GET\00" ":path\00/ready\00" ":authority\00admin\00")
+  (global $held (mut i32) (i32.const 0))
+  (func (export "proxy_on_context_create") (param i32 i32))
+  (func (export "proxy_on_configure") (param i32 i32) (result i32)
+    (drop (call $tick_every (i32.const 5)))
+    (drop (call $get_buffer (i32.const 7) (i32.const 0) (i32.const 100) (i32.const 0) (i32.const 4)))
+    (call $say_given)
+    (i32.const 1))
+  (func (export "proxy_on_tick") (param i32)
+    (call $say_status (call $http_call (i32.const 1040) (i32.const 7) (i32.const 2048) (i32.const 75)
+      (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1000) (i32.const 8)))
+    (call $say_status (call $http_call (i32.const 1024) (i32.const 16) (i32.const 2048) (i32.const 75)
+      (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1000) (i32.const 8)))
+    (drop (call $tick_every (i32.const 0))))
+  (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+    (drop (call $get_buffer (i32.const 4) (i32.const 0) (local.get 3) (i32.const 0) (i32.const 4)))
+    (call $say_given)
+    (drop (call $act_for (global.get $held)))
+    (drop (call $continue (i32.const 0))))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (global.set $held (local.get 0))
+    (i32.const 1))
