@@ -14,9 +14,12 @@ pub struct SharedData {
     state: Mutex<State>,
 }
 
+/// Values with their compare-and-swap numbers.
+type Namespace = HashMap<Vec<u8>, (Vec<u8>, u32)>;
+
 #[derive(Debug, Default)]
 struct State {
-    by_vm: HashMap<String, HashMap<Vec<u8>, (Vec<u8>, u32)>>,
+    by_vm: HashMap<String, Namespace>,
     last_cas: u32,
 }
 

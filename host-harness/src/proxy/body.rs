@@ -83,10 +83,13 @@ enum Source {
     },
 }
 
+/// Takes note of an exchange that is over.
+pub(super) type Log = Box<dyn FnOnce(&Exchange)>;
+
 /// Writes the access log and ends the exchange when dropped.
 pub(super) struct Ending {
     pub(super) exchange: Exchange,
-    pub(super) log: Option<Box<dyn FnOnce(&Exchange)>>,
+    pub(super) log: Option<Log>,
 }
 
 impl Drop for Ending {

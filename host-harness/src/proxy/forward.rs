@@ -1,6 +1,6 @@
 //! One request through the engine: carries out its steps.
 
-use super::body::{Ending, RequestBody, ResponseBody};
+use super::body::{Ending, Log, RequestBody, ResponseBody};
 use super::pool::{Connection as Upstream, SendError};
 use super::target::RawTarget;
 use super::worker::Context;
@@ -141,8 +141,6 @@ fn respond(head: &Headers, body: ResponseBody) -> Response<ResponseBody> {
     message::write_head(&mut response, head);
     response
 }
-
-type Log = Box<dyn FnOnce(&Exchange)>;
 
 /// What will be logged at the end, as far as it is known at the beginning.
 fn access_log(context: &Rc<Context>, connection: &Connection, head: &Headers) -> Option<Log> {

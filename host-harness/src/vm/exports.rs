@@ -9,6 +9,9 @@ pub(super) type OnHeaders = TypedFunc<(u32, u32, u32), u32>;
 /// A configuration callback: context, size of the configuration; answers a truth value.
 pub(super) type OnConfigure = TypedFunc<(u32, u32), u32>;
 
+/// A call's response: context, token, and how much there is of head, body and trailers.
+pub(super) type OnCallResponse = TypedFunc<(u32, u32, u32, u32, u32), ()>;
+
 /// The callbacks that this host makes.
 pub(super) struct Exports {
     start: Option<TypedFunc<(), ()>>,
@@ -18,7 +21,7 @@ pub(super) struct Exports {
     pub(super) on_tick: Option<TypedFunc<u32, ()>>,
     pub(super) on_request_headers: Option<OnHeaders>,
     pub(super) on_response_headers: Option<OnHeaders>,
-    pub(super) on_http_call_response: Option<TypedFunc<(u32, u32, u32, u32, u32), ()>>,
+    pub(super) on_http_call_response: Option<OnCallResponse>,
     pub(super) on_log: Option<TypedFunc<u32, ()>>,
     pub(super) on_done: Option<TypedFunc<u32, u32>>,
     pub(super) on_delete: Option<TypedFunc<u32, ()>>,
