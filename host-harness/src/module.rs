@@ -3,6 +3,7 @@
 use crate::hostcalls;
 use crate::vm::Host;
 use std::fmt;
+use std::path::Path;
 use wasmtime::{Config, Engine, InstancePre, Linker, OptLevel};
 
 /// A compiled module; cloning shares it.
@@ -46,23 +47,75 @@ impl Module {
     ///
     /// [`ModuleError`] says what is wrong with them.
     pub fn compile(bytes: &[u8]) -> Result<Self, ModuleError> {
-        let mut config = Config::new();
-        config.cranelift_opt_level(OptLevel::Speed);
-        let engine = Engine::new(&config).map_err(compile_error)?;
+        let engine = engine()?;
         let module = wasmtime::Module::new(&engine, bytes).map_err(compile_error)?;
+        Self::link(&engine, &module)
+    }
+
+    /// The same, by way of `kept`: machine code that an earlier call left there is taken
+    /// instead of compiling, and left there otherwise.
+    ///
+    /// The caller names the file after a digest of `bytes`, in a folder that only this user
+    /// can write to: what stands in it is run. Code of another wasmtime or for another
+    /// processor is not taken (wasmtime checks both).
+    ///
+    /// # Errors
+    ///
+    /// As [`Module::compile`]; a file that cannot be read or written is none.
+    pub fn compile_kept(bytes: &[u8], kept: &Path) -> Result<Self, ModuleError> {
+        let engine = engine()?;
+        let found = std::fs::read(kept).ok();
+        if let Some(module) = found.and_then(|code| trust(&engine, &code)) {
+            return Self::link(&engine, &module);
+        }
+        let module = wasmtime::Module::new(&engine, bytes).map_err(compile_error)?;
+        if let Ok(code) = module.serialize() {
+            keep(kept, &code);
+        }
+        Self::link(&engine, &module)
+    }
+
+    fn link(engine: &Engine, module: &wasmtime::Module) -> Result<Self, ModuleError> {
         for (wanted, names) in MUST_EXPORT {
             if !names.iter().any(|name| module.get_export(name).is_some()) {
                 return Err(ModuleError::Export(wanted));
             }
         }
-        let mut linker = Linker::new(&engine);
-        hostcalls::define(&mut linker, &module).map_err(link_error)?;
-        let pre = linker.instantiate_pre(&module).map_err(link_error)?;
+        let mut linker = Linker::new(engine);
+        hostcalls::define(&mut linker, module).map_err(link_error)?;
+        let pre = linker.instantiate_pre(module).map_err(link_error)?;
         Ok(Self { pre })
     }
 
     pub(crate) fn pre(&self) -> &InstancePre<Host> {
         &self.pre
+    }
+}
+
+fn engine() -> Result<Engine, ModuleError> {
+    let mut config = Config::new();
+    config.cranelift_opt_level(OptLevel::Speed);
+    Engine::new(&config).map_err(compile_error)
+}
+
+/// Machine code as a module; `None` if it is another wasmtime's.
+fn trust(engine: &Engine, code: &[u8]) -> Option<wasmtime::Module> {
+    #[expect(
+        unsafe_code,
+        reason = "wasmtime cannot prove what bytes of machine code do: the caller of \
+                  `compile_kept` vouches that nobody else could write them"
+    )]
+    // SAFETY: see above; wasmtime itself checks version, settings and processor.
+    let module = unsafe { wasmtime::Module::deserialize(engine, code) };
+    module.ok()
+}
+
+/// Writes beside and moves into place, so that nobody reads half a file. A file that cannot be
+/// written costs the next start some time and nothing else.
+fn keep(path: &Path, code: &[u8]) {
+    let next = path.with_extension(format!("{}.next", std::process::id()));
+    if std::fs::write(&next, code).is_ok() {
+        drop(std::fs::rename(&next, path));
     }
 }
 

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use host_harness::Module;
+use sha1::{Digest, Sha1};
 
 /// Nobody knows where the module is.
 #[derive(Debug, thiserror::Error)]
@@ -59,15 +61,41 @@ fn beside_this_binary() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Reads and compiles the module.
+/// Reads and compiles the module; the machine code is kept in the user's cache folder, so that
+/// it is compiled once.
 ///
 /// # Errors
 /// When the file cannot be read or is no module.
-pub fn load(path: &Path) -> anyhow::Result<host_harness::Module> {
+pub fn load(path: &Path) -> anyhow::Result<Module> {
     let read = |source| ModuleError::Read {
         path: path.display().to_string(),
         source,
     };
     let bytes = std::fs::read(path).map_err(read)?;
-    host_harness::Module::compile(&bytes).with_context(|| path.display().to_string())
+    let module = match cache_folder() {
+        Some(folder) => {
+            let digest = Sha1::digest(&bytes);
+            let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            Module::compile_kept(&bytes, &folder.join(format!("{name}.cwasm")))
+        }
+        None => Module::compile(&bytes),
+    };
+    module.with_context(|| path.display().to_string())
+}
+
+/// `$XDG_CACHE_HOME/limpet/compiled`, by default `~/.cache/limpet/compiled`; `None` where it
+/// cannot be made for this user alone: what stands there is run.
+fn cache_folder() -> Option<PathBuf> {
+    let cache = match std::env::var_os("XDG_CACHE_HOME") {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(std::env::var_os("HOME")?).join(".cache"),
+    };
+    let folder = cache.join("limpet/compiled");
+    std::fs::create_dir_all(&folder).ok()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).ok()?;
+    }
+    Some(folder)
 }

@@ -35,6 +35,7 @@ pub struct Settings {
 pub struct Explainer {
     engine: Engine,
     random: Arc<Scripted>,
+    drops_underscores: bool,
     notes: Vec<String>,
 }
 
@@ -84,10 +85,14 @@ impl Explainer {
             let said: Vec<String> = log.take().into_iter().map(|line| line.message).collect();
             said.join("; ")
         })?;
-        notes.extend(log.take().into_iter().map(|line| line.message));
+        // The line that every start logs is no news to somebody who has just started it.
+        let start_line = concat!("limpet ", env!("CARGO_PKG_VERSION"), " configuration");
+        let said = log.take().into_iter().map(|line| line.message);
+        notes.extend(said.filter(|message| !message.starts_with(start_line)));
         Ok(Self {
             engine,
             random,
+            drops_underscores: forwarding::drops_underscores(data),
             notes,
         })
     }
@@ -107,6 +112,6 @@ impl Explainer {
             // The core draws `1 + random % total`, ingress-nginx `math.random(total)`.
             self.random.push(draw.saturating_sub(1));
         }
-        exchange::answer(&self.engine, request)
+        exchange::answer(&self.engine, request, self.drops_underscores)
     }
 }

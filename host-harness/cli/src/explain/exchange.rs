@@ -13,8 +13,8 @@ use crate::filter_chain::{DEFAULT_HOST, RETRIES};
 /// How often a request that the module holds is asked whether it may go on.
 const PATIENCE: usize = 64;
 
-pub(super) fn answer(engine: &Engine, request: &Request) -> Answer {
-    let Some(head) = head(request) else {
+pub(super) fn answer(engine: &Engine, request: &Request, drops_underscores: bool) -> Answer {
+    let Some(head) = head(request, drops_underscores) else {
         return refused(request, "HTTP/1.1 without a Host header");
     };
     let picker = picker(request);
@@ -44,7 +44,7 @@ pub(super) fn answer(engine: &Engine, request: &Request) -> Answer {
 }
 
 /// The request head as Envoy's codec makes it; `None`: Envoy refuses it.
-fn head(request: &Request) -> Option<Headers> {
+fn head(request: &Request, drops_underscores: bool) -> Option<Headers> {
     let or = |given: &Option<ByteString>, default: &str| match given {
         Some(given) => given.0.clone(),
         None => default.into(),
@@ -65,7 +65,9 @@ fn head(request: &Request) -> Option<Headers> {
     head.add(":method", or(&request.method, "GET"));
     head.add(":scheme", or(&request.scheme, "http"));
     for (name, value) in &request.headers {
-        head.add(String::from_utf8_lossy(&name.0), value.0.clone());
+        if !(drops_underscores && name.0.contains(&b'_')) {
+            head.add(String::from_utf8_lossy(&name.0), value.0.clone());
+        }
     }
     Some(head)
 }

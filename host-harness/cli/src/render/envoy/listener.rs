@@ -69,7 +69,6 @@ impl Chain<'_> {
             "http_protocol_options": {
                 "accept_http_10": true,
                 "default_host_for_http_10": DEFAULT_HOST,
-                "allow_custom_methods": true,
             },
             "http2_protocol_options": { "allow_connect": true },
             "upgrade_configs": [{ "upgrade_type": "websocket" }],
@@ -138,8 +137,9 @@ impl Chain<'_> {
                         "code": { "local": { "filename": self.settings.wasm } },
                     },
                     "configuration": {
-                        "@type": "type.googleapis.com/google.protobuf.Struct",
-                        "value": self.plugin,
+                        "@type": "type.googleapis.com/google.protobuf.StringValue",
+                        // A Struct reaches the module as protobuf, not as JSON (Envoy 1.40).
+                        "value": format!("{:#}\n", self.plugin),
                     },
                 },
             },

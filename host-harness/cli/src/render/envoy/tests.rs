@@ -31,10 +31,11 @@ fn the_ingress_is_in_the_bootstrap_unmodified() {
     let yaml = to_yaml(&out.bootstrap).unwrap();
     let read: Value = serde_saphyr::from_str(&yaml).unwrap();
     assert_eq!(read, out.bootstrap, "the YAML reads back as it was");
-    assert_eq!(
-        find(&read, "ingresses").unwrap()[0],
-        manifests.ingresses[0].value
-    );
+    let configuration = find(&read, "configuration").unwrap()["value"]
+        .as_str()
+        .unwrap();
+    let plugin: Value = serde_json::from_str(configuration).unwrap();
+    assert_eq!(plugin["ingresses"][0], manifests.ingresses[0].value);
 }
 
 #[test]
