@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::header::{COOKIE, HOST, SET_COOKIE};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
@@ -48,28 +49,41 @@ impl Network {
 
     async fn fetch(&self, path: &str, cookie: Option<&str>) -> anyhow::Result<Page> {
         let socket = TcpStream::connect(self.proxy).await?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(socket)).await?;
-        let driver = tokio::spawn(connection);
-        let mut request = Request::get(path).header(HOST, "sample.example.com");
-        if let Some(cookie) = cookie {
-            request = request.header(COOKIE, cookie);
-        }
-        let response = sender
-            .send_request(request.body(Empty::<Bytes>::new())?)
-            .await?;
-        let (head, body) = response.into_parts();
-        let body = body.collect().await?.to_bytes();
-        driver.abort();
-        let cookies = head.headers.get_all(SET_COOKIE).iter();
-        Ok(Page {
-            status: head.status.as_u16(),
-            text: String::from_utf8_lossy(&body).trim_end().to_owned(),
-            set_cookie: cookies
-                .map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned())
-                .collect(),
-        })
+        get(socket, "sample.example.com", path, cookie).await
     }
+}
+
+/// One GET over `socket`, in a runtime.
+pub(super) async fn get<S>(
+    socket: S,
+    host: &str,
+    path: &str,
+    cookie: Option<&str>,
+) -> anyhow::Result<Page>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(socket)).await?;
+    let driver = tokio::spawn(connection);
+    let mut request = Request::get(path).header(HOST, host);
+    if let Some(cookie) = cookie {
+        request = request.header(COOKIE, cookie);
+    }
+    let response = sender
+        .send_request(request.body(Empty::<Bytes>::new())?)
+        .await?;
+    let (head, body) = response.into_parts();
+    let body = body.collect().await?.to_bytes();
+    driver.abort();
+    let cookies = head.headers.get_all(SET_COOKIE).iter();
+    Ok(Page {
+        status: head.status.as_u16(),
+        text: String::from_utf8_lossy(&body).trim_end().to_owned(),
+        set_cookie: cookies
+            .map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned())
+            .collect(),
+    })
 }
 
 /// A client that keeps the cookie it is given.

@@ -1,8 +1,6 @@
 //! Real Envoy, configured by `render envoy`, endpoints by files that are moved into place.
 
-use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,7 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::net::UnixStream;
+use tokio::runtime::Runtime;
 
+use super::browser;
 use crate::clusters::Cluster;
 use crate::manifests::Manifests;
 use crate::render::envoy::{self, Address, EnvoySettings};
@@ -22,6 +23,7 @@ const START: Duration = Duration::from_secs(60);
 pub(super) struct RealEnvoy {
     child: Child,
     folder: TempDir,
+    runtime: Runtime,
     address: SocketAddr,
     version: String,
 }
@@ -49,9 +51,13 @@ impl RealEnvoy {
         envoy::write_in_place(&bootstrap, &envoy::to_yaml(&rendered.bootstrap)?)?;
         let child = spawn(&bootstrap, folder.path())?;
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let mut envoy = Self {
             child,
             folder,
+            runtime,
             address: unknown,
             version: String::new(),
         };
@@ -109,12 +115,14 @@ impl RealEnvoy {
 
     /// One question to Envoy's admin.
     fn admin(&self, path: &str) -> Option<Value> {
-        let mut socket = UnixStream::connect(admin_socket(self.folder.path())).ok()?;
-        socket.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        write!(socket, "GET {path} HTTP/1.0\r\nhost: admin\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).ok()?;
-        serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
+        let socket = admin_socket(self.folder.path());
+        let ask = async {
+            let socket = UnixStream::connect(socket).await?;
+            browser::get(socket, "admin", path, None).await
+        };
+        let ask = async { tokio::time::timeout(Duration::from_secs(5), ask).await };
+        let page = self.runtime.block_on(ask).ok()?.ok()?;
+        serde_json::from_str(&page.text).ok()
     }
 
     fn log(&self) -> String {
