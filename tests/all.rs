@@ -17,4 +17,5 @@ mod host_calls;
 mod hostile;
 mod module_file;
 mod nginx;
+mod platforms;
 mod recorded;

@@ -51,3 +51,17 @@ fn every_case_holds_on_the_module_in_the_harness() {
 fn every_case_holds_on_a_real_envoy() {
     play("Envoy", on_envoy::start);
 }
+
+#[test]
+fn every_case_holds_on_an_envoy_shaped_by_istio() {
+    play("Envoy as Istio shapes it", |table| {
+        on_envoy::start_shaped(table, limpet_tests::platform::istio_shape)
+    });
+}
+
+#[test]
+fn every_case_holds_on_an_envoy_shaped_by_envoy_gateway() {
+    play("Envoy as Envoy Gateway shapes it", |table| {
+        on_envoy::start_shaped(table, limpet_tests::platform::envoy_gateway_shape)
+    });
+}

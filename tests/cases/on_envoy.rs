@@ -12,7 +12,16 @@ pub(super) struct Envoy {
 }
 
 pub(super) fn start(table: &Table) -> Envoy {
-    let process = Rendered::start(&table.manifests, &table.endpoints(), &Setup::default());
+    start_shaped(table, |_| {})
+}
+
+/// As [`start`], with a bootstrap that `shape` has changed.
+pub(super) fn start_shaped(table: &Table, shape: fn(&mut serde_json::Value)) -> Envoy {
+    let setup = Setup {
+        edit: shape,
+        ..Setup::default()
+    };
+    let process = Rendered::start(&table.manifests, &table.endpoints(), &setup);
     let listener = process.http();
     Envoy {
         _process: process,

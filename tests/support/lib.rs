@@ -18,6 +18,7 @@ pub mod envoy;
 pub mod guest;
 pub mod http;
 pub mod native;
+pub mod platform;
 pub mod pod;
 pub mod rendered;
 pub mod ring;

@@ -85,7 +85,8 @@ impl Report {
             judged.extend(of_it);
             findings.extend(about_it);
         }
-        findings.extend(configuration::run(manifests, &ingresses, strict));
+        let more = configuration::run(manifests, &ingresses, &findings, strict);
+        findings.extend(more);
         findings.sort_by(|a, b| {
             (&a.file, a.line, a.code, &a.field).cmp(&(&b.file, b.line, b.code, &b.field))
         });

@@ -2,16 +2,23 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use limpet_cli::{check, demo, explain, render, run};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
+use limpet_cli::{check, demo, explain, module, render, run};
 
 /// ingress-nginx's sticky sessions and rewrites for Envoy and Istio, from unmodified Ingress manifests
 #[derive(Debug, Parser)]
-#[command(name = "limpet", version, max_term_width = 100)]
+#[command(name = "limpet", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  limpet check -f ingress.yaml            what will behave differently, and what to do about it
+  limpet explain -f ingress.yaml http://shop.example.com/cart -H 'cookie: route=...'
+  limpet render istio -f ingress.yaml | kubectl apply -f -";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -26,15 +33,26 @@ enum Command {
     /// Print a proxy's configuration for these manifests
     #[command(subcommand)]
     Render(render::RenderCommand),
+    /// Print a completion script: source <(limpet completions bash)
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let matches = command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let result = match cli.command {
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Render(command) => render::run(&command),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "limpet", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
     };
     match result {
         Ok(code) => code,
@@ -42,5 +60,14 @@ fn main() -> ExitCode {
             eprintln!("limpet: {error:#}");
             ExitCode::from(1)
         }
+    }
+}
+
+/// The command line; where the version is asked for, it names the module too.
+fn command() -> clap::Command {
+    let asked = std::env::args().any(|argument| argument == "--version" || argument == "-V");
+    match asked {
+        true => Cli::command().version(module::version()),
+        false => Cli::command(),
     }
 }

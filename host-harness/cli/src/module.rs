@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use host_harness::Module;
 use sha1::{Digest, Sha1};
+use sha2::Sha256;
 
 /// Nobody knows where the module is.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,27 @@ fn beside_this_binary() -> Vec<PathBuf> {
         .take(3)
         .map(|folder| folder.join("module/limpet.wasm"))
         .collect()
+}
+
+/// This program's version, and the module it would use, by its SHA-256.
+#[must_use]
+pub fn version() -> String {
+    let own = env!("CARGO_PKG_VERSION");
+    let module =
+        find(None)
+            .map_err(|error| error.to_string())
+            .and_then(|path| match std::fs::read(&path) {
+                Ok(bytes) => Ok(format!(
+                    "sha256:{:x} {}",
+                    Sha256::digest(bytes),
+                    path.display()
+                )),
+                Err(error) => Err(format!("{}: {error}", path.display())),
+            });
+    match module {
+        Ok(module) => format!("{own}\nmodule {module}"),
+        Err(why) => format!("{own}\nno module: {why}"),
+    }
 }
 
 /// Reads and compiles the module; the machine code is kept in the user's cache folder, so that

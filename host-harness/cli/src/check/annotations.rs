@@ -78,8 +78,8 @@ fn verdict(name: &str) -> (Verdict, &'static str) {
     match catalogue::find(name).map(|annotation| annotation.support) {
         Some(Support::Yes) => (Verdict::Honoured, ""),
         Some(Support::Partly(difference)) => (Verdict::Differs, difference),
+        _ if alternatives::retired(name).is_some() => (Verdict::Retired, ""),
         Some(Support::No(_)) => (Verdict::Elsewhere, ""),
-        None if alternatives::retired(name).is_some() => (Verdict::Retired, ""),
         None => (Verdict::Unknown, ""),
     }
 }
@@ -103,10 +103,12 @@ fn finding(ingress: &Ingress<'_>, name: &str, verdict: Verdict) -> Option<Findin
         }
         Verdict::Retired => {
             let retired = alternatives::retired(name)?;
-            let expected = format!(
-                "is an annotation that ingress-nginx dropped in {}",
-                retired.since
-            );
+            let expected = match &retired.since {
+                Some(version) => {
+                    format!("is an annotation that ingress-nginx dropped in {version}")
+                }
+                None => "is no annotation of ingress-nginx 1.15".to_owned(),
+            };
             Some(about("retired", expected, "ignored").help(retired.now.as_str()))
         }
         Verdict::Unknown => {

@@ -7,29 +7,38 @@ use super::view::{Ingress, PREFIX, annotation_pointer};
 use crate::manifests::{Manifests, Object};
 use crate::plugin_config::{EndpointSource, Options, Report, plugin_config};
 
-/// The module's own remarks, each with its place.
+/// What the lints have said already, better.
+const SAID: [&str; 5] = [
+    "elsewhere",
+    "retired",
+    "unknown",
+    "canary-alone",
+    "other-class",
+];
+
+/// The module's own remarks, each with its place, but for what `said` says already.
 ///
-/// A remark that only ingress-nginx 1.15's validation makes is a note, unless `strict` asks for it.
-pub(super) fn run(manifests: &Manifests, ingresses: &[Ingress<'_>], strict: bool) -> Vec<Finding> {
-    let lenient = warnings(manifests, false);
-    let mut findings = Vec::new();
-    for warning in warnings(manifests, true) {
-        let always = lenient.iter().any(|other| same_place(other, &warning));
-        let mut finding = finding(ingresses, &warning);
-        if !always && !strict {
-            finding.level = Level::Note;
-            finding.code = "validation";
-            finding.expected = "is refused by ingress-nginx 1.15 by default".to_owned();
-            finding.consequence =
-                "limpet takes it, as older controllers did, unless `strict` is set".to_owned();
-        }
-        findings.push(finding);
-    }
-    findings
+/// A value that only the validation of ingress-nginx 1.15 refuses is a note; with `strict` it is
+/// refused here too.
+pub(super) fn run(
+    manifests: &Manifests,
+    ingresses: &[Ingress<'_>],
+    said: &[Finding],
+    strict: bool,
+) -> Vec<Finding> {
+    let findings = warnings(manifests, strict)
+        .into_iter()
+        .map(|warning| finding(ingresses, &warning));
+    findings.filter(|finding| !is_said(said, finding)).collect()
 }
 
-fn same_place(a: &Warning, b: &Warning) -> bool {
-    (&a.ingress, &a.field, &a.value) == (&b.ingress, &b.field, &b.value)
+fn is_said(said: &[Finding], finding: &Finding) -> bool {
+    let drops_all = finding.consequence.contains("whole Ingress");
+    !drops_all
+        && said.iter().any(|other| {
+            SAID.contains(&other.code)
+                && (&other.ingress, &other.field) == (&finding.ingress, &finding.field)
+        })
 }
 
 fn warnings(manifests: &Manifests, strict: bool) -> Vec<Warning> {
@@ -56,10 +65,15 @@ fn finding(ingresses: &[Ingress<'_>], warning: &Warning) -> Finding {
     let (file, line) = ingress.map_or_else(Default::default, |ingress| {
         (ingress.object.origin.file.clone(), line(ingress, warning))
     });
+    let tolerated = warning.text.ends_with("accepted here, strict would not");
+    let (level, code) = match tolerated {
+        true => (Level::Note, "validation"),
+        false => (Level::Warning, "refused"),
+    };
     let (expected, consequence) = warning.text.split_once("; ").unwrap_or((&warning.text, ""));
     Finding {
-        level: Level::Warning,
-        code: "refused",
+        level,
+        code,
         file,
         line,
         ingress: warning.ingress.clone(),

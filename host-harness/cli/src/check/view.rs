@@ -43,11 +43,14 @@ pub(crate) struct Path {
 }
 
 /// The Ingresses of `manifests`, in ingress-nginx's order: the oldest first, of equal age the
-/// greater `namespace/name` first.
+/// greater `namespace/name` first; those that were never applied last, as given.
 #[must_use]
 pub(crate) fn ingresses(manifests: &Manifests) -> Vec<Ingress<'_>> {
     let mut all: Vec<Ingress<'_>> = manifests.ingresses.iter().map(Ingress::new).collect();
-    all.sort_by(|a, b| a.created.cmp(&b.created).then_with(|| b.id.cmp(&a.id)));
+    all.sort_by(|a, b| match (a.created.is_empty(), b.created.is_empty()) {
+        (false, false) => a.created.cmp(&b.created).then_with(|| b.id.cmp(&a.id)),
+        (a_unborn, b_unborn) => a_unborn.cmp(&b_unborn),
+    });
     all
 }
 

@@ -46,7 +46,7 @@ fn other_class(manifests: &Manifests, ingress: &Ingress<'_>) -> Option<Finding> 
         .find(|object| object.name() == class);
     let is_ours = match declared {
         Some(object) => object.text("/spec/controller") == Some("k8s.io/ingress-nginx"),
-        None => class.is_empty() || class.contains("nginx"),
+        None => class.is_empty() || class == "nginx",
     };
     (!is_ours).then(|| {
         Finding::at(
@@ -54,9 +54,8 @@ fn other_class(manifests: &Manifests, ingress: &Ingress<'_>) -> Option<Finding> 
             ingress,
             (pointer, "ingressClassName"),
             "is not a class of ingress-nginx",
-            "limpet serves every Ingress it is given",
+            "the Ingress is ignored, as under ingress-nginx",
         )
-        .help("leave it out if another controller serves it")
     })
 }
 
