@@ -15,7 +15,8 @@ use crate::engine::{EngineConfig, StartError, Summary};
 use crate::environment::Environment;
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
@@ -148,10 +149,16 @@ impl Proxy {
             proxy.workers.push(spawned.map_err(ProxyError::Worker)?);
         }
         drop(ready);
-        while let Ok(outcome) = started.recv_timeout(START_LIMIT) {
-            outcome?;
+        loop {
+            match started.recv_timeout(START_LIMIT) {
+                Ok(outcome) => outcome?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(proxy), // all have spoken
+                Err(RecvTimeoutError::Timeout) => {
+                    let late = std::io::ErrorKind::TimedOut.into();
+                    return Err(ProxyError::Worker(late));
+                }
+            }
         }
-        Ok(proxy)
     }
 
     /// Where it listens.
