@@ -63,9 +63,8 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let manifests = Manifests::parse("envoy/examples/sample-ingress.yaml", MANIFEST)?;
     let (mut clusters, _) = clusters::clusters(&manifests, &[]);
     let pods = Pods::start(&manifests)?;
-    for note in pods.fill(&manifests, &mut clusters) {
-        anyhow::bail!(note);
-    }
+    let without_pods = pods.fill(&manifests, &mut clusters);
+    anyhow::ensure!(without_pods.is_empty(), without_pods.join("; "));
     let wasm = module::find(args.wasm.as_deref())?;
     let port = if args.once { 0 } else { 8080 };
     let listen = args

@@ -38,8 +38,8 @@ fn decides<'i, 'm>(
     path: &Path,
 ) -> &'i Ingress<'m> {
     let is_on = |other: &&Ingress<'_>| other.paths.iter().any(|p| p.service == path.service);
-    let sticky = ingresses.iter().filter(|other| other.has_affinity());
-    sticky.filter(is_on).next_back().unwrap_or(ingress)
+    let mut sticky = ingresses.iter().filter(|other| other.has_affinity());
+    sticky.rfind(is_on).unwrap_or(ingress)
 }
 
 /// The Ingress that turns `host` into a regex host.

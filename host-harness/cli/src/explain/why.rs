@@ -106,3 +106,41 @@ fn answered(reason: &str) -> String {
     }
     .to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn reasons_are_told_in_words_and_an_unknown_one_as_it_is() {
+        for (reason, words) in [
+            (
+                json!(["cookie", "10.0.0.1:80"]),
+                "the session cookie names 10.0.0.1:80",
+            ),
+            (
+                json!(["answered", "app_root"]),
+                "app-root sends / elsewhere",
+            ),
+            (json!(["new_reason", "x"]), "[\"new_reason\",\"x\"]"),
+        ] {
+            assert_eq!(in_words(&reason), words);
+        }
+    }
+
+    #[test]
+    fn a_record_becomes_an_answer() {
+        let record = br#"{"outcome":"forward","ingress":"default/shop","location":"/","cluster":"c",
+            "affinity":{"cookie":"route","state":"kept","override":"10.0.0.1:80"},"why":[["balanced"]]}"#;
+        let mut answer = Answer::default();
+        read_record(record, &mut answer);
+        assert_eq!(answer.outcome, Outcome::Forward);
+        let affinity = answer.affinity.unwrap();
+        assert_eq!(
+            (affinity.state.as_str(), affinity.override_host.as_deref()),
+            ("kept", Some("10.0.0.1:80"))
+        );
+        assert_eq!(answer.why.len(), 1);
+    }
+}
