@@ -141,12 +141,11 @@ impl Discovery {
     pub fn start(&mut self, now: u64, shared: &Shared) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.take_over(now, shared, &mut effects);
-        let cas = shared.lease.map_or(0, |(_, cas)| cas);
         let lease = Lease { began: now }.encode();
-        // Two VMs that start at once both poll; only one of them holds the lease.
         effects.push(Effect::Polled);
         effects.push(self.ask_endpoints(now, self.query.clusters.clone(), BTreeMap::new()));
-        effects.push(Effect::Claim { lease, cas });
+        // This poll happens whoever holds the lease: nothing to be beaten in.
+        effects.push(Effect::Claim { lease, cas: 0 });
         effects
     }
 

@@ -2,7 +2,7 @@
 
 use crate::endpoints::Endpoint;
 
-/// What the shell is to do, in order.
+/// What the shell is to do, in order; what follows from one comes before those behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Share the lease under this number (0: whatever is there). When somebody else was

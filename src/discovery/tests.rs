@@ -415,3 +415,26 @@ fn a_cluster_that_the_proxy_forgets_keeps_its_endpoints() {
     process.run(40 * SECOND);
     assert_eq!(process.vms[1].tables["b"][0].address, "10.0.1.1:80");
 }
+
+#[test]
+fn what_was_read_is_built_though_the_lease_is_lost_in_the_same_tick() {
+    let mut process = Process::new(2);
+    process.run(1500 * MS);
+    process.set("a", &["10.0.0.4:80"]);
+    // The other VM polls; before this one hears of it, the next poll is due, and is lost.
+    process.vms[1].tables.clear();
+    let mut late = process.vms.pop().unwrap();
+    process.run(1200 * MS);
+    let shared = process.shared();
+    late.machine.want(process.now);
+    let stale = Shared {
+        lease: shared.lease.map(|(lease, cas)| (lease, cas + 1)),
+        ..shared
+    };
+    let effects = late.machine.tick(process.now + 100 * MS, &stale, true);
+    assert_eq!(effects.first(), Some(&Effect::Read));
+    process.vms.push(late);
+    process.carry_out(1, effects);
+    assert_eq!(process.vms[1].tables["a"][0].address, "10.0.0.4:80");
+    assert!(process.vms[1].machine.poll.is_none());
+}

@@ -135,7 +135,8 @@ impl Endpoints {
         let mut queue = VecDeque::from(step(&mut discovery, &shared(&keys)));
         while let Some(effect) = queue.pop_front() {
             match self.carry_out(effect, &mut discovery, &keys) {
-                Some(more) => queue.extend(more),
+                // What follows from an effect comes before the effects behind it: those may be off.
+                Some(more) => more.into_iter().rev().for_each(|e| queue.push_front(e)),
                 None => break,
             }
         }
