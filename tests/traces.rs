@@ -4,6 +4,7 @@
 //! open. The number that agrees may only grow.
 
 mod affinity;
+mod nginx;
 mod paths;
 mod sessions;
 mod tally;
