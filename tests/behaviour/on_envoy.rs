@@ -61,6 +61,7 @@ fn listener(index: usize, row: &Row, module: &str) -> Value {
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": format!("row-{index}"),
         "generate_request_id": false,
+        "http_protocol_options": {"accept_http_10": true},
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes()}]},
         "http_filters": [
             filter("wasm", "wasm.v3.Wasm", json!({"config": plugin})),

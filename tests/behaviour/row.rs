@@ -18,6 +18,8 @@ pub(super) struct Row {
     pub(super) guest: Guest,
     /// Envoy's `failure_policy`; absent: `FAIL_CLOSED`.
     pub(super) failure_policy: Option<String>,
+    /// How the harness differs, and why that may be; it must differ.
+    pub(super) harness: Option<String>,
     /// What is sent, in order, each on a connection of its own.
     pub(super) requests: Vec<Exchange>,
 }
