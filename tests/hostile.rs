@@ -121,8 +121,9 @@ fn the_module_in_the_harness_takes_whatever_arrives() {
         });
         let answer = ask(line.clone());
         let status = answer["response"]["status"].as_u64().unwrap();
+        // 400: a percent sign without two digits, as nginx answers it.
         assert!(
-            [200, 301, 302, 308, 404].contains(&status),
+            [200, 301, 302, 308, 400, 404].contains(&status),
             "{number}: {line}\n{answer}"
         );
     }
@@ -149,7 +150,7 @@ fn a_real_envoy_takes_whatever_arrives() {
             request = request.header(name, value.trim_ascii());
         }
         let answer = http::send(to, &request).unwrap();
-        // 400 is Envoy's own, for a target that its parser does not take.
+        // 400: a percent sign without two digits, as nginx answers it.
         assert!(
             [200, 301, 302, 308, 400, 404].contains(&answer.status),
             "{request:?}\n{answer:?}"
