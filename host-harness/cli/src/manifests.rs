@@ -144,6 +144,19 @@ impl Manifests {
     fn finish(&mut self) {
         let note = config_map::choose(&self.config_maps).1;
         self.notes.extend(note);
+        let ours = |class: &&Object| {
+            class.text("/spec/controller") == Some("k8s.io/ingress-nginx")
+                && class.name() != "nginx"
+        };
+        self.notes
+            .extend(self.ingress_classes.iter().filter(ours).map(|class| {
+                format!(
+                    "{}: IngressClass {:?} is ingress-nginx's too, but only Ingresses of class \
+                     \"nginx\", or of none, are taken",
+                    class.place(),
+                    class.name()
+                )
+            }));
     }
 }
 

@@ -140,10 +140,15 @@ fn trees(file: &str, text: &str) -> Result<Vec<Spanned<Tree>>, ManifestError> {
     }
     // JSON is read as JSON (YAML lacks some of its escapes, and JSON values may follow each other
     // without a separator); YAML's reader only adds the lines, where it reads the same.
-    let json: Vec<Value> = serde_json::Deserializer::from_str(text)
+    let json: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text)
         .into_iter()
-        .collect::<Result<_, _>>()
-        .map_err(|error| syntax(file, &error.to_string()))?;
+        .collect();
+    let json = match (json, yaml.is_ok()) {
+        (Ok(json), _) => json,
+        // YAML in braces, not JSON.
+        (Err(_), true) => return Ok(yaml.unwrap_or_default()),
+        (Err(error), false) => return Err(syntax(file, &error.to_string())),
+    };
     let spanned = yaml.unwrap_or_default();
     let same = spanned.len() == json.len()
         && spanned

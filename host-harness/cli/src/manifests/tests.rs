@@ -95,3 +95,17 @@ fn text_that_is_no_yaml_is_refused_with_its_line() {
         .to_string();
     assert!(error.starts_with("x.yaml: "), "{error}");
 }
+
+#[test]
+fn an_ingress_class_of_ingress_nginx_with_another_name_is_noted() {
+    let class = |name: &str, controller: &str| {
+        let text = format!(
+            "{{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {{name: {name}}}, \
+             spec: {{controller: {controller}}}}}"
+        );
+        Manifests::parse("c.yaml", &text).unwrap().notes.len()
+    };
+    assert_eq!(class("internal", "k8s.io/ingress-nginx"), 1);
+    assert_eq!(class("nginx", "k8s.io/ingress-nginx"), 0);
+    assert_eq!(class("traefik", "traefik.io/ingress-controller"), 0);
+}
