@@ -1,18 +1,22 @@
 //! One request, from its head to the head of its response: what to edit, what to remember.
 
+mod edits;
+mod record;
+#[cfg(test)]
+mod tests;
+
 use crate::affinity::{self, Affinity, CookiePlace, Served, Session, State};
 use crate::canary;
 use crate::cluster::{Cluster, ClusterId};
 use crate::config::Report;
-use crate::decision::{AffinityRecord, Decision, Outcome, Why, latin1};
+use crate::decision::{Decision, Outcome, Why};
 use crate::discovery::Knowledge;
-use crate::edit::{Edit, Headers, Name, Reply, first};
+use crate::edit::{Edit, Headers, Reply, first};
 use crate::endpoints::{ClusterTable, EndpointTable};
 use crate::policy::Policy;
 use crate::redirect;
 use crate::route::{self, Answer, Forward, Location};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use edits::{add_first, decode, forward_edits, not_found, strip};
 use std::sync::Arc;
 
 /// What a decision may ask about the world, each asked only where a location needs it.
@@ -163,7 +167,9 @@ impl Stream {
             ));
         }
         let set_cookie = self.close(policy, endpoints, &forwarded, elsewhere, head, facts);
-        edits.extend(set_cookie.map(|value| Edit::Add("set-cookie".into(), value)));
+        if let Some(value) = set_cookie {
+            add_first(value, &mut edits, head);
+        }
         edits
     }
 
@@ -310,146 +316,5 @@ impl Stream {
             decision.outcome = outcome;
         }
         Step::Reply(reply)
-    }
-}
-
-/// What the record says of each step; nothing where there is none.
-impl Stream {
-    fn note(&mut self, why: Why) {
-        if let Some(decision) = &mut self.decision {
-            decision.why.push(why);
-        }
-    }
-
-    fn note_location(&mut self, location: Option<&Arc<Location>>) {
-        if let (Some(decision), Some(location)) = (&mut self.decision, location) {
-            decision.ingress = Some(location.ingress.clone()).filter(|name| !name.is_empty());
-            decision.location = Some(location.path.clone());
-            decision.why.push(Why::Location {
-                ingress: location.ingress.clone(),
-                path: location.path.clone(),
-            });
-        }
-    }
-
-    fn note_forward(
-        &mut self,
-        policy: &Policy,
-        forward: &Forward,
-        chosen: ClusterId,
-        session: Option<&Session>,
-        endpoints_unknown: bool,
-    ) {
-        if self.decision.is_none() {
-            return;
-        }
-        self.note_location(Some(forward.location));
-        let upstream_name = |id| policy.cluster(id).map(|c| c.upstream_name.clone());
-        if let (true, Some(primary), Some(canary)) = (
-            chosen != forward.cluster,
-            upstream_name(forward.cluster),
-            upstream_name(chosen),
-        ) {
-            self.note(Why::Canary { primary, canary });
-        }
-        if let Some(path) = &forward.path {
-            self.note(Why::Rewritten { to: latin1(path) });
-        }
-        if let Some(session) = session {
-            self.note(match session.override_host() {
-                Some(endpoint) => Why::Cookie {
-                    endpoint: endpoint.to_owned(),
-                },
-                None if endpoints_unknown => Why::EndpointsUnknown,
-                None if session.has_cookie() => Why::NobodyNamed,
-                None => Why::Balanced,
-            });
-        }
-        let affinity = policy.cluster(chosen).and_then(|c| c.affinity.as_ref());
-        if let Some(decision) = &mut self.decision {
-            decision.outcome = Outcome::Forward;
-            decision.cluster = upstream_name(chosen);
-            decision.affinity = affinity.map(|affinity| AffinityRecord {
-                cookie: affinity.cookie_name().to_owned(),
-                state: State::None,
-                override_host: None,
-            });
-        }
-    }
-
-    fn note_closed(&mut self, closed: &affinity::Closed, served: &Served) {
-        let Some(decision) = &mut self.decision else {
-            return;
-        };
-        if let Some(record) = &mut decision.affinity {
-            record.state = closed.state;
-        }
-        let endpoint = served.address.unwrap_or_default().to_owned();
-        if served.local_reply {
-            decision.why.push(Why::LocalReply);
-        } else if served.elsewhere {
-            decision.why.push(Why::Elsewhere {
-                endpoint: endpoint.clone(),
-            });
-        }
-        if closed.set_cookie.is_some() {
-            decision.why.push(Why::Minted { endpoint });
-        }
-    }
-}
-
-/// The edits that send a request to `cluster`: limpet's own headers are set, never added, so
-/// that a downstream's are replaced, or removed where it sent some.
-fn forward_edits(
-    policy: &Policy,
-    headers: &Headers,
-    cluster: &Cluster,
-    pin: Option<&str>,
-    path: Option<Vec<u8>>,
-    further: Vec<Edit>,
-) -> Vec<Edit> {
-    let names = &policy.headers;
-    let mut edits = Vec::with_capacity(further.len().saturating_add(3));
-    edits.push(Edit::Set(
-        names.cluster.clone().into(),
-        cluster.envoy_name.clone().into_bytes(),
-    ));
-    match pin {
-        Some(endpoint) => {
-            let value = BASE64.encode(endpoint).into_bytes();
-            edits.push(Edit::Set(names.endpoint.clone().into(), value));
-        }
-        None => edits.extend(remove_if_present(headers, &names.endpoint)),
-    }
-    edits.extend(path.map(|path| Edit::Set(":path".into(), path)));
-    edits.extend(further);
-    edits
-}
-
-/// Takes limpet's own headers off a request that it has no interest in. One that carries none
-/// is not touched: every edit clears Envoy's route cache.
-fn strip(policy: &Policy, headers: &Headers) -> Vec<Edit> {
-    let names = [&policy.headers.cluster, &policy.headers.endpoint];
-    names
-        .into_iter()
-        .filter_map(|name| remove_if_present(headers, name))
-        .collect()
-}
-
-fn remove_if_present(headers: &Headers, name: &str) -> Option<Edit> {
-    first(headers, name).map(|_| Edit::Remove(Name::Owned(name.to_owned())))
-}
-
-/// `ip:port` from the session filter's header; `None` if it is not of its making.
-fn decode(value: &[u8]) -> Option<String> {
-    let bytes = BASE64.decode(value).ok()?;
-    String::from_utf8(bytes).ok()
-}
-
-fn not_found() -> Reply {
-    Reply {
-        status: 404,
-        headers: vec![("content-type".into(), b"text/plain".to_vec())],
-        body: b"no location for this host and path\n".to_vec(),
     }
 }

@@ -1,0 +1,283 @@
+use super::*;
+use crate::cluster::digest::Digest;
+use crate::endpoints::{Endpoint, Health};
+use crate::{config, policy};
+use serde_json::{Value, json};
+use std::cell::{Cell, RefCell};
+
+const POD: &str = "10.0.0.1:80";
+const OTHER: &str = "10.0.0.2:80";
+const ANSWERED: &[u8] = b"via_upstream";
+
+type Fields = Vec<(String, Vec<u8>)>;
+
+/// A shop whose sessions are kept by `session-cookie-hash: sha1`, and its two pods.
+struct Shop {
+    policy: Policy,
+    endpoints: EndpointTable,
+}
+
+impl Shop {
+    fn new() -> Self {
+        Self::with(json!({}))
+    }
+
+    /// The same with further annotations.
+    fn with(further: Value) -> Self {
+        let mut annotations = json!({
+            "nginx.ingress.kubernetes.io/affinity": "cookie",
+            "nginx.ingress.kubernetes.io/session-cookie-name": "route",
+            "nginx.ingress.kubernetes.io/session-cookie-hash": "sha1",
+        });
+        for (name, value) in further.as_object().unwrap() {
+            annotations[format!("nginx.ingress.kubernetes.io/{name}")] = value.clone();
+        }
+        let service = json!({ "service": { "name": "web", "port": { "number": 80 } } });
+        let path = json!({ "path": "/", "pathType": "Prefix", "backend": service });
+        let config = json!({ "report": "why", "ingresses": [{
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": { "name": "shop", "namespace": "default", "annotations": annotations },
+            "spec": { "rules": [{ "host": "shop.test", "http": { "paths": [path] } }] },
+        }]});
+        let (config, _) = config::read(config.to_string().as_bytes()).unwrap();
+        let (policy, _) = policy::compile(&config);
+        let endpoint = |address: &str| Endpoint {
+            address: address.into(),
+            health: Health::Healthy,
+        };
+        let pods = vec![endpoint(POD), endpoint(OTHER)];
+        let mut endpoints = EndpointTable::default();
+        endpoints.insert(
+            "default-web-80".into(),
+            ClusterTable::build(&policy.clusters[0], pods),
+        );
+        Self { policy, endpoints }
+    }
+
+    fn request(&self, stream: &mut Stream, more: &[(&str, &str)], knowledge: Knowledge) -> Step {
+        let mut headers = fields(&[
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":authority", "shop.test"),
+            (":path", "/cart"),
+        ]);
+        headers.extend(fields(more));
+        let facts = Facts {
+            now: &|| 1_700_000_000,
+            random: &|| 7,
+            property: &|_| None,
+            knowledge: &|| knowledge,
+        };
+        stream.on_request(&self.policy, &self.endpoints, &headers, &facts)
+    }
+
+    /// The edits of a response with these headers, and what was asked for to make them.
+    fn response(
+        &self,
+        stream: &mut Stream,
+        headers: &[(&str, &str)],
+        code_details: &'static [u8],
+    ) -> (Vec<Edit>, Vec<String>) {
+        let headers = fields(headers);
+        let asked = RefCell::new(Vec::new());
+        let ask = |what: &str| asked.borrow_mut().push(what.to_owned());
+        let head = ResponseHead {
+            header: &|name| {
+                ask(name);
+                first(&headers, name).map(<[u8]>::to_vec)
+            },
+            headers: &|| {
+                ask("all headers");
+                headers.clone()
+            },
+        };
+        let facts = Facts {
+            now: &|| 1_700_000_000,
+            random: &|| 7,
+            property: &|path| {
+                ask(&path.join("."));
+                Some(code_details.to_vec())
+            },
+            knowledge: &|| Knowledge::Current,
+        };
+        let edits = stream.on_response(&self.policy, &self.endpoints, &head, &facts);
+        (edits, asked.into_inner())
+    }
+}
+
+fn fields(of: &[(&str, &str)]) -> Fields {
+    of.iter()
+        .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+        .collect()
+}
+
+fn set(name: &'static str, value: &str) -> Edit {
+    Edit::Set(name.into(), value.as_bytes().to_vec())
+}
+
+fn add(name: &'static str, value: &str) -> Edit {
+    Edit::Add(name.into(), value.as_bytes().to_vec())
+}
+
+fn remove(name: &'static str) -> Edit {
+    Edit::Remove(name.into())
+}
+
+/// `route=<sha1 of the address>`.
+fn cookie(address: &str) -> String {
+    format!("route={}", Digest::Sha1.of(address).as_str())
+}
+
+/// What the session filter says of an endpoint.
+fn encoded(address: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(address)
+}
+
+#[test]
+fn a_first_answer_starts_a_session_where_it_came_from_before_the_applications_cookies() {
+    let shop = Shop::with(json!({ "proxy-cookie-path": "/ /shop" }));
+    let mut stream = Stream::default();
+    let step = shop.request(&mut stream, &[], Knowledge::Current);
+    assert_eq!(
+        step,
+        Step::Forward(vec![set("x-limpet-cluster", "default-web-80")])
+    );
+    let served = encoded(OTHER);
+    let answer = [
+        ("set-cookie", "app=1; Path=/x"),
+        ("x-limpet-endpoint", served.as_str()),
+        ("set-cookie", "b=2"),
+    ];
+    let (edits, _) = shop.response(&mut stream, &answer, ANSWERED);
+    let minted = format!("{}; Path=/; HttpOnly", cookie(OTHER));
+    let want = vec![
+        remove("x-limpet-endpoint"),
+        remove("set-cookie"),
+        add("set-cookie", &minted),
+        add("set-cookie", "app=1; Path=/shopx"),
+        add("set-cookie", "b=2"),
+    ];
+    assert_eq!(edits, want);
+    assert_eq!(stream.take_count(), Some(Count::Session(State::New)));
+    assert_eq!(stream.take_count(), None);
+}
+
+#[test]
+fn a_session_is_pinned_and_its_answer_costs_one_question() {
+    let mut shop = Shop::new();
+    shop.policy.report = Report::Off;
+    let mut stream = Stream::default();
+    let step = shop.request(&mut stream, &[("cookie", &cookie(POD))], Knowledge::Current);
+    let want = vec![
+        set("x-limpet-cluster", "default-web-80"),
+        set("x-limpet-endpoint", &encoded(POD)),
+    ];
+    assert_eq!(step, Step::Forward(want));
+    let answered = shop.response(&mut stream, &[], ANSWERED);
+    assert_eq!(answered, (vec![], vec!["x-limpet-endpoint".to_owned()]));
+    assert_eq!(stream.take_count(), Some(Count::Session(State::Kept)));
+    assert_eq!(stream.decision(), None);
+}
+
+#[test]
+fn a_downstream_never_chooses_an_endpoint_or_a_cluster() {
+    let shop = Shop::new();
+    let aimed = encoded(OTHER);
+    let ours = [
+        ("x-limpet-cluster", "admin"),
+        ("x-limpet-endpoint", aimed.as_str()),
+    ];
+    let step = shop.request(&mut Stream::default(), &ours, Knowledge::Current);
+    let want = vec![
+        set("x-limpet-cluster", "default-web-80"),
+        remove("x-limpet-endpoint"),
+    ];
+    assert_eq!(step, Step::Forward(want));
+
+    let elsewhere = [(":authority", "other.test")];
+    let headers = [fields(&elsewhere), fields(&[(":path", "/")]), fields(&ours)].concat();
+    let facts = Facts {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|_| None,
+        knowledge: &|| Knowledge::Current,
+    };
+    let step = Stream::default().on_request(&shop.policy, &shop.endpoints, &headers, &facts);
+    let want = vec![remove("x-limpet-cluster"), remove("x-limpet-endpoint")];
+    assert_eq!(step, Step::Forward(want));
+}
+
+#[test]
+fn a_cookie_that_names_nobody_waits_for_newer_endpoints_and_is_dead_only_by_those() {
+    let shop = Shop::new();
+    let gone = cookie("10.0.0.9:80");
+    let sent = [("cookie", gone.as_str())];
+    for (knowledge, waits, starts) in [
+        (Knowledge::Coming, true, false),
+        (Knowledge::Unavailable, false, false),
+        (Knowledge::Current, false, true),
+    ] {
+        let mut stream = Stream::default();
+        let step = shop.request(&mut stream, &sent, knowledge);
+        assert_eq!(step == Step::Wait, waits, "{knowledge:?}");
+        if !waits {
+            let served = encoded(POD);
+            let answer = [("x-limpet-endpoint", served.as_str())];
+            let (edits, _) = shop.response(&mut stream, &answer, ANSWERED);
+            let started = edits.iter().any(|edit| matches!(edit, Edit::Add(..)));
+            assert_eq!(started, starts, "{knowledge:?}");
+        }
+    }
+}
+
+#[test]
+fn a_local_reply_starts_no_session_and_shows_no_address() {
+    let shop = Shop::new();
+    let mut stream = Stream::default();
+    let _ = shop.request(&mut stream, &[], Knowledge::Current);
+    let tried = encoded(POD);
+    let details = b"upstream_reset_before_response_started{connection_termination}";
+    let (edits, _) = shop.response(&mut stream, &[("x-limpet-endpoint", &tried)], details);
+    assert_eq!(edits, vec![remove("x-limpet-endpoint")]);
+}
+
+#[test]
+fn an_unpinned_answer_that_names_nobody_betrays_a_missing_session_filter() {
+    let shop = Shop::new();
+    let mut stream = Stream::default();
+    let _ = shop.request(&mut stream, &[], Knowledge::Current);
+    let (edits, _) = shop.response(&mut stream, &[], ANSWERED);
+    assert_eq!(edits, vec![]);
+    assert_eq!(stream.take_count(), Some(Count::FilterMissing));
+}
+
+#[test]
+fn the_answer_to_a_request_that_limpet_answered_is_left_alone() {
+    let mut shop = Shop::new();
+    shop.policy.unmatched = crate::config::Unmatched::NotFound;
+    let mut stream = Stream::default();
+    let asked = Cell::new(false);
+    let headers = [fields(&[(":authority", "other.test"), (":path", "/")])].concat();
+    let facts = Facts {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|_| None,
+        knowledge: &|| Knowledge::Current,
+    };
+    let step = stream.on_request(&shop.policy, &shop.endpoints, &headers, &facts);
+    assert!(
+        matches!(step, Step::Reply(Reply { status: 404, .. })),
+        "{step:?}"
+    );
+    let head = ResponseHead {
+        header: &|_| {
+            asked.set(true);
+            None
+        },
+        headers: &Vec::new,
+    };
+    let edits = stream.on_response(&shop.policy, &shop.endpoints, &head, &facts);
+    assert_eq!((edits, asked.get()), (vec![], false));
+}
