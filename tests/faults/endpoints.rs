@@ -26,18 +26,23 @@ fn nobody_moved(moves: &Moves) {
     );
 }
 
-/// Reloads while the endpoints become these, and a few times after.
+/// Reloads while the endpoints become these, until the module knows.
 fn reload_through(envoy: &Rendered, crowd: &mut Crowd, pods: &[Pod]) -> Moves {
     let endpoints = eds::healthy(pods);
     let mut all = Moves::default();
     std::thread::scope(|scope| {
-        let change = scope.spawn(|| envoy.set_endpoints(CLUSTER, &endpoints));
+        let change = scope.spawn(|| {
+            envoy.set_endpoints(CLUSTER, &endpoints);
+            envoy.wait_until_discovered();
+        });
         loop {
             let changed = change.is_finished();
             let moves = crowd.reload();
             all.lost += moves.lost;
             all.cookies += moves.cookies;
-            all.moved.extend(moves.moved);
+            for (client, way) in moves.moved {
+                all.moved.entry(client).or_insert(way);
+            }
             if changed {
                 break;
             }
@@ -189,6 +194,7 @@ fn without_any_pod_cookies_are_left_alone_and_one_new_one_comes_with_the_pods() 
     let mut crowd = crowd(&envoy);
     let cookies = crowd.cookies("INGRESSCOOKIE");
     envoy.set_endpoints(CLUSTER, &[]);
+    envoy.wait_until_discovered();
     let moves = crowd.reload();
     assert_eq!(
         (moves.lost, moves.cookies),
@@ -197,6 +203,7 @@ fn without_any_pod_cookies_are_left_alone_and_one_new_one_comes_with_the_pods() 
     );
     assert_eq!(crowd.cookies("INGRESSCOOKIE"), cookies);
     envoy.set_endpoints(CLUSTER, &eds::healthy(&shop.pods[1..]));
+    envoy.wait_until_discovered();
     let moves = crowd.reload();
     assert_eq!(
         (moves.lost, moves.cookies),
@@ -207,12 +214,15 @@ fn without_any_pod_cookies_are_left_alone_and_one_new_one_comes_with_the_pods() 
 }
 
 /// A pod refuses connections while it is still listed, and then serves again.
-fn dies_and_returns(on_failure: &str) -> (Moves, Moves, Moves) {
+fn dies_and_returns(on_failure: &str) -> (Moves, Moves, Moves, usize) {
     let mut annotations = PERSISTENT.to_vec();
     annotations.push(("session-cookie-change-on-failure", on_failure));
     let mut shop = Shop::new(3, &annotations);
     let envoy = shop.open(3, &Setup::default());
     let mut crowd = crowd(&envoy);
+    let homes: Vec<_> = (0..CLIENTS)
+        .map(|n| crowd.home(n).map(str::to_owned))
+        .collect();
     shop.pods[2].stop();
     let dead = crowd.reload();
     let later = crowd.reload();
@@ -221,13 +231,18 @@ fn dies_and_returns(on_failure: &str) -> (Moves, Moves, Moves) {
         let flags = envoy.envoy.endpoints(CLUSTER);
         flags.iter().all(|(_, flags)| flags == "healthy")
     });
+    envoy.wait_until_discovered();
     let back = crowd.reload();
-    (dead, later, back)
+    let homes = (0..CLIENTS)
+        .filter(|n| crowd.home(*n) == homes[*n].as_deref())
+        .count();
+    println!("change-on-failure {on_failure}: {homes} of {CLIENTS} where they were before");
+    (dead, later, back, homes)
 }
 
 #[test]
 fn a_pod_that_refuses_moves_its_sessions_for_good_where_change_on_failure_is_true() {
-    let (dead, later, back) = dies_and_returns("true");
+    let (dead, later, back, homes) = dies_and_returns("true");
     assert!(!dead.moved.is_empty());
     assert_eq!(
         (dead.lost, dead.cookies),
@@ -236,14 +251,15 @@ fn a_pod_that_refuses_moves_its_sessions_for_good_where_change_on_failure_is_tru
     );
     nobody_moved(&later);
     nobody_moved(&back);
+    assert_eq!(homes, CLIENTS - dead.moved.len());
 }
 
 #[test]
 fn a_pod_that_refuses_lends_its_sessions_where_change_on_failure_is_false() {
-    let (dead, later, back) = dies_and_returns("false");
+    let (dead, later, back, homes) = dies_and_returns("false");
     assert!(!dead.moved.is_empty());
     assert_eq!((dead.lost, dead.cookies), (0, 0), "no new cookie");
     assert_eq!((later.lost, later.cookies), (0, 0));
     assert_eq!((back.lost, back.cookies), (0, 0));
-    assert_eq!(back.moved.len(), dead.moved.len(), "they come home");
+    assert_eq!(homes, CLIENTS, "they come home");
 }

@@ -120,6 +120,16 @@ impl Rendered {
         });
     }
 
+    /// Waits until the module has asked for the endpoints three times more: every VM has then
+    /// ticked, and knows what Envoy knew when this was called.
+    pub fn wait_until_discovered(&self) {
+        let polls = || self.envoy.stat("wasmcustom.limpet_discovery_polls");
+        let before = polls();
+        wait::until("the module asks for the endpoints", || {
+            polls() >= before + 3
+        });
+    }
+
     /// Rewrites the listeners' file.
     ///
     /// # Panics
