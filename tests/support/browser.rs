@@ -137,11 +137,11 @@ impl Browser {
 
     /// A kept-alive connection may have been closed meanwhile: then once more on a new one.
     fn exchange(&mut self, request: &Request) -> io::Result<Response> {
-        if let Some(mut connection) = self.connection.take() {
-            if let Ok(response) = connection.send(request) {
-                self.connection = open_still(connection, &response);
-                return Ok(response);
-            }
+        if let Some(mut connection) = self.connection.take()
+            && let Ok(response) = connection.send(request)
+        {
+            self.connection = open_still(connection, &response);
+            return Ok(response);
         }
         let mut connection = Connection::open(self.proxy)?;
         let response = connection.send(request)?;

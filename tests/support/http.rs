@@ -88,6 +88,9 @@ impl Request {
     }
 }
 
+/// Header fields in the order received.
+type Fields = Vec<(String, Vec<u8>)>;
+
 /// One answer, duplicates and raw bytes kept.
 #[derive(Debug, Clone)]
 pub struct Response {
@@ -248,7 +251,7 @@ impl Connection {
         })
     }
 
-    fn read_head(&mut self) -> io::Result<(u16, Vec<(String, Vec<u8>)>)> {
+    fn read_head(&mut self) -> io::Result<(u16, Fields)> {
         let line = self.read_line()?;
         let status = line
             .get(9..12)
