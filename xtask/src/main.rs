@@ -32,7 +32,7 @@ enum Task {
     Wasm(wasm::Options),
     /// Clippy for the code that only the module contains.
     ClippyModule,
-    /// Build the module, fetch Envoy, and run every test.
+    /// Build the module, fetch Envoy and nginx, and run every test.
     Test(test::Options),
     /// Play the first manifest's story and check every claim: limpet demo.
     Demo(demo::Options),

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test, on a machine that has nothing but Rust.
 
-use crate::{envoy, process, wasm};
+use crate::{envoy, nginx, process, wasm};
 use anyhow::Result;
 
 /// Which tests run.
@@ -23,6 +23,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     wasm::module()?;
     wasm::faulty_module()?;
     envoy::envoy()?;
+    nginx::nginx()?;
     process::announce("cargo test");
     let mut test = process::cargo();
     test.args(["test", "--no-fail-fast"]).args(&options.filters);
