@@ -80,10 +80,8 @@ pub(super) fn write(folder: &Path, form: Form, module: &[u8]) -> Result<String> 
         "annotations": annotations(form),
     });
     let manifest = blob(folder, MANIFEST, &serde_json::to_vec(&manifest)?)?;
-    let digest = manifest["digest"]
-        .as_str()
-        .unwrap_or_default()
-        .replace("sha256:", "");
+    let digest = manifest.get("digest").and_then(Value::as_str);
+    let digest = digest.unwrap_or_default().replace("sha256:", "");
     let index = json!({ "schemaVersion": 2, "manifests": [manifest] });
     fs::write(folder.join("index.json"), serde_json::to_vec(&index)?)?;
     fs::write(
@@ -99,8 +97,8 @@ fn annotations(form: Form) -> Value {
         "org.opencontainers.image.version": env!("CARGO_PKG_VERSION"),
         "org.opencontainers.image.licenses": "Apache-2.0",
     });
-    if form == Form::Compat {
-        all["module.wasm.image/variant"] = json!("compat");
+    if let (Form::Compat, Some(all)) = (form, all.as_object_mut()) {
+        all.insert("module.wasm.image/variant".into(), json!("compat"));
     }
     all
 }
@@ -117,7 +115,10 @@ fn blob(folder: &Path, media_type: &str, bytes: &[u8]) -> Result<Value> {
 }
 
 fn named(mut descriptor: Value, title: &str) -> Value {
-    descriptor["annotations"] = json!({ "org.opencontainers.image.title": title });
+    if let Some(fields) = descriptor.as_object_mut() {
+        let annotations = json!({ "org.opencontainers.image.title": title });
+        fields.insert("annotations".into(), annotations);
+    }
     descriptor
 }
 

@@ -22,7 +22,10 @@ pub(super) fn load(folder: &Path) -> Result<Vec<u8>> {
     };
     ensure!(manifest["mediaType"] == MANIFEST, "no OCI manifest");
     let manifest: Value = serde_json::from_slice(&blob(folder, manifest)?)?;
-    blob(folder, &manifest["config"])?;
+    let config = manifest
+        .get("config")
+        .context("the manifest has no config")?;
+    blob(folder, config)?;
     let layers = list(&manifest, "layers");
     as_image(folder, layers).or_else(|image| {
         as_artifact(folder, layers)
