@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// Everything in `value` that `schema` does not allow, each with its place.
-pub fn errors(schema: &Value, value: &Value) -> Vec<String> {
+pub(super) fn errors(schema: &Value, value: &Value) -> Vec<String> {
     let mut all = Vec::new();
     walk(schema, value, "", &mut all);
     all

@@ -16,6 +16,9 @@ const SAID: [&str; 5] = [
     "other-class",
 ];
 
+/// The same, for what the module tells but does not refuse.
+const SAID_AS_NOTE: [&str; 2] = ["shared-service", "cookie-path-attributes"];
+
 /// The module's own remarks, each with its place, but for what `said` says already.
 ///
 /// A value that only the validation of ingress-nginx 1.15 refuses is a note; with `strict` it is
@@ -36,7 +39,8 @@ fn is_said(said: &[Finding], finding: &Finding) -> bool {
     let drops_all = finding.consequence.contains("whole Ingress");
     !drops_all
         && said.iter().any(|other| {
-            SAID.contains(&other.code)
+            let told = finding.code == "refused" && SAID_AS_NOTE.contains(&other.code);
+            (told || SAID.contains(&other.code))
                 && (&other.ingress, &other.field) == (&finding.ingress, &finding.field)
         })
 }
@@ -70,7 +74,9 @@ fn finding(ingresses: &[Ingress<'_>], warning: &Warning) -> Finding {
         true => (Level::Note, "validation"),
         false => (Level::Warning, "refused"),
     };
-    let (expected, consequence) = warning.text.split_once("; ").unwrap_or((&warning.text, ""));
+    let (expected, consequence) = (warning.text.split_once("; "))
+        .or_else(|| warning.text.split_once(": "))
+        .unwrap_or((&warning.text, "it works otherwise than written"));
     Finding {
         level,
         code,
