@@ -15,6 +15,11 @@ use table::Table;
 
 /// Plays every table on a target and prints how many cases ran.
 fn play<T: Target>(name: &str, start: impl Fn(&Table) -> T) {
+    play_but(&[], name, start);
+}
+
+/// As [`play`], with cases that have to come out otherwise there.
+fn play_but<T: Target>(differs: &[&str], name: &str, start: impl Fn(&Table) -> T) {
     let mut failures = Vec::new();
     let (mut ran, mut steps, mut unasked) = (0, 0, 0);
     for table in Table::all() {
@@ -22,6 +27,11 @@ fn play<T: Target>(name: &str, start: impl Fn(&Table) -> T) {
         for case in &table.cases {
             ran += 1;
             let played = case.play(&target, &table);
+            if differs.contains(&case.name.as_str()) {
+                let agrees = played.differences.is_empty();
+                failures.extend(agrees.then(|| format!("{}: agrees now", case.name)));
+                continue;
+            }
             steps += played.asked;
             unasked += played.unasked;
             failures.extend(
@@ -61,7 +71,9 @@ fn every_case_holds_on_an_envoy_shaped_by_istio() {
 
 #[test]
 fn every_case_holds_on_an_envoy_shaped_by_envoy_gateway() {
-    play("Envoy as Envoy Gateway shapes it", |table| {
+    // It cannot be told not to normalise paths: said in what is rendered for it.
+    let differs = ["without a rewrite the target goes out as it came"];
+    play_but(&differs, "Envoy as Envoy Gateway shapes it", |table| {
         on_envoy::start_shaped(table, limpet_tests::platform::envoy_gateway_shape)
     });
 }

@@ -95,8 +95,9 @@ struct Shape {
 impl Shape {
     fn of(platform: Platform, names: Names, manager: &Value) -> Self {
         let wasm = &manager["http_filters"][0]["typed_config"]["config"];
-        let written = &wasm["configuration"]["value"];
-        let manifests = manifests(written);
+        let text = wasm["configuration"]["value"].as_str().unwrap();
+        let written: Value = serde_json::from_str(text).unwrap();
+        let manifests = manifests(&written);
         let scene = Scene::new(&manifests);
         let resources = match platform {
             Platform::Istio => istio::resources(&scene),
