@@ -141,7 +141,7 @@ fn every_file_that_the_documents_name_exists() {
             .split('`')
             .skip(1)
             .step_by(2)
-            .filter(|it| is_file(it))
+            .filter(is_file)
             .collect();
         assert!(!named.is_empty(), "{document} names no file");
         for name in named {
