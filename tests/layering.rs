@@ -137,12 +137,7 @@ fn no_file_is_longer_than_a_mind_can_hold() {
 fn every_file_that_the_documents_name_exists() {
     for document in ["ARCHITECTURE.md", "README.md"] {
         let text = fs::read_to_string(root().join(document)).unwrap();
-        let named: Vec<&str> = text
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .filter(is_file)
-            .collect();
+        let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(is_file).collect();
         assert!(!named.is_empty(), "{document} names no file");
         for name in named {
             assert!(root().join(name).exists(), "{document} names {name}");

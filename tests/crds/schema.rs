@@ -14,15 +14,15 @@ fn walk(schema: &Value, value: &Value, at: &str, all: &mut Vec<String>) {
         return;
     };
     let mut wrong = |what: String| all.push(format!("{at}: {value} {what}"));
-    if let Some(types) = schema.get("type") {
-        if !is_of(types, value) {
-            return wrong(format!("is no {types}"));
-        }
+    if let Some(types) = schema.get("type")
+        && !is_of(types, value)
+    {
+        return wrong(format!("is no {types}"));
     }
-    if let Some(allowed) = schema.get("enum").and_then(Value::as_array) {
-        if !allowed.contains(value) {
-            wrong(format!("is none of {allowed:?}"));
-        }
+    if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
+        && !allowed.contains(value)
+    {
+        wrong(format!("is none of {allowed:?}"));
     }
     let bounds = [
         (

@@ -3,7 +3,7 @@
 //! Source: `updateServerLocations` (controller/location.go), `buildLocation` and
 //! `buildProxyPass` (controller/template/template.go), ingress-nginx dbb11b92d.
 
-use super::generate::{Host, Ingress, Path, Scenario};
+use super::generate::{Host, Ingress, Scenario};
 use std::fmt::Write;
 
 /// One location block before it is written.
@@ -59,10 +59,10 @@ fn write_locations(conf: &mut String, host: &Host) {
             (false, _) => write!(conf, " location \"{path}\" {{"),
         }
         .unwrap();
-        if let Some(target) = &location.ingress.rewrite_target {
-            if *target != location.path {
-                write!(conf, " rewrite \"(?i){path}\" {target} break;").unwrap();
-            }
+        if let Some(target) = &location.ingress.rewrite_target
+            && *target != location.path
+        {
+            write!(conf, " rewrite \"(?i){path}\" {target} break;").unwrap();
         }
         if location.service.is_empty() {
             conf.push_str(" return 404; }\n");

@@ -92,7 +92,7 @@ impl Client {
         .concat();
         stream.get_mut().write_all(&head).expect("nginx reads");
         let (head, body) = read_response(&mut stream);
-        if !header(&head, "connection").is_some_and(|value| value == b"close") {
+        if header(&head, "connection").is_none_or(|value| value != b"close") {
             self.stream = Some(stream);
         }
         let status = String::from_utf8_lossy(&head[0][9..12])
