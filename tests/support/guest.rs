@@ -108,7 +108,7 @@ pub fn wat(guest: &Guest) -> String {
 /// The module itself.
 ///
 /// # Panics
-/// [`wat`] made something that is no module.
+/// [`wat()`] made something that is no module.
 #[must_use]
 pub fn module(guest: &Guest) -> Vec<u8> {
     wat::parse_str(wat(guest)).unwrap_or_else(|why| panic!("{why}\n{}", wat(guest)))

@@ -25,9 +25,9 @@ pub type Picker = Box<dyn FnMut(&PickRequest<'_>) -> Option<SocketAddr>>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// The module holds the stream. Drive the engine's timers and calls, then
-    /// [`Exchange::resume`].
+    /// [`crate::Exchange::resume`].
     Paused,
-    /// Send this request, then [`Exchange::respond`].
+    /// Send this request, then [`crate::Exchange::respond`].
     Attempt(Attempt),
     /// Send this to the downstream; the exchange is over.
     Answer(Answer),
