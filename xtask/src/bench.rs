@@ -1,10 +1,12 @@
 //! `cargo xtask bench`: `limpet run` under load. It must answer everything, and
-//! not grow.
+//! not grow. With `--envoy`: what the module costs in a real Envoy.
 
-use crate::apt::Apt;
-use crate::{cache, demo, process, workspace};
+mod bootstrap;
+mod in_envoy;
+mod wrk;
+
+use crate::{demo, process, workspace};
 use anyhow::{Context, Result, bail};
-use std::env;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,6 +14,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+use wrk::Wrk;
 
 const MANIFEST: &str = "envoy/examples/sample-ingress.yaml";
 const HOST: &str = "sample.example.com";
@@ -30,6 +33,13 @@ pub(crate) struct Options {
     /// Connections kept open
     #[arg(long, default_value_t = 64)]
     connections: u32,
+    /// A real Envoy instead: CPU per request with the module, against Envoy's own session cookie
+    /// and none, in rounds of 4 seconds each
+    #[arg(long)]
+    envoy: bool,
+    /// With --envoy: another build of the module, measured beside this one
+    #[arg(long, value_name = "WASM", requires = "envoy")]
+    beside: Option<PathBuf>,
 }
 
 /// Drives `limpet run` with wrk and prints what came of it.
@@ -37,8 +47,11 @@ pub(crate) struct Options {
 /// # Errors
 /// When a request fails or the memory grows.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    let wrk = Wrk::find()?;
+    if options.envoy {
+        return in_envoy::run(&wrk, options.seconds, options.beside.as_deref());
+    }
     let limpet = demo::limpet()?;
-    let wrk = wrk()?;
     let server = Server::start(Command::new(limpet))?;
     let cookie = server.cookie()?;
     for (name, header) in [("no cookie", None), ("session cookie", Some(cookie))] {
@@ -113,15 +126,7 @@ impl Server {
         )?;
         let mut answer = String::new();
         connection.read_to_string(&mut answer)?;
-        let cookie = answer.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("set-cookie").then_some(value)
-        });
-        let pair = cookie.and_then(|cookie| cookie.split(';').next());
-        Ok(pair
-            .with_context(|| format!("no session: {answer}"))?
-            .trim()
-            .to_owned())
+        session_cookie(&answer).with_context(|| format!("no session: {answer}"))
     }
 
     fn memory_kib(&self) -> Result<u64> {
@@ -140,29 +145,11 @@ impl Drop for Server {
     }
 }
 
-/// The load generator, from Debian where the machine has none.
-struct Wrk {
-    program: PathBuf,
-    libraries: PathBuf,
-}
-
-impl Wrk {
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        command.env("LD_LIBRARY_PATH", &self.libraries);
-        command
-    }
-}
-
-fn wrk() -> Result<Wrk> {
-    let root = cache::folder("debian-wrk")?;
-    if !root.exists() {
-        process::announce("fetching Debian's wrk, once");
-        let apt = Apt::update()?;
-        cache::fill_once(&root, |aside| apt.unpack(&["wrk"], aside))?;
-    }
-    Ok(Wrk {
-        program: root.join("usr/bin/wrk"),
-        libraries: root.join(format!("usr/lib/{}-linux-gnu", env::consts::ARCH)),
-    })
+/// `name=value` of the first Set-Cookie in an answer's head.
+fn session_cookie(head: &str) -> Option<String> {
+    let value = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("set-cookie").then_some(value)
+    })?;
+    Some(value.split(';').next()?.trim().to_owned())
 }

@@ -1,0 +1,169 @@
+//! One Envoy with a listener for each thing that is compared.
+
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+const TYPES: &str = "type.googleapis.com/envoy.extensions";
+
+/// What stands between the downstream and the router.
+pub(super) enum Affinity {
+    None,
+    /// Envoy's own session cookie.
+    Envoy,
+    /// This module and the session filter, as `limpet render envoy` places them.
+    Module(PathBuf),
+}
+
+/// A listener for each; all else is equal, and as Envoy has it by default.
+pub(super) fn bootstrap<'v>(
+    admin: u16,
+    backends: &[u16],
+    listeners: impl Iterator<Item = (u16, &'v Affinity)>,
+) -> Value {
+    let listeners = listeners.map(|(port, affinity)| {
+        let to_cluster = json!({ "cluster": "default-http-service-8080" });
+        match affinity {
+            Affinity::None => listener(port, &[], &to_cluster),
+            Affinity::Envoy => listener(port, &[own_cookie()], &to_cluster),
+            Affinity::Module(module) => listener(
+                port,
+                &[module_filter(module), named_endpoint()],
+                &json!({ "cluster_header": "x-limpet-cluster" }),
+            ),
+        }
+    });
+    json!({
+        "admin": { "address": address(admin) },
+        "static_resources": {
+            "listeners": listeners.collect::<Vec<_>>(),
+            "clusters": [
+                cluster("default-http-service-8080", backends),
+                cluster("prometheus_stats", &[admin]),
+            ],
+        },
+    })
+}
+
+fn address(port: u16) -> Value {
+    json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } })
+}
+
+fn listener(port: u16, filters: &[Value], route: &Value) -> Value {
+    let mut filters = filters.to_vec();
+    filters.push(json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": { "@type": format!("{TYPES}.filters.http.router.v3.Router") },
+    }));
+    let manager = json!({
+        "@type": format!("{TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager"),
+        "stat_prefix": "bench",
+        "http_filters": filters,
+        "route_config": { "virtual_hosts": [{
+            "name": "all",
+            "domains": ["*"],
+            "routes": [{ "match": { "prefix": "/" }, "route": route }],
+        }] },
+    });
+    json!({
+        "name": format!("bench-{port}"),
+        "address": address(port),
+        "filter_chains": [{ "filters": [{
+            "name": "envoy.filters.network.http_connection_manager",
+            "typed_config": manager,
+        }] }],
+    })
+}
+
+fn session_filter(state: &Value) -> Value {
+    json!({
+        "name": "envoy.filters.http.stateful_session",
+        "typed_config": {
+            "@type": format!("{TYPES}.filters.http.stateful_session.v3.StatefulSession"),
+            "session_state": state,
+        },
+    })
+}
+
+fn own_cookie() -> Value {
+    session_filter(&json!({
+        "name": "envoy.http.stateful_session.cookie",
+        "typed_config": {
+            "@type": format!("{TYPES}.http.stateful_session.cookie.v3.CookieBasedSessionState"),
+            "cookie": { "name": "route", "path": "/", "ttl": "0s" },
+        },
+    }))
+}
+
+fn named_endpoint() -> Value {
+    session_filter(&json!({
+        "name": "envoy.http.stateful_session.header",
+        "typed_config": {
+            "@type": format!("{TYPES}.http.stateful_session.header.v3.HeaderBasedSessionState"),
+            "name": "x-limpet-endpoint",
+        },
+    }))
+}
+
+fn module_filter(module: &Path) -> Value {
+    json!({
+        "name": "limpet",
+        "typed_config": {
+            "@type": format!("{TYPES}.filters.http.wasm.v3.Wasm"),
+            "config": {
+                "root_id": "limpet",
+                "vm_config": {
+                    "vm_id": module,
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": { "local": { "filename": module } },
+                },
+                "configuration": {
+                    "@type": "type.googleapis.com/google.protobuf.StringValue",
+                    "value": json!({ "ingresses": [ingress()], "unmatched": "not_found" }).to_string(),
+                },
+            },
+        },
+    })
+}
+
+/// The Ingress of `envoy/examples/sample-ingress.yaml`.
+fn ingress() -> Value {
+    let path = |path: &str| {
+        json!({
+            "path": path,
+            "pathType": "Prefix",
+            "backend": { "service": { "name": "http-service", "port": { "number": 8080 } } },
+        })
+    };
+    json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": { "name": "sample-ingress", "annotations": {
+            "nginx.ingress.kubernetes.io/rewrite-target": "/$1",
+            "nginx.ingress.kubernetes.io/affinity": "cookie",
+            "nginx.ingress.kubernetes.io/session-cookie-name": "route",
+            "nginx.ingress.kubernetes.io/session-cookie-hash": "sha1",
+            "nginx.ingress.kubernetes.io/session-cookie-path": "/",
+        } },
+        "spec": { "rules": [{
+            "host": super::HOST,
+            "http": { "paths": [path("/(app1/.*)"), path("/(app2/.*)")] },
+        }] },
+    })
+}
+
+fn cluster(name: &str, ports: &[u16]) -> Value {
+    let endpoints = ports
+        .iter()
+        .map(|port| json!({ "endpoint": { "address": address(*port) } }));
+    let many = json!({ "max_connections": 100_000, "max_pending_requests": 100_000,
+        "max_requests": 100_000 });
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "circuit_breakers": { "thresholds": [many] },
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{ "lb_endpoints": endpoints.collect::<Vec<_>>() }],
+        },
+    })
+}
