@@ -76,6 +76,7 @@ pub struct Stream {
     replied: bool,
     decision: Option<Box<Decision>>,
     count: Option<Count>,
+    served_elsewhere: bool,
 }
 
 /// What is remembered of a request that went on to a cluster.
@@ -159,6 +160,7 @@ impl Stream {
         let Some(forwarded) = self.forwarded.take() else {
             return edits;
         };
+        self.served_elsewhere = forwarded.pinned && elsewhere.is_some();
         if forwarded.location.translates_response() {
             edits.extend(redirect::on_response(
                 &forwarded.location,
@@ -177,6 +179,13 @@ impl Stream {
     #[must_use]
     pub fn decision(&self) -> Option<String> {
         self.decision.as_ref().map(|decision| decision.to_json())
+    }
+
+    /// Whether another endpoint answered than the one that was asked for: it may be gone, and
+    /// the endpoint table is to be looked after.
+    #[must_use]
+    pub fn served_elsewhere(&self) -> bool {
+        self.served_elsewhere
     }
 
     /// What the last step counts, once.

@@ -9,6 +9,9 @@ use crate::warning::Warning;
 /// Holds the digest of the configuration that was told of last.
 const KEY: &str = "limpet/1/announced";
 
+/// Holds whether it was told that the session filter is missing.
+const KEY_FILTER: &str = "limpet/1/filter-missing";
+
 /// A configuration that has been read, used or not.
 pub(super) fn announce(metrics: Metrics, bytes: &[u8], policy: &Policy, warnings: &[Warning]) {
     let locations = policy
@@ -23,6 +26,8 @@ pub(super) fn announce(metrics: Metrics, bytes: &[u8], policy: &Policy, warnings
     if !is_first_to_tell(digest) {
         return;
     }
+    // There before any request is: a value that is absent cannot be swapped.
+    let _ = host::set_shared(KEY_FILTER, b"", 0);
     let affinity = policy.clusters.iter().filter(|c| c.affinity.is_some());
     let line = format!(
         "limpet {} configuration {digest:016x}: hosts {}, locations {locations}, clusters with \
@@ -50,9 +55,24 @@ pub(super) fn refuse(metrics: Metrics, why: &str) {
     host::log(Level::Critical, &line);
 }
 
+/// No session can be kept: the filter that pins requests does not do it. Told of once a
+/// configuration.
+pub(super) fn filter_missing() {
+    if is_first_to_write(KEY_FILTER, b"missing") {
+        let line = "limpet: no session is kept: the filter envoy.filters.http.stateful_session is \
+                    missing, or does not stand after limpet and before the router; add it there, \
+                    with the header state that `limpet render` writes (limpet_filter_missing \
+                    counts the requests)";
+        host::log(Level::Warn, line);
+    }
+}
+
 /// Every worker, the main thread and the validation read the same bytes; one of them tells.
 fn is_first_to_tell(digest: u64) -> bool {
-    let (before, cas) = host::shared(KEY).ok().flatten().unwrap_or_default();
-    let ours = digest.to_le_bytes();
-    before != ours && host::set_shared(KEY, &ours, cas) != Ok(false)
+    is_first_to_write(KEY, &digest.to_le_bytes())
+}
+
+fn is_first_to_write(key: &str, ours: &[u8]) -> bool {
+    let (before, cas) = host::shared(key).ok().flatten().unwrap_or_default();
+    before != ours && host::set_shared(key, ours, cas) != Ok(false)
 }

@@ -129,6 +129,9 @@ impl HttpStream {
         }
         apply(Head::Response, &edits, root);
         self.record(root);
+        if self.stream.served_elsewhere() {
+            root.doubt();
+        }
         Action::Continue
     }
 

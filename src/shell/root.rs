@@ -38,6 +38,8 @@ pub(super) struct Root {
     /// An Istio sidecar: it also sees what comes in for the pod beside it.
     sidecar: bool,
     inbound_seen: bool,
+    /// That the session filter is missing has been told of.
+    filter_missed: bool,
     #[cfg(feature = "fault")]
     fault_in_tick: bool,
 }
@@ -54,6 +56,7 @@ impl Root {
             reported: 0,
             sidecar: false,
             inbound_seen: false,
+            filter_missed: false,
             #[cfg(feature = "fault")]
             fault_in_tick: false,
         }
@@ -135,11 +138,22 @@ impl Root {
     pub(super) fn wait(&mut self, stream: u32, arrived: Option<u64>) {
         self.waiting.push(stream);
         self.metrics.count(Metric::Waited);
+        self.want(arrived.unwrap_or_default());
+    }
+
+    /// Envoy did not use the endpoint that the tables led to: it may know better by now. Makes
+    /// the root context the effective one: the last call of a callback.
+    pub(super) fn doubt(&mut self) {
+        self.want(host::now_us());
+    }
+
+    /// Asks for tables that are newer than `since`.
+    fn want(&mut self, since: u64) {
         // A call's answer comes to the context that made it: a request's may be gone by then.
         if let Some((_, endpoints)) = &mut self.plugin
             && host::set_effective_context(self.id).is_ok()
         {
-            endpoints.want(arrived.unwrap_or_default());
+            endpoints.want(since);
             endpoints.look(self.serving);
             self.set_tick_period();
         }
@@ -191,6 +205,10 @@ impl Root {
     pub(super) fn count(&mut self, count: Count) {
         if let Some(metric) = Metric::of(count) {
             self.metrics.count(metric);
+        }
+        if count == Count::FilterMissing && !self.filter_missed {
+            self.filter_missed = true;
+            announce::filter_missing();
         }
     }
 

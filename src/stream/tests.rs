@@ -182,6 +182,22 @@ fn a_session_is_pinned_and_its_answer_costs_one_question() {
 }
 
 #[test]
+fn only_a_pinned_request_that_another_endpoint_answered_was_served_elsewhere() {
+    let shop = Shop::new();
+    let served_elsewhere = |cookie: &str, by: Option<&str>| {
+        let mut stream = Stream::default();
+        shop.request(&mut stream, &[("cookie", cookie)], Knowledge::Current);
+        let by = by.map(encoded);
+        let headers: Vec<_> = by.iter().map(|by| ("x-limpet-endpoint", &**by)).collect();
+        shop.response(&mut stream, &headers, ANSWERED);
+        stream.served_elsewhere()
+    };
+    assert!(served_elsewhere(&cookie(POD), Some(OTHER)));
+    assert!(!served_elsewhere(&cookie(POD), None));
+    assert!(!served_elsewhere("none=1", Some(OTHER)));
+}
+
+#[test]
 fn a_downstream_never_chooses_an_endpoint_or_a_cluster() {
     let shop = Shop::new();
     let aimed = encoded(OTHER);

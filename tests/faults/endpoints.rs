@@ -1,6 +1,6 @@
 //! Endpoints come and go.
 
-use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop};
+use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop, edit_plugin};
 use limpet_tests::crowd::{Crowd, Moves};
 use limpet_tests::eds::{self, Lb};
 use limpet_tests::pod::Pod;
@@ -165,6 +165,42 @@ fn a_pod_that_is_removed_loses_its_sessions_once_and_nobody_else_moves() {
             "it comes back"
         );
     }
+}
+
+/// Without an answer from elsewhere nobody asks for the endpoints within the test.
+fn polls_every_minute(value: &mut serde_json::Value) {
+    edit_plugin(value, |config| {
+        config["discovery"]["interval_ms"] = 60_000.into();
+    });
+}
+
+#[test]
+fn an_answer_from_elsewhere_asks_for_the_endpoints_at_once() {
+    let shop = Shop::new(3, PERSISTENT);
+    let setup = Setup {
+        workers: 2,
+        edit: polls_every_minute,
+        ..Setup::default()
+    };
+    let envoy = shop.open(3, &setup);
+    let mut crowd = crowd(&envoy);
+    let gone = shop.pods[2].endpoint();
+    let at_home = |crowd: &Crowd| {
+        let at_home = |n: &usize| crowd.home(*n) == Some(&gone);
+        (0..CLIENTS).filter(at_home).count()
+    };
+    let orphans = at_home(&crowd);
+    assert!(orphans > 0);
+    envoy.set_endpoints(CLUSTER, &eds::healthy(&shop.pods[..2]));
+    let mut cookies = 0;
+    limpet_tests::wait::until("every session of the pod has a new cookie", || {
+        let moves = crowd.reload();
+        assert_eq!(moves.lost, 0);
+        cookies += moves.cookies;
+        cookies >= orphans
+    });
+    assert_eq!((cookies, at_home(&crowd)), (orphans, 0));
+    nobody_moved(&crowd.reload());
 }
 
 #[test]

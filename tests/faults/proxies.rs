@@ -1,7 +1,8 @@
 //! Several Envoys, new configurations, traps.
 
-use super::{BALANCED, DIGEST, HOST, PERSISTENT, Shop};
+use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop, edit_plugin, plugin};
 use limpet_tests::crowd::{Crowd, Moves};
+use limpet_tests::eds;
 use limpet_tests::http::{self, Request};
 use limpet_tests::rendered::Setup;
 use limpet_tests::wait;
@@ -57,6 +58,40 @@ fn a_cold_start_moves_no_session() {
 }
 
 #[test]
+fn workers_that_start_together_know_all_endpoints_from_the_first_request_on() {
+    const CROWD: usize = 300;
+    let shop = Shop::new(6, PERSISTENT);
+    let setup = Setup {
+        workers: 4,
+        ..Setup::default()
+    };
+    let mut crowd = {
+        let envoy = shop.open(5, &setup);
+        let mut crowd = Crowd::new(CROWD, envoy.http(), HOST, "/");
+        assert_eq!(crowd.reload().cookies, CROWD);
+        crowd
+    };
+    let all_stayed = Moves {
+        stayed: CROWD,
+        ..Moves::default()
+    };
+    for start in 1..=3 {
+        let envoy = shop.open(5, &setup);
+        crowd.move_to(envoy.http());
+        for round in 1..=10 {
+            assert_eq!(crowd.reload(), all_stayed, "start {start}, round {round}");
+            // What there is to know changes, and with it what the workers share.
+            let pods = [5, 6][round % 2];
+            envoy.set_endpoints(CLUSTER, &eds::healthy(&shop.pods[..pods]));
+        }
+    }
+    println!(
+        "{} requests, 0 lost, 0 moved, 0 new cookies",
+        crowd.requests
+    );
+}
+
+#[test]
 fn a_listener_update_moves_no_session() {
     let shop = Shop::new(4, PERSISTENT);
     let envoy = shop.open(
@@ -73,10 +108,7 @@ fn a_listener_update_moves_no_session() {
         .stat("listener_manager.listener_in_place_updated")
         + envoy.envoy.stat("listener_manager.listener_modified");
     envoy.edit_listeners(|listeners| {
-        let text = configuration(listeners);
-        let mut changed: serde_json::Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
-        changed["report"] = "summary".into();
-        *text = changed.to_string().into();
+        edit_plugin(listeners, |config| config["report"] = "summary".into());
     });
     wait::until("the listener is updated", || {
         let now = envoy
@@ -99,40 +131,26 @@ fn a_bad_configuration_is_refused_and_the_old_one_keeps_serving() {
     assert_eq!(crowd.reload().cookies, CLIENTS);
     let good = std::cell::Cell::new(serde_json::Value::Null);
     envoy.edit_listeners(|listeners| {
-        good.set(configuration(listeners).take());
-        *configuration(listeners) = "not JSON".into();
+        good.set(plugin(listeners).unwrap().take());
+        *plugin(listeners).unwrap() = "not JSON".into();
     });
     wait::until("the update is refused", || {
         envoy.envoy.stat("listener_manager.lds.update_rejected") > 0
     });
     assert_eq!(crowd.reload(), stayed());
     let accepted = envoy.envoy.stat("listener_manager.lds.update_success");
-    envoy.edit_listeners(|listeners| *configuration(listeners) = good.take());
+    envoy.edit_listeners(|listeners| *plugin(listeners).unwrap() = good.take());
     wait::until("the good one is taken", || {
         envoy.envoy.stat("listener_manager.lds.update_success") > accepted
     });
     assert_eq!(crowd.reload(), stayed());
 }
 
-/// The plugin configuration, a JSON text, in the listeners' file.
-fn configuration(listeners: &mut serde_json::Value) -> &mut serde_json::Value {
-    fn find(value: &mut serde_json::Value) -> Option<&mut serde_json::Value> {
-        if value["@type"] == "type.googleapis.com/google.protobuf.StringValue" {
-            return value.get_mut("value");
-        }
-        match value {
-            serde_json::Value::Object(fields) => fields.values_mut().find_map(find),
-            serde_json::Value::Array(elements) => elements.iter_mut().find_map(find),
-            _ => None,
-        }
-    }
-    find(listeners).expect("a plugin configuration")
-}
-
 #[test]
 fn without_the_session_filter_nothing_is_kept_and_it_is_counted() {
     let shop = Shop::new(2, PERSISTENT);
     let setup = Setup {
+        workers: 2,
         edit: without_session_filter,
         ..Setup::default()
     };
@@ -141,12 +159,14 @@ fn without_the_session_filter_nothing_is_kept_and_it_is_counted() {
         let answer = http::send(envoy.http(), &Request::get(HOST, "/")).unwrap();
         assert_eq!((answer.status, answer.all("set-cookie").len()), (200, 0));
     }
-    wait::until("it is counted", || {
-        let stats = envoy.envoy.admin("/stats?filter=limpet").text();
-        stats
-            .lines()
-            .any(|line| line.contains("filter_missing") && !line.ends_with(": 0"))
-    });
+    assert_eq!(envoy.envoy.stat("wasmcustom.limpet_filter_missing"), 5);
+    let told = || {
+        let log = envoy.envoy.log();
+        log.matches("envoy.filters.http.stateful_session is missing")
+            .count()
+    };
+    wait::until("it is told", || told() > 0);
+    assert_eq!(told(), 1, "once: {}", envoy.envoy.log());
 }
 
 fn without_session_filter(value: &mut serde_json::Value) {
