@@ -91,7 +91,7 @@ pub struct Summary {
     pub endpoint: Option<SocketAddr>,
     /// The endpoint that the session header asked for.
     pub asked: Option<SocketAddr>,
-    /// How many attempts there were.
+    /// How many attempts there were, one that found no endpoint included.
     pub attempts: u32,
     /// The status that the downstream got, 0 before that.
     pub status: u16,

@@ -63,7 +63,7 @@ fn send_local_response(
             headers,
             body,
             flags: 0,
-            details: Some(details).filter(|details| !details.is_empty()),
+            details: Some(details),
         });
         stream.wake();
         Ok(())

@@ -2,10 +2,12 @@
 
 use super::body::RequestBody;
 use super::message;
+use super::pool::SendError;
 use super::worker::Context;
 use crate::cluster::Choice;
-use crate::engine::{CallResponse, HttpCall};
+use crate::engine::{CallResponse, HttpCall, Summary};
 use crate::headers::Headers;
+use crate::stream::LocalReply;
 use http_body_util::BodyExt;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -62,12 +64,21 @@ async fn call_out(context: Rc<Context>, call: HttpCall) {
     context.engine.answer_call(token, response.ok().flatten());
 }
 
-/// `None`: no endpoint, no connection, or no whole response.
+/// `None`: no whole response. Where there is no endpoint or no connection, the answer is the
+/// proxy's own 503, as in Envoy: calls go through its router too.
 async fn request(context: &Context, call: HttpCall) -> Option<CallResponse> {
-    let clusters = &context.engine.environment().clusters;
-    let endpoint = clusters.get(&call.cluster)?.choose(Choice::default())?;
+    let cluster = context.engine.environment().clusters.get(&call.cluster)?;
+    let Some(endpoint) = cluster.choose(Choice::default()) else {
+        return Some(own_answer(LocalReply::no_healthy_upstream()));
+    };
     let request = message::to_upstream(&call.head, RequestBody::whole(call.body))?;
-    let (response, connection) = context.pool.send(endpoint, request).await.ok()?;
+    let (response, connection) = match context.pool.send(endpoint, request).await {
+        Ok(answered) => answered,
+        Err(SendError::Connect(words, _)) => {
+            return Some(own_answer(LocalReply::connect_failed(&words)));
+        }
+        Err(SendError::Reset) => return Some(own_answer(LocalReply::reset())),
+    };
     let (head, body) = response.into_parts();
     let collected = body.collect().await.ok()?;
     let trailers = collected.trailers().map(fields).unwrap_or_default();
@@ -78,6 +89,15 @@ async fn request(context: &Context, call: HttpCall) -> Option<CallResponse> {
         body,
         trailers,
     })
+}
+
+fn own_answer(reply: LocalReply) -> CallResponse {
+    let (head, body) = reply.into_answer(&mut Summary::default());
+    CallResponse {
+        head,
+        body,
+        trailers: Headers::new(),
+    }
 }
 
 fn fields(trailers: &http::HeaderMap) -> Headers {

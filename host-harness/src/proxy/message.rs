@@ -33,9 +33,11 @@ pub(super) fn request_head(
         .uri
         .authority()
         .map(|authority| authority.as_str().as_bytes());
-    let host = parts.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let hosts = parts.headers.get_all(header::HOST).iter();
+    let hosts: Vec<_> = hosts.map(HeaderValue::as_bytes).collect();
+    let host = (!hosts.is_empty()).then(|| hosts.join(&b","[..])); // as Envoy joins them
     let default_host = default_host.map(str::as_bytes);
-    if let Some(authority) = absolute.or(authority).or(host).or(default_host) {
+    if let Some(authority) = absolute.or(authority).or(host.as_deref()).or(default_host) {
         head.add(":authority", authority);
     }
     head.add(":path", path);
@@ -46,6 +48,9 @@ pub(super) fn request_head(
         if *name != header::HOST && (upgrade || !HOP_BY_HOP.contains(&name.as_str())) {
             head.add(name.as_str(), value.as_bytes());
         }
+    }
+    if !head.contains("x-forwarded-proto") {
+        head.add("x-forwarded-proto", "http"); // as Envoy's connection manager
     }
     head
 }

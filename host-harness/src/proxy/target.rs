@@ -60,7 +60,7 @@ fn split_line(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 
 /// Whether hyper would refuse or change `target`, but a request line can carry it.
 fn needs_stand_in(target: &[u8]) -> bool {
-    let odd = |byte: &u8| !byte.is_ascii_graphic() || b"#<>`".contains(byte);
+    let odd = |byte: &u8| !byte.is_ascii_graphic() || b"#\"<>`".contains(byte);
     can_be_sent(target) && target.iter().any(odd)
 }
 
@@ -97,6 +97,7 @@ mod tests {
             ("/ü".as_bytes(), true),
             (b"/a<b>", true),
             (b"/a#b", true),
+            (b"/a?\"", true),
             (b"/a b", false),
             (b"/\x01\xFF", false),
         ] {

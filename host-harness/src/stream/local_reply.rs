@@ -68,7 +68,7 @@ impl LocalReply {
             &format!(
                 "upstream_reset_before_response_started{{remote_connection_failure|{spaceless}}}"
             ),
-            &format!("{RESET}remote connection failure, transport failure reason: {failure}"),
+            &format!("{RESET}remote connection failure"),
         )
     }
 

@@ -5,6 +5,7 @@
 
 use super::{Phase, Stream};
 use crate::engine::Direction;
+use crate::headers::Headers;
 
 impl Stream {
     /// The property at `path`, whose parts are separated by zero bytes.
@@ -25,12 +26,17 @@ impl Stream {
             b"upstream" => self.upstream_property(rest),
             b"xds" => self.xds_property(rest),
             b"filter_state" => self.filter_state.get(rest.strip_prefix(b"wasm.")?).cloned(),
-            b"listener_direction" => Some(number(match self.connection.direction {
-                Direction::Unspecified => 0,
-                Direction::Inbound => 1,
-                Direction::Outbound => 2,
-            })),
+            b"listener_direction" => self.direction_property(),
             _ => None,
+        }
+    }
+
+    /// A listener that says no direction has no such property.
+    fn direction_property(&self) -> Option<Vec<u8>> {
+        match self.connection.direction {
+            Direction::Unspecified => None,
+            Direction::Inbound => Some(number(1)),
+            Direction::Outbound => Some(number(2)),
         }
     }
 
@@ -54,7 +60,7 @@ impl Stream {
             b"id" => field("x-request-id"),
             b"protocol" => Some(self.connection.protocol.clone().into_bytes()),
             b"time" => Some(self.started.to_le_bytes().to_vec()),
-            _ => head.first(header_name(name)?).map(<[u8]>::to_vec),
+            _ => joined(head, header_name(name)?),
         }
     }
 
@@ -64,7 +70,7 @@ impl Stream {
             b"code" => Some(number(i64::from(head.status()?))),
             b"code_details" => Some(self.summary.details.clone()?.into_bytes()),
             b"flags" => Some(self.summary.flags.to_le_bytes().to_vec()),
-            _ => head.first(header_name(name)?).map(<[u8]>::to_vec),
+            _ => joined(head, header_name(name)?),
         }
     }
 
@@ -92,10 +98,16 @@ impl Stream {
         match name {
             b"cluster_name" => Some(self.summary.cluster.clone()?.into_bytes()),
             b"route_name" => Some(self.summary.route.clone()?.into_bytes()),
-            b"listener_direction" => self.property(b"listener_direction"),
+            b"listener_direction" => self.direction_property(),
             _ => None,
         }
     }
+}
+
+/// Every value of `name`, a comma between them; `None`: there is none.
+fn joined(head: &Headers, name: &str) -> Option<Vec<u8>> {
+    let values: Vec<_> = head.all(name).collect();
+    (!values.is_empty()).then(|| values.join(&b","[..]))
 }
 
 fn address_property(name: &[u8], address: std::net::SocketAddr) -> Option<Vec<u8>> {

@@ -80,7 +80,9 @@ impl Exchange {
     }
 
     pub(super) fn attempt(&mut self) -> Step {
-        let Some(endpoint) = self.pick() else {
+        let picked = self.pick();
+        self.stream.borrow_mut().summary.attempts += 1; // one that finds nobody counts too
+        let Some(endpoint) = picked else {
             return self.reply(LocalReply::no_healthy_upstream());
         };
         self.tried.push(endpoint);
@@ -94,7 +96,6 @@ impl Exchange {
         let mut stream = self.stream.borrow_mut();
         let summary = &mut stream.summary;
         summary.endpoint = Some(endpoint);
-        summary.attempts += 1;
         self.state = State::Attempting;
         Step::Attempt(Attempt {
             cluster: summary.cluster.clone().unwrap_or_default(),
