@@ -13,6 +13,9 @@ use std::fmt;
 pub struct Config {
     /// `ingresses`: `networking.k8s.io/v1` objects in the order given; a `List` is unfolded.
     pub ingresses: Vec<Value>,
+    /// `ingress_classes`: whose Ingresses are taken, beside those without a class; `nginx` alone
+    /// if absent. In a cluster: the IngressClasses whose controller is `k8s.io/ingress-nginx`.
+    pub ingress_classes: Vec<String>,
     /// `config_map`: the `data` of ingress-nginx's own ConfigMap.
     pub config_map: BTreeMap<String, String>,
     /// `services`: which exist. `None`: not known, so every Service exists.

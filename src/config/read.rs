@@ -9,8 +9,9 @@ use crate::warning::{Warning, nearest};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "ingresses",
+    "ingress_classes",
     "config_map",
     "services",
     "clusters",
@@ -59,6 +60,7 @@ impl<'a> Reader<'a> {
         let headers = self.headers()?;
         Ok(Config {
             ingresses: self.ingresses()?,
+            ingress_classes: self.ingress_classes(),
             config_map: self.strings("config_map")?,
             services: self.services()?,
             clusters: self.strings("clusters")?,
@@ -103,6 +105,23 @@ impl<'a> Reader<'a> {
             Some(value @ Value::Object(_)) => Ok(unfold(value).cloned().collect()),
             Some(other) => Err(self.shape("ingresses", other, "a list of Ingress objects")),
         }
+    }
+
+    /// A list of names; only `nginx` where absent or unusable.
+    fn ingress_classes(&mut self) -> Vec<String> {
+        let only_nginx = || vec!["nginx".to_owned()];
+        let Some(value) = self.get("ingress_classes") else {
+            return only_nginx();
+        };
+        let names = value.as_array().and_then(|names| {
+            let names = names.iter().map(|name| name.as_str().map(str::to_owned));
+            names.collect()
+        });
+        names.unwrap_or_else(|| {
+            let text = "is not a list of names; [\"nginx\"] is used";
+            self.warn("ingress_classes", Some(value.to_string()), text);
+            only_nginx()
+        })
     }
 
     fn services(&mut self) -> Result<Option<Vec<Service>>, ConfigError> {

@@ -12,9 +12,6 @@ use crate::ingress::Ingress;
 use crate::warning::Warning;
 use std::cmp::Ordering;
 
-/// ingress-nginx's own class.
-const CLASS: &str = "nginx";
-
 pub(super) fn load(
     config: &Config,
     settings: &Settings,
@@ -40,7 +37,9 @@ pub(super) fn load(
             ));
             continue;
         }
-        if !is_ours(&ingress, warnings) || !is_harmless(&ingress, config.strict, warnings) {
+        if !is_ours(&ingress, &config.ingress_classes, warnings)
+            || !is_harmless(&ingress, config.strict, warnings)
+        {
             continue;
         }
         if let Some(annotations) = annotations::parse(&ingress, settings, config.strict, warnings) {
@@ -66,11 +65,18 @@ fn order(one: &Ingress, two: &Ingress) -> Ordering {
 
 /// An Ingress of another class is another controller's. One without a class is ours: it was
 /// given to limpet.
-fn is_ours(ingress: &Ingress, warnings: &mut Vec<Warning>) -> bool {
-    let Some(class) = ingress.class.as_deref().filter(|class| *class != CLASS) else {
+fn is_ours(ingress: &Ingress, classes: &[String], warnings: &mut Vec<Warning>) -> bool {
+    let foreign = |class: &&str| !classes.iter().any(|ours| ours == class);
+    let Some(class) = ingress.class.as_deref().filter(foreign) else {
         return true;
     };
-    let text = "is not the class nginx; the Ingress is ignored";
+    let text = match classes {
+        [] => "is a class, and ingress_classes is empty; the Ingress is ignored".to_owned(),
+        classes => format!(
+            "is not the class {}; the Ingress is ignored",
+            classes.join(" or ")
+        ),
+    };
     warnings.push(Warning::ingress(
         &ingress.key,
         "ingressClassName",

@@ -594,3 +594,26 @@ fn unknown_names_are_told_with_the_nearest_known_one() {
     assert!(has("did you mean clusters?"), "{texts:?}");
     assert!(has("discovery.interval: is unknown"), "{texts:?}");
 }
+
+#[test]
+fn ingresses_of_the_classes_given_are_taken_and_no_others() {
+    let of_class = |class: &str| {
+        let paths = [("a.example", "Prefix", "/", "web")];
+        let mut ingress = ingress("shop", &[], &paths);
+        ingress["spec"]["ingressClassName"] = json!(class);
+        ingress
+    };
+    for (classes, class, taken) in [
+        (json!(null), "nginx", true),
+        (json!(null), "internal", false),
+        (json!(["nginx", "internal"]), "internal", true),
+        (json!(["internal"]), "nginx", false),
+        (json!([]), "nginx", false),
+        (json!("internal"), "nginx", true),
+    ] {
+        let extra = json!({"ingress_classes": classes});
+        let (policy, _) = compile_with(&[of_class(class)], extra);
+        let found = policy.virtual_hosts().any(|host| host.name == "a.example");
+        assert_eq!(found, taken, "{class} of {classes}");
+    }
+}

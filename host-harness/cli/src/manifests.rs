@@ -8,6 +8,12 @@ use serde_json::Value;
 
 pub use document::{Object, Origin};
 
+/// The class that ingress-nginx takes where nothing else is said.
+const CLASS: &str = "nginx";
+
+/// What an IngressClass of ingress-nginx names as its controller.
+pub(crate) const CONTROLLER: &str = "k8s.io/ingress-nginx";
+
 /// Why manifests cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
@@ -90,6 +96,24 @@ impl Manifests {
         config_map::choose(&self.config_maps).0
     }
 
+    /// The classes whose Ingresses are ingress-nginx's: `nginx`, and what the IngressClasses among
+    /// the manifests say; `None`: they say nothing else than that.
+    #[must_use]
+    pub fn classes(&self) -> Option<Vec<&str>> {
+        let (ours, foreign): (Vec<&Object>, Vec<&Object>) = self
+            .ingress_classes
+            .iter()
+            .partition(|class| class.text("/spec/controller") == Some(CONTROLLER));
+        let mut names = vec![CLASS];
+        names.extend(
+            ours.iter()
+                .map(|class| class.name())
+                .filter(|name| *name != CLASS),
+        );
+        names.retain(|name| !foreign.iter().any(|class| class.name() == *name));
+        (names != [CLASS]).then_some(names)
+    }
+
     /// The TLS Secret `namespace/name`.
     #[must_use]
     pub fn tls_secret(&self, id: &str) -> Option<&Object> {
@@ -144,19 +168,6 @@ impl Manifests {
     fn finish(&mut self) {
         let note = config_map::choose(&self.config_maps).1;
         self.notes.extend(note);
-        let ours = |class: &&Object| {
-            class.text("/spec/controller") == Some("k8s.io/ingress-nginx")
-                && class.name() != "nginx"
-        };
-        self.notes
-            .extend(self.ingress_classes.iter().filter(ours).map(|class| {
-                format!(
-                    "{}: IngressClass {:?} is ingress-nginx's too, but only Ingresses of class \
-                     \"nginx\", or of none, are taken",
-                    class.place(),
-                    class.name()
-                )
-            }));
     }
 }
 

@@ -52,6 +52,9 @@ pub fn plugin_config(manifests: &Manifests, clusters: &[Cluster], options: Optio
             object.insert(key.to_owned(), value);
         }
     };
+    if let Some(classes) = manifests.classes() {
+        set("ingress_classes", json!(classes));
+    }
     if let Some(data) = manifests.config_map().and_then(|map| map.value.get("data")) {
         set("config_map", data.clone());
     }

@@ -97,15 +97,27 @@ fn text_that_is_no_yaml_is_refused_with_its_line() {
 }
 
 #[test]
-fn an_ingress_class_of_ingress_nginx_with_another_name_is_noted() {
-    let class = |name: &str, controller: &str| {
-        let text = format!(
-            "{{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {{name: {name}}}, \
-             spec: {{controller: {controller}}}}}"
-        );
-        Manifests::parse("c.yaml", &text).unwrap().notes.len()
+fn ingress_classes_say_whose_ingresses_are_taken() {
+    let classes = |declared: &[(&str, &str)]| {
+        let documents = declared.iter().map(|(name, controller)| {
+            format!(
+                "{{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {{name: \
+                 {name}}}, spec: {{controller: {controller}}}}}\n---\n"
+            )
+        });
+        let manifests = Manifests::parse("c.yaml", &documents.collect::<String>()).unwrap();
+        let classes = manifests.classes();
+        classes.map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>())
     };
-    assert_eq!(class("internal", "k8s.io/ingress-nginx"), 1);
-    assert_eq!(class("nginx", "k8s.io/ingress-nginx"), 0);
-    assert_eq!(class("traefik", "traefik.io/ingress-controller"), 0);
+    let (ours, other) = ("k8s.io/ingress-nginx", "nginx.org/ingress-controller");
+    assert_eq!(classes(&[]), None);
+    assert_eq!(classes(&[("nginx", ours)]), None);
+    assert_eq!(
+        classes(&[("traefik", "traefik.io/ingress-controller")]),
+        None
+    );
+    let both = vec!["nginx".to_owned(), "internal".to_owned()];
+    assert_eq!(classes(&[("internal", ours)]), Some(both.clone()));
+    assert_eq!(classes(&[("internal", ours), ("nginx", ours)]), Some(both));
+    assert_eq!(classes(&[("nginx", other)]), Some(Vec::new()));
 }

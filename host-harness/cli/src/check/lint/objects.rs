@@ -2,7 +2,7 @@
 
 use crate::check::finding::{Finding, Level};
 use crate::check::view::{Ingress, Path};
-use crate::manifests::{Manifests, Object};
+use crate::manifests::{CONTROLLER, Manifests, Object};
 
 pub(super) fn run(manifests: &Manifests, ingresses: &[Ingress<'_>]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = manifests.old_ingresses.iter().map(beta_api).collect();
@@ -45,7 +45,7 @@ fn other_class(manifests: &Manifests, ingress: &Ingress<'_>) -> Option<Finding> 
         .iter()
         .find(|object| object.name() == class);
     let is_ours = match declared {
-        Some(object) => object.text("/spec/controller") == Some("k8s.io/ingress-nginx"),
+        Some(object) => object.text("/spec/controller") == Some(CONTROLLER),
         None => class.is_empty() || class == "nginx",
     };
     (!is_ours).then(|| {
