@@ -1,10 +1,13 @@
 //! What goes wrong in production, on a real Envoy with what `limpet render envoy` writes.
 //! Nothing is lost: each test says so as a count.
 
+mod admin;
 mod endpoints;
 mod hostile_clients;
 mod protocols;
 mod proxies;
+mod soak;
+mod traps;
 
 use limpet_cli::clusters::EndpointsFlag;
 use limpet_cli::manifests::Manifests;

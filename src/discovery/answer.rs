@@ -142,6 +142,7 @@ b::added_via_api::false
             "{",
             "[]",
             r#"{"cluster_statuses": 1}"#,
+            r#"{"status": "ok"}"#,
             "no\nlines\n",
         ] {
             assert!(read(garbage.as_bytes(), &asked()).is_err(), "{garbage:?}");

@@ -299,3 +299,97 @@ fn a_pod_that_refuses_lends_its_sessions_where_change_on_failure_is_false() {
     assert_eq!((back.lost, back.cookies), (0, 0));
     assert_eq!(homes, CLIENTS, "they come home");
 }
+
+/// Once ejected, a pod stays so for the rest of the test, whatever it does.
+fn ejects_for_long(value: &mut serde_json::Value) {
+    let clusters = value.pointer_mut("/static_resources/clusters");
+    for cluster in clusters
+        .and_then(|c| c.as_array_mut())
+        .into_iter()
+        .flatten()
+    {
+        if let Some(detection) = cluster.get_mut("outlier_detection") {
+            detection["base_ejection_time"] = "300s".into();
+            detection["max_ejection_time"] = "300s".into();
+        }
+    }
+}
+
+/// The crowd's reloads after a pod was ejected: the first, and the sum of three more; and how many
+/// sessions the pod had.
+fn ejected(on_failure: &str) -> (Moves, Moves, usize) {
+    let mut annotations = PERSISTENT.to_vec();
+    annotations.push(("session-cookie-change-on-failure", on_failure));
+    let mut shop = Shop::new(4, &annotations);
+    let setup = Setup {
+        edit: ejects_for_long,
+        ..Setup::default()
+    };
+    let envoy = shop.open(4, &setup);
+    let mut crowd = crowd(&envoy);
+    let gone = shop.pods[3].endpoint();
+    let sessions = (0..CLIENTS)
+        .filter(|n| crowd.home(*n) == Some(&gone))
+        .count();
+    assert!(sessions > 0);
+    shop.pods[3].stop();
+    // Others than the crowd find out.
+    limpet_tests::wait::until("the pod is ejected", || {
+        assert_eq!(Crowd::new(1, envoy.http(), HOST, "/").reload().lost, 0);
+        let endpoints = envoy.envoy.endpoints(CLUSTER).into_iter();
+        let mut ejected = endpoints.filter(|(_, flags)| flags != "healthy");
+        ejected.any(|(address, _)| address == gone)
+    });
+    envoy.wait_until_discovered();
+    shop.pods[3].restart();
+    let first = crowd.reload();
+    let mut later = Moves::default();
+    for _ in 0..3 {
+        let moves = crowd.reload();
+        later.stayed += moves.stayed;
+        later.moved.extend(moves.moved);
+        later.cookies += moves.cookies;
+        later.lost += moves.lost;
+    }
+    (first, later, sessions)
+}
+
+#[test]
+fn a_pod_that_is_ejected_moves_its_sessions_to_one_other_pod_each() {
+    for (on_failure, is_new) in [("true", 1), ("false", 0)] {
+        let (first, later, sessions) = ejected(on_failure);
+        assert_eq!(
+            (first.lost, first.moved.len(), first.cookies),
+            (0, sessions, sessions * is_new),
+            "change-on-failure {on_failure}"
+        );
+        let stayed = Moves {
+            stayed: 3 * CLIENTS,
+            ..Moves::default()
+        };
+        assert_eq!(later, stayed, "change-on-failure {on_failure}");
+    }
+}
+
+#[test]
+fn a_pod_that_is_back_under_another_address_is_another_pod() {
+    for annotations in [PERSISTENT, DIGEST] {
+        let shop = Shop::new(4, annotations);
+        let envoy = shop.open(3, &Setup::default());
+        let mut crowd = crowd(&envoy);
+        let old = shop.pods[2].endpoint();
+        let orphans = (0..CLIENTS)
+            .filter(|n| crowd.home(*n) == Some(&old))
+            .count();
+        let now = [&shop.pods[0], &shop.pods[1], &shop.pods[3]];
+        envoy.set_endpoints(CLUSTER, &eds::healthy(now));
+        envoy.wait_until_discovered();
+        let moves = crowd.reload();
+        assert_eq!(
+            (moves.lost, moves.cookies, moves.moved.len()),
+            (0, orphans, orphans)
+        );
+        assert!(moves.moved.values().all(|(from, _)| *from == old));
+        nobody_moved(&crowd.reload());
+    }
+}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// One endpoint of such a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lb {
-    /// `ip:port`.
+    /// `ip:port`, or the path of a socket.
     pub address: String,
     /// Envoy's word: `HEALTHY`, `DRAINING`, `UNHEALTHY`, ...
     pub health: &'static str,
@@ -30,11 +30,8 @@ pub fn write(file: &Path, cluster: &str, endpoints: &[Lb]) {
     let endpoints: Vec<_> = endpoints
         .iter()
         .map(|endpoint| {
-            let (ip, port) = endpoint.address.rsplit_once(':').unwrap();
-            let port: u16 = port.parse().unwrap();
-            let ip = ip.trim_matches(['[', ']']);
-            json!({"health_status": endpoint.health, "endpoint": {"address":
-                {"socket_address": {"address": ip, "port_value": port}}}})
+            json!({"health_status": endpoint.health,
+                "endpoint": {"address": address(&endpoint.address)}})
         })
         .collect();
     let resource = json!({
@@ -48,6 +45,17 @@ pub fn write(file: &Path, cluster: &str, endpoints: &[Lb]) {
     let next: PathBuf = file.with_extension("next");
     std::fs::write(&next, resource.to_string()).expect("the endpoint file");
     std::fs::rename(&next, file).expect("the endpoint file");
+}
+
+fn address(text: &str) -> serde_json::Value {
+    match text.rsplit_once(':') {
+        None => json!({"pipe": {"path": text}}),
+        Some((ip, port)) => {
+            let port: u16 = port.parse().unwrap();
+            let ip = ip.trim_matches(['[', ']']);
+            json!({"socket_address": {"address": ip, "port_value": port}})
+        }
+    }
 }
 
 /// A number that only grows: Envoy skips a version it has.

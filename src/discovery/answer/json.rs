@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 struct Clusters<'j> {
-    #[serde(borrow, default)]
-    cluster_statuses: Vec<Cluster<'j>>,
+    #[serde(borrow)]
+    cluster_statuses: Option<Vec<Cluster<'j>>>,
 }
 
 #[derive(Deserialize)]
@@ -53,15 +53,21 @@ struct HealthStatus<'j> {
 }
 
 pub(super) fn read(body: &[u8]) -> Result<BTreeMap<String, Vec<Endpoint>>, Garbage> {
-    let clusters: Clusters = serde_json::from_slice(body)
-        .map_err(|_| Garbage("the JSON of Envoy's /clusters was expected"))?;
+    const GARBAGE: Garbage = Garbage("the JSON of Envoy's /clusters was expected");
+    let clusters: Clusters = serde_json::from_slice(body).map_err(|_| GARBAGE)?;
+    let clusters = match clusters.cluster_statuses {
+        Some(clusters) => clusters,
+        // No cluster, and no field at all: `{}`. Somebody else's object has others.
+        None if !body.contains(&b'"') => Vec::new(),
+        None => return Err(GARBAGE),
+    };
     let cluster = |c: Cluster| {
         (
             c.name,
             c.host_statuses.iter().filter_map(endpoint).collect(),
         )
     };
-    Ok(clusters.cluster_statuses.into_iter().map(cluster).collect())
+    Ok(clusters.into_iter().map(cluster).collect())
 }
 
 fn endpoint(host: &Host) -> Option<Endpoint> {

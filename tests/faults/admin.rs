@@ -1,0 +1,137 @@
+//! The admin, from which limpet learns the endpoints, is away, slow, or talks nonsense.
+
+use super::{CLUSTER, HOST, PERSISTENT, Shop};
+use limpet_cli::render::envoy::{endpoint_file, write_in_place};
+use limpet_tests::crowd::{Crowd, Moves};
+use limpet_tests::eds::{self, Lb};
+use limpet_tests::pod::{Manner, Pod, Script};
+use limpet_tests::rendered::{Rendered, Setup};
+use limpet_tests::wait;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const CLIENTS: usize = 40;
+const ADMIN: &str = "prometheus_stats";
+
+/// The cluster toward the admin reads its endpoint from a file too, so that it can be sent
+/// elsewhere.
+fn admin_by_eds(value: &mut Value) {
+    let Some(clusters) = value.pointer_mut("/static_resources/clusters") else {
+        return;
+    };
+    let clusters = clusters.as_array_mut().unwrap();
+    let mut source = clusters[0]["eds_cluster_config"].clone();
+    let path = source.pointer_mut("/eds_config/path_config_source/path");
+    let path = path.expect("a file of endpoints");
+    let folder = Path::new(path.as_str().unwrap()).parent().unwrap();
+    let file = endpoint_file(folder, ADMIN);
+    *path = file.to_str().unwrap().into();
+    let admin = clusters.iter_mut().find(|c| c["name"] == ADMIN).unwrap();
+    let admin = admin.as_object_mut().unwrap();
+    let mut assignment = admin.remove("load_assignment").unwrap();
+    assignment["@type"] =
+        "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment".into();
+    let resource = json!({ "version_info": "0", "resources": [assignment] });
+    write_in_place(&file, &resource.to_string()).unwrap();
+    admin.insert("type".into(), "EDS".into());
+    admin.insert("eds_cluster_config".into(), source);
+}
+
+struct Case {
+    shop: Shop,
+    envoy: Rendered,
+    crowd: Crowd,
+}
+
+impl Case {
+    fn start() -> Self {
+        let shop = Shop::new(3, PERSISTENT);
+        let setup = Setup {
+            workers: 2,
+            edit: admin_by_eds,
+            ..Setup::default()
+        };
+        let envoy = shop.open(3, &setup);
+        let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
+        assert_eq!(crowd.reload().cookies, CLIENTS);
+        envoy.wait_until_discovered();
+        Self { shop, envoy, crowd }
+    }
+
+    fn count(&self, name: &str) -> u64 {
+        self.envoy.envoy.stat(&format!("wasmcustom.limpet_{name}"))
+    }
+
+    fn send_admin_to(&self, address: &str) {
+        let admin = Lb {
+            address: address.to_owned(),
+            health: "HEALTHY",
+        };
+        self.envoy.set_endpoints(ADMIN, &[admin]);
+    }
+
+    /// With the admin at `address`: the sessions stay, one line says so, and polls are rare.
+    fn goes_on_without(&mut self, address: &str) {
+        let stayed = Moves {
+            stayed: CLIENTS,
+            ..Moves::default()
+        };
+        let (polls, since) = (self.count("discovery_polls"), Instant::now());
+        self.send_admin_to(address);
+        wait::until("a poll has failed", || self.count("discovery_failures") > 0);
+        assert_eq!(self.crowd.reload(), stayed);
+        wait::until("two polls have failed", || {
+            self.count("discovery_failures") > 1
+        });
+        assert_eq!(self.crowd.reload(), stayed);
+        let polls = u128::from(self.count("discovery_polls") - polls);
+        let most = since.elapsed().as_millis() / Duration::from_millis(100).as_millis() + 1;
+        assert!(polls <= most, "{polls} polls in {:?}", since.elapsed());
+        let log = self.envoy.envoy.log();
+        assert_eq!(log.matches("does not answer").count(), 1, "{log}");
+    }
+
+    /// With the admin back, what has changed meanwhile is learned.
+    fn learns_again(mut self) {
+        let left = &self.shop.pods[..2];
+        let gone = self.shop.pods[2].endpoint();
+        let orphans = (0..CLIENTS).filter(|n| self.crowd.home(*n) == Some(&gone));
+        let orphans = orphans.count();
+        assert!(orphans > 0);
+        self.send_admin_to("admin.sock");
+        self.envoy.set_endpoints(CLUSTER, &eds::healthy(left));
+        self.envoy.wait_until_discovered();
+        let moves = self.crowd.reload();
+        assert_eq!((moves.lost, moves.cookies), (0, orphans));
+    }
+}
+
+#[test]
+fn an_admin_that_is_away_costs_no_session() {
+    let mut nobody = Pod::start();
+    nobody.stop();
+    let mut case = Case::start();
+    case.goes_on_without(&nobody.endpoint());
+    case.learns_again();
+}
+
+#[test]
+fn an_admin_that_is_slow_costs_no_session() {
+    let slow = Pod::start();
+    slow.behave(Script {
+        manner: Manner::Hold,
+        ..Script::default()
+    });
+    let mut case = Case::start();
+    case.goes_on_without(&slow.endpoint());
+    case.learns_again();
+}
+
+#[test]
+fn an_admin_that_talks_nonsense_costs_no_session() {
+    let nonsense = Pod::start();
+    let mut case = Case::start();
+    case.goes_on_without(&nonsense.endpoint());
+    case.learns_again();
+}

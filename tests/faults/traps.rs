@@ -1,0 +1,111 @@
+//! The module traps: a build of it that does so when a request asks for it.
+
+use super::{CLUSTER, HOST, PERSISTENT, Shop};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use limpet_tests::crowd::{Crowd, Moves};
+use limpet_tests::http::{self, Request};
+use limpet_tests::rendered::Setup;
+use limpet_tests::wait;
+use serde_json::Value;
+use std::path::PathBuf;
+
+const CLIENTS: usize = 40;
+
+/// The module that traps on demand, beside the one that does not.
+fn faulty() -> PathBuf {
+    let module = limpet_cli::module::find(None).unwrap_or_else(|why| panic!("{why}"));
+    let faulty = module.with_file_name("limpet-fault.wasm");
+    assert!(
+        faulty.is_file(),
+        "no module at {}: run `cargo xtask wasm --features fault`",
+        faulty.display()
+    );
+    faulty
+}
+
+fn fault(kind: &str) -> Request {
+    Request::get(HOST, "/").header("x-limpet-fault", kind)
+}
+
+#[test]
+fn a_worker_that_traps_is_back_at_the_next_request_and_its_sessions_stay() {
+    let shop = Shop::new(4, PERSISTENT);
+    let setup = Setup {
+        workers: 2,
+        wasm: Some(faulty()),
+        ..Setup::default()
+    };
+    let envoy = shop.open(4, &setup);
+    let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
+    assert_eq!(crowd.reload().cookies, CLIENTS);
+    let stayed = Moves {
+        stayed: CLIENTS,
+        ..Moves::default()
+    };
+    let reloads = || envoy.envoy.stat("wasm.limpet.vm_reload_success");
+    for kind in ["trap", "tick"] {
+        // Envoy loads no VM anew within a second of the last time: the back-off of
+        // `reload_config` at its longest.
+        envoy.wait_until_discovered();
+        let (reloaded, trapped) = (reloads(), traps(&envoy.envoy.log()));
+        let answer = http::send(envoy.http(), &fault(kind)).unwrap();
+        let lost = if kind == "trap" { 503 } else { 200 };
+        assert_eq!(answer.status, lost, "{kind}: the request that asks for it");
+        wait::until("the worker has trapped", || {
+            traps(&envoy.envoy.log()) > trapped
+        });
+        assert_eq!(crowd.reload(), stayed, "{kind}");
+        assert!(reloads() > reloaded, "{kind}: a new VM");
+        assert_eq!(crowd.reload(), stayed, "{kind}");
+    }
+}
+
+fn traps(log: &str) -> usize {
+    log.matches("fault asked for by a request").count()
+}
+
+/// As an operator might have it who rather serves without limpet than not at all.
+fn fails_open(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if fields.contains_key("failure_policy") {
+                fields.insert("failure_policy".into(), "FAIL_OPEN".into());
+                fields.remove("reload_config");
+            }
+            fields.values_mut().for_each(fails_open);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(fails_open),
+        _ => {}
+    }
+}
+
+#[test]
+fn where_the_module_is_skipped_a_client_still_chooses_no_pod_and_no_cluster() {
+    let shop = Shop::new(2, PERSISTENT);
+    let setup = Setup {
+        wasm: Some(faulty()),
+        edit: fails_open,
+        ..Setup::default()
+    };
+    let envoy = shop.open(2, &setup);
+    assert_eq!(
+        http::send(envoy.http(), &fault("trap")).unwrap().status,
+        503
+    );
+    let before: u64 = shop.pods.iter().map(limpet_tests::pod::Pod::requests).sum();
+    for _ in 0..10 {
+        let request = Request::get(HOST, "/")
+            .header("x-limpet-cluster", CLUSTER)
+            .header("X-Limpet-Cluster", CLUSTER)
+            .header(
+                "x-limpet-endpoint",
+                STANDARD.encode(shop.pods[1].endpoint()),
+            );
+        let answer = http::send(envoy.http(), &request).unwrap();
+        assert_eq!(answer.status, 503, "without the module there is no cluster");
+        assert!(answer.all("x-limpet-endpoint").is_empty());
+    }
+    let after: u64 = shop.pods.iter().map(limpet_tests::pod::Pod::requests).sum();
+    assert_eq!(after, before, "no pod was reached");
+}
