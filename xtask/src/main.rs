@@ -10,6 +10,7 @@ mod envoy;
 mod nginx;
 mod package;
 mod process;
+mod soak;
 mod test;
 mod wasm;
 mod workspace;
@@ -40,6 +41,8 @@ enum Task {
     Ci,
     /// Drive `limpet run` with wrk: no request lost, no memory growth.
     Bench(bench::Options),
+    /// 100,000 requests on Envoy while endpoints change: none lost, none at a wrong pod.
+    Soak,
     /// Fetch Envoy and link it at target/envoy; ENVOY=/path uses another one.
     Envoy(envoy::Options),
     /// Package the module: target/dist, with OCI images for Istio and Envoy Gateway.
@@ -66,6 +69,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Demo(options) => demo::run(options),
         Task::Ci => ci::run(),
         Task::Bench(options) => bench::run(options),
+        Task::Soak => soak::run(),
         Task::Envoy(options) => envoy::run(options),
         Task::Package(options) => package::run(options),
         Task::Nginx => nginx::run(),
