@@ -9,7 +9,7 @@ mod print;
 pub(crate) mod view;
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -137,12 +137,15 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     };
     let report = Report::new(&manifests, args.strict);
     let mut out = anstream::stdout().lock();
-    match (args.json, args.format) {
+    let written = match (args.json, args.format) {
         (true, _) | (_, Format::Json) => print::json(&mut out, &report),
         (_, Format::Text) => print::text(&mut out, &report),
         (_, Format::Github) => print::github(&mut out, &report),
     }
-    .and_then(|()| out.flush())
-    .context("the report cannot be written")?;
+    .and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {} // as `check | head` does
+        written => written.context("the report cannot be written")?,
+    }
     Ok(ExitCode::from(report.exit_status()))
 }

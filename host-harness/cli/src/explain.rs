@@ -10,6 +10,7 @@ mod people;
 mod request;
 mod why;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -73,7 +74,16 @@ Examples:
   limpet explain -f shop.yaml http://shop.example.com/cart -H 'cookie: route=3f2a...'
   limpet explain -f manifests/ --endpoints prod/web:80=10.0.0.1:80,10.0.0.2:80 http://shop.example.com/
   limpet explain -f shop.yaml --locations
-  echo '{\"path\":\"/\",\"authority\":\"shop.example.com\"}' | limpet explain -f shop.yaml --requests -";
+  echo '{\"path\":\"/\",\"authority\":\"shop.example.com\"}' | limpet explain -f shop.yaml --requests -
+
+A line of --requests is an object; only path is required (every string is bytes, U+0000..U+00FF each):
+  id, method, scheme, authority, path, headers [[name, value], ...], http_version
+  client            the address of the client
+  served_by         the endpoint that answers where limpet pins none, or instead of the pinned one
+  upstream_status   the status that it answers with, 200 if absent
+  upstream_headers  [[name, value], ...] that it answers with, such as location or set-cookie
+  attempts          [{\"endpoint\": ..., \"status\": 503 or \"refused\"}, ...] that failed before
+  draw              what a canary's random number is";
 
 /// Answers the requests on standard output; notes and warnings go to standard error.
 ///
@@ -103,8 +113,8 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
             let request = request::from_flags(url.as_deref().unwrap_or_default(), args)?;
             let answer = explainer.answer(&request);
             match args.json {
-                true => println!("{}", serde_json::to_string(&answer)?),
-                false => people::print(&request, &answer),
+                true => writeln!(std::io::stdout(), "{}", serde_json::to_string(&answer)?)?,
+                false => people::print(&mut anstream::stdout().lock(), &request, &answer)?,
             }
         }
     }

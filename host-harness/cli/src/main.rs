@@ -18,7 +18,10 @@ const EXAMPLES: &str = "\
 Examples:
   limpet check -f ingress.yaml            what will behave differently, and what to do about it
   limpet explain -f ingress.yaml http://shop.example.com/cart -H 'cookie: route=...'
-  limpet render istio -f ingress.yaml | kubectl apply -f -";
+  limpet render istio -f ingress.yaml | kubectl apply -f -
+
+Exit status: 0 all is well, 1 check found what will behave differently or demo a claim that does
+not hold, 2 something cannot be used.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -40,6 +43,17 @@ enum Command {
     },
 }
 
+/// The exit status of a command that could not do its work, as of clap for unknown flags. 1 is
+/// kept for `check` (something will behave differently) and `demo` (a claim does not hold).
+const UNUSABLE: u8 = 2;
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 fn main() -> ExitCode {
     let matches = command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -56,9 +70,11 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code,
+        // Whoever read the output has seen enough, such as `head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("limpet: {error:#}");
-            ExitCode::from(1)
+            ExitCode::from(UNUSABLE)
         }
     }
 }

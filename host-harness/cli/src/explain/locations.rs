@@ -1,8 +1,8 @@
 //! `--locations`: every host's locations in their final order, and which paths changed meaning.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anstream::println;
 use anstyle::Style;
 use limpet::config;
 use limpet::policy::{self, Policy};
@@ -35,13 +35,19 @@ pub(super) fn print(manifests: &Manifests, settings: &Settings) -> anyhow::Resul
     }
     let mut hosts: Vec<&VirtualHost> = policy.virtual_hosts().collect();
     hosts.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut out = anstream::stdout().lock();
     for host in hosts {
-        print_host(&policy, manifests, host);
+        print_host(&mut out, &policy, manifests, host)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_host(policy: &Policy, manifests: &Manifests, host: &VirtualHost) {
+fn print_host(
+    out: &mut impl Write,
+    policy: &Policy,
+    manifests: &Manifests,
+    host: &VirtualHost,
+) -> io::Result<()> {
     let name = if host.name == "_" {
         "_ (any other host)"
     } else {
@@ -51,7 +57,7 @@ fn print_host(policy: &Policy, manifests: &Manifests, host: &VirtualHost) {
         true => ": every path is a case-insensitive regular expression, anchored at its start only",
         false => "",
     };
-    println!("{BOLD}{name}{BOLD:#}{regex}");
+    writeln!(out, "{BOLD}{name}{BOLD:#}{regex}")?;
     for location in &host.locations {
         let kind = match location.kind {
             Kind::Exact => "exact",
@@ -65,14 +71,16 @@ fn print_host(policy: &Policy, manifests: &Manifests, host: &VirtualHost) {
                 .cluster(id)
                 .map_or("?", |cluster| cluster.service.as_str()),
         };
-        println!(
+        writeln!(
+            out,
             "  {kind:<7} {:<32} {target:<28} {DIM}{}{DIM:#}",
             location.path, location.ingress
-        );
+        )?;
         if let Some(change) = changed(manifests, host, location) {
-            println!("          {DIM}{change}{DIM:#}");
+            writeln!(out, "          {DIM}{change}{DIM:#}")?;
         }
     }
+    Ok(())
 }
 
 /// What the path meant as written, where the host made something else of it.

@@ -1,6 +1,7 @@
 //! One answer for people.
 
-use anstream::println;
+use std::io::{self, Write};
+
 use anstyle::{AnsiColor, Style};
 
 use super::{Answer, ByteString, Outcome, Request};
@@ -8,20 +9,22 @@ use super::{Answer, ByteString, Outcome, Request};
 const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
 
-/// Prints question and answer; in colour where standard output is a terminal that has it.
-pub(super) fn print(request: &Request, answer: &Answer) {
+/// Prints question and answer. Styles are written always; the stream drops them where no terminal
+/// shows them.
+pub(super) fn print(out: &mut impl Write, request: &Request, answer: &Answer) -> io::Result<()> {
     let show = |value: &Option<ByteString>, default: &str| {
         value
             .as_ref()
             .map_or_else(|| default.to_owned(), ToString::to_string)
     };
-    println!(
+    writeln!(
+        out,
         "{BOLD}{} {}://{}{}{BOLD:#}",
         show(&request.method, "GET"),
         show(&request.scheme, "http"),
         show(&request.authority, ""),
         request.path
-    );
+    )?;
     let (word, colour) = match answer.outcome {
         Outcome::Forward => ("forwarded", AnsiColor::Green),
         Outcome::Redirect => ("redirected", AnsiColor::Cyan),
@@ -29,19 +32,20 @@ pub(super) fn print(request: &Request, answer: &Answer) {
         Outcome::Reject => ("refused", AnsiColor::Red),
     };
     let colour = colour.on_default();
-    row("", &format!("{colour}{word}{colour:#}"));
+    row(out, "", &format!("{colour}{word}{colour:#}"))?;
     for (label, value) in rows(answer) {
-        row(label, &value);
+        row(out, label, &value)?;
     }
     for (index, reason) in answer.why.iter().enumerate() {
-        row(if index == 0 { "why" } else { "" }, reason);
+        row(out, if index == 0 { "why" } else { "" }, reason)?;
     }
     if let Some(upstream) = &answer.upstream {
         for (index, (name, value)) in upstream.headers.iter().enumerate() {
             let label = if index == 0 { "the pod saw" } else { "" };
-            row(label, &format!("{DIM}{name}: {value}{DIM:#}"));
+            row(out, label, &format!("{DIM}{name}: {value}{DIM:#}"))?;
         }
     }
+    Ok(())
 }
 
 fn rows(answer: &Answer) -> Vec<(&'static str, String)> {
@@ -95,6 +99,6 @@ fn rows(answer: &Answer) -> Vec<(&'static str, String)> {
     rows
 }
 
-fn row(label: &str, value: &str) {
-    println!("  {DIM}{label:<12}{DIM:#} {value}");
+fn row(out: &mut impl Write, label: &str, value: &str) -> io::Result<()> {
+    writeln!(out, "  {DIM}{label:<12}{DIM:#} {value}")
 }

@@ -7,9 +7,11 @@ mod listener;
 mod route;
 mod tls;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -18,6 +20,7 @@ pub use eds::{endpoint_file, endpoint_resource, load_assignment, write_in_place}
 
 use crate::args::ManifestArgs;
 use crate::clusters::{self, Cluster};
+use crate::forwarding;
 use crate::manifests::Manifests;
 use crate::plugin_config::{self, EndpointSource, Options, Report};
 
@@ -124,6 +127,14 @@ pub fn render(
     };
     let plugin = plugin_config::plugin_config(manifests, clusters, options);
     let mut notes = Vec::new();
+    let config_map = manifests.config_map();
+    if forwarding::trusts_forwarded_headers(config_map.and_then(|map| map.value.get("data"))) {
+        notes.push(
+            "use-forwarded-headers: pods get the X-Forwarded-For of the proxy in front whole, also \
+             as X-Real-IP; ingress-nginx sent its first address alone"
+                .to_owned(),
+        );
+    }
     let certificates = tls::certificates(manifests, settings, &mut notes)?;
     let listeners = listener::listeners(manifests, &plugin, settings, &certificates);
     let mut rendered_clusters: Vec<Value> = Vec::new();
@@ -181,7 +192,10 @@ pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
         write_in_place(path, &to_yaml(content)?)?;
         eprintln!("note: {} written", path.display());
     }
-    print!("{}", to_yaml(&rendered.bootstrap)?);
+    let yaml = to_yaml(&rendered.bootstrap)?;
+    std::io::stdout()
+        .write_all(yaml.as_bytes())
+        .context("the output cannot be written")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -131,6 +131,8 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
         String::new(),
         "Draining: istiod removes terminating pods from the endpoints at once, unless the Service has".to_owned(),
         "the label istio.io/persistent-session; sessions of a terminating pod move to another one then.".to_owned(),
+        "Headers: pods get the X-Forwarded-* that Istio sends; X-Real-IP, X-Forwarded-Host, -Port,".to_owned(),
+        "-Scheme and X-Scheme, which ingress-nginx sent too, are not among them.".to_owned(),
         "Upgrades: the filter of limpet comes before CORS and fault injection; authorization sees the".to_owned(),
         "original path and host.".to_owned(),
     ];
