@@ -78,8 +78,6 @@ pub struct Annotations {
     pub hash_subset: Option<i64>,
     /// `default-backend`: a Service of the same namespace.
     pub default_backend: String,
-    /// `enable-rewrite-log`.
-    pub rewrite_log: bool,
     /// `affinity`: `cookie` is the only kind that means anything.
     pub affinity: String,
     /// The rest of the affinity family.

@@ -33,6 +33,8 @@ pub struct Cluster {
     pub canary: Option<CanaryPolicy>,
     /// `upstream-hash-by`. Affinity takes precedence over it, as in ingress-nginx.
     pub hash_by: Option<HashBy>,
+    /// A location of it has a `default-backend` for when it has no endpoint.
+    pub has_fallback: bool,
 }
 
 /// `upstream-hash-by`: requests of one value go to one endpoint, or to one set of them.
@@ -45,11 +47,12 @@ pub struct HashBy {
 
 impl Cluster {
     /// Whether anything is decided by this cluster's endpoints, so that they must be known:
-    /// it has affinity, hashes requests, is a canary or has one.
+    /// it has affinity, a fallback, hashes requests, is a canary or has one.
     #[must_use]
     pub fn needs_endpoints(&self) -> bool {
         self.affinity.is_some()
             || self.hash_by.is_some()
+            || self.has_fallback
             || self.canary.is_some()
             || !self.alternatives.is_empty()
     }

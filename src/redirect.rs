@@ -32,6 +32,9 @@ pub(crate) fn plain(status: u16) -> Reply {
 /// A redirect to `url`; a path becomes a whole URL unless `relative`. A status that is no
 /// redirect carries the URL as its body, as nginx's `return` does.
 pub(crate) fn to(status: u16, url: Vec<u8>, scope: &Scope, relative: bool) -> Reply {
+    if status == 304 {
+        return plain(status);
+    }
     if !matches!(status, 301 | 302 | 303 | 307 | 308) {
         return Reply {
             status,

@@ -3,6 +3,7 @@
 //! Source: the `server` and `location` blocks of `rootfs/etc/nginx/template/nginx.tmpl` and
 //! `_M.rewrite` of `rootfs/etc/nginx/lua/lua_ingress.lua`, ingress-nginx dbb11b92d.
 
+pub(crate) mod fallback;
 pub(crate) mod host;
 pub mod location;
 pub(crate) mod lookup;
@@ -25,6 +26,7 @@ use crate::stream::Facts;
 use location::Backend;
 use lookup::Found;
 use request::Request;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What is to happen to a request.
@@ -202,24 +204,42 @@ fn enter<'p: 'r, 'r>(
         Backend::Nobody => Answer::NotFound {
             location: Some(location),
         },
-        Backend::Missing => reply_of(redirect::plain(503), Some(location), Reason::NoService),
-        Backend::Cluster(cluster) => {
-            if path.is_none() && location.uses_groups {
-                scope.groups = location.groups(&scope.uri);
-                scope.subject = scope.uri.clone();
+        Backend::Missing => match location.fallback {
+            None => reply_of(redirect::plain(503), Some(location), Reason::NoService),
+            Some(cluster) => {
+                let mut forward = forward(policy, location, scope, cluster, path);
+                let further = fallback::edits(location, scope.headers);
+                forward.edits.extend(further);
+                Answer::Forward(forward)
             }
-            Answer::Forward(Forward {
-                location,
-                cluster,
-                edits: edits(policy, location, scope),
-                path,
-                https: redirect::is_https(policy, scope),
-                hash_by: location
-                    .hash_by
-                    .as_ref()
-                    .map(|template| template.value(scope)),
-            })
+        },
+        Backend::Cluster(cluster) => {
+            Answer::Forward(forward(policy, location, scope, cluster, path))
         }
+    }
+}
+
+fn forward<'p>(
+    policy: &'p Policy,
+    location: &'p Arc<Location>,
+    scope: &mut Scope,
+    cluster: ClusterId,
+    path: Option<Vec<u8>>,
+) -> Forward<'p> {
+    if path.is_none() && location.uses_groups {
+        scope.groups = location.groups(&scope.uri);
+        scope.subject = Cow::Owned(scope.uri.clone().into_owned());
+    }
+    Forward {
+        location,
+        cluster,
+        edits: edits(policy, location, scope),
+        path,
+        https: redirect::is_https(policy, scope),
+        hash_by: location
+            .hash_by
+            .as_ref()
+            .map(|template| template.value(scope)),
     }
 }
 

@@ -199,9 +199,17 @@ impl Stream {
         endpoints: &EndpointTable,
         headers: &Headers,
         facts: &Facts,
-        forward: Forward,
+        mut forward: Forward,
     ) -> Step {
-        let id = canary::choose(policy, endpoints, forward.cluster, headers, facts);
+        let id = match fallback(policy, endpoints, &forward) {
+            Some(fallback) => {
+                let further = route::fallback::edits(forward.location, headers);
+                forward.edits.extend(further);
+                forward.cluster = fallback;
+                fallback
+            }
+            None => canary::choose(policy, endpoints, forward.cluster, headers, facts),
+        };
         let Some(cluster) = policy.cluster(id) else {
             return Step::Forward(strip(policy, headers));
         };
@@ -326,4 +334,12 @@ impl Stream {
         }
         Step::Reply(reply)
     }
+}
+
+/// The cluster of `default-backend`, where the location's own is known to have no endpoint.
+fn fallback(policy: &Policy, endpoints: &EndpointTable, forward: &Forward) -> Option<ClusterId> {
+    let fallback = forward.location.fallback?;
+    let own = policy.cluster(forward.cluster)?;
+    let table = endpoints.get(&own.envoy_name)?;
+    table.endpoints().is_empty().then_some(fallback)
 }

@@ -106,6 +106,7 @@ fn cluster_of(none: &AffinityAnnotations) -> Cluster {
         envoy_name: "web".to_owned(),
         affinity: Some(affinity),
         alternatives: Vec::new(),
+        has_fallback: false,
         canary: None,
         hash_by: None,
     }

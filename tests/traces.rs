@@ -4,7 +4,6 @@
 //! open. The number that agrees may only grow.
 
 mod affinity;
-mod nginx;
 mod paths;
 mod sessions;
 mod tally;

@@ -48,6 +48,7 @@ mod tests {
             envoy_name: "web".to_owned(),
             affinity: None,
             alternatives: Vec::new(),
+            has_fallback: false,
             canary: None,
             hash_by: Some(HashBy {
                 subset_size: subset_size.and_then(NonZeroUsize::new),

@@ -33,6 +33,7 @@ fn cluster(annotations: &Annotated, settings: &AffinitySettings) -> Cluster {
         envoy_name: NAME.to_owned(),
         affinity: Some(Affinity::new(NAME, annotations, annotations, settings).0),
         alternatives: Vec::new(),
+        has_fallback: false,
         canary: None,
         hash_by: None,
     }

@@ -24,7 +24,6 @@ pub(super) fn annotations(reader: &mut Reader, settings: &Settings) -> Annotatio
         hash_by: reader.text("upstream-hash-by").unwrap_or_default(),
         hash_subset: hash_subset(reader),
         default_backend: reader.text("default-backend").unwrap_or_default(),
-        rewrite_log: reader.flag("enable-rewrite-log").unwrap_or_default(),
         session: session(reader, &affinity),
         affinity,
         canary: canary(reader),
@@ -116,11 +115,18 @@ fn optional<T>(value: Result<T, Unset>) -> Result<Option<T>, Unset> {
     }
 }
 
-/// `isValidURL`: Go's `url.Parse` lowers the scheme's case.
+/// `isValidURL`: Go's `url.Parse` lowers the scheme's case, and wants a port in digits.
 fn is_http(url: &str) -> bool {
-    let scheme = url
-        .split_once(':')
-        .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let Some((scheme, rest)) = url.split_once(':') else {
+        return false;
+    };
+    let end = |text: &str| text.find(['/', '?', '#']).unwrap_or(text.len());
+    let authority = rest.strip_prefix("//").unwrap_or_default();
+    let authority = authority.get(..end(authority)).unwrap_or_default();
+    let host = authority.rsplit(']').next().unwrap_or_default();
+    let port = host.split_once(':').map_or("", |(_, port)| port);
+    let scheme = Some(scheme.to_ascii_lowercase());
+    let scheme = scheme.filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()));
     scheme.is_some_and(|scheme| {
         scheme.starts_with("http")
             && scheme

@@ -67,6 +67,7 @@ fn cluster(
         affinity: affinity(name, upstream, settings, warn),
         alternatives: alternatives.collect(),
         canary: canary(upstream, warn),
+        has_fallback: upstream.has_fallback,
         hash_by: (!upstream.hash_by.is_empty()).then(|| HashBy {
             subset_size: upstream
                 .hash_subset

@@ -186,6 +186,10 @@ impl Context<'_> {
             },
             is_implicit: draft.implicit,
             backend: self.backend(&draft.upstream, upstream),
+            fallback: draft
+                .fallback
+                .as_ref()
+                .and_then(|name| self.ids.get(name).copied()),
             upstream_name: draft.upstream.clone(),
             service: upstream.map_or(String::new(), |upstream| upstream.service.clone()),
             port: upstream.map_or(String::new(), |upstream| upstream.port.clone()),
@@ -231,7 +235,6 @@ impl Context<'_> {
                 .map_err(|reason| (field, value.to_owned(), reason))
         };
         location.denied = annotations.denied;
-        location.rewrite_log = annotations.rewrite_log;
         location.ssl.port = annotations.port_in_redirects;
         location.upstream_host = text("upstream-vhost", &annotations.upstream_vhost)?;
         location.rules = Rules::compile(&annotations.response, |name, value, text| {

@@ -6,13 +6,14 @@
 //! ingress-nginx dbb11b92d.
 
 mod canaries;
+mod fallbacks;
 mod locations;
 pub(super) use locations::is_regex;
 mod upstreams;
 
 use crate::annotations::{AffinityAnnotations, Annotations};
 use crate::canary::CanaryAnnotations;
-use crate::config::Service;
+use crate::config::Config;
 use crate::ingress::Ingress;
 use crate::warning::Warning;
 use std::collections::BTreeMap;
@@ -55,6 +56,8 @@ pub(super) struct Draft {
     pub ingress: Option<usize>,
     /// Redirects and rewrites of the Ingress do not apply (the catch-all default backend).
     pub plain: bool,
+    /// The upstream of `default-backend`, for when its own has no endpoint.
+    pub fallback: Option<String>,
 }
 
 /// `ingress.Backend`.
@@ -72,6 +75,8 @@ pub(super) struct Upstream {
     pub hash_subset: Option<i64>,
     pub session: Session,
     pub alternatives: Vec<String>,
+    /// Some location has another upstream for when this one has no endpoint.
+    pub has_fallback: bool,
 }
 
 /// `SessionAffinityConfig`.
@@ -95,11 +100,8 @@ pub(super) struct Merged {
     pub upstreams: BTreeMap<String, Upstream>,
 }
 
-pub(super) fn merge(
-    loaded: &[Loaded],
-    services: Option<&[Service]>,
-    warnings: &mut Vec<Warning>,
-) -> Merged {
+pub(super) fn merge(loaded: &[Loaded], config: &Config, warnings: &mut Vec<Warning>) -> Merged {
+    let services = config.services.as_deref();
     let mut merged = Merged {
         servers: BTreeMap::new(),
         upstreams: upstreams::create(loaded, services, warnings),
@@ -113,6 +115,7 @@ pub(super) fn merge(
             canaries::merge(&mut merged, canary, warnings);
         }
     }
+    fallbacks::add(&mut merged, loaded, config, warnings);
     for server in merged.servers.values_mut() {
         locations::sort_and_pair(server, loaded);
     }

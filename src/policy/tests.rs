@@ -248,6 +248,15 @@ fn redirect_annotations_are_read_as_redirect_go_reads_them() {
             ],
             "300 ",
         ),
+        // `isValidURL` fails where Go's `url.Parse` does.
+        (
+            vec![("temporal-redirect", "https://t:abc/")],
+            "default-s-80 /x",
+        ),
+        (
+            vec![("temporal-redirect", "https://[::1]:8443/")],
+            "302 https://[::1]:8443/",
+        ),
         (vec![("permanent-redirect", "/p")], "301 http://h.example/p"),
         (
             vec![("permanent-redirect", "/p"), ("relative-redirects", "true")],
@@ -616,4 +625,59 @@ fn ingresses_of_the_classes_given_are_taken_and_no_others() {
         let found = policy.virtual_hosts().any(|host| host.name == "a.example");
         assert_eq!(found, taken, "{class} of {classes}");
     }
+}
+
+// `getBackendServers`: a location whose Service is not there gets `default-backend`.
+#[test]
+fn a_default_backend_takes_what_nobody_else_can() {
+    let one = ingress(
+        "a",
+        &[("default-backend", "spare"), ("rewrite-target", "/x/$1")],
+        &[
+            ("h.example", "Prefix", "/a/(.*)", "gone"),
+            ("h.example", "Prefix", "/b", "spare"),
+        ],
+    );
+    let (policy, _) = compile_with(&[one], json!({"services": ["default/spare"]}));
+    check(
+        &policy,
+        &[
+            ("http://h.example/a/1", "default-spare-80 /x/1"),
+            ("http://h.example/b", "default-spare-80 /x/"),
+            ("http://h.example/c", "404 "),
+        ],
+    );
+    let elsewhere = ingress(
+        "a",
+        &[("default-backend", "spare")],
+        &[("h.example", "Prefix", "/a", "gone")],
+    );
+    let services = json!({"services": ["default/spare"]});
+    let (policy, warnings) = compile_with(std::slice::from_ref(&elsewhere), services.clone());
+    check(&policy, &[("http://h.example/a", "503 ")]);
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning.field == "default-backend"),
+        "{warnings:?}"
+    );
+    let mut named = services;
+    named["clusters"] = json!({"default/spare:8080": "spare"});
+    let (policy, _) = compile_with(&[elsewhere], named);
+    check(&policy, &[("http://h.example/a", "default-spare-8080 /a")]);
+}
+
+// `buildServerName` names what the star stands for.
+#[test]
+fn a_wildcard_hosts_subdomain_is_a_variable() {
+    let one = ingress(
+        "a",
+        &[("rewrite-target", "/$subdomain/$1")],
+        &[("*.h.example", "ImplementationSpecific", "/(.*)", "s")],
+    );
+    let (policy, _) = compile_with(&[one], json!({}));
+    check(
+        &policy,
+        &[("http://a-b.h.example/x", "default-s-80 /a-b/x")],
+    );
 }

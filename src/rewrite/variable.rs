@@ -114,6 +114,7 @@ pub(crate) enum Plain {
     ServicePort,
     LocationPath,
     Upstream,
+    Subdomain,
 }
 
 impl Variable {
@@ -169,6 +170,7 @@ fn plain(name: &str) -> Option<Plain> {
         "request_method" => Plain::Method,
         "server_protocol" => Plain::Protocol,
         "server_name" => Plain::ServerName,
+        "subdomain" => Plain::Subdomain,
         "server_port" | "pass_server_port" | "pass_port" => Plain::ServerPort,
         "remote_addr" => Plain::RemoteAddr,
         "remote_port" => Plain::RemotePort,
@@ -202,6 +204,12 @@ fn append_plain(plain: Plain, scope: &Scope, out: &mut Vec<u8>) {
         }
         Plain::Protocol => out.extend(scope.property(&["request", "protocol"])),
         Plain::ServerName => out.extend_from_slice(scope.server_name.as_bytes()),
+        // `buildServerName`: what the star of a wildcard host stands for.
+        Plain::Subdomain if scope.server_name.starts_with("*.") => {
+            let label = scope.host.split(|byte| *byte == b'.').next();
+            out.extend_from_slice(label.unwrap_or_default());
+        }
+        Plain::Subdomain => {}
         Plain::ServerPort => out.extend_from_slice(scope.port().as_bytes()),
         Plain::RemoteAddr => out.extend_from_slice(split_port(&source()).0),
         Plain::RemotePort => out.extend_from_slice(split_port(&source()).1),

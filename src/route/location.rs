@@ -24,10 +24,10 @@ pub struct Location {
     pub name: String,
     /// Nobody named it: the root that every host has.
     pub is_implicit: bool,
-    /// `enable-rewrite-log`.
-    pub rewrite_log: bool,
     /// Who serves it.
     pub backend: Backend,
+    /// `default-backend`: who serves it while its own cluster has no endpoint.
+    pub fallback: Option<ClusterId>,
     /// The upstream's name, for people: `namespace-service-port`.
     pub upstream_name: String,
     pub(crate) service: String,

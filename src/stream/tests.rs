@@ -297,3 +297,61 @@ fn the_answer_to_a_request_that_limpet_answered_is_left_alone() {
     let edits = stream.on_response(&shop.policy, &shop.endpoints, &head, &facts);
     assert_eq!((edits, asked.get()), (vec![], false));
 }
+
+#[test]
+fn a_default_backend_takes_over_while_no_endpoint_is_left() {
+    let path = |path: &str, service: &str| {
+        let service = json!({ "service": { "name": service, "port": { "number": 80 } } });
+        json!({ "path": path, "pathType": "Prefix", "backend": service })
+    };
+    let config = json!({ "ingresses": [{
+        "kind": "Ingress",
+        "metadata": { "name": "shop", "annotations":
+            { "nginx.ingress.kubernetes.io/default-backend": "spare" } },
+        "spec": { "rules": [{ "host": "shop.test",
+            "http": { "paths": [path("/", "web"), path("/spare", "spare")] } }] },
+    }]});
+    let (config, _) = config::read(config.to_string().as_bytes()).unwrap();
+    let (policy, _) = policy::compile(&config);
+    let web = policy
+        .clusters
+        .iter()
+        .find(|c| c.envoy_name == "default-web-80")
+        .unwrap();
+    assert!(web.needs_endpoints());
+    let pod = Endpoint {
+        address: POD.into(),
+        health: Health::Healthy,
+    };
+    for (pods, want) in [
+        (None, "default-web-80"),
+        (Some(vec![pod]), "default-web-80"),
+        (Some(vec![]), "default-spare-80"),
+    ] {
+        let (policy, _) = policy::compile(&config);
+        let mut shop = Shop {
+            policy,
+            endpoints: EndpointTable::default(),
+        };
+        if let Some(pods) = pods {
+            let table = ClusterTable::build(web, pods);
+            shop.endpoints.insert("default-web-80".into(), table);
+        }
+        let step = shop.request(
+            &mut Stream::default(),
+            &[("accept", "a/b")],
+            Knowledge::Current,
+        );
+        let Step::Forward(edits) = step else {
+            panic!("{step:?}")
+        };
+        assert!(edits.contains(&set("x-limpet-cluster", want)), "{edits:?}");
+        let told = [
+            set("x-code", "503"),
+            set("x-format", "a/b"),
+            set("x-service-name", "web"),
+        ];
+        let is_told = told.iter().all(|edit| edits.contains(edit));
+        assert_eq!(is_told, want == "default-spare-80", "{edits:?}");
+    }
+}

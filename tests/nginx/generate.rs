@@ -17,12 +17,15 @@ pub(super) struct Host {
     pub ingresses: Vec<Ingress>,
 }
 
-/// One Ingress: a rewrite target or `use-regex` for all of its paths, or neither.
+/// One Ingress: a rewrite target or `use-regex` for all of its paths, or neither; a few redirect.
 #[derive(Debug)]
 pub(super) struct Ingress {
     pub name: String,
     pub rewrite_target: Option<String>,
     pub use_regex: bool,
+    /// `permanent-redirect` and its code.
+    pub redirect: Option<(&'static str, u16)>,
+    pub app_root: Option<&'static str>,
     pub paths: Vec<Path>,
 }
 
@@ -106,6 +109,13 @@ const REGEX: &[&str] = &[
     "/((?!_internal).*)",
     "/api/((?!admin).*)",
     "/(?=foo)(.*)",
+    "/foo(/|$)(.*)",
+    "/foo(/v([0-9]+))?/(.*)",
+    "/(foo|bar)/(.*)$",
+    "/(.*)\\.html$",
+    "/(?!foo|a)(.*)",
+    "/[^/]++/(y)",
+    "/%",
 ];
 
 /// Rewrite targets, none of which nginx refuses.
@@ -132,6 +142,20 @@ const TARGETS: &[&str] = &[
     "/é/$1",
     "https://new.example.com/$1",
     "http://$host/$1",
+    "$scheme://new.example.com/$2",
+    "/x/$1?k=$2",
+    "/x?y=$1&z=$2?",
+    "/$10-$uri",
+    "/p/$host?$args",
+];
+
+/// Where `permanent-redirect` sends to: whole URLs, paths, texts.
+const REDIRECTS: &[&str] = &[
+    "https://moved.example.com/",
+    "https://moved.example.com$request_uri",
+    "/moved",
+    "/moved$request_uri",
+    "moved",
 ];
 
 /// What requests are made of, besides the paths themselves.
@@ -213,6 +237,9 @@ const PIECES: &[&str] = &[
     "x",
     "xx",
     "1",
+    ".html",
+    "&r=%20",
+    "/y",
     "/admin",
     "/user",
     "/items/42",
@@ -258,6 +285,14 @@ impl Host {
             }
             if ingress.use_regex {
                 annotations.insert(format!("{prefix}/use-regex"), json!("true"));
+            }
+            if let Some((url, code)) = ingress.redirect {
+                annotations.insert(format!("{prefix}/permanent-redirect"), json!(url));
+                let code = json!(code.to_string());
+                annotations.insert(format!("{prefix}/permanent-redirect-code"), code);
+            }
+            if let Some(root) = ingress.app_root {
+                annotations.insert(format!("{prefix}/app-root"), json!(root));
             }
             let paths: Vec<Value> = ingress.paths.iter().map(Path::manifest).collect();
             json!({
@@ -323,6 +358,11 @@ fn ingress(
         name: format!("i{host}-{number}"),
         rewrite_target: rewrites.then(|| TARGETS[rng.usize(0..TARGETS.len())].to_owned()),
         use_regex: turns && !rewrites,
+        redirect: (rng.u8(0..8) == 0).then(|| {
+            let code = [300, 301, 302, 303, 307, 308][rng.usize(0..6)];
+            (REDIRECTS[rng.usize(0..REDIRECTS.len())], code)
+        }),
+        app_root: (rng.u8(0..8) == 0).then_some("/app/$host"),
         paths,
     }
 }

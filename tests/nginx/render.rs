@@ -52,6 +52,13 @@ fn write_locations(conf: &mut String, host: &Host) {
         .iter()
         .any(|l| l.ingress.use_regex || rewrites(l.ingress, &l.path));
     for location in expanded(locations) {
+        if let Some(root) = location.ingress.app_root {
+            write!(
+                conf,
+                " if ($uri = /) {{ return 302 $scheme://$http_host{root}; }}"
+            )
+            .unwrap();
+        }
         let path = location.path.replace('\\', "\\\\").replace('"', "\\\"");
         match (regex, location.path_type) {
             (true, _) => write!(conf, " location ~* \"^{path}\" {{"),
@@ -59,6 +66,9 @@ fn write_locations(conf: &mut String, host: &Host) {
             (false, _) => write!(conf, " location \"{path}\" {{"),
         }
         .unwrap();
+        if let Some((url, code)) = location.ingress.redirect {
+            write!(conf, " return {code} {url};").unwrap();
+        }
         if let Some(target) = &location.ingress.rewrite_target
             && *target != location.path
         {

@@ -45,6 +45,7 @@ fn cluster(name: &str, annotations: Option<&AffinityAnnotations>) -> Cluster {
         envoy_name: name.to_owned(),
         affinity,
         alternatives: Vec::new(),
+        has_fallback: false,
         canary: None,
         hash_by: None,
     }

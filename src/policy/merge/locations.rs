@@ -59,6 +59,7 @@ fn root(upstream: &str, ingress: Option<usize>) -> Draft {
         upstream: upstream.to_owned(),
         plain: ingress.is_none(),
         ingress,
+        fallback: None,
     }
 }
 
@@ -167,6 +168,7 @@ fn place(server: &mut Server, at: usize, upstream: &str, path: &Path) -> Option<
         upstream: upstream.to_owned(),
         ingress: Some(at),
         plain: false,
+        fallback: None,
     };
     match known {
         Some(known) if known.implicit => *known = draft,

@@ -1,0 +1,81 @@
+//! `default-backend`: who takes a location's requests while its own upstream has no endpoint.
+//!
+//! Source: `getBackendServers` and `shouldCreateUpstreamForLocationDefaultBackend`,
+//! `internal/ingress/controller/controller.go`; `internal/ingress/annotations/defaultbackend`,
+//! ingress-nginx dbb11b92d. There the Service's first port is taken; here the one that has a
+//! cluster.
+
+use super::{DEFAULT_UPSTREAM, Loaded, Merged, Upstream};
+use crate::config::Config;
+use crate::warning::Warning;
+
+pub(super) fn add(
+    merged: &mut Merged,
+    loaded: &[Loaded],
+    config: &Config,
+    warnings: &mut Vec<Warning>,
+) {
+    for (at, one) in loaded.iter().enumerate() {
+        let service = &one.annotations.default_backend;
+        if service.is_empty() {
+            continue;
+        }
+        match upstream(merged, &one.ingress.namespace, service, config) {
+            Some(name) => give(merged, at, &name),
+            None => warnings.push(Warning::ingress(
+                &one.ingress.key,
+                "default-backend",
+                service,
+                "is a Service without a cluster, expected one that an Ingress path names or that \
+                 stands in clusters; ignored",
+            )),
+        }
+    }
+}
+
+/// The upstream of a Service: one that a path names, or a new one for what `clusters` names.
+fn upstream(
+    merged: &mut Merged,
+    namespace: &str,
+    service: &str,
+    config: &Config,
+) -> Option<String> {
+    let known = merged.upstreams.iter().find(|(_, known)| {
+        known.namespace == namespace && known.service == service && known.exists
+    });
+    if let Some((name, _)) = known {
+        return Some(name.clone());
+    }
+    let start = format!("{namespace}/{service}:");
+    let port = config
+        .clusters
+        .keys()
+        .find_map(|key| key.strip_prefix(&start))?;
+    let name = format!("{namespace}-{service}-{port}");
+    let upstream = Upstream {
+        namespace: namespace.to_owned(),
+        service: service.to_owned(),
+        port: port.to_owned(),
+        exists: true,
+        ..Upstream::default()
+    };
+    merged.upstreams.insert(name.clone(), upstream);
+    Some(name)
+}
+
+/// Every location of the Ingress that has an upstream gets `name` as its fallback.
+fn give(merged: &mut Merged, ingress: usize, name: &str) {
+    let locations = merged
+        .servers
+        .values_mut()
+        .flat_map(|server| &mut server.locations);
+    for draft in locations.filter(|draft| draft.ingress == Some(ingress)) {
+        if draft.upstream == DEFAULT_UPSTREAM || draft.upstream == name {
+            continue;
+        }
+        draft.fallback = Some(name.to_owned());
+        if let Some(own) = merged.upstreams.get_mut(&draft.upstream) {
+            own.has_fallback = true;
+        }
+    }
+}
