@@ -7,8 +7,10 @@
 mod bytes;
 mod escape;
 mod parse;
+mod prefix;
 mod translate;
 
+use prefix::Prefix;
 use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 use std::sync::OnceLock;
 
@@ -19,6 +21,8 @@ const SIZE_LIMIT: usize = 256 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
     regex: Regex,
+    /// What is compared before `regex` is run.
+    prefix: Option<Prefix>,
     /// Look-aheads, each from the start of the text up to its own end.
     guards: Vec<Guard>,
     /// `$` also matches before a last newline. `None`: the pattern has no `$`, or never matched
@@ -59,7 +63,8 @@ impl Pattern {
 
     /// Compiles a pattern of nginx's `~` or `~*`.
     pub(crate) fn compile(source: &str, ignore_case: bool) -> Result<Self, String> {
-        let translated = translate::translate(source.as_bytes())?;
+        let (branches, groups) = parse::parse(source.as_bytes())?;
+        let translated = translate::translate(&branches, groups)?;
         let regex = build(&translated.pattern, ignore_case)?;
         let guards = translated.guards.iter().map(|guard| {
             let regex = build(&guard.pattern, ignore_case)?;
@@ -75,6 +80,7 @@ impl Pattern {
             Some((name?.to_owned(), number?.1))
         });
         Ok(Self {
+            prefix: Prefix::of(&branches, ignore_case),
             names: names.collect(),
             groups: translated.groups,
             guards: guards.collect::<Result<_, String>>()?,
@@ -96,7 +102,11 @@ impl Pattern {
     }
 
     pub(crate) fn is_match(&self, text: &[u8]) -> bool {
-        self.regex_for(text).is_match(text) && self.guards_hold(text)
+        let known = self
+            .prefix
+            .as_ref()
+            .and_then(|prefix| prefix.is_match(text));
+        known.unwrap_or_else(|| self.regex_for(text).is_match(text)) && self.guards_hold(text)
     }
 
     /// The groups of the first match.

@@ -43,6 +43,11 @@ impl ByteSet {
         Self(self.0.map(|word: u64| !word))
     }
 
+    pub(super) fn holds(self, byte: u8) -> bool {
+        let word = self.0.get(usize::from(byte >> 6));
+        word.is_some_and(|word| word >> (byte & 63) & 1 == 1)
+    }
+
     pub(super) fn is_disjoint(self, other: Self) -> bool {
         let mut words = self.0.into_iter().zip(other.0);
         words.all(|(one, two)| one & two == 0)

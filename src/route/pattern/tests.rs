@@ -107,3 +107,59 @@ fn what_a_linear_engine_cannot_run_is_refused_by_name() {
         assert!(error.contains(reason), "{pattern}: {error}");
     }
 }
+
+#[test]
+fn a_prefix_never_answers_otherwise_than_the_regular_expression() {
+    let patterns = [
+        "/(app1/.*)",
+        "/app1/?(.*)",
+        "/app(/|$)(.*)",
+        "/(.*)",
+        "/",
+        "",
+        "/a|/b",
+        "/(?-i)abc",
+        "/(?-i:abc).*",
+        "/ab?c*",
+        "/ab{0}c",
+        "/a(b(c.*)d?)?",
+        "/a(?:b|c|)",
+        "/(a|b)c",
+        "^/a.*",
+        "/(?!a).*",
+        "/a(?!b)(.*)",
+        r"/\Qa.b\E",
+        r"/a\.b.*",
+        "/[a]b*",
+        "/[^a]",
+        "/a$",
+        "/a/*",
+        "/(?i)AB.*",
+        "/é.*",
+        "/(?P<x>a)b",
+        r"/a\b.*",
+        "/a.*b",
+        "/(?s).",
+        "/a(?#x)b.*",
+        "/a++b",
+    ];
+    let texts = [
+        "", "/", "/a", "/A", "/ab", "/aB", "/abc", "/ABC", "/ac", "/b", "/bc", "x/b", "/app",
+        "/app1", "/app1/", "/APP1/x", "/app/", "/app\n", "/appx", "/a.b", "/a.bc", "/axb", "/a/",
+        "/a//x", "/é", "/É", "/a\n", "/a\nb", "\n/a", "/abcd", "/aab", "a",
+    ];
+    for source in patterns {
+        for pattern in [Pattern::location(source), Pattern::rewrite(source)] {
+            let pattern = pattern.unwrap_or_else(|error| panic!("{source}: {error}"));
+            for text in texts.map(str::as_bytes) {
+                let asked = pattern.groups(text).is_some();
+                assert_eq!(pattern.is_match(text), asked, "{source} {text:?}");
+            }
+        }
+        let sensitive = Pattern::compile(&format!("^{source}"), false).unwrap();
+        for text in texts.map(str::as_bytes) {
+            let asked = sensitive.groups(text).is_some();
+            assert_eq!(sensitive.is_match(text), asked, "~ {source} {text:?}");
+        }
+    }
+}

@@ -6,7 +6,7 @@
 //! - a possessive repetition that could not give anything back anyway.
 
 use super::bytes::ByteSet;
-use super::parse::{Branches, Kind, Node, Quantifier, parse};
+use super::parse::{Branches, Kind, Node, Quantifier};
 use std::fmt::Write;
 
 /// A pattern for the regex crate, without Unicode.
@@ -31,11 +31,13 @@ pub(super) struct Guard {
 const END: &str = "\u{1}";
 const LENIENT_END: &str = "(?m:$)";
 
-pub(super) fn translate(source: &[u8]) -> Result<Translated, String> {
-    let (branches, groups) = parse(source)?;
-    possessive(&branches, Follow::End)?;
+pub(super) fn translate(
+    branches: &Branches,
+    groups: Vec<Option<usize>>,
+) -> Result<Translated, String> {
+    possessive(branches, Follow::End)?;
     let mut spine = Spine {
-        out: String::with_capacity(source.len()),
+        out: String::new(),
         open: 0,
         before: Before::Fixed,
         guards: Vec::new(),

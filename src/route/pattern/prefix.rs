@@ -1,0 +1,103 @@
+//! The literal text that every match of an anchored pattern begins with: most locations are
+//! told apart by it, and for `/app(.*)` it decides alone. A regular expression is only asked
+//! where it does not.
+
+use super::bytes::ByteSet;
+use super::parse::{Branches, Node};
+
+/// What a pattern begins with, upper and lower case alike.
+#[derive(Debug, Clone)]
+pub(super) struct Prefix {
+    literal: Vec<u8>,
+    /// Whatever follows may be empty: with the literal the pattern matches.
+    decides: bool,
+}
+
+/// What stands behind a literal.
+enum Rest {
+    Nothing,
+    /// Elements that may all match nothing.
+    Optional,
+    Needed,
+}
+
+impl Prefix {
+    /// `None`: the pattern is not anchored at the start, or has alternatives there.
+    pub(super) fn of(branches: &Branches, ignore_case: bool) -> Option<Self> {
+        let [nodes] = branches.as_slice() else {
+            return None;
+        };
+        let (first, nodes) = nodes.split_first()?;
+        if !matches!(first, Node::Empty(text) if text == "^") {
+            return None;
+        }
+        let mut literal = Vec::new();
+        let rest = collect(nodes, &mut literal);
+        Some(Self {
+            literal,
+            decides: ignore_case && !matches!(rest, Rest::Needed),
+        })
+    }
+
+    /// Whether the pattern matches; `None`: its regular expression knows.
+    pub(super) fn is_match(&self, text: &[u8]) -> Option<bool> {
+        let start = text.get(..self.literal.len());
+        if start.is_some_and(|start| start.eq_ignore_ascii_case(&self.literal)) {
+            return self.decides.then_some(true);
+        }
+        Some(false)
+    }
+}
+
+/// Appends the literal that `nodes` begin with.
+fn collect(nodes: &[Node], literal: &mut Vec<u8>) -> Rest {
+    let mut nodes = nodes.iter();
+    while let Some(node) = nodes.next() {
+        let rest = match node {
+            Node::Set(set, _) => set.only().map_or(Rest::Needed, |byte| {
+                literal.push(byte);
+                Rest::Nothing
+            }),
+            // Flags may change what a letter means.
+            Node::Group { open, branches } if matches!(&**open, "(" | "(?:") => {
+                match branches.as_slice() {
+                    [only] => collect(only, literal),
+                    _ => rest_of(node),
+                }
+            }
+            node => rest_of(node),
+        };
+        match rest {
+            Rest::Nothing => {}
+            Rest::Optional if nodes.all(is_optional) => return Rest::Optional,
+            _ => return Rest::Needed,
+        }
+    }
+    Rest::Nothing
+}
+
+fn rest_of(node: &Node) -> Rest {
+    if is_optional(node) {
+        Rest::Optional
+    } else {
+        Rest::Needed
+    }
+}
+
+fn is_optional(node: &Node) -> bool {
+    match node {
+        Node::Repeat(_, quantifier) => quantifier.min == 0,
+        Node::Group { branches, .. } => branches.iter().any(|nodes| nodes.iter().all(is_optional)),
+        // Asked apart, as a guard.
+        Node::Ahead { .. } => true,
+        Node::Set(..) | Node::Empty(_) | Node::End => false,
+    }
+}
+
+impl ByteSet {
+    /// The only byte of the set, in lower case.
+    fn only(self) -> Option<u8> {
+        let first = (0..=u8::MAX).rev().find(|byte| self.holds(*byte))?;
+        (self == Self::of(first)).then_some(first.to_ascii_lowercase())
+    }
+}
