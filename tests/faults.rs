@@ -3,6 +3,7 @@
 
 mod admin;
 mod endpoints;
+mod front;
 mod hostile_clients;
 mod protocols;
 mod proxies;

@@ -1,9 +1,12 @@
-//! WebSocket.
+//! WebSocket, HTTP/2, TLS.
 
-use super::{HOST, PERSISTENT, Shop};
+use super::{HOST, PERSISTENT, Shop, front};
+use limpet_cli::manifests::Manifests;
 use limpet_tests::browser::Browser;
+use limpet_tests::crowd::{Crowd, Moves};
 use limpet_tests::http::{Connection, Request, Response};
 use limpet_tests::rendered::Setup;
+use serde_json::json;
 use std::net::SocketAddr;
 
 fn upgrade(cookie: Option<&str>) -> Request {
@@ -54,4 +57,67 @@ fn the_101_of_a_first_request_starts_a_session() {
     let pair = cookie.split(';').next().unwrap();
     let again = talk(envoy.http(), &upgrade(Some(pair)));
     assert_eq!(again.header("x-pod"), answer.header("x-pod"));
+}
+
+#[test]
+fn sessions_are_kept_over_http_2() {
+    const CLIENTS: usize = 20;
+    let shop = Shop::new(4, PERSISTENT);
+    let envoy = shop.open(4, &Setup::default());
+    let front = front::http2_to(envoy.http(), false);
+    let mut crowd = Crowd::new(CLIENTS, front.listener("front"), HOST, "/");
+    let first = crowd.reload();
+    assert_eq!((first.cookies, first.lost), (CLIENTS, 0));
+    let stayed = Moves {
+        stayed: CLIENTS,
+        ..Moves::default()
+    };
+    for _ in 0..3 {
+        assert_eq!(crowd.reload(), stayed);
+    }
+    let http2 = envoy
+        .envoy
+        .stat("http.ingress_http.downstream_rq_http2_total");
+    assert!(http2 >= crowd.requests as u64, "{http2} over HTTP/2");
+    // The same cookies over HTTP/1.1.
+    crowd.move_to(envoy.http());
+    assert_eq!(crowd.reload(), stayed);
+}
+
+/// The shop with a certificate, and plain http answered too.
+fn shop_with_tls() -> Shop {
+    let mut annotations = PERSISTENT.to_vec();
+    annotations.push(("ssl-redirect", "false"));
+    let mut shop = Shop::new(3, &annotations);
+    let mut ingress = shop.manifests.ingresses[0].value.clone();
+    ingress["spec"]["tls"] = json!([{ "hosts": [HOST], "secretName": "shop-tls" }]);
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+        "metadata": { "name": "shop-tls", "namespace": "default" },
+        "stringData": {
+            "tls.crt": include_str!("tls/cert.pem"),
+            "tls.key": include_str!("tls/key.pem"),
+        },
+    });
+    let text = format!("{ingress}\n---\n{secret}\n");
+    shop.manifests = Manifests::parse("shop.yaml", &text).unwrap();
+    shop
+}
+
+#[test]
+fn a_session_that_starts_over_tls_has_a_secure_cookie_and_one_that_does_not_has_none() {
+    let shop = shop_with_tls();
+    let envoy = shop.open(3, &Setup::default());
+    let front = front::http2_to(envoy.envoy.listener("https"), true);
+    for (proxy, secure) in [(front.listener("front"), Some("")), (envoy.http(), None)] {
+        let mut browser = Browser::new(proxy, HOST);
+        let home = browser.get("/").unwrap().endpoint();
+        assert!(home.is_some());
+        assert_eq!(browser.jar.len(), 1);
+        assert_eq!(browser.jar[0].attribute("secure"), secure);
+        for _ in 0..5 {
+            assert_eq!(browser.get("/").unwrap().endpoint(), home);
+        }
+        assert_eq!(browser.cookies_received, 1);
+    }
 }
