@@ -9,5 +9,6 @@
 
 mod layering;
 mod readme;
+mod refusals;
 mod ring;
 mod traces;

@@ -4,6 +4,7 @@
 //! `internal/ingress/annotations/parser`, ingress-nginx dbb11b92d.
 
 use super::catalogue::{self, Refused};
+use super::validator::Validator;
 use crate::ingress::Ingress;
 use crate::warning::Warning;
 
@@ -210,6 +211,10 @@ impl Reader<'_> {
             .err()
             .filter(|_| !value.is_empty())?;
         if !self.strict {
+            // Nobody accepts these: their reader says so.
+            if matches!(row.validator, Validator::Bool | Validator::Int) {
+                return None;
+            }
             let text = format!(
                 "is refused by ingress-nginx 1.15, which expects {expected}; accepted here, strict would not"
             );

@@ -1,0 +1,193 @@
+//! What an operator is told about a bad configuration, word for word: the place, the value,
+//! what was expected, what happens now.
+
+use limpet::{config, policy};
+use serde_json::{Map, Value, json};
+
+/// One Ingress with a `path` and these annotations, and further keys of the configuration.
+fn shop(path: &str, annotations: &[(&str, &str)], further: &Value) -> Value {
+    let named = |(name, value): &(&str, &str)| {
+        (format!("nginx.ingress.kubernetes.io/{name}"), json!(value))
+    };
+    let annotations: Map<String, Value> = annotations.iter().map(named).collect();
+    let service = json!({"service": {"name": "web", "port": {"number": 80}}});
+    let path = json!({"path": path, "pathType": "Prefix", "backend": service});
+    let mut configuration = json!({"ingresses": [{
+        "metadata": {"name": "shop", "annotations": annotations},
+        "spec": {"rules": [{"host": "a.example", "http": {"paths": [path]}}]},
+    }]});
+    for (key, value) in further.as_object().unwrap() {
+        configuration[key] = value.clone();
+    }
+    configuration
+}
+
+/// Every remark on `configuration`, in order.
+fn told(configuration: &Value) -> Vec<String> {
+    let (config, mut remarks) = config::read(configuration.to_string().as_bytes()).unwrap();
+    remarks.extend(policy::compile(&config).1);
+    remarks.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_bad_annotation_is_told_with_its_ingress_its_value_and_what_happens_now() {
+    let strict = json!({"strict": true});
+    let lenient = json!({});
+    for (name, value, further, message) in [
+        (
+            "rewrite-target",
+            "/$0",
+            &lenient,
+            r#""/$0" has $0, which is no nginx variable that limpet knows; the path is ignored"#,
+        ),
+        (
+            "rewrite-target",
+            "/x?y",
+            &strict,
+            r#""/x?y" is refused, expected a match of ^/?[\-._~a-zA-Z0-9/:$]*$; the annotation is ignored"#,
+        ),
+        (
+            "permanent-redirect",
+            "https://a b",
+            &strict,
+            r#""https://a b" is refused, expected a match of ^[\-._~a-zA-Z0-9/:,?&=]*$; the whole Ingress is ignored"#,
+        ),
+        (
+            "temporal-redirect",
+            "ftp://x",
+            &lenient,
+            r#""ftp://x" is not a URL of http or https; no redirect"#,
+        ),
+        (
+            "app-root",
+            "x",
+            &lenient,
+            r#""x" is not a path that begins with a slash; ignored"#,
+        ),
+        (
+            "use-regex",
+            "yes",
+            &lenient,
+            r#""yes" is not true or false; ignored"#,
+        ),
+        (
+            "use-regex",
+            "yes",
+            &strict,
+            r#""yes" is refused, expected true or false; the annotation is ignored"#,
+        ),
+        (
+            "canary-weight",
+            "ten",
+            &lenient,
+            r#""ten" is not a whole number; ignored"#,
+        ),
+        (
+            "afinity",
+            "cookie",
+            &lenient,
+            r#""cookie" is set, but ingress-nginx knows no annotation afinity; did you mean affinity? Ignored"#,
+        ),
+        (
+            "default-backend",
+            "spare",
+            &lenient,
+            r#""spare" is a Service without a cluster, expected one that an Ingress path names or that stands in clusters; ignored"#,
+        ),
+        (
+            "server-alias",
+            "a*b.example",
+            &lenient,
+            r#""a*b.example" has a * that is not a whole label at one end; ignored"#,
+        ),
+    ] {
+        let want = format!("ingress default/shop: {name}: {message}");
+        assert_eq!(told(&shop("/", &[(name, value)], further)), [want]);
+    }
+}
+
+#[test]
+fn a_bad_session_cookie_attribute_is_told_and_left_out() {
+    for (name, value, message) in [
+        (
+            "session-cookie-expires",
+            "0abc",
+            r#""0abc" is not a number of seconds; the cookie goes without this attribute"#,
+        ),
+        (
+            "session-cookie-samesite",
+            "lax",
+            r#""lax" is not Strict, Lax or None in this spelling; as with ingress-nginx the cookie gets no SameSite"#,
+        ),
+    ] {
+        let want = format!("ingress default/shop: {name}: {message}");
+        let configuration = shop("/", &[("affinity", "cookie"), (name, value)], &json!({}));
+        assert_eq!(told(&configuration), [want]);
+    }
+}
+
+#[test]
+fn a_path_that_cannot_be_run_is_told_with_the_reason() {
+    for (path, message) in [
+        ("/(a", r#""/(a" has a ( without its ); the path is ignored"#),
+        (
+            r"/(a)\1",
+            r#""/(a)\\1" has a back reference, which a linear-time engine cannot run; the path is ignored"#,
+        ),
+        (
+            "/(?<!b)a",
+            r#""/(?<!b)a" has look-behind, which a linear-time engine cannot run; the path is ignored"#,
+        ),
+    ] {
+        let want = format!("ingress default/shop: path: {message}");
+        assert_eq!(
+            told(&shop(path, &[("use-regex", "true")], &json!({}))),
+            [want]
+        );
+    }
+}
+
+#[test]
+fn a_bad_key_of_the_configuration_is_told_with_its_place() {
+    for (further, want) in [
+        (
+            json!({"unmatchd": "pass"}),
+            r#"configuration: unmatchd: is unknown; did you mean unmatched? Ignored"#,
+        ),
+        (
+            json!({"config_map": {"http-redirect-code": "200"}}),
+            r#"configuration: config_map.http-redirect-code: "200" is not 301, 302, 307 or 308; the default is used"#,
+        ),
+        (
+            json!({"services": []}),
+            r#"ingress default/shop: backend: "default/web:80" is a Service that does not exist; its paths answer 503"#,
+        ),
+        (
+            json!({"ingresses": [{"kind": "Service"}]}),
+            r#"configuration: ingresses: "Service" is not an Ingress; ignored"#,
+        ),
+        (
+            json!({"ingresses": [{"kind": "Ingress"}]}),
+            "configuration: ingresses: an object without metadata.name; ignored",
+        ),
+    ] {
+        assert_eq!(told(&shop("/", &[], &further)), [want], "{further}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_object_are_an_error() {
+    for (bytes, want) in [
+        (
+            "[]",
+            "the configuration is a list, expected one JSON object",
+        ),
+        (
+            "{",
+            "the configuration is not JSON: EOF while parsing an object at line 1 column 1",
+        ),
+    ] {
+        let error = config::read(bytes.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), want);
+    }
+}
