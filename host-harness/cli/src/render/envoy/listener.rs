@@ -60,6 +60,8 @@ impl Chain<'_> {
             "use_remote_address": true,
             "skip_xff_append": true,
             "preserve_external_request_id": true,
+            // What is https is the connection's to say, as in nginx, not an HTTP/2 client's.
+            "scheme_header_transformation": { "scheme_to_overwrite": scheme },
             "server_header_transformation": "PASS_THROUGH",
             // Paths reach the module as they came: it normalises as nginx does.
             "normalize_path": false,
