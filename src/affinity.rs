@@ -210,7 +210,8 @@ pub struct Closed {
 ///
 /// A cookie is set where an endpoint answered, the location sets cookies, and the session
 /// has none, or one that names nobody, or one in another format than the one written (once,
-/// when its endpoint serves); or its endpoint is gone; or another one served and
+/// when its endpoint serves); or its endpoint is gone, which only the ring makes good by itself;
+/// or another one served and
 /// `session-cookie-change-on-failure` is true. Otherwise the cookie stays as it is, and is
 /// set again only where it slides.
 #[must_use]
@@ -249,7 +250,9 @@ impl Affinity {
             Finding::Named { address, own, key } => {
                 let gone = table.is_some_and(|table| table.position(address).is_none());
                 let kept = state == State::Kept;
-                if gone || kept && !own || !kept && self.change_on_failure {
+                // The ring maps its own keys elsewhere by itself: ingress-nginx never replaces them.
+                let remapped = gone && *own && self.writer == Writer::Ring;
+                if !remapped && (gone || kept && !own || !kept && self.change_on_failure) {
                     new()
                 } else if self.refresh && *own {
                     self.again(address, key, table, facts)

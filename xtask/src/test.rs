@@ -3,9 +3,6 @@
 use crate::{envoy, nginx, process, wasm};
 use anyhow::Result;
 
-/// How many tests run at a time. More than there are cores: most of them wait for an Envoy.
-const THREADS: &str = "RUST_TEST_THREADS";
-
 /// Which tests run.
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -30,9 +27,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     process::announce("cargo test");
     let mut test = process::cargo();
     test.args(["test", "--no-fail-fast"]).args(&options.filters);
-    if std::env::var_os(THREADS).is_none() {
-        test.env(THREADS, "4");
-    }
     if !options.flags.is_empty() {
         test.arg("--").args(&options.flags);
     }
