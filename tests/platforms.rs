@@ -14,10 +14,14 @@ use std::path::Path;
 
 const HOST: &str = "sample.example.com";
 
-/// An Envoy of that shape with the first manifest over `pods`.
-fn envoy(platform: Platform, pods: &[Pod]) -> RealEnvoy {
+fn first_manifest() -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy/examples/sample-ingress.yaml");
-    let manifests = Manifests::load(&[file.to_string_lossy().into_owned()]).unwrap();
+    std::fs::read_to_string(file).unwrap()
+}
+
+/// An Envoy of that shape with manifests of the first one's Service over `pods`.
+fn envoy(platform: Platform, manifests: &str, pods: &[Pod]) -> RealEnvoy {
+    let manifests = Manifests::parse("manifests.yaml", manifests).unwrap();
     let addresses: Vec<String> = pods.iter().map(Pod::endpoint).collect();
     let flag = format!("default/http-service:8080={}", addresses.join(","));
     let (clusters, _) = clusters(&manifests, &[flag.parse().unwrap()]);
@@ -37,7 +41,7 @@ fn envoy(platform: Platform, pods: &[Pod]) -> RealEnvoy {
 
 fn play(platform: Platform) {
     let pods = Pod::several(3);
-    let envoy = envoy(platform, &pods);
+    let envoy = envoy(platform, &first_manifest(), &pods);
     let at = envoy.listener("http");
     let mut used = BTreeSet::new();
     for _ in 0..8 {
@@ -103,4 +107,100 @@ fn istio_keeps_sessions_with_what_is_rendered_for_it() {
 #[test]
 fn envoy_gateway_keeps_sessions_with_what_is_rendered_for_it() {
     play(Platform::EnvoyGateway);
+}
+
+/// What a client sends that would like to be somebody else.
+const LIES: [(&str, &str); 7] = [
+    ("x-real-ip", "192.0.2.1"),
+    ("x-forwarded-for", "192.0.2.1"),
+    ("x-forwarded-host", "liar.example"),
+    ("x-forwarded-port", "8443"),
+    ("x-forwarded-proto", "https"),
+    ("x-forwarded-scheme", "ftp"),
+    ("x-scheme", "ftp"),
+];
+
+/// Asks once with [`LIES`] and compares what the pod sees; `None`: nothing.
+fn pods_see(platform: Platform, manifests: &str, wanted: [(&str, Option<&str>); 8]) {
+    let pods = Pod::several(1);
+    let envoy = envoy(platform, manifests, &pods);
+    let request = LIES
+        .iter()
+        .fold(Request::get(HOST, "/app1/x"), |request, (name, value)| {
+            request.header(name, value)
+        });
+    let answer = http::send(envoy.listener("http"), &request).unwrap();
+    assert_eq!(answer.status, 200, "{}", envoy.log());
+    let echo = answer.echo().unwrap();
+    for (name, value) in wanted {
+        let have = echo.all(name).join(" AND ");
+        assert!(
+            fits(value.unwrap_or_default(), &have),
+            "{platform:?}: {name}: expected {value:?}, is {have:?}"
+        );
+    }
+}
+
+/// `{ip}` stands for an address that the client did not name: where Envoy appends a client's address
+/// itself, it writes its own for a client on the same machine.
+fn fits(wanted: &str, have: &str) -> bool {
+    let is_true = |ip: &str| ip.parse::<std::net::IpAddr>().is_ok() && LIES[0].1 != ip;
+    match wanted.strip_suffix("{ip}") {
+        Some(before) => have.strip_prefix(before).is_some_and(is_true),
+        None => have == wanted,
+    }
+}
+
+const PLAIN_HTTP: [(&str, Option<&str>); 8] = [
+    ("host", Some(HOST)),
+    ("x-real-ip", Some("127.0.0.1")),
+    ("x-forwarded-for", Some("{ip}")),
+    ("x-forwarded-host", Some(HOST)),
+    ("x-forwarded-port", Some("80")),
+    ("x-forwarded-proto", Some("http")),
+    ("x-forwarded-scheme", Some("http")),
+    ("x-scheme", Some("http")),
+];
+
+#[test]
+fn pods_see_the_forwarding_headers_of_ingress_nginx_whatever_a_client_says() {
+    for platform in [Platform::Istio, Platform::EnvoyGateway] {
+        pods_see(platform, &first_manifest(), PLAIN_HTTP);
+    }
+}
+
+#[test]
+fn pods_behind_upstream_vhost_see_the_host_that_the_client_asked_for() {
+    let manifest = first_manifest().replace(
+        "  annotations:\n",
+        "  annotations:\n    nginx.ingress.kubernetes.io/upstream-vhost: inside.example\n",
+    );
+    let mut wanted = PLAIN_HTTP;
+    wanted[0].1 = Some("inside.example");
+    for platform in [Platform::Istio, Platform::EnvoyGateway] {
+        pods_see(platform, &manifest, wanted);
+    }
+}
+
+#[test]
+fn a_trusted_proxy_in_front_is_believed() {
+    let manifest = format!(
+        "{}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: ingress-nginx-controller}}\n\
+         data: {{use-forwarded-headers: 'true'}}\n",
+        first_manifest()
+    );
+    for platform in [Platform::Istio, Platform::EnvoyGateway] {
+        let wanted = [
+            ("host", Some(HOST)),
+            // ingress-nginx: the first address; here whole, as the proxies in between wrote it.
+            ("x-forwarded-for", Some("192.0.2.1,{ip}")),
+            ("x-real-ip", Some("192.0.2.1")),
+            ("x-forwarded-host", Some("liar.example")),
+            ("x-forwarded-port", Some("8443")),
+            ("x-forwarded-proto", Some("https")),
+            ("x-forwarded-scheme", Some("https")),
+            ("x-scheme", Some("https")),
+        ];
+        pods_see(platform, &manifest, wanted);
+    }
 }

@@ -7,6 +7,7 @@
 mod envoy_gateway;
 mod istio;
 
+use limpet_cli::forwarding::envoy::{HTTP, HTTPS, ListenerSide};
 use limpet_cli::manifests::Manifests;
 use limpet_cli::render::resource::Resource;
 use limpet_cli::render::scene::Scene;
@@ -87,6 +88,10 @@ struct Shape {
     plugin: Value,
     /// The module's file.
     code: Value,
+    /// What clients of this listener use.
+    side: ListenerSide,
+    /// How many proxies in front are trusted, where the operator says so to istiod.
+    trusted_proxies: u8,
     /// What a test asked for.
     access_log: Option<Value>,
     platform: Platform,
@@ -137,6 +142,11 @@ impl Shape {
             platform_names,
             plugin,
             code: wasm["vm_config"]["code"].clone(),
+            trusted_proxies: u8::from(scene.trusted),
+            side: match manager["stat_prefix"].as_str() {
+                Some("ingress_https") => HTTPS,
+                _ => HTTP,
+            },
             access_log: manager.get("access_log").cloned(),
             platform,
         }
@@ -242,6 +252,14 @@ fn filter(name: &str, kind: &str) -> Value {
     json!({
         "name": name,
         "typed_config": { "@type": format!("type.googleapis.com/envoy.extensions.filters.http.{kind}") },
+    })
+}
+
+/// A header that a route sets.
+fn overwrite(name: &str, value: &str) -> Value {
+    json!({
+        "header": { "key": name, "value": value },
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
     })
 }
 

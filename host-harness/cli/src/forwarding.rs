@@ -7,6 +7,8 @@
 //! `rootfs/etc/nginx/template/nginx.tmpl`, ingress-nginx dbb11b92d, as recorded in
 //! `tests/traces/paths.json`.
 
+pub mod envoy;
+
 use std::sync::Arc;
 
 use host_harness::{Append, Connection, HeaderEdit, Headers, Template};

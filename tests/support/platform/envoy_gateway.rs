@@ -26,14 +26,7 @@ pub(super) fn plugin(resources: &[Resource]) -> Value {
 }
 
 pub(super) fn manager(shape: &Shape) -> Value {
-    let client = shape.one("ClientTrafficPolicy");
-    let early = &client["headers"]["earlyRequestHeaders"]["remove"];
-    let removals: Vec<Value> = early
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|name| json!({ "remove": name }))
-        .collect();
+    let client = client_traffic(shape);
     let mut manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "http-10080",
@@ -50,6 +43,7 @@ pub(super) fn manager(shape: &Shape) -> Value {
         "common_http_protocol_options": {
             "headers_with_underscores_action": match client["headers"]["withUnderscoresAction"].as_str() {
                 Some("DropHeader") => "DROP_HEADER",
+                Some("Allow") => "ALLOW",
                 other => panic!("{other:?}"),
             },
         },
@@ -57,9 +51,12 @@ pub(super) fn manager(shape: &Shape) -> Value {
             "name": "envoy.http.early_header_mutation.header_mutation",
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-                "mutations": removals,
+                "mutations": early_mutations(&client["headers"]["earlyRequestHeaders"]),
             },
         }],
+        "xff_num_trusted_hops":
+            client.pointer("/clientIPDetection/xForwardedFor/numTrustedHops").unwrap_or(&json!(0)),
+        "preserve_external_request_id": client["headers"]["requestID"] == "PreserveOrGenerate",
         "http_filters": filters(shape),
         "route_config": routes(shape),
     });
@@ -67,6 +64,41 @@ pub(super) fn manager(shape: &Shape) -> Value {
         manager["access_log"] = log.clone();
     }
     manager
+}
+
+/// The policy of this listener: the one that names it goes before the one of the whole Gateway.
+fn client_traffic(shape: &Shape) -> &Value {
+    let policies = shape.all("ClientTrafficPolicy");
+    let of = |section: Option<&str>| {
+        policies.iter().find(|policy| {
+            let target = &policy["spec"]["targetRefs"][0];
+            target.get("sectionName").and_then(Value::as_str) == section
+        })
+    };
+    let policy = of(Some(shape.side.scheme)).or_else(|| of(None));
+    &policy.unwrap()["spec"]
+}
+
+/// `translateHeaderModifier`, then `buildHeaderMutationRules`: what is set, what is added where it
+/// is absent, what is removed.
+fn early_mutations(headers: &Value) -> Vec<Value> {
+    let list = |key: &str| {
+        let list = headers.get(key).and_then(Value::as_array);
+        list.cloned().unwrap_or_default()
+    };
+    let append = |header: &Value, action: &str| {
+        let (name, value) = (&header["name"], &header["value"]);
+        json!({ "append": {
+            "header": { "key": name, "value": value }, "append_action": action,
+        } })
+    };
+    let set = list("set");
+    let set = set.iter().map(|h| append(h, "OVERWRITE_IF_EXISTS_OR_ADD"));
+    let absent = list("addIfAbsent");
+    let absent = absent.iter().map(|h| append(h, "ADD_IF_ABSENT"));
+    let remove = list("remove");
+    let remove = remove.iter().map(|name| json!({ "remove": name }));
+    set.chain(absent).chain(remove).collect()
 }
 
 /// Both filters stand in the chain disabled; the first route that matches turns them on.

@@ -3,7 +3,7 @@
 //! Source: `buildHTTPConnectionManager`, `pilot/pkg/networking/core/listener_builder.go`;
 //! `patchHTTPFilters`, `pilot/pkg/networking/core/envoyfilter/listener_patch.go`; istio 86c9f01f.
 
-use super::{Shape, filter, merge, retry};
+use super::{Shape, filter, merge, overwrite, retry};
 use limpet_cli::render::istio::{IstioArgs, resources as rendered};
 use limpet_cli::render::resource::Resource;
 use limpet_cli::render::scene::Scene;
@@ -28,6 +28,7 @@ pub(super) fn manager(shape: &Shape) -> Value {
         "normalize_path": true,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "use_remote_address": true,
+        "xff_num_trusted_hops": shape.trusted_proxies,
         "upgrade_configs": [{ "upgrade_type": "websocket" }],
         "stream_idle_timeout": "0s",
         "http_filters": [
@@ -49,14 +50,17 @@ pub(super) fn manager(shape: &Shape) -> Value {
         let value = &patch["patch"]["value"];
         match patch["applyTo"].as_str().unwrap() {
             "HTTP_FILTER" => {
-                assert_eq!(patch["patch"]["operation"], "INSERT_BEFORE");
                 let before =
                     &patch["match"]["listener"]["filterChain"]["filter"]["subFilter"]["name"];
                 let filters = manager["http_filters"].as_array_mut().unwrap();
-                let at = filters
-                    .iter()
-                    .position(|filter| filter["name"] == *before)
-                    .unwrap();
+                let at = match patch["patch"]["operation"].as_str().unwrap() {
+                    "INSERT_FIRST" => 0,
+                    "INSERT_BEFORE" => filters
+                        .iter()
+                        .position(|filter| filter["name"] == *before)
+                        .unwrap(),
+                    other => panic!("{other}"),
+                };
                 filters.insert(at, value.clone());
             }
             "NETWORK_FILTER" => merge(&mut manager, &value["typed_config"]),
@@ -91,7 +95,11 @@ fn routes(shape: &Shape) -> Value {
         .as_array()
         .unwrap()
         .iter()
-        .map(|r| route(shape, r))
+        .filter(|http| {
+            let port = http["match"][0].get("port");
+            port.is_none_or(|port| *port == shape.side.port)
+        })
+        .map(|http| route(shape, http))
         .collect();
     let hosts = spec["hosts"].as_array().unwrap();
     let virtual_hosts: Vec<Value> = hosts
@@ -135,8 +143,17 @@ fn route(shape: &Shape, http: &Value) -> Value {
             "timeout": "0s",
             "retry_policy": retry(http["retries"]["retryOn"].as_str().unwrap(), &http["retries"]["attempts"]),
         },
+        "request_headers_to_add": set_headers(&http["headers"]["request"]["set"]),
         "request_headers_to_remove": http["headers"]["request"]["remove"],
     })
+}
+
+/// `translateAppendHeaders`, `pilot/pkg/networking/core/route/route.go`.
+fn set_headers(headers: &Value) -> Vec<Value> {
+    let headers = headers.as_object().unwrap().iter();
+    headers
+        .map(|(name, value)| overwrite(name, value.as_str().unwrap()))
+        .collect()
 }
 
 /// The patches of this cluster.

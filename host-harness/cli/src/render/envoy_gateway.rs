@@ -99,8 +99,7 @@ What Envoy Gateway cannot say:
   defines unless EnvoyProxy telemetry.metrics.prometheus.disable is set; leave it on.
 - path normalisation: Envoy Gateway always resolves . and .. in front of limpet; the Service sees
   /b where ingress-nginx without a rewrite would have sent /a/../b. Matching is not affected.
-- headers: pods get X-Forwarded-For and X-Forwarded-Proto; X-Real-IP, X-Forwarded-Host, -Port,
-  -Scheme and X-Scheme, which ingress-nginx sent too, are not among them.
+- X-Forwarded-For behind a trusted proxy: pods get it whole, not its first address alone.
 - policies: after limpet's choice the request is on the route of its cluster. Attach
   SecurityPolicies to the Gateway, or to all HTTPRoutes below, not to the first one alone.";
 

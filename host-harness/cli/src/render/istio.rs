@@ -59,6 +59,12 @@ const DEFAULT_IMAGE: &str = concat!(
     env!("CARGO_PKG_VERSION")
 );
 
+/// What `use-forwarded-headers` means on Istio.
+const TRUSTED: &str = "\
+use-forwarded-headers: Istio trusts nobody until it is told how many proxies stand in front, for
+all hosts of the gateway: proxy.istio.io/config: '{\"gatewayTopology\": {\"numTrustedProxies\": 1}}'.
+Pods get X-Forwarded-For whole, not its first address alone, and X-Forwarded-Port where that proxy sends it.";
+
 impl Default for IstioArgs {
     fn default() -> Self {
         Self {
@@ -131,11 +137,14 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
         String::new(),
         "Draining: istiod removes terminating pods from the endpoints at once, unless the Service has".to_owned(),
         "the label istio.io/persistent-session; sessions of a terminating pod move to another one then.".to_owned(),
-        "Headers: pods get the X-Forwarded-* that Istio sends; X-Real-IP, X-Forwarded-Host, -Port,".to_owned(),
-        "-Scheme and X-Scheme, which ingress-nginx sent too, are not among them.".to_owned(),
+        "Headers: pods get the forwarding headers of ingress-nginx, and Istio's own beside them (X-Envoy-*,".to_owned(),
+        "X-B3-* or traceparent); a client's X-Request-ID is kept from inside the mesh only.".to_owned(),
         "Upgrades: the filter of limpet comes before CORS and fault injection; authorization sees the".to_owned(),
         "original path and host.".to_owned(),
     ];
+    if scene.trusted && !args.sidecar {
+        head.extend(TRUSTED.lines().map(str::to_owned));
+    }
     if args.sidecar && scene.hosts.iter().any(|host| host == "*") {
         head.push(
             "note: a rule without host cannot be served by sidecars: they route by host".to_owned(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::view::{Ingress, ingresses};
 use crate::clusters::{Cluster, ServicePort, clusters};
+use crate::forwarding;
 use crate::manifests::Manifests;
 use crate::plugin_config::{EndpointSource, Options, Report, plugin_config};
 use serde_json::{Value, json};
@@ -32,6 +33,12 @@ pub struct Scene<'m> {
     pub certificates: Vec<Certificate>,
     /// Every cluster whose port is known as a number.
     pub clusters: Vec<(Cluster, u16)>,
+    /// Whether a trusted proxy stands in front, as ingress-nginx's ConfigMap says.
+    pub trusted: bool,
+    /// Whether header fields with an underscore in their name are dropped.
+    pub drops_underscores: bool,
+    /// Whether some Ingress changes the Host that its Service sees.
+    pub changes_host: bool,
     /// The Service ports with affinity.
     sticky: BTreeSet<ServicePort>,
     /// What could not be taken over, for the operator.
@@ -46,6 +53,7 @@ impl<'m> Scene<'m> {
         let ingresses = ingresses(manifests);
         let (named, more) = clusters(manifests, &[]);
         notes.extend(more);
+        let settings = manifests.config_map().and_then(|map| map.value.get("data"));
         let mut with_ports = Vec::new();
         for cluster in named {
             match cluster.number {
@@ -64,6 +72,11 @@ impl<'m> Scene<'m> {
             hosts: hosts(&ingresses, &mut notes),
             certificates: certificates(&ingresses),
             clusters: with_ports,
+            trusted: forwarding::trusts_forwarded_headers(settings),
+            drops_underscores: forwarding::drops_underscores(settings),
+            changes_host: ingresses
+                .iter()
+                .any(|ingress| ingress.annotation("upstream-vhost").is_some()),
             sticky: sticky(&ingresses),
             notes,
         }

@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 use super::tls::{self, Certificates};
 use super::{EnvoySettings, route};
 use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME};
-use crate::forwarding::{
-    self, ENDPOINT_HEADER, FORWARDING_HEADERS, ForwardingHeader, INTERNAL_HEADERS, Source,
-};
+use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written};
+use crate::forwarding::{self, ENDPOINT_HEADER, INTERNAL_HEADERS};
 use crate::manifests::Manifests;
 
 /// Both listeners' common part.
@@ -31,7 +30,7 @@ pub(super) fn listeners(
     let mut listeners = vec![json!({
         "name": "http",
         "address": settings.listen.to_envoy(),
-        "filter_chains": [{ "filters": [chain.connection_manager("http", 80)] }],
+        "filter_chains": [{ "filters": [chain.connection_manager(HTTP)] }],
     })];
     if !certificates.is_empty() {
         listeners.push(json!({
@@ -43,25 +42,25 @@ pub(super) fn listeners(
                     "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector" },
             }],
             "filter_chains":
-                tls::filter_chains(certificates, &chain.connection_manager("https", 443)),
+                tls::filter_chains(certificates, &chain.connection_manager(HTTPS)),
         }));
     }
     listeners
 }
 
 impl Chain<'_> {
-    /// The connection manager; `scheme` and `port` are what clients use.
-    fn connection_manager(&self, scheme: &str, port: u16) -> Value {
+    /// The connection manager of one listener.
+    fn connection_manager(&self, side: ListenerSide) -> Value {
         let mut manager = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            "stat_prefix": format!("ingress_{scheme}"),
+            "stat_prefix": format!("ingress_{}", side.scheme),
             "codec_type": "AUTO",
             // The forwarding headers are written below, none by Envoy itself.
             "use_remote_address": true,
             "skip_xff_append": true,
             "preserve_external_request_id": true,
             // What is https is the connection's to say, as in nginx, not an HTTP/2 client's.
-            "scheme_header_transformation": { "scheme_to_overwrite": scheme },
+            "scheme_header_transformation": { "scheme_to_overwrite": side.scheme },
             "server_header_transformation": "PASS_THROUGH",
             // Paths reach the module as they came: it normalises as nginx does.
             "normalize_path": false,
@@ -82,7 +81,7 @@ impl Chain<'_> {
                 "name": "envoy.http.early_header_mutation.header_mutation",
                 "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-                    "mutations": self.early_mutations(scheme, port),
+                    "mutations": self.early_mutations(side),
                 },
             }],
             "http_filters": [self.module(), session_state(), router()],
@@ -107,7 +106,7 @@ impl Chain<'_> {
     }
 
     /// Before the module, and even where it is skipped: nobody outside chooses a pod.
-    fn early_mutations(&self, scheme: &str, port: u16) -> Vec<Value> {
+    fn early_mutations(&self, side: ListenerSide) -> Vec<Value> {
         let data = self
             .manifests
             .config_map()
@@ -117,9 +116,9 @@ impl Chain<'_> {
             .iter()
             .map(|name| json!({ "remove": name }));
         let strip_envoy = json!({ "remove_on_match": { "key_matcher": { "prefix": "x-envoy-" } } });
-        let write = FORWARDING_HEADERS
-            .iter()
-            .map(|header| write(header, scheme, port, trusted));
+        let write = forwarding::envoy::early(trusted, side)
+            .into_iter()
+            .map(|header| write(&header));
         strip.chain([strip_envoy]).chain(write).collect()
     }
 
@@ -149,25 +148,13 @@ impl Chain<'_> {
     }
 }
 
-fn write(header: &ForwardingHeader, scheme: &str, port: u16, trusted: bool) -> Value {
-    let value = match header.source {
-        Source::RemoteAddress => "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%".to_owned(),
-        Source::Authority => "%REQ(:AUTHORITY)%".to_owned(),
-        Source::Port => port.to_string(),
-        Source::Scheme => scheme.to_owned(),
-    };
-    // With a trusted proxy in front its value stays. Those that it does not send itself are
-    // written from the one that it does, which stands before them or after them unchanged.
-    let (value, action) = match (trusted, header.name == header.trusted) {
-        (false, _) => (value, "OVERWRITE_IF_EXISTS_OR_ADD"),
-        (true, true) => (value, "ADD_IF_ABSENT"),
-        (true, false) => (
-            format!("%REQ({})%", header.trusted.to_ascii_uppercase()),
-            "OVERWRITE_IF_EXISTS_OR_ADD",
-        ),
+fn write(header: &Written) -> Value {
+    let action = match header.only_if_absent {
+        true => "ADD_IF_ABSENT",
+        false => "OVERWRITE_IF_EXISTS_OR_ADD",
     };
     json!({ "append": {
-        "header": { "key": header.name, "value": value },
+        "header": { "key": header.name, "value": header.value },
         "append_action": action,
     } })
 }

@@ -10,6 +10,9 @@ use crate::render::scene::{Certificate, Scene};
 
 pub(super) const GATEWAY: (&str, &str) = ("gateway.networking.k8s.io/v1", "Gateway");
 
+/// The listener for plain http.
+pub(super) const HTTP: &str = "http";
+
 pub(super) fn resources(scene: &Scene<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
     let mut all = vec![class(args), proxy(args), gateway(scene, args)];
     let elsewhere: BTreeSet<&str> = scene
@@ -60,7 +63,7 @@ fn proxy(args: &EnvoyGatewayArgs) -> Resource {
 fn gateway(scene: &Scene<'_>, args: &EnvoyGatewayArgs) -> Resource {
     let from_all = json!({ "namespaces": { "from": "All" } });
     let mut listeners = vec![json!({
-        "name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": from_all,
+        "name": HTTP, "port": 80, "protocol": "HTTP", "allowedRoutes": from_all,
     })];
     for (index, certificate) in scene.certificates.iter().enumerate() {
         for (place, host) in certificate.hosts.iter().enumerate() {

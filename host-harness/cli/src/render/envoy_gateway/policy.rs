@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use super::listener::GATEWAY;
-use super::route::{ClusterRoute, ROUTE, catch_all_names, clusters_names};
+use super::route::{ClusterRoute, ROUTE, catch_all_names, clusters_names, insert};
 use super::{EnvoyGatewayArgs, names};
+use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written, early};
 use crate::render::resource::Resource;
 use crate::render::scene::{CLUSTER_HEADER, ENDPOINT_HEADER, Scene};
 
+const API: &str = "gateway.envoyproxy.io/v1alpha1";
 const GROUP: &str = "gateway.networking.k8s.io";
 
 pub(super) fn resources(
@@ -15,7 +17,7 @@ pub(super) fn resources(
     args: &EnvoyGatewayArgs,
     routes: &[ClusterRoute<'_>],
 ) -> Vec<Resource> {
-    let mut all = vec![client_traffic(args)];
+    let mut all: Vec<Resource> = client_traffic(scene, args).into();
     let by_namespace = clusters_names(scene, routes);
     all.extend(
         by_namespace
@@ -26,18 +28,76 @@ pub(super) fn resources(
     all
 }
 
-fn client_traffic(args: &EnvoyGatewayArgs) -> Resource {
-    let spec = json!({
-        "targetRefs": [target(GATEWAY.1, "limpet")],
-        "headers": {
-            "earlyRequestHeaders": { "remove": [CLUSTER_HEADER, ENDPOINT_HEADER] },
-            "withUnderscoresAction": "DropHeader",
-        },
-        "path": { "disableMergeSlashes": true, "escapedSlashesAction": "KeepUnchanged" },
-    });
-    policy("ClientTrafficPolicy", &args.namespace, spec)
+/// One policy for the http listener, and one for all others: a listener knows the port and the
+/// scheme of its clients, Envoy does not.
+///
+/// Source: `ProcessClientTrafficPolicies`, `internal/gatewayapi/clienttrafficpolicy.go`, gateway
+/// d32f28294: a policy with a section name goes before one without.
+fn client_traffic(scene: &Scene<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2] {
+    let mut http = target(GATEWAY.1, "limpet");
+    insert(&mut http, "sectionName", json!(super::listener::HTTP));
+    let policy = |name: &str, target: Value, side: ListenerSide| {
+        let mut spec = json!({
+            "targetRefs": [target],
+            "headers": {
+                "earlyRequestHeaders": early_headers(scene.trusted, side),
+                "withUnderscoresAction": underscores(scene),
+                "requestID": "PreserveOrGenerate",
+            },
+            "path": { "disableMergeSlashes": true, "escapedSlashesAction": "KeepUnchanged" },
+        });
+        if scene.trusted {
+            let hops = json!({ "xForwardedFor": { "numTrustedHops": 1 } });
+            insert(&mut spec, "clientIPDetection", hops);
+        }
+        let kind = (API, "ClientTrafficPolicy");
+        Resource::new(kind, (&args.namespace, name), spec)
+    };
+    let plain = policy("limpet-http", http, HTTP)
         .comment("Client copies of limpet's headers go before anything reads them; paths stay as they came;")
-        .comment("headers with underscores are dropped, as nginx does.")
+        .comment("the forwarding headers are those that ingress-nginx sent.");
+    let plain = match scene.trusted {
+        true => plain
+            .comment("use-forwarded-headers: numTrustedHops is the number of proxies in front."),
+        false => plain,
+    };
+    let tls = policy("limpet", target(GATEWAY.1, "limpet"), HTTPS)
+        .comment("The same for every other listener: https.");
+    [plain, tls]
+}
+
+/// limpet's own headers removed, the forwarding headers written.
+fn early_headers(trusted: bool, side: ListenerSide) -> Value {
+    let mut remove = vec![CLUSTER_HEADER, ENDPOINT_HEADER];
+    // Envoy Gateway appends the address itself, after this.
+    const APPENDED: &str = "x-forwarded-for";
+    if !trusted {
+        remove.push(APPENDED);
+    }
+    let written: Vec<Written> = early(trusted, side)
+        .into_iter()
+        .filter(|header| header.name != APPENDED)
+        .collect();
+    let list = |only_if_absent: bool| -> Vec<Value> {
+        written
+            .iter()
+            .filter(|header| header.only_if_absent == only_if_absent)
+            .map(|header| json!({ "name": header.name, "value": header.value }))
+            .collect()
+    };
+    let mut headers = json!({ "set": list(false), "remove": remove });
+    if trusted {
+        insert(&mut headers, "addIfAbsent", json!(list(true)));
+    }
+    headers
+}
+
+/// `enable-underscores-in-headers`, off by default in ingress-nginx.
+fn underscores(scene: &Scene<'_>) -> &'static str {
+    match scene.drops_underscores {
+        true => "DropHeader",
+        false => "Allow",
+    }
 }
 
 fn backend_traffic(namespace: &str, routes: &[String]) -> Resource {
@@ -73,11 +133,7 @@ fn extension(scene: &Scene<'_>, args: &EnvoyGatewayArgs, routes: &[ClusterRoute<
 }
 
 fn policy(kind: &str, namespace: &str, spec: Value) -> Resource {
-    Resource::new(
-        ("gateway.envoyproxy.io/v1alpha1", kind),
-        (namespace, "limpet"),
-        spec,
-    )
+    Resource::new((API, kind), (namespace, "limpet"), spec)
 }
 
 fn target(kind: &str, name: &str) -> Value {

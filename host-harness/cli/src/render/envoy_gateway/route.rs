@@ -239,7 +239,7 @@ fn parent(args: &EnvoyGatewayArgs, hosts: &[&str]) -> Value {
     spec
 }
 
-fn insert(object: &mut Value, key: &str, value: Value) {
+pub(super) fn insert(object: &mut Value, key: &str, value: Value) {
     if let Some(object) = object.as_object_mut() {
         object.insert(key.to_owned(), value);
     }

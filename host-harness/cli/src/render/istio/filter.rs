@@ -10,10 +10,16 @@ use super::IstioArgs;
 use crate::render::resource::Resource;
 use crate::render::scene::{CLUSTER_HEADER, ENDPOINT_HEADER, Scene};
 
+/// The operator for what [`client_host`] keeps.
+pub(super) const CLIENT_HOST: &str = "%FILTER_STATE(limpet.client_host:PLAIN)%";
+
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
 pub(super) fn resource(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
     let mut patches = vec![session_filter(args), connection_manager(args)];
+    if scene.changes_host {
+        patches.push(client_host(scene, args));
+    }
     for (cluster, number) in &scene.clusters {
         if scene.is_sticky(&cluster.service_port) {
             patches.push(draining(
@@ -48,6 +54,31 @@ fn session_filter(args: &IstioArgs) -> Value {
             } } },
         },
         "patch": { "operation": "INSERT_BEFORE", "value": session_filter_value() },
+    })
+}
+
+/// Keeps the Host that the client sent for X-Forwarded-Host: `upstream-vhost` changes it before the
+/// route writes its headers.
+fn client_host(scene: &Scene<'_>, args: &IstioArgs) -> Value {
+    json!({
+        "applyTo": "HTTP_FILTER",
+        "match": {
+            "context": args.context(),
+            "listener": { "filterChain": { "filter": { "name": MANAGER } } },
+        },
+        "patch": { "operation": "INSERT_FIRST", "value": {
+            "name": "limpet.client_host",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
+                "on_request_headers": [{
+                    "object_key": "limpet.client_host",
+                    "factory_key": "envoy.string",
+                    "format_string": { "text_format_source": {
+                        "inline_string": crate::forwarding::envoy::host(scene.trusted),
+                    } },
+                }],
+            },
+        } },
     })
 }
 

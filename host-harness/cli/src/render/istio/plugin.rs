@@ -26,6 +26,9 @@ pub(super) fn resource(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
         "imagePullPolicy": "IfNotPresent",
         "pluginName": "limpet",
         "failStrategy": "FAIL_RELOAD",
+        // A gateway's listeners are CLIENT, as the outbound ones of a sidecar: there is no GATEWAY.
+        // Source: `workloadModeForListenerClass`, `pilot/pkg/model/extensions.go`, istio 86c9f01f;
+        // `WorkloadMode`, `type/v1beta1/selector.proto`, istio/api b8f8791d.
         "match": [{ "mode": "CLIENT" }],
         "pluginConfig": scene.plugin_config(&names, (args.strict, false)),
     });

@@ -1,8 +1,10 @@
 //! Listeners and routes: the cluster that limpet names is the cluster that serves.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::IstioArgs;
+use super::filter::CLIENT_HOST;
+use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, host, on_a_route};
 use crate::render::resource::Resource;
 use crate::render::scene::{CLUSTER_HEADER, ENDPOINT_HEADER, Scene};
 
@@ -58,10 +60,18 @@ fn gateway(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
 }
 
 fn gateway_routes(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
+    // Which port a client used is nothing that Envoy can write, so it is a route's to know.
+    let http = match scene.certificates.is_empty() {
+        true => cluster_routes(scene, args, (HTTP, None)),
+        false => [HTTP, HTTPS]
+            .into_iter()
+            .flat_map(|side| cluster_routes(scene, args, (side, Some(side.port))))
+            .collect(),
+    };
     let spec = json!({
         "hosts": scene.hosts,
         "gateways": [format!("{}/limpet", args.namespace)],
-        "http": cluster_routes(scene, args),
+        "http": http,
     });
     Resource::new(
         ("networking.istio.io/v1", "VirtualService"),
@@ -71,26 +81,51 @@ fn gateway_routes(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
     .comment(
         "One route for each Service port. limpet chooses by the header; nobody else can set it.",
     )
+    .comment("The forwarding headers are those that ingress-nginx sent.")
 }
 
-/// One route for each cluster.
-fn cluster_routes(scene: &Scene<'_>, args: &IstioArgs) -> Vec<Value> {
+/// One route for each cluster; `port`: of the requests that come in there alone.
+fn cluster_routes(
+    scene: &Scene<'_>,
+    args: &IstioArgs,
+    (side, port): (ListenerSide, Option<u16>),
+) -> Vec<Value> {
+    let forwarding: Map<String, Value> = forwarding(scene, side).collect();
     let route = |(cluster, number): &(crate::clusters::Cluster, u16)| {
-        let port = &cluster.service_port;
+        let service_port = &cluster.service_port;
+        let mut wanted = json!({ "headers": {
+            CLUSTER_HEADER: { "exact": args.cluster_name(service_port, *number) },
+        } });
+        let mut name = cluster.name();
+        if let (Some(port), Some(wanted)) = (port, wanted.as_object_mut()) {
+            wanted.insert("port".to_owned(), json!(port));
+            name = format!("{name}-{}", side.scheme);
+        }
         json!({
-            "name": cluster.name(),
-            "match": [{ "headers": {
-                CLUSTER_HEADER: { "exact": args.cluster_name(port, *number) },
-            } }],
+            "name": name,
+            "match": [wanted],
             "route": [{ "destination": {
-                "host": args.service_host(port),
+                "host": args.service_host(service_port),
                 "port": { "number": number },
             } }],
-            "headers": { "request": { "remove": [CLUSTER_HEADER, ENDPOINT_HEADER] } },
+            "headers": { "request": {
+                "set": forwarding,
+                "remove": [CLUSTER_HEADER, ENDPOINT_HEADER],
+            } },
             "retries": { "attempts": 2, "retryOn": "connect-failure,refused-stream" },
         })
     };
     scene.clusters.iter().map(route).collect()
+}
+
+fn forwarding(scene: &Scene<'_>, side: ListenerSide) -> impl Iterator<Item = (String, Value)> {
+    let host = match scene.changes_host {
+        true => CLIENT_HOST,
+        false => host(scene.trusted),
+    };
+    on_a_route(scene.trusted, side, host)
+        .into_iter()
+        .map(|header| (header.name.to_owned(), json!(header.value)))
 }
 
 /// The hosts of the Ingresses, known to sidecars; each is reached as it always was.
@@ -111,7 +146,7 @@ fn entry(hosts: &[&String], args: &IstioArgs) -> Resource {
 }
 
 fn sidecar_routes(scene: &Scene<'_>, args: &IstioArgs, (n, host): (usize, &str)) -> Resource {
-    let mut routes = cluster_routes(scene, args);
+    let mut routes = cluster_routes(scene, args, (HTTP, None));
     if !host.starts_with('*') {
         routes.push(json!({
             "name": "not-named-by-an-ingress",

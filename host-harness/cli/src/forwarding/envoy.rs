@@ -1,0 +1,103 @@
+//! The same headers in Envoy's words: values made of its command operators.
+
+use super::{FORWARDING_HEADERS, ForwardingHeader, Source};
+
+/// One request header that Envoy writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value, with command operators.
+    pub value: String,
+    /// What is there already stays.
+    pub only_if_absent: bool,
+}
+
+/// What clients of a listener use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenerSide {
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// 80 or 443, wherever the listener is bound.
+    pub port: u16,
+}
+
+/// Plain http.
+pub const HTTP: ListenerSide = ListenerSide {
+    scheme: "http",
+    port: 80,
+};
+
+/// Behind TLS.
+pub const HTTPS: ListenerSide = ListenerSide {
+    scheme: "https",
+    port: 443,
+};
+
+/// Every forwarding header as an early header mutation writes it: the request is as the client sent
+/// it, and Envoy does not know yet whom it trusts.
+#[must_use]
+pub fn early(trusted: bool, side: ListenerSide) -> Vec<Written> {
+    let write = |header: &ForwardingHeader| {
+        // With a trusted proxy in front its value stays. Those that it does not send itself are
+        // written from the one that it does, which stands before them or after them unchanged.
+        let (value, only_if_absent) = match (trusted, header.name == header.trusted) {
+            (false, _) => (own_value(header.source, side), false),
+            (true, true) => (own_value(header.source, side), true),
+            (true, false) => (
+                format!("%REQ({})%", header.trusted.to_ascii_uppercase()),
+                false,
+            ),
+        };
+        Written {
+            name: header.name,
+            value,
+            only_if_absent,
+        }
+    };
+    FORWARDING_HEADERS.iter().map(write).collect()
+}
+
+fn own_value(source: Source, side: ListenerSide) -> String {
+    match source {
+        Source::RemoteAddress => "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%".to_owned(),
+        Source::Authority => "%REQ(:AUTHORITY)%".to_owned(),
+        Source::Port => side.port.to_string(),
+        Source::Scheme => side.scheme.to_owned(),
+    }
+}
+
+/// Every forwarding header as a route writes it: Envoy knows the client's address, and `host` is
+/// the operator for the Host header that the client sent, before limpet changed it.
+///
+/// With a trusted proxy in front X-Forwarded-For, -Port and -Proto are left as it sent them; a
+/// route cannot write what is absent alone.
+#[must_use]
+pub fn on_a_route(trusted: bool, side: ListenerSide, host: &str) -> Vec<Written> {
+    let write = |header: &ForwardingHeader| {
+        let is_the_proxys = trusted && header.name == header.trusted;
+        let value = match header.source {
+            Source::RemoteAddress if is_the_proxys => return None,
+            Source::RemoteAddress => "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%".to_owned(),
+            Source::Authority => host.to_owned(),
+            _ if is_the_proxys => return None,
+            Source::Scheme if trusted => "%REQ(X-FORWARDED-PROTO)%".to_owned(),
+            Source::Port | Source::Scheme => own_value(header.source, side),
+        };
+        Some(Written {
+            name: header.name,
+            value,
+            only_if_absent: false,
+        })
+    };
+    FORWARDING_HEADERS.iter().filter_map(write).collect()
+}
+
+/// The operator for the Host header that the client sent, or a trusted proxy in front of Envoy.
+#[must_use]
+pub fn host(trusted: bool) -> &'static str {
+    match trusted {
+        true => "%REQ(X-FORWARDED-HOST?:AUTHORITY)%",
+        false => "%REQ(:AUTHORITY)%",
+    }
+}
