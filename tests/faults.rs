@@ -14,7 +14,6 @@ use limpet_cli::clusters::EndpointsFlag;
 use limpet_cli::manifests::Manifests;
 use limpet_tests::pod::Pod;
 use limpet_tests::rendered::{Rendered, Setup};
-use serde_json::Value;
 
 /// One host, one Service, one kind of session.
 struct Shop {
@@ -64,26 +63,5 @@ impl Shop {
             .parse()
             .unwrap();
         Rendered::start(&self.manifests, &[flag], setup)
-    }
-}
-
-/// The plugin configuration, a JSON text, in a bootstrap or a listeners' file.
-fn plugin(value: &mut Value) -> Option<&mut Value> {
-    if value["@type"] == "type.googleapis.com/google.protobuf.StringValue" {
-        return value.get_mut("value");
-    }
-    match value {
-        Value::Object(fields) => fields.values_mut().find_map(plugin),
-        Value::Array(elements) => elements.iter_mut().find_map(plugin),
-        _ => None,
-    }
-}
-
-/// Changes the plugin configuration, where there is one.
-fn edit_plugin(value: &mut Value, edit: impl FnOnce(&mut Value)) {
-    if let Some(text) = plugin(value) {
-        let mut config = serde_json::from_str(text.as_str().unwrap()).unwrap();
-        edit(&mut config);
-        *text = config.to_string().into();
     }
 }

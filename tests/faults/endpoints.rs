@@ -1,10 +1,10 @@
 //! Endpoints come and go.
 
-use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop, edit_plugin};
+use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop};
 use limpet_tests::crowd::{Crowd, Moves};
 use limpet_tests::eds::{self, Lb};
 use limpet_tests::pod::Pod;
-use limpet_tests::rendered::{Rendered, Setup};
+use limpet_tests::rendered::{Rendered, Setup, edit_plugin};
 
 /// Clients of each test.
 const CLIENTS: usize = 60;

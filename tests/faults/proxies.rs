@@ -1,10 +1,10 @@
 //! Several Envoys, new configurations, traps.
 
-use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop, edit_plugin, plugin};
+use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop};
 use limpet_tests::crowd::{Crowd, Moves};
 use limpet_tests::eds;
 use limpet_tests::http::{self, Request};
-use limpet_tests::rendered::Setup;
+use limpet_tests::rendered::{Setup, edit_plugin, plugin};
 use limpet_tests::wait;
 
 const CLIENTS: usize = 30;

@@ -67,9 +67,13 @@ impl Rendered {
             ..EnvoySettings::default()
         };
         let mut rendered = render(manifests, &clusters, &settings, false).unwrap();
-        (setup.edit)(&mut rendered.bootstrap);
+        let edit = |value: &mut Value| {
+            (setup.edit)(value);
+            edit_plugin(value, be_patient);
+        };
+        edit(&mut rendered.bootstrap);
         for (path, mut content) in rendered.files {
-            (setup.edit)(&mut content);
+            edit(&mut content);
             write_in_place(&path, &content.to_string()).unwrap();
         }
         let envoy = RealEnvoy::start_with(&rendered.bootstrap.to_string(), setup.workers);
@@ -141,5 +145,36 @@ impl Rendered {
         edit(&mut content);
         content["version_info"] = format!("edited-{}", text.len()).into();
         write_in_place(&path, &content.to_string()).unwrap();
+    }
+}
+
+/// Changes the plugin configuration in a bootstrap or a listeners' file, where there is one
+/// that can be read.
+pub fn edit_plugin(value: &mut Value, edit: impl FnOnce(&mut Value)) {
+    if let Some(text) = plugin(value)
+        && let Some(Ok(mut config)) = text.as_str().map(serde_json::from_str)
+    {
+        edit(&mut config);
+        *text = config.to_string().into();
+    }
+}
+
+/// The plugin configuration, a JSON text.
+pub fn plugin(value: &mut Value) -> Option<&mut Value> {
+    if value["@type"] == "type.googleapis.com/google.protobuf.StringValue" {
+        return value.get_mut("value");
+    }
+    match value {
+        Value::Object(fields) => fields.values_mut().find_map(plugin),
+        Value::Array(elements) => elements.iter_mut().find_map(plugin),
+        _ => None,
+    }
+}
+
+/// A machine that stalls for a second must not look like an admin that does not answer.
+fn be_patient(configuration: &mut Value) {
+    let hold = &mut configuration["discovery"]["hold_ms"];
+    if hold.is_null() {
+        *hold = 10_000.into();
     }
 }
