@@ -4,7 +4,7 @@ use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop};
 use limpet_tests::crowd::{Crowd, Moves};
 use limpet_tests::eds::{self, Lb};
 use limpet_tests::pod::Pod;
-use limpet_tests::rendered::{Rendered, Setup, edit_plugin};
+use limpet_tests::rendered::{Rendered, Setup};
 
 /// Clients of each test.
 const CLIENTS: usize = 60;
@@ -167,19 +167,13 @@ fn a_pod_that_is_removed_loses_its_sessions_once_and_nobody_else_moves() {
     }
 }
 
-/// Without an answer from elsewhere nobody asks for the endpoints within the test.
-fn polls_every_minute(value: &mut serde_json::Value) {
-    edit_plugin(value, |config| {
-        config["discovery"]["interval_ms"] = 60_000.into();
-    });
-}
-
 #[test]
 fn an_answer_from_elsewhere_asks_for_the_endpoints_at_once() {
     let shop = Shop::new(3, PERSISTENT);
     let setup = Setup {
         workers: 2,
-        edit: polls_every_minute,
+        // Without an answer from elsewhere nobody asks for the endpoints within the test.
+        interval_ms: 60_000,
         ..Setup::default()
     };
     let envoy = shop.open(3, &setup);

@@ -1,11 +1,12 @@
-//! WebSocket, HTTP/2, TLS.
+//! WebSocket, HTTP/2, gRPC, TLS.
 
 use super::{HOST, PERSISTENT, Shop, front};
 use limpet_cli::manifests::Manifests;
 use limpet_tests::browser::Browser;
 use limpet_tests::crowd::{Crowd, Moves};
+use limpet_tests::grpc::{Call, GrpcPod};
 use limpet_tests::http::{Connection, Request, Response};
-use limpet_tests::rendered::Setup;
+use limpet_tests::rendered::{Rendered, Setup};
 use serde_json::json;
 use std::net::SocketAddr;
 
@@ -82,6 +83,57 @@ fn sessions_are_kept_over_http_2() {
     // The same cookies over HTTP/1.1.
     crowd.move_to(envoy.http());
     assert_eq!(crowd.reload(), stayed);
+}
+
+/// Ends a call: the trailers came through.
+fn ends_well(call: Call) {
+    let trailers = call.end().expect("trailers");
+    assert_eq!(trailers.get("grpc-status").unwrap(), "0");
+}
+
+#[test]
+fn grpc_calls_keep_their_session_their_messages_and_their_trailers() {
+    const CALLS: u64 = 8;
+    let mut annotations = PERSISTENT.to_vec();
+    annotations.push(("backend-protocol", "GRPC"));
+    let shop = Shop::new(0, &annotations);
+    let pods: Vec<_> = (0..4).map(|_| GrpcPod::start()).collect();
+    let addresses: Vec<_> = pods.iter().map(GrpcPod::endpoint).collect();
+    let flag = format!("default/web:80={}", addresses.join(","));
+    let setup = Setup::default();
+    let envoy = Rendered::start(&shop.manifests, &[flag.parse().unwrap()], &setup);
+    let at = envoy.http();
+
+    let mut first = Call::start(at, HOST, None);
+    let home = first.field("x-pod").expect("a pod");
+    let cookie = first.field("set-cookie").expect("a session cookie");
+    let cookie = cookie.split(';').next();
+    assert_eq!(first.say(b"unary"), b"unary");
+    ends_well(first);
+    for number in 1..CALLS {
+        let mut call = Call::start(at, HOST, cookie);
+        assert_eq!(call.field("x-pod").as_ref(), Some(&home), "call {number}");
+        assert_eq!(call.field("set-cookie"), None);
+        assert_eq!(call.field("x-limpet-endpoint"), None);
+        // Each is back before the next one is said.
+        for message in ["one", "two", "three"] {
+            assert_eq!(call.say(message.as_bytes()), message.as_bytes());
+        }
+        ends_well(call);
+    }
+    let count = |name: &str| envoy.envoy.stat(name);
+    assert_eq!(count("http.ingress_http.downstream_rq_http2_total"), CALLS);
+    let upstream = count("cluster.default-web-80.upstream_cx_http2_total");
+    assert!(upstream > 0, "to the pods over HTTP/2");
+
+    // Of no pod: told in the head, as gRPC wants it, and no session begins or ends by it.
+    envoy.set_endpoints(super::CLUSTER, &[]);
+    for cookie in [None, cookie] {
+        let call = Call::start(at, HOST, cookie);
+        assert_eq!(call.field("grpc-status").as_deref(), Some("14"));
+        assert_eq!(call.field("set-cookie"), None);
+        assert_eq!(call.field("x-limpet-endpoint"), None);
+    }
 }
 
 /// The shop with a certificate, and plain http answered too.

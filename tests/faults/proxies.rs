@@ -4,7 +4,7 @@ use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop};
 use limpet_tests::crowd::{Crowd, Moves};
 use limpet_tests::eds;
 use limpet_tests::http::{self, Request};
-use limpet_tests::rendered::{Setup, edit_plugin, plugin};
+use limpet_tests::rendered::{Setup, edit_plugin, edit_plugin_text};
 use limpet_tests::wait;
 
 const CLIENTS: usize = 30;
@@ -129,17 +129,20 @@ fn a_bad_configuration_is_refused_and_the_old_one_keeps_serving() {
     let envoy = shop.open(2, &Setup::default());
     let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
     assert_eq!(crowd.reload().cookies, CLIENTS);
-    let good = std::cell::Cell::new(serde_json::Value::Null);
+    let mut good = serde_json::Value::Null;
     envoy.edit_listeners(|listeners| {
-        good.set(plugin(listeners).unwrap().take());
-        *plugin(listeners).unwrap() = "not JSON".into();
+        edit_plugin_text(listeners, &mut |text| {
+            good = std::mem::replace(text, "not JSON".into());
+        });
     });
     wait::until("the update is refused", || {
         envoy.envoy.stat("listener_manager.lds.update_rejected") > 0
     });
     assert_eq!(crowd.reload(), stayed());
     let accepted = envoy.envoy.stat("listener_manager.lds.update_success");
-    envoy.edit_listeners(|listeners| *plugin(listeners).unwrap() = good.take());
+    envoy.edit_listeners(|listeners| {
+        edit_plugin_text(listeners, &mut |text| *text = good.take());
+    });
     wait::until("the good one is taken", || {
         envoy.envoy.stat("listener_manager.lds.update_success") > accepted
     });

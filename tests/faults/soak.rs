@@ -121,6 +121,7 @@ fn no_request_is_lost_and_no_session_moves_while_endpoints_change_every_second()
     let shop = Shop::new(PODS, PERSISTENT);
     let setup = Setup {
         workers: 4,
+        interval_ms: 1_000,
         ..Setup::default()
     };
     let envoy = shop.open(PODS, &setup);

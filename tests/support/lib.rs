@@ -15,6 +15,7 @@ pub mod browser;
 pub mod crowd;
 pub mod eds;
 pub mod envoy;
+pub mod grpc;
 pub mod guest;
 pub mod http;
 pub mod native;

@@ -192,7 +192,7 @@ impl Drop for Pod {
 }
 
 /// 127.64.0.1, 127.64.0.2, ...: far from the addresses that people use by hand.
-fn next_address() -> Ipv4Addr {
+pub(crate) fn next_address() -> Ipv4Addr {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let n = COUNT.fetch_add(1, Ordering::SeqCst);
     let [.., high, low] = (n / 250 * 256 + n % 250 + 1).to_be_bytes();

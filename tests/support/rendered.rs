@@ -17,6 +17,8 @@ pub struct Setup {
     pub workers: usize,
     /// The module; `None`: the one that `cargo xtask wasm` built.
     pub wasm: Option<PathBuf>,
+    /// Between two questions of the module about the endpoints.
+    pub interval_ms: u64,
     /// Changes of the bootstrap and of the files beside it, before Envoy sees them.
     pub edit: fn(&mut Value),
 }
@@ -26,6 +28,8 @@ impl Default for Setup {
         Self {
             workers: 1,
             wasm: None,
+            // So that a test waits for little; the module's own default is a second.
+            interval_ms: 200,
             edit: |_| {},
         }
     }
@@ -68,8 +72,13 @@ impl Rendered {
         };
         let mut rendered = render(manifests, &clusters, &settings, false).unwrap();
         let edit = |value: &mut Value| {
+            edit_plugin(value, |config| {
+                config["discovery"]["interval_ms"] = setup.interval_ms.into();
+                // A machine that stalls for a second must not look like an admin that does not
+                // answer.
+                config["discovery"]["hold_ms"] = 10_000.into();
+            });
             (setup.edit)(value);
-            edit_plugin(value, be_patient);
         };
         edit(&mut rendered.bootstrap);
         for (path, mut content) in rendered.files {
@@ -148,33 +157,26 @@ impl Rendered {
     }
 }
 
-/// Changes the plugin configuration in a bootstrap or a listeners' file, where there is one
-/// that can be read.
-pub fn edit_plugin(value: &mut Value, edit: impl FnOnce(&mut Value)) {
-    if let Some(text) = plugin(value)
-        && let Some(Ok(mut config)) = text.as_str().map(serde_json::from_str)
-    {
-        edit(&mut config);
-        *text = config.to_string().into();
-    }
-}
-
-/// The plugin configuration, a JSON text.
-pub fn plugin(value: &mut Value) -> Option<&mut Value> {
+/// Calls `edit` on every plugin configuration in a bootstrap or a listeners' file, as a text.
+pub fn edit_plugin_text(value: &mut Value, edit: &mut dyn FnMut(&mut Value)) {
     if value["@type"] == "type.googleapis.com/google.protobuf.StringValue" {
-        return value.get_mut("value");
+        return edit(&mut value["value"]);
     }
     match value {
-        Value::Object(fields) => fields.values_mut().find_map(plugin),
-        Value::Array(elements) => elements.iter_mut().find_map(plugin),
-        _ => None,
+        Value::Object(fields) => fields.values_mut().for_each(|v| edit_plugin_text(v, edit)),
+        Value::Array(elements) => elements.iter_mut().for_each(|v| edit_plugin_text(v, edit)),
+        _ => {}
     }
 }
 
-/// A machine that stalls for a second must not look like an admin that does not answer.
-fn be_patient(configuration: &mut Value) {
-    let hold = &mut configuration["discovery"]["hold_ms"];
-    if hold.is_null() {
-        *hold = 10_000.into();
-    }
+/// As [`edit_plugin_text`], as the object that the text is.
+///
+/// # Panics
+/// It is not JSON.
+pub fn edit_plugin(value: &mut Value, mut edit: impl FnMut(&mut Value)) {
+    edit_plugin_text(value, &mut |text| {
+        let mut config = serde_json::from_str(text.as_str().unwrap()).unwrap();
+        edit(&mut config);
+        *text = config.to_string().into();
+    });
 }

@@ -1,8 +1,10 @@
 //! The chain that `render envoy` writes, for the harness: strip, module, session state, router.
 
+use std::time::Duration;
+
 use host_harness::{
-    ClusterSpecifier, EngineConfig, HeaderEdit, Health as HostHealth, Module, PluginConfig,
-    RetryPolicy, Route, RouteMatch,
+    ClusterSpecifier, EngineConfig, FailurePolicy, HeaderEdit, Health as HostHealth, Module,
+    PluginConfig, RetryPolicy, Route, RouteMatch,
 };
 use serde_json::Value;
 
@@ -24,11 +26,22 @@ pub const DEFAULT_HOST: &str = "_";
 /// The plugin's name in logs and statistics.
 pub const PLUGIN_NAME: &str = "limpet";
 
+/// After a trap, a worker answers 503 until its VM is so old, and then loads a new one. The
+/// shortest that Envoy bears: it divides by half of it, as an integer, so that 1 ms, which its
+/// configuration allows, ends the process. Nothing else of `backoff` is read.
+///
+/// Source: `PluginConfig::maybeReloadHandleIfNeeded`,
+/// `JitteredLowerBoundBackOffStrategy::nextBackOffMs`; seen on Envoy 1.40.
+pub const RELOAD_BACKOFF: Duration = Duration::from_millis(2);
+
 /// The engine's configuration: `config` is the plugin's.
 #[must_use]
 pub fn engine_config(module: Module, config: &Value, trusted: bool) -> EngineConfig {
     let mut plugin = PluginConfig::new(module, PLUGIN_NAME, config.to_string().into_bytes());
     plugin.vm_id = PLUGIN_NAME.to_owned();
+    plugin.failure_policy = FailurePolicy::FailReload {
+        base_interval: RELOAD_BACKOFF,
+    };
     let mut engine = EngineConfig::new(routes());
     engine.plugin = Some(plugin);
     engine.session_header = Some(ENDPOINT_HEADER.to_owned());

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::tls::{self, Certificates};
 use super::{EnvoySettings, route};
-use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME};
+use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME, RELOAD_BACKOFF};
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written};
 use crate::forwarding::{self, ENDPOINT_HEADER, INTERNAL_HEADERS};
 use crate::manifests::Manifests;
@@ -131,7 +131,9 @@ impl Chain<'_> {
                     "name": PLUGIN_NAME,
                     "root_id": PLUGIN_NAME,
                     "failure_policy": "FAIL_RELOAD",
-                    "reload_config": { "backoff": { "base_interval": "0.1s", "max_interval": "1s" } },
+                    "reload_config": { "backoff": {
+                        "base_interval": format!("{}s", RELOAD_BACKOFF.as_secs_f64()),
+                    } },
                     "vm_config": {
                         "vm_id": PLUGIN_NAME,
                         "runtime": "envoy.wasm.runtime.v8",
