@@ -194,7 +194,7 @@ pub struct Served<'a> {
     /// No endpoint answered: the proxy did.
     pub local_reply: bool,
     /// The response's headers; may be empty where [`Affinity::reads_response`] is false.
-    pub response: &'a Headers,
+    pub response: &'a Headers<'a>,
 }
 
 /// What follows for the response.
@@ -247,7 +247,9 @@ impl Affinity {
         let value = match &session.finding {
             Finding::NoAffinity | Finding::Unknown => None,
             Finding::Absent | Finding::Dead | Finding::Foreign => new(),
-            Finding::Named { address, own, key } => {
+            Finding::Named {
+                address, own, key, ..
+            } => {
                 let gone = table.is_some_and(|table| table.position(address).is_none());
                 let kept = state == State::Kept;
                 // The ring maps its own keys elsewhere by itself: ingress-nginx never replaces them.

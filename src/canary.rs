@@ -112,12 +112,16 @@ fn always_or_never(value: &[u8]) -> Option<bool> {
 
 /// The value of a header as nginx's `$http_name`: `-` and `_` of the name asked for are one,
 /// names with `_` in the request do not count, several values are joined, outer spaces cut.
-fn header<'h>(headers: &'h Headers, name: &str) -> Option<Cow<'h, [u8]>> {
-    let same = |found: &str| {
-        let found = if found == ":authority" { "host" } else { found };
+fn header<'h>(headers: &Headers<'h>, name: &str) -> Option<Cow<'h, [u8]>> {
+    let same = |found: &[u8]| {
+        let found = if found == b":authority" {
+            b"host"
+        } else {
+            found
+        };
         found.len() == name.len()
-            && found.bytes().zip(name.bytes()).all(|(found, name)| {
-                found.eq_ignore_ascii_case(&name) && name != b'_' || found == b'-' && name == b'_'
+            && found.iter().zip(name.as_bytes()).all(|(found, name)| {
+                found.eq_ignore_ascii_case(name) && *name != b'_' || *found == b'-' && *name == b'_'
             })
     };
     let mut values = headers
@@ -180,11 +184,7 @@ fn is_empty(table: Option<&ClusterTable>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(list: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
-        list.iter().map(owned).collect()
-    }
+    use crate::edit::fields;
 
     /// The recorded decisions are replayed by `tests/traces/affinity.rs`.
     #[test]
@@ -204,7 +204,7 @@ mod tests {
             (&[("x-canary-2", "a")], "x-canary", None),
             (&[("x", "a")], "", None),
         ] {
-            let headers = headers(sent);
+            let headers = fields(sent);
             let found = header(&headers, name);
             let found = found.as_deref().map(|value| str::from_utf8(value).unwrap());
             assert_eq!(found, value, "{sent:?} {name}");
@@ -220,7 +220,7 @@ mod tests {
             ..CanaryAnnotations::default()
         });
         assert!(remark.unwrap().contains("never goes to the canary"));
-        let with = headers(&[("x-canary", "[")]);
+        let with = fields(&[("x-canary", "[")]);
         assert_eq!(policy.by_header(&with), Some(false));
         assert_eq!(policy.by_header(&[]), None);
     }

@@ -2,11 +2,11 @@
 //!
 //! Source: "serialized map" in proxy-wasm/spec, `abi-versions/v0.2.1`.
 
+use crate::edit::Field;
+
 /// Reads a serialized header map. Text that is cut short yields the fields before the cut.
-///
-/// Names that are not UTF-8 are read with replacement characters: they can match nothing.
 #[must_use]
-pub fn decode(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+pub fn decode(bytes: &[u8]) -> Vec<Field<'_>> {
     let Some((count, rest)) = split_u32(bytes) else {
         return Vec::new();
     };
@@ -23,7 +23,7 @@ pub fn decode(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
         else {
             break;
         };
-        pairs.push((to_name(name), value.to_vec()));
+        pairs.push((name, value));
     }
     pairs
 }
@@ -60,23 +60,19 @@ fn take<'t>(text: &mut &'t [u8], len: usize) -> Option<&'t [u8]> {
     Some(part)
 }
 
-fn to_name(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_is_written_is_read() {
-        let pairs: Vec<(String, Vec<u8>)> = vec![
-            (":path".into(), b"/\xff\x00x".to_vec()),
-            ("cookie".into(), Vec::new()),
-            ("cookie".into(), b"a=b".to_vec()),
+        let pairs: [(&str, &[u8]); 3] = [
+            (":path", b"/\xff\x00x"),
+            ("cookie", b""),
+            ("cookie", b"a=b"),
         ];
-        let bytes = encode(pairs.iter().map(|(n, v)| (n.as_str(), v.as_slice())));
-        assert_eq!(decode(&bytes), pairs);
+        let bytes = encode(pairs.into_iter());
+        assert_eq!(decode(&bytes), crate::edit::fields(&pairs));
         assert_eq!(decode(&[]), vec![]);
         assert_eq!(decode(&[0, 0, 0, 0]), vec![]);
     }

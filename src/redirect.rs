@@ -15,7 +15,7 @@ use crate::stream::Facts;
 /// What `proxy-cookie-path`, `proxy-cookie-domain` and `proxy-redirect-from/-to` change in a
 /// response's head.
 #[must_use]
-pub fn on_response(location: &Location, headers: &Headers, facts: &Facts) -> Vec<Edit> {
+pub fn on_response<'h>(location: &Location, headers: &Headers<'h>, facts: &Facts) -> Vec<Edit<'h>> {
     let _ = facts;
     location.rules.edits(headers)
 }

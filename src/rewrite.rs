@@ -57,9 +57,9 @@ impl Rewrite {
 
     /// Rewrites a request; `scope` is left with the captures of this match, as nginx does.
     /// `None`: the pattern does not match, the request stays as it is.
-    pub(crate) fn apply(&self, scope: &mut Scope) -> Option<Rewritten> {
+    pub(crate) fn apply<'r>(&'r self, scope: &mut Scope<'r>) -> Option<Rewritten> {
         scope.groups = self.pattern.groups(&scope.uri)?;
-        scope.subject = scope.uri.clone().into_owned().into();
+        scope.subject = scope.uri.clone();
         let args = if self.keep_args { scope.args } else { &[] };
         if self.redirect {
             let mut location = escape::unescape_redirect(&self.target.escaped(scope));
@@ -78,16 +78,16 @@ impl Rewrite {
         if uri.is_empty() {
             return Some(Rewritten::Empty);
         }
-        let mut path = escape::escape(&uri, Kind::Uri).into_owned();
-        let all_args = match own_args {
-            None => args.to_vec(),
-            Some(own) if args.is_empty() => own,
-            Some(own) => [own.as_slice(), b"&", args].concat(),
+        let all_args: [&[u8]; 3] = match &own_args {
+            None => [b"", b"", args],
+            Some(own) if args.is_empty() => [own, b"", b""],
+            Some(own) => [own, b"&", args],
         };
-        if !all_args.is_empty() {
-            path.push(b'?');
-            path.extend_from_slice(&all_args);
-        }
+        let has_args = all_args.iter().any(|part| !part.is_empty());
+        let question_mark: &[u8] = if has_args { b"?" } else { b"" };
+        let escaped = escape::escape(&uri, Kind::Uri);
+        let [own, joint, args] = all_args;
+        let path = [&*escaped, question_mark, own, joint, args].concat();
         Some(Rewritten::Path { path, uri })
     }
 }

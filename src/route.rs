@@ -26,7 +26,6 @@ use crate::stream::Facts;
 use location::Backend;
 use lookup::Found;
 use request::Request;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What is to happen to a request.
@@ -62,7 +61,7 @@ pub struct Forward<'p> {
     /// The new `:path`; `None`: it stays as it came.
     pub path: Option<Vec<u8>>,
     /// Further edits of the request's head: X-Forwarded-Prefix, the upstream's host.
-    pub edits: Vec<Edit>,
+    pub edits: Vec<Edit<'p>>,
     /// The downstream came by https: what gives the session cookie its Secure.
     pub https: bool,
     /// The value that `upstream-hash-by` yields for this request; `None`: no such annotation.
@@ -219,16 +218,16 @@ fn enter<'p: 'r, 'r>(
     }
 }
 
-fn forward<'p>(
+fn forward<'p: 'r, 'r>(
     policy: &'p Policy,
     location: &'p Arc<Location>,
-    scope: &mut Scope,
+    scope: &mut Scope<'r>,
     cluster: ClusterId,
     path: Option<Vec<u8>>,
 ) -> Forward<'p> {
     if path.is_none() && location.uses_groups {
         scope.groups = location.groups(&scope.uri);
-        scope.subject = Cow::Owned(scope.uri.clone().into_owned());
+        scope.subject = scope.uri.clone();
     }
     Forward {
         location,
@@ -244,13 +243,13 @@ fn forward<'p>(
 }
 
 /// X-Forwarded-Prefix goes with a rewrite alone; an empty one removes the downstream's.
-fn edits(policy: &Policy, location: &Location, scope: &Scope) -> Vec<Edit> {
+fn edits<'p>(policy: &Policy, location: &Location, scope: &Scope) -> Vec<Edit<'p>> {
     let mut edits = Vec::new();
     if let Some(template) = &location.forwarded_prefix {
         let value = template.value(scope);
         if !value.is_empty() {
             let value = escape(&value, Kind::Header).into_owned();
-            edits.push(Edit::Set("x-forwarded-prefix".into(), value));
+            edits.push(Edit::Set("x-forwarded-prefix".into(), value.into()));
         } else if edit::first(scope.headers, "x-forwarded-prefix").is_some() {
             edits.push(Edit::Remove("x-forwarded-prefix".into()));
         }
@@ -260,7 +259,7 @@ fn edits(policy: &Policy, location: &Location, scope: &Scope) -> Vec<Edit> {
         && let Some(template) = &location.upstream_host
     {
         let value = escape(&template.value(scope), Kind::Header).into_owned();
-        edits.push(Edit::Set(":authority".into(), value));
+        edits.push(Edit::Set(":authority".into(), value.into()));
     }
     edits
 }

@@ -11,7 +11,7 @@ use crate::cluster::{Cluster, ClusterId};
 use crate::config::Report;
 use crate::decision::{Decision, Outcome, Why};
 use crate::discovery::Knowledge;
-use crate::edit::{Edit, Headers, Reply, first};
+use crate::edit::{Edit, Headers, Name, Reply, first};
 use crate::endpoints::{ClusterTable, EndpointTable};
 use crate::policy::Policy;
 use crate::redirect;
@@ -38,14 +38,14 @@ pub struct ResponseHead<'f> {
     /// The first value of a header.
     pub header: &'f dyn Fn(&str) -> Option<Vec<u8>>,
     /// Every header, in order.
-    pub headers: &'f dyn Fn() -> Vec<(String, Vec<u8>)>,
+    pub headers: &'f dyn Fn() -> &'f Headers<'f>,
 }
 
 /// What is to happen to a request now.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum Step<'p> {
     /// It goes on, with these edits of its head; often none.
-    Forward(Vec<Edit>),
+    Forward(Vec<Edit<'p>>),
     /// It is answered here.
     Reply(Reply),
     /// It waits for the endpoints; [`Stream::on_request`] is to be called again once
@@ -96,13 +96,13 @@ struct Forwarded {
 
 impl Stream {
     /// Decides about a request. `headers` with pseudo-headers, as received.
-    pub fn on_request(
+    pub fn on_request<'p>(
         &mut self,
-        policy: &Policy,
+        policy: &'p Policy,
         endpoints: &EndpointTable,
         headers: &Headers,
         facts: &Facts,
-    ) -> Step {
+    ) -> Step<'p> {
         self.decision = (policy.report != Report::Off).then(Box::default);
         match route::answer(policy, headers, facts) {
             Answer::Forward(forward) => self.forward(policy, endpoints, headers, facts, forward),
@@ -140,13 +140,13 @@ impl Stream {
     }
 
     /// Decides about a response, or about the local reply in its place.
-    pub fn on_response(
+    pub fn on_response<'p>(
         &mut self,
-        policy: &Policy,
+        policy: &'p Policy,
         endpoints: &EndpointTable,
-        head: &ResponseHead,
+        head: &ResponseHead<'p>,
         facts: &Facts,
-    ) -> Vec<Edit> {
+    ) -> Vec<Edit<'p>> {
         if self.replied {
             return Vec::new();
         }
@@ -155,7 +155,7 @@ impl Stream {
         let elsewhere = (head.header)(&policy.headers.endpoint);
         let mut edits = Vec::new();
         if elsewhere.is_some() {
-            edits.push(Edit::Remove(policy.headers.endpoint.clone().into()));
+            edits.push(Edit::Remove(Name::from(&policy.headers.endpoint)));
         }
         let Some(forwarded) = self.forwarded.take() else {
             return edits;
@@ -164,7 +164,7 @@ impl Stream {
         if forwarded.location.translates_response() {
             edits.extend(redirect::on_response(
                 &forwarded.location,
-                &(head.headers)(),
+                (head.headers)(),
                 facts,
             ));
         }
@@ -193,14 +193,14 @@ impl Stream {
         self.count.take()
     }
 
-    fn forward(
+    fn forward<'p>(
         &mut self,
-        policy: &Policy,
+        policy: &'p Policy,
         endpoints: &EndpointTable,
         headers: &Headers,
         facts: &Facts,
-        mut forward: Forward,
-    ) -> Step {
+        mut forward: Forward<'p>,
+    ) -> Step<'p> {
         let id = match fallback(policy, endpoints, &forward) {
             Some(fallback) => {
                 let further = route::fallback::edits(forward.location, headers);
@@ -301,13 +301,13 @@ impl Stream {
         let response = if reads_response {
             (head.headers)()
         } else {
-            Vec::new()
+            &[]
         };
         let served = Served {
             address: named.as_deref().or(session.override_host()),
             elsewhere: forwarded.pinned && named.is_some(),
             local_reply,
-            response: &response,
+            response,
         };
         let place = CookiePlace {
             location_path: &forwarded.location.path,
@@ -322,7 +322,7 @@ impl Stream {
         closed.set_cookie
     }
 
-    fn reply(&mut self, outcome: Outcome, reply: Reply) -> Step {
+    fn reply(&mut self, outcome: Outcome, reply: Reply) -> Step<'static> {
         self.replied = true;
         self.count = match outcome {
             Outcome::Redirect => Some(Count::Redirect),

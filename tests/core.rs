@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod allocations;
 mod layering;
 mod readme;
 mod refusals;

@@ -8,7 +8,7 @@ mod server;
 use generate::Scenario;
 use limpet::config;
 use limpet::discovery::Knowledge;
-use limpet::edit::Edit;
+use limpet::edit::{Edit, fields};
 use limpet::endpoints::EndpointTable;
 use limpet::policy::{self, Policy};
 use limpet::stream::{Facts, Step, Stream};
@@ -97,11 +97,12 @@ fn compile(scenario: &Scenario) -> (Policy, Vec<limpet::warning::Warning>) {
 /// What the core makes of a request, seen from outside.
 fn answer(policy: &Policy, host: &str, target: &[u8]) -> Seen {
     let headers = [
-        (":method".to_owned(), b"GET".to_vec()),
-        (":scheme".to_owned(), b"http".to_vec()),
-        (":authority".to_owned(), host.as_bytes().to_vec()),
-        (":path".to_owned(), target.to_vec()),
+        (":method", &b"GET"[..]),
+        (":scheme", b"http"),
+        (":authority", host.as_bytes()),
+        (":path", target),
     ];
+    let headers = fields(&headers);
     let facts = Facts {
         now: &|| 1_700_000_000,
         random: &|| 0,
@@ -112,7 +113,7 @@ fn answer(policy: &Policy, host: &str, target: &[u8]) -> Seen {
         Step::Forward(edits) => {
             let set = |name: &str| {
                 edits.iter().rev().find_map(|edit| match edit {
-                    Edit::Set(n, value) if n == name => Some(value.clone()),
+                    Edit::Set(n, value) if n == name => Some(value.to_vec()),
                     _ => None,
                 })
             };

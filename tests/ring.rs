@@ -8,6 +8,7 @@ use limpet::affinity::{self, Affinity, AffinitySettings, CookiePlace, Served};
 use limpet::annotations::AffinityAnnotations;
 use limpet::cluster::Cluster;
 use limpet::discovery::Knowledge;
+use limpet::edit::fields;
 use limpet::endpoints::{Build, ClusterTable, Endpoint, Health};
 use limpet::stream::Facts;
 use std::cell::Cell;
@@ -179,14 +180,8 @@ fn ten_thousand_cookies_of_either_side_are_understood_by_the_other() {
             let millis = random.below(1000);
             let pid = random.below(40_000) + 1;
             let key = format!("{NOW}.{millis:03}.{pid}.{}", random.below(999_999) + 1);
-            let session = affinity::open(
-                &cluster,
-                Some(&ours),
-                &[(
-                    "cookie".to_owned(),
-                    format!("INGRESSCOOKIE={key}|x").into_bytes(),
-                )],
-            );
+            let cookie = [("cookie", format!("INGRESSCOOKIE={key}|x"))];
+            let session = affinity::open(&cluster, Some(&ours), &fields(&cookie));
             assert_eq!(
                 session.override_host(),
                 Some(theirs.find(key.as_bytes())),
@@ -249,11 +244,8 @@ fn new_sessions_spread_as_the_proxy_spreads_them_and_stay_there() {
         assert_eq!(session.override_host(), None);
         let address = &nodes[random.below(nodes.len())];
         let key = minted(&cluster, &table, address, &random);
-        let cookie = [(
-            "cookie".to_owned(),
-            format!("INGRESSCOOKIE={key}").into_bytes(),
-        )];
-        let session = affinity::open(&cluster, Some(&table), &cookie);
+        let cookie = [("cookie", format!("INGRESSCOOKIE={key}"))];
+        let session = affinity::open(&cluster, Some(&table), &fields(&cookie));
         assert_eq!(session.override_host(), Some(address.as_str()));
         *sessions.entry(address).or_insert(0.0) += 1.0;
     }

@@ -11,7 +11,6 @@ use crate::session_cookie::read::{SessionKey, joined, session_keys};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     pub(super) finding: Finding,
-    override_host: Option<String>,
 }
 
 /// Whom a cookie names.
@@ -24,6 +23,8 @@ pub(super) enum Finding {
     /// An endpoint of the table.
     Named {
         address: String,
+        /// Who stands in for it while it is unhealthy.
+        substitute: Option<String>,
         /// By the format that is written.
         own: bool,
         /// Kept only where the cookie is set again.
@@ -43,7 +44,14 @@ impl Session {
     /// substitute.
     #[must_use]
     pub fn override_host(&self) -> Option<&str> {
-        self.override_host.as_deref()
+        match &self.finding {
+            Finding::Named {
+                address,
+                substitute,
+                ..
+            } => Some(substitute.as_deref().unwrap_or(address)),
+            _ => None,
+        }
     }
 
     /// The cookie names nobody that this table knows, or there is no table: a fresh one may
@@ -73,7 +81,7 @@ impl Session {
             Finding::Dead => State::Dead,
             Finding::Foreign | Finding::Unknown => State::Foreign,
             Finding::Named { address, .. } => {
-                let asked = self.override_host.as_deref();
+                let asked = self.override_host();
                 let by = served.address.or(asked.filter(|_| !served.elsewhere));
                 if !served.local_reply && by == Some(address) {
                     State::Kept
@@ -88,49 +96,11 @@ impl Session {
 /// Reads the session of a request to `cluster`. `None` as table: endpoints not known yet.
 #[must_use]
 pub fn open(cluster: &Cluster, table: Option<&ClusterTable>, headers: &Headers) -> Session {
-    let mut session = Session {
-        finding: Finding::NoAffinity,
-        override_host: None,
-    };
-    let Some(affinity) = &cluster.affinity else {
-        return session;
-    };
-    let cookies = joined(headers);
-    let keys = session_keys(&cookies, affinity.cookie_name());
-    let (Some(last), Some(table)) = (keys.first(), table) else {
-        session.finding = match keys.first() {
-            Some(_) => Finding::Unknown,
-            None => Finding::Absent,
-        };
-        return session;
-    };
-    let named = keys
-        .iter()
-        .find_map(|key| Some((key, affinity.find(table, key.key)?)));
-    let Some((key, (position, own))) = named else {
-        session.finding = affinity.nobody(last);
-        return session;
-    };
-    let Some(endpoint) = table.at(position) else {
-        return session;
-    };
-    let away = endpoint.health == Health::Unhealthy && !affinity.change_on_failure;
-    let substitute = if away {
-        table.substitute(key.key)
-    } else {
-        None
-    };
-    session.override_host = Some(substitute.unwrap_or(endpoint).address.clone());
-    session.finding = Finding::Named {
-        address: endpoint.address.clone(),
-        own,
-        key: if affinity.refresh {
-            key.key.to_vec()
-        } else {
-            Vec::new()
-        },
-    };
-    session
+    let affinity = cluster.affinity.as_ref();
+    let finding = affinity.map(|affinity| affinity.read(table, headers));
+    Session {
+        finding: finding.unwrap_or(Finding::NoAffinity),
+    }
 }
 
 /// Whether the request's session is of `cluster`: what `is_affinitized` of
@@ -158,6 +128,36 @@ pub fn is_of(cluster: &Cluster, table: Option<&ClusterTable>, headers: &Headers)
 }
 
 impl Affinity {
+    fn read(&self, table: Option<&ClusterTable>, headers: &Headers) -> Finding {
+        let cookies = joined(headers);
+        let keys = session_keys(&cookies, self.cookie_name());
+        let Some(last) = keys.first() else {
+            return Finding::Absent;
+        };
+        let Some(table) = table else {
+            return Finding::Unknown;
+        };
+        let named = keys.iter().find_map(|key| {
+            let (position, own) = self.find(table, key.key)?;
+            Some((key.key, table.at(position)?, own))
+        });
+        let Some((key, endpoint, own)) = named else {
+            return self.nobody(last);
+        };
+        let away = endpoint.health == Health::Unhealthy && !self.change_on_failure;
+        let substitute = away.then(|| table.substitute(key)).flatten();
+        Finding::Named {
+            address: endpoint.address.clone(),
+            substitute: substitute.map(|substitute| substitute.address.clone()),
+            own,
+            key: if self.refresh {
+                key.to_vec()
+            } else {
+                Vec::new()
+            },
+        }
+    }
+
     /// The position of the endpoint that `key` names, and whether it does so in the format
     /// that is written.
     fn find(&self, table: &ClusterTable, key: &[u8]) -> Option<(u32, bool)> {

@@ -55,11 +55,17 @@ fn healthy(cluster: &Cluster) -> ClusterTable {
     table(cluster, &[(A, Health::Healthy), (B, Health::Healthy)])
 }
 
+type Owned = [(String, Vec<u8>)];
+
 fn cookie(value: &str) -> Vec<(String, Vec<u8>)> {
     vec![(
         "cookie".to_owned(),
         format!("INGRESSCOOKIE={value}").into_bytes(),
     )]
+}
+
+fn open(cluster: &Cluster, table: Option<&ClusterTable>, headers: &Owned) -> Session {
+    super::open(cluster, table, &edit::fields(headers))
 }
 
 fn place(sets_cookie: bool) -> CookiePlace<'static> {
@@ -430,7 +436,7 @@ fn shared_responses_get_no_cookie_where_asked_for() {
         let header = |value: &&str| ("cache-control".to_owned(), value.as_bytes().to_vec());
         let response: Vec<_> = cache_control.iter().map(header).collect();
         let served = Served {
-            response: &response,
+            response: &edit::fields(&response),
             ..served(A, false)
         };
         for (cluster, sets) in [(&careful, !shared), (&careless, true)] {

@@ -4,6 +4,7 @@
 use super::*;
 use crate::config;
 use crate::edit::Reply;
+use crate::edit::fields;
 use crate::route::{self, Answer};
 use crate::stream::Facts;
 use serde_json::{Value, json};
@@ -45,17 +46,11 @@ fn ask(policy: &Policy, url: &str, headers: &[(&str, &str)]) -> String {
     let (scheme, rest) = url.split_once("://").unwrap();
     let slash = rest.find('/').unwrap_or(rest.len());
     let (host, path) = rest.split_at(slash);
-    let mut all = vec![
-        (":method".to_owned(), b"GET".to_vec()),
-        (":scheme".to_owned(), scheme.as_bytes().to_vec()),
-        (":path".to_owned(), path.as_bytes().to_vec()),
-    ];
+    let mut all = vec![(":method", "GET"), (":scheme", scheme), (":path", path)];
     if !host.is_empty() {
-        all.push((":authority".to_owned(), host.as_bytes().to_vec()));
+        all.push((":authority", host));
     }
-    for (name, value) in headers {
-        all.push(((*name).to_owned(), value.as_bytes().to_vec()));
-    }
+    all.extend(headers);
     let facts = Facts {
         now: &|| 0,
         random: &|| 0,
@@ -67,7 +62,7 @@ fn ask(policy: &Policy, url: &str, headers: &[(&str, &str)]) -> String {
         let location = location.map_or(&b""[..], |(_, value)| value);
         format!("{} {}", reply.status, String::from_utf8_lossy(location))
     };
-    match route::answer(policy, &all, &facts) {
+    match route::answer(policy, &fields(&all), &facts) {
         Answer::Pass => "pass".to_owned(),
         Answer::NotFound { .. } => "404 ".to_owned(),
         Answer::Reply { reply, .. } => said(&reply),
@@ -296,12 +291,12 @@ fn nothing_of_a_request_reaches_a_header_unescaped() {
         &[("h.example", "Prefix", "/(.*)x", "s")],
     );
     let (policy, _) = compile_with(&[one], json!({}));
-    let headers = [
-        (":method".to_owned(), b"GET".to_vec()),
-        (":scheme".to_owned(), b"http".to_vec()),
-        (":path".to_owned(), b"/a%0Dbx".to_vec()),
-        (":authority".to_owned(), b"h.example".to_vec()),
-    ];
+    let headers = fields(&[
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", "/a%0Dbx"),
+        (":authority", "h.example"),
+    ]);
     let facts = Facts {
         now: &|| 0,
         random: &|| 0,
@@ -311,7 +306,7 @@ fn nothing_of_a_request_reaches_a_header_unescaped() {
     let Answer::Forward(forward) = route::answer(&policy, &headers, &facts) else {
         panic!("not forwarded");
     };
-    let want = crate::edit::Edit::Set("x-forwarded-prefix".into(), b"/a%0Db".to_vec());
+    let want = crate::edit::Edit::Set("x-forwarded-prefix".into(), b"/a%0Db".into());
     assert_eq!(forward.edits, [want]);
 }
 

@@ -6,7 +6,8 @@
 
 use crate::annotations::ResponseRules;
 use crate::edit::{Edit, Headers};
-use crate::route::pattern::Pattern;
+use crate::route::pattern::{Groups, Pattern};
+use std::borrow::Cow;
 
 /// The compiled rules of one location.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +73,7 @@ impl Rules {
     }
 
     /// The edits of a response with these headers.
-    pub(crate) fn edits(&self, headers: &Headers) -> Vec<Edit> {
+    pub(crate) fn edits<'h>(&self, headers: &Headers<'h>) -> Vec<Edit<'h>> {
         let mut edits = Vec::new();
         if self.cookie_path.is_some() || self.cookie_domain.is_some() {
             self.cookies(headers, &mut edits);
@@ -92,22 +93,22 @@ impl Rules {
                 Some([head, &rule.apply(url)?].concat())
             });
             if let Some(changed) = changed {
-                edits.push(Edit::Set(name.into(), changed));
+                edits.push(Edit::Set(name.into(), changed.into()));
             }
         }
         edits
     }
 
     /// Set-Cookie has several fields: once one changes, all are written anew.
-    fn cookies(&self, headers: &Headers, edits: &mut Vec<Edit>) {
-        let fields: Vec<&[u8]> = crate::edit::all(headers, "set-cookie").collect();
+    fn cookies<'h>(&self, headers: &Headers<'h>, edits: &mut Vec<Edit<'h>>) {
+        let fields: Vec<&'h [u8]> = crate::edit::all(headers, "set-cookie").collect();
         let changed: Vec<Option<Vec<u8>>> = fields.iter().map(|field| self.cookie(field)).collect();
         if changed.iter().all(Option::is_none) {
             return;
         }
         edits.push(Edit::Remove("set-cookie".into()));
-        for (field, changed) in fields.iter().zip(changed) {
-            let value = changed.unwrap_or_else(|| field.to_vec());
+        for (field, changed) in fields.into_iter().zip(changed) {
+            let value = changed.map_or(Cow::Borrowed(field), Cow::Owned);
             edits.push(Edit::Add("set-cookie".into(), value));
         }
     }
@@ -195,15 +196,14 @@ impl Rule {
 }
 
 /// Puts captures in place of `$1` to `$9`.
-fn fill(to: &[u8], value: &[u8], groups: &crate::route::pattern::Groups) -> Vec<u8> {
+fn fill(to: &[u8], value: &[u8], groups: &Groups) -> Vec<u8> {
     let mut out = Vec::with_capacity(to.len());
     let mut rest = to;
     while let Some((byte, tail)) = rest.split_first() {
         rest = tail;
         match (byte, tail.first()) {
             (b'$', Some(digit @ b'1'..=b'9')) => {
-                let group = groups.get(usize::from(digit.wrapping_sub(b'1')));
-                if let Some((from, to)) = group.copied().flatten() {
+                if let Some((from, to)) = groups.get(usize::from(digit.wrapping_sub(b'0'))) {
                     out.extend_from_slice(value.get(from..to).unwrap_or_default());
                 }
                 rest = tail.get(1..).unwrap_or_default();
@@ -280,13 +280,9 @@ fn quoted(text: &str, quote: char) -> Result<(String, &str), String> {
 mod tests {
     use super::*;
 
-    fn edits(rules: &ResponseRules, headers: &[(&str, &str)]) -> Vec<Edit> {
+    fn edits<'h>(rules: &ResponseRules, headers: &'h [(&str, &str)]) -> Vec<Edit<'h>> {
         let rules = Rules::compile(rules, |name, value, text| panic!("{name} {value} {text}"));
-        let headers: Vec<(String, Vec<u8>)> = headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
-            .collect();
-        rules.edits(&headers)
+        rules.edits(&crate::edit::fields(headers))
     }
 
     #[test]
@@ -308,11 +304,12 @@ mod tests {
             ("a; Path=/app", None),
             ("path=/app", None),
         ] {
-            let got = edits(&rules, &[("set-cookie", cookie)]);
+            let sent = [("set-cookie", cookie)];
+            let got = edits(&rules, &sent);
             let want = want.map_or(Vec::new(), |value| {
                 vec![
                     Edit::Remove("set-cookie".into()),
-                    Edit::Add("set-cookie".into(), value.as_bytes().to_vec()),
+                    Edit::Add("set-cookie".into(), value.as_bytes().into()),
                 ]
             });
             assert_eq!(got, want, "{cookie}");
@@ -326,7 +323,7 @@ mod tests {
             ..ResponseRules::default()
         };
         let got = edits(&rules, &[("set-cookie", "a=b; Path=/USER/x")]);
-        let want = Edit::Add("set-cookie".into(), b"a=b; Path=/u/x; Secure".to_vec());
+        let want = Edit::Add("set-cookie".into(), b"a=b; Path=/u/x; Secure".into());
         assert_eq!(got.last(), Some(&want));
     }
 
@@ -350,8 +347,9 @@ mod tests {
                 Some("5; url=https://example.com/x"),
             ),
         ] {
-            let got = edits(&rules, &[(name, value)]);
-            let want = want.map(|value| Edit::Set(name.into(), value.as_bytes().to_vec()));
+            let sent = [(name, value)];
+            let got = edits(&rules, &sent);
+            let want = want.map(|value| Edit::Set(name.into(), value.as_bytes().into()));
             assert_eq!(got, want.into_iter().collect::<Vec<_>>(), "{value}");
         }
     }

@@ -98,7 +98,7 @@ impl Template {
     }
 
     fn render(&self, scope: &Scope, quote: bool) -> (Vec<u8>, Option<usize>) {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(self.source.len().saturating_add(scope.subject.len()));
         let mut args = None;
         for piece in &self.pieces {
             match piece {

@@ -1,16 +1,18 @@
 use super::*;
+use crate::route::pattern::Groups;
 use crate::stream::Facts;
 use std::borrow::Cow;
 
 /// What `target` makes of `uri` with `args`.
 fn rewrite(path: &str, target: &str, uri: &str, args: &str) -> Rewritten {
+    let rewrite = Rewrite::compile(path, target).unwrap();
     let facts = Facts {
         now: &|| 0,
         random: &|| 0,
         property: &|_| None,
         knowledge: &|| crate::discovery::Knowledge::Current,
     };
-    let headers = [(":authority".to_owned(), b"h.example:81".to_vec())];
+    let headers = crate::edit::fields(&[(":authority", "h.example:81")]);
     let mut scope = Scope {
         headers: &headers,
         facts: &facts,
@@ -22,11 +24,10 @@ fn rewrite(path: &str, target: &str, uri: &str, args: &str) -> Rewritten {
         has_host: true,
         server_name: "h.example",
         https: false,
-        groups: Vec::new(),
+        groups: Groups::default(),
         subject: Cow::Borrowed(&[]),
         names: variable::Names::default(),
     };
-    let rewrite = Rewrite::compile(path, target).unwrap();
     rewrite.apply(&mut scope).unwrap()
 }
 

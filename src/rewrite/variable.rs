@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 /// What the variables of one request are read from.
 pub(crate) struct Scope<'r> {
-    pub headers: &'r Headers,
+    pub headers: &'r Headers<'r>,
     pub facts: &'r Facts<'r>,
     /// `$request_uri`.
     pub raw: Cow<'r, [u8]>,
@@ -29,7 +29,7 @@ pub(crate) struct Scope<'r> {
     /// The connection is TLS.
     pub https: bool,
     /// `$1` and its followers, as places in `subject`.
-    pub groups: Groups,
+    pub groups: Groups<'r>,
     /// What the last regular expression ran over.
     pub subject: Cow<'r, [u8]>,
     /// The location's own names; empty before one is found.
@@ -50,11 +50,9 @@ pub(crate) struct Names<'r> {
 impl Scope<'_> {
     /// The text of a group, empty where it took no part.
     pub(crate) fn group(&self, number: usize) -> &[u8] {
-        let place = number.checked_sub(1).and_then(|at| self.groups.get(at));
-        let Some((from, to)) = place.copied().flatten() else {
-            return &[];
-        };
-        self.subject.get(from..to).unwrap_or_default()
+        let place = self.groups.get(number);
+        let text = place.and_then(|(from, to)| self.subject.get(from..to));
+        text.unwrap_or_default()
     }
 
     /// `$scheme`.
@@ -237,7 +235,7 @@ fn split_port(address: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// The first cookie of that name, compared without case (`ngx_http_parse_multi_header_lines`).
-fn cookie<'h>(headers: &'h Headers, name: &str) -> &'h [u8] {
+fn cookie<'h>(headers: &Headers<'h>, name: &str) -> &'h [u8] {
     let fields = edit::all(headers, "cookie");
     let mut pairs = fields.flat_map(|field| field.split(|byte| matches!(byte, b';' | b',')));
     let value = pairs.find_map(|pair| named(pair.trim_ascii_start(), name));

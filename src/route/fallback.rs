@@ -4,23 +4,25 @@
 
 use super::Location;
 use crate::edit::{self, Edit, Headers};
+use std::borrow::Cow;
 
 /// The request headers of a location's fallback. nginx leaves an empty header out, and the
 /// downstream's with it.
-pub(crate) fn edits(location: &Location, headers: &Headers) -> Vec<Edit> {
+pub(crate) fn edits<'p>(location: &'p Location, headers: &Headers) -> Vec<Edit<'p>> {
     let names = location.names();
     let accept = edit::first(headers, "accept").unwrap_or_default();
-    let fields: [(&'static str, &[u8]); 6] = [
-        ("x-code", b"503"),
-        ("x-format", accept),
-        ("x-namespace", names.namespace.as_bytes()),
-        ("x-ingress-name", names.ingress.as_bytes()),
-        ("x-service-name", names.service.as_bytes()),
-        ("x-service-port", names.port.as_bytes()),
+    let text = |text: &'p str| Cow::Borrowed(text.as_bytes());
+    let fields = [
+        ("x-code", text("503")),
+        ("x-format", Cow::Owned(accept.to_vec())),
+        ("x-namespace", text(names.namespace)),
+        ("x-ingress-name", text(names.ingress)),
+        ("x-service-name", text(names.service)),
+        ("x-service-port", text(names.port)),
     ];
     let edits = fields.into_iter().filter_map(|(name, value)| {
         if !value.is_empty() {
-            Some(Edit::Set(name.into(), value.to_vec()))
+            Some(Edit::Set(name.into(), value))
         } else {
             edit::first(headers, name).map(|_| Edit::Remove(name.into()))
         }

@@ -119,7 +119,7 @@ impl Location {
         }
     }
 
-    pub(crate) fn groups(&self, uri: &[u8]) -> Groups {
+    pub(crate) fn groups(&self, uri: &[u8]) -> Groups<'_> {
         let groups = self
             .pattern
             .as_ref()

@@ -47,8 +47,21 @@ struct Ending {
     regex: OnceLock<Option<Regex>>,
 }
 
-/// Where the groups of a match are: `groups[0]` is `$1`.
-pub(crate) type Groups = Vec<Option<(usize, usize)>>;
+/// Where the groups of one match are.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Groups<'p> {
+    places: Option<CaptureLocations>,
+    /// For each group of the source its number in `places`.
+    numbers: &'p [Option<usize>],
+}
+
+impl Groups<'_> {
+    /// From where to where group `number` matched, the first is 1; `None`: it took no part.
+    pub(crate) fn get(&self, number: usize) -> Option<(usize, usize)> {
+        let number = *self.numbers.get(number.checked_sub(1)?)?;
+        self.places.as_ref()?.get(number?)
+    }
+}
 
 impl Pattern {
     /// Compiles `"^path"`, case-insensitive.
@@ -110,15 +123,17 @@ impl Pattern {
     }
 
     /// The groups of the first match.
-    pub(crate) fn groups(&self, text: &[u8]) -> Option<Groups> {
+    pub(crate) fn groups(&self, text: &[u8]) -> Option<Groups<'_>> {
         let regex = self.regex_for(text);
-        let mut places: CaptureLocations = regex.capture_locations();
+        let mut places = regex.capture_locations();
         regex.captures_read(&mut places, text)?;
         if !self.guards_hold(text) {
             return None;
         }
-        let groups = self.groups.iter();
-        Some(groups.map(|group| places.get((*group)?)).collect())
+        Some(Groups {
+            places: Some(places),
+            numbers: &self.groups,
+        })
     }
 
     fn guards_hold(&self, text: &[u8]) -> bool {

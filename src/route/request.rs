@@ -4,6 +4,7 @@
 //! `ngx_http_process_host` of nginx 1.27.1.
 
 use super::host::{self, VirtualHost};
+use super::pattern::Groups;
 use super::{Answer, Reason, reply_of, target};
 use crate::config::Unmatched;
 use crate::edit::{self, Headers};
@@ -26,7 +27,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
     /// `Err`: the answer for a request that nginx refuses, or that is none of limpet's.
     pub(super) fn read(
         policy: &'p Policy,
-        headers: &'r Headers,
+        headers: &'r Headers<'r>,
         facts: &'r Facts<'r>,
     ) -> Result<Self, Answer<'p>> {
         let method = edit::first(headers, ":method").unwrap_or_default();
@@ -71,7 +72,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
             has_host: in_target.or(authority).is_some(),
             server_name,
             https: edit::first(headers, ":scheme") == Some(b"https"),
-            groups: Vec::new(),
+            groups: Groups::default(),
             subject: Cow::Borrowed(&[]),
             names: Names::default(),
         };

@@ -17,7 +17,7 @@ pub struct SessionKey<'a> {
 
 /// The Cookie fields of a request as one text, as nginx and Envoy join what HTTP/2 splits.
 #[must_use]
-pub fn joined(headers: &Headers) -> Cow<'_, [u8]> {
+pub fn joined<'h>(headers: &Headers<'h>) -> Cow<'h, [u8]> {
     let mut fields = edit::all(headers, "cookie");
     let first = fields.next().unwrap_or_default();
     fields.fold(Cow::Borrowed(first), |mut joined, field| {
@@ -87,7 +87,7 @@ fn split(value: &[u8]) -> Option<SessionKey<'_>> {
 /// one wins, spaces around `=` are skipped, the value goes on to `;`.
 ///
 /// Source: `ngx_http_parse_multi_header_lines` (`src/http/ngx_http_parse.c`, nginx 1.27.1).
-pub fn variable<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
+pub fn variable<'h>(headers: &Headers<'h>, name: &str) -> Option<&'h [u8]> {
     edit::all(headers, "cookie").find_map(|line| {
         let mut rest = line;
         while !rest.is_empty() {
@@ -119,8 +119,8 @@ fn skip_spaces(text: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
-    fn headers(cookies: &[&str]) -> Vec<(String, Vec<u8>)> {
-        let header = |value: &&str| ("cookie".to_owned(), value.as_bytes().to_vec());
+    fn headers<'c>(cookies: &[&'c str]) -> Vec<edit::Field<'c>> {
+        let header = |value: &&'c str| (&b"cookie"[..], value.as_bytes());
         cookies.iter().map(header).collect()
     }
 

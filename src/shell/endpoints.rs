@@ -219,8 +219,7 @@ fn ask(query: &Query, path: &str) -> host::Result<u32> {
         (":method", "GET"),
         (":path", path),
         (":authority", "limpet"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    ];
     let timeout_ms = u32::try_from(TIMEOUT / 1000).unwrap_or(u32::MAX);
     host::http_call(&query.admin, &headers, timeout_ms)
 }

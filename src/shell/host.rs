@@ -10,7 +10,7 @@
     reason = "calls through the proxy-wasm ABI pass pointers into this module's own memory"
 )]
 
-use crate::edit::{Headers, Reply};
+use crate::edit::Reply;
 use crate::pairs;
 use std::fmt;
 use std::ptr::null_mut;
@@ -267,13 +267,13 @@ pub(crate) fn call_status() -> Result<Option<Vec<u8>>> {
     value(CALL_RESPONSE_HEADERS, ":status")
 }
 
-/// The whole head of a message, in the order received.
-pub(crate) fn headers(of: Head) -> Result<Vec<(String, Vec<u8>)>> {
+/// The whole head of a message, for [`pairs::decode`].
+pub(crate) fn headers(of: Head) -> Result<Vec<u8>> {
     let bytes = fetch("get_header_map_pairs", |data, size| {
         // SAFETY: `data` and `size` are live; see `fetch`.
         unsafe { raw::proxy_get_header_map_pairs(of as u32, data, size) }
     })?;
-    Ok(pairs::decode(&bytes.unwrap_or_default()))
+    Ok(bytes.unwrap_or_default())
 }
 
 /// One header of a message; duplicates are joined by the host.
@@ -393,8 +393,8 @@ pub(crate) fn reply(reply: &Reply) -> Result<()> {
 
 /// Sends a request without a body to a cluster; the answer comes to `on_http_call_response`
 /// of the effective context under the token returned. In any callback.
-pub(crate) fn http_call(cluster: &str, headers: &Headers, timeout_ms: u32) -> Result<u32> {
-    let headers = pairs::encode(headers.iter().map(|(n, v)| (n.as_str(), v.as_slice())));
+pub(crate) fn http_call(cluster: &str, headers: &[(&str, &str)], timeout_ms: u32) -> Result<u32> {
+    let headers = pairs::encode(headers.iter().map(|(n, v)| (*n, v.as_bytes())));
     let trailers = pairs::encode(std::iter::empty());
     let mut token = 0;
     // SAFETY: pointers and lengths of live slices; no body.

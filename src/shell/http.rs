@@ -5,9 +5,10 @@ use super::host::{self, Head, HostError};
 use super::root::Root;
 use crate::discovery::Knowledge;
 use crate::edit::Edit;
+use crate::pairs;
 use crate::policy::Policy;
 use crate::stream::{Facts, ResponseHead, Step, Stream};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 /// The HTTP context.
@@ -39,7 +40,8 @@ impl HttpStream {
         if root.is_inbound() {
             return Action::Continue;
         }
-        match self.decide(root) {
+        let policy = Rc::clone(&self.policy);
+        match self.decide(&policy, root) {
             Step::Wait => {
                 root.wait(self.context, self.arrived.get());
                 Action::Pause
@@ -67,17 +69,14 @@ impl HttpStream {
     /// Goes on with a paused request, from another context's callback, unless it is still to
     /// wait. Says whether it went on.
     pub(super) fn resume(&mut self, root: &mut Root) -> bool {
-        let step = self.decide(root);
-        if step == Step::Wait {
-            return false;
-        }
-        let went_on = match step {
+        let policy = Rc::clone(&self.policy);
+        let went_on = match self.decide(&policy, root) {
+            Step::Wait => return false,
             Step::Reply(reply) => host::reply(&reply).or_else(|_| host::continue_request()),
             Step::Forward(edits) => {
                 apply(Head::Request, &edits, root);
                 host::continue_request()
             }
-            Step::Wait => Ok(()),
         };
         if let Err(error) = went_on {
             root.report(error);
@@ -85,9 +84,9 @@ impl HttpStream {
         true
     }
 
-    fn decide(&mut self, root: &mut Root) -> Step {
-        let headers = match host::headers(Head::Request) {
-            Ok(headers) => headers,
+    fn decide<'p>(&mut self, policy: &'p Policy, root: &mut Root) -> Step<'p> {
+        let head = match host::headers(Head::Request) {
+            Ok(head) => head,
             Err(error) => {
                 root.report(error);
                 return Step::Forward(Vec::new());
@@ -98,9 +97,8 @@ impl HttpStream {
         };
         let knowledge = || root.knowledge(&self.arrived);
         let facts = facts(&knowledge);
-        let step = self
-            .stream
-            .on_request(&self.policy, endpoints, &headers, &facts);
+        let headers = pairs::decode(&head);
+        let step = self.stream.on_request(policy, endpoints, &headers, &facts);
         if step != Step::Wait {
             self.record(root);
         }
@@ -110,11 +108,12 @@ impl HttpStream {
     pub(super) fn on_response(&mut self, root: &mut Root) -> Action {
         let failed = Cell::new(None);
         let header = |name: &str| noted(&failed, host::header(Head::Response, name));
-        let headers =
-            || noted(&failed, host::headers(Head::Response).map(Some)).unwrap_or_default();
+        let (bytes, fields) = (OnceCell::new(), OnceCell::new());
+        let all = || noted(&failed, host::headers(Head::Response).map(Some)).unwrap_or_default();
+        let headers = || fields.get_or_init(|| pairs::decode(bytes.get_or_init(all)));
         let head = ResponseHead {
             header: &header,
-            headers: &headers,
+            headers: &|| headers(),
         };
         // What the response means was settled when the request was decided.
         let facts = facts(&|| Knowledge::Current);

@@ -9,35 +9,35 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 /// The edits that send a request to `cluster`: limpet's own headers are set, never added, so
 /// that a downstream's are replaced, or removed where it sent some.
-pub(super) fn forward_edits(
-    policy: &Policy,
+pub(super) fn forward_edits<'p>(
+    policy: &'p Policy,
     headers: &Headers,
-    cluster: &Cluster,
+    cluster: &'p Cluster,
     pin: Option<&str>,
     path: Option<Vec<u8>>,
-    further: Vec<Edit>,
-) -> Vec<Edit> {
+    further: Vec<Edit<'p>>,
+) -> Vec<Edit<'p>> {
     let names = &policy.headers;
     let mut edits = Vec::with_capacity(further.len().saturating_add(3));
     edits.push(Edit::Set(
-        names.cluster.clone().into(),
-        cluster.envoy_name.clone().into_bytes(),
+        Name::from(&names.cluster),
+        cluster.envoy_name.as_bytes().into(),
     ));
     match pin {
         Some(endpoint) => {
             let value = BASE64.encode(endpoint).into_bytes();
-            edits.push(Edit::Set(names.endpoint.clone().into(), value));
+            edits.push(Edit::Set(Name::from(&names.endpoint), value.into()));
         }
         None => edits.extend(remove_if_present(headers, &names.endpoint)),
     }
-    edits.extend(path.map(|path| Edit::Set(":path".into(), path)));
+    edits.extend(path.map(|path| Edit::Set(":path".into(), path.into())));
     edits.extend(further);
     edits
 }
 
 /// Takes limpet's own headers off a request that it has no interest in. One that carries none
 /// is not touched: every edit clears Envoy's route cache.
-pub(super) fn strip(policy: &Policy, headers: &Headers) -> Vec<Edit> {
+pub(super) fn strip<'p>(policy: &'p Policy, headers: &Headers) -> Vec<Edit<'p>> {
     let names = [&policy.headers.cluster, &policy.headers.endpoint];
     names
         .into_iter()
@@ -45,24 +45,27 @@ pub(super) fn strip(policy: &Policy, headers: &Headers) -> Vec<Edit> {
         .collect()
 }
 
-fn remove_if_present(headers: &Headers, name: &str) -> Option<Edit> {
-    first(headers, name).map(|_| Edit::Remove(Name::Owned(name.to_owned())))
+fn remove_if_present<'p>(headers: &Headers, name: &'p str) -> Option<Edit<'p>> {
+    first(headers, name).map(|_| Edit::Remove(name.into()))
 }
 
 /// Adds a Set-Cookie before those of the upstream, where ingress-nginx has it: of two cookies of
 /// one name a browser keeps the last, so that the application's own survives.
-pub(super) fn add_first(session_cookie: Vec<u8>, edits: &mut Vec<Edit>, head: &ResponseHead) {
+pub(super) fn add_first<'e>(
+    session_cookie: Vec<u8>,
+    edits: &mut Vec<Edit<'e>>,
+    head: &ResponseHead<'e>,
+) {
     const NAME: Name = Name::Borrowed("set-cookie");
-    let session_cookie = Edit::Add(NAME, session_cookie);
+    let session_cookie = Edit::Add(NAME, session_cookie.into());
     if let Some(at) = edits.iter().position(|edit| *edit == Edit::Remove(NAME)) {
         edits.insert(at.saturating_add(1), session_cookie);
         return;
     }
-    let response = (head.headers)();
-    let mut upstreams = all(&response, "set-cookie").peekable();
+    let mut upstreams = all((head.headers)(), "set-cookie").peekable();
     edits.extend(upstreams.peek().map(|_| Edit::Remove(NAME)));
     edits.push(session_cookie);
-    edits.extend(upstreams.map(|value| Edit::Add(NAME, value.to_vec())));
+    edits.extend(upstreams.map(|value| Edit::Add(NAME, value.into())));
 }
 
 /// `ip:port` from the session filter's header; `None` if it is not of its making.

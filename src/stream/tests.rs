@@ -1,5 +1,6 @@
 use super::*;
 use crate::cluster::digest::Digest;
+use crate::edit::fields;
 use crate::endpoints::{Endpoint, Health};
 use crate::{config, policy};
 use serde_json::{Value, json};
@@ -8,8 +9,6 @@ use std::cell::{Cell, RefCell};
 const POD: &str = "10.0.0.1:80";
 const OTHER: &str = "10.0.0.2:80";
 const ANSWERED: &[u8] = b"via_upstream";
-
-type Fields = Vec<(String, Vec<u8>)>;
 
 /// A shop whose sessions are kept by `session-cookie-hash: sha1`, and its two pods.
 struct Shop {
@@ -55,7 +54,12 @@ impl Shop {
         Self { policy, endpoints }
     }
 
-    fn request(&self, stream: &mut Stream, more: &[(&str, &str)], knowledge: Knowledge) -> Step {
+    fn request(
+        &self,
+        stream: &mut Stream,
+        more: &[(&str, &str)],
+        knowledge: Knowledge,
+    ) -> Step<'_> {
         let mut headers = fields(&[
             (":method", "GET"),
             (":scheme", "http"),
@@ -78,7 +82,7 @@ impl Shop {
         stream: &mut Stream,
         headers: &[(&str, &str)],
         code_details: &'static [u8],
-    ) -> (Vec<Edit>, Vec<String>) {
+    ) -> (Vec<Edit<'static>>, Vec<String>) {
         let headers = fields(headers);
         let asked = RefCell::new(Vec::new());
         let ask = |what: &str| asked.borrow_mut().push(what.to_owned());
@@ -89,7 +93,7 @@ impl Shop {
             },
             headers: &|| {
                 ask("all headers");
-                headers.clone()
+                &headers
             },
         };
         let facts = Facts {
@@ -102,25 +106,29 @@ impl Shop {
             knowledge: &|| Knowledge::Current,
         };
         let edits = stream.on_response(&self.policy, &self.endpoints, &head, &facts);
-        (edits, asked.into_inner())
+        let edits = edits.into_iter().map(owned).collect();
+        (edits, asked.take())
     }
 }
 
-fn fields(of: &[(&str, &str)]) -> Fields {
-    of.iter()
-        .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
-        .collect()
+fn owned(edit: Edit) -> Edit<'static> {
+    let own = |text: Name| Name::Owned(text.into_owned());
+    match edit {
+        Edit::Set(name, value) => Edit::Set(own(name), value.into_owned().into()),
+        Edit::Add(name, value) => Edit::Add(own(name), value.into_owned().into()),
+        Edit::Remove(name) => Edit::Remove(own(name)),
+    }
 }
 
-fn set(name: &'static str, value: &str) -> Edit {
-    Edit::Set(name.into(), value.as_bytes().to_vec())
+fn set(name: &'static str, value: &str) -> Edit<'static> {
+    Edit::Set(name.into(), value.as_bytes().to_vec().into())
 }
 
-fn add(name: &'static str, value: &str) -> Edit {
-    Edit::Add(name.into(), value.as_bytes().to_vec())
+fn add(name: &'static str, value: &str) -> Edit<'static> {
+    Edit::Add(name.into(), value.as_bytes().to_vec().into())
 }
 
-fn remove(name: &'static str) -> Edit {
+fn remove(name: &'static str) -> Edit<'static> {
     Edit::Remove(name.into())
 }
 
@@ -292,7 +300,7 @@ fn the_answer_to_a_request_that_limpet_answered_is_left_alone() {
             asked.set(true);
             None
         },
-        headers: &Vec::new,
+        headers: &|| &[],
     };
     let edits = stream.on_response(&shop.policy, &shop.endpoints, &head, &facts);
     assert_eq!((edits, asked.get()), (vec![], false));

@@ -5,7 +5,7 @@ use crate::vectors::Observed;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use limpet::discovery::Knowledge;
-use limpet::edit::{Edit, Reply};
+use limpet::edit::{self, Edit, Reply};
 use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};
 use limpet::policy::Policy;
 use limpet::stream::{Facts, ResponseHead, Step, Stream};
@@ -95,7 +95,8 @@ impl Native {
             },
             knowledge: &knowledge,
         };
-        let step = stream.on_request(&self.policy, &self.endpoints, &request.headers, &facts(VIA));
+        let fields = edit::fields(&request.headers);
+        let step = stream.on_request(&self.policy, &self.endpoints, &fields, &facts(VIA));
         let seen = match step {
             Step::Reply(reply) => local(&reply),
             Step::Wait => panic!("the endpoints are there, and the core waits"),
@@ -116,15 +117,17 @@ impl Native {
                 } else {
                     facts(b"no_healthy_upstream")
                 };
+                let fields = edit::fields(&headers);
                 let response = ResponseHead {
-                    header: &|name| limpet::edit::first(&headers, name).map(<[u8]>::to_vec),
-                    headers: &|| headers.clone(),
+                    header: &|name| edit::first(&fields, name).map(<[u8]>::to_vec),
+                    headers: &|| &fields,
                 };
                 let edits = stream.on_response(&self.policy, &self.endpoints, &response, &facts);
                 let headers = apply(headers.clone(), edits);
                 seen.status = if served.is_some() { 200 } else { 503 };
-                seen.location = limpet::edit::first(&headers, "location").map(crate::http::latin1);
-                seen.set_cookie = limpet::edit::all(&headers, "set-cookie")
+                let headers = edit::fields(&headers);
+                seen.location = edit::first(&headers, "location").map(crate::http::latin1);
+                seen.set_cookie = edit::all(&headers, "set-cookie")
                     .map(crate::http::latin1)
                     .collect();
                 seen
@@ -138,9 +141,10 @@ impl Native {
 
     /// The endpoint that a forwarded request goes to, and whether the core named it.
     fn endpoint(&self, head: &[(String, Vec<u8>)]) -> Option<(String, bool)> {
-        let cluster = limpet::edit::first(head, &self.policy.headers.cluster)?;
+        let head = &edit::fields(head);
+        let cluster = edit::first(head, &self.policy.headers.cluster)?;
         let table = self.endpoints.get(std::str::from_utf8(cluster).ok()?)?;
-        let pin = limpet::edit::first(head, &self.policy.headers.endpoint);
+        let pin = edit::first(head, &self.policy.headers.endpoint);
         let pin = pin.and_then(|pin| String::from_utf8(STANDARD.decode(pin).ok()?).ok());
         let known = pin.filter(|pin| table.endpoints().iter().any(|e| e.address == *pin));
         match known {
@@ -162,9 +166,10 @@ fn apply(mut headers: Vec<(String, Vec<u8>)>, edits: Vec<Edit>) -> Vec<(String, 
                     .position(|(n, _)| *n == name)
                     .unwrap_or(headers.len());
                 headers.retain(|(n, _)| *n != name);
-                headers.insert(at.min(headers.len()), (name.into_owned(), value));
+                let at = at.min(headers.len());
+                headers.insert(at, (name.into_owned(), value.into_owned()));
             }
-            Edit::Add(name, value) => headers.push((name.into_owned(), value)),
+            Edit::Add(name, value) => headers.push((name.into_owned(), value.into_owned())),
             Edit::Remove(name) => headers.retain(|(n, _)| *n != name),
         }
     }
@@ -184,7 +189,8 @@ fn local(reply: &Reply) -> Observed {
 }
 
 fn reached(head: &[(String, Vec<u8>)], endpoint: Option<String>) -> Observed {
-    let text = |name: &str| limpet::edit::first(head, name).map(crate::http::latin1);
+    let fields = edit::fields(head);
+    let text = |name: &str| edit::first(&fields, name).map(crate::http::latin1);
     let reached = endpoint.is_some();
     let fields = head
         .iter()

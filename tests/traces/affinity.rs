@@ -6,6 +6,7 @@ use limpet::annotations::AffinityAnnotations;
 use limpet::canary::{self, CanaryAnnotations, CanaryPolicy};
 use limpet::cluster::{Cluster, ClusterId};
 use limpet::discovery::Knowledge;
+use limpet::edit::fields;
 use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};
 use limpet::session_cookie::{CookiePlace, SameSite, SessionCookie, number, read};
 use limpet::stream::Facts;
@@ -83,7 +84,7 @@ fn table<A: AsRef<str>>(cluster: &Cluster, addresses: &[A]) -> ClusterTable {
 fn named(cluster: &Cluster, table: &ClusterTable, value: &[u8]) -> Option<String> {
     let name = cluster.affinity.as_ref().unwrap().cookie_name();
     let cookie = [name.as_bytes(), b"=", value].concat();
-    let session = affinity::open(cluster, Some(table), &[("cookie".to_owned(), cookie)]);
+    let session = affinity::open(cluster, Some(table), &fields(&[("cookie", cookie)]));
     session.override_host().map(str::to_owned)
 }
 
@@ -267,6 +268,7 @@ fn a5_cookies_are_parsed_as_recorded() {
     for vector in list(&RECORDED["A5_cookie_parse"]) {
         let header = |value| ("cookie".to_owned(), bytes(value).unwrap());
         let headers: Vec<_> = list(&vector["cookie_headers"]).iter().map(header).collect();
+        let headers = fields(&headers);
         let joined = read::joined(&headers);
         let keys = read::session_keys(&joined, text(&vector["cookie_name"]));
         let first = keys.first();
@@ -305,7 +307,7 @@ fn a6_sessions_are_balanced_as_recorded() {
             .map(|cookie| ("cookie".to_owned(), cookie.as_bytes().to_vec()))
             .into_iter()
             .collect();
-        let session = affinity::open(&cluster, Some(&table), &headers);
+        let session = affinity::open(&cluster, Some(&table), &fields(&headers));
         let asked = session.override_host();
         let observed = list(&vector["upstream_observed"]);
         let moved = !vector["last_failure"].is_null() && vector["change_on_failure"] == true;
@@ -399,6 +401,7 @@ fn a7_canaries_take_what_is_recorded() {
         };
         let facts = facts(&|| 0, &random);
         let clusters = [primary, alternative];
+        let headers = fields(&headers);
         let chosen = canary::choose_among(&clusters, &endpoints, ClusterId(0), &headers, &facts);
         let ours = (chosen == ClusterId(1), calls.get());
         let drawn = vector["random_called_with"].as_array().map_or(0, Vec::len);

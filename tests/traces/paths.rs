@@ -3,7 +3,7 @@
 use super::tally::Tally;
 use limpet::config;
 use limpet::discovery::Knowledge;
-use limpet::edit::Edit;
+use limpet::edit::{Edit, fields};
 use limpet::policy::{self, Policy};
 use limpet::route::{self, Answer};
 use limpet::stream::Facts;
@@ -230,7 +230,7 @@ fn ours(policy: &Policy, scenario: &Value, request: &Value) -> Fate {
         policy,
         scenario,
         request,
-        route::answer(policy, &headers, &facts),
+        route::answer(policy, &fields(&headers), &facts),
     )
 }
 

@@ -7,7 +7,7 @@ use super::affinity::{RECORDED, list, text};
 use super::tally::Tally;
 use limpet::config;
 use limpet::discovery::Knowledge;
-use limpet::edit::Edit;
+use limpet::edit::{Edit, fields};
 use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};
 use limpet::policy::{self, Policy};
 use limpet::session_cookie::date::cookie_time;
@@ -98,7 +98,8 @@ impl Site {
             knowledge: &|| Knowledge::Current,
         };
         let mut stream = Stream::default();
-        let edits = match stream.on_request(&self.policy, &self.endpoints, &headers, &facts) {
+        let fields = fields(&headers);
+        let edits = match stream.on_request(&self.policy, &self.endpoints, &fields, &facts) {
             Step::Forward(edits) => edits,
             Step::Reply(reply) => {
                 return Answer {
@@ -129,14 +130,14 @@ impl Site {
                     .clone()
                     .filter(|_| name == self.policy.headers.endpoint)
             },
-            headers: &Vec::new,
+            headers: &|| &[],
         };
         let edits = stream.on_response(&self.policy, &self.endpoints, &response, &facts);
         let mut set_cookie: Vec<String> = edits
             .iter()
             .filter_map(|edit| match edit {
                 Edit::Add(name, value) if name == "set-cookie" => {
-                    Some(String::from_utf8(value.clone()).unwrap())
+                    Some(String::from_utf8(value.to_vec()).unwrap())
                 }
                 _ => None,
             })
@@ -226,7 +227,9 @@ fn now(template: &str) -> String {
 
 fn set(edits: &[Edit], wanted: &str) -> Option<String> {
     edits.iter().find_map(|edit| match edit {
-        Edit::Set(name, value) if name == wanted => Some(String::from_utf8(value.clone()).unwrap()),
+        Edit::Set(name, value) if name == wanted => {
+            Some(String::from_utf8(value.to_vec()).unwrap())
+        }
         _ => None,
     })
 }

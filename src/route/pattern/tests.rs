@@ -4,7 +4,8 @@ fn groups(pattern: &str, text: &str) -> Option<Vec<Option<String>>> {
     let pattern = Pattern::location(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
     let groups = pattern.groups(text.as_bytes())?;
     let text = |(from, to): (usize, usize)| text[from..to].to_owned();
-    Some(groups.into_iter().map(|group| group.map(text)).collect())
+    let places = (1..=pattern.groups.len()).map(|number| groups.get(number));
+    Some(places.map(|group| group.map(text)).collect())
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn a_newline_in_the_middle_is_not_the_end() {
     let pattern = Pattern::location("/a(/|$)(.*)").unwrap();
     assert!(!pattern.is_match(b"/a\nb"));
     assert!(pattern.is_match(b"/a/\nb"));
-    assert_eq!(pattern.groups(b"/a/x\nb").unwrap()[1], Some((3, 4)));
+    assert_eq!(pattern.groups(b"/a/x\nb").unwrap().get(2), Some((3, 4)));
 }
 
 #[test]
