@@ -175,7 +175,7 @@ fn a_request_takes_little_memory() {
             None,
             third,
             Some(2),
-            15,
+            13,
         ),
         ("plain", "plain.test", "/docs/x", None, None, Some(0), 3),
         ("nobody's", "other.test", "/x", None, None, Some(0), 1),
