@@ -10,6 +10,7 @@
 mod behaviour;
 mod cases;
 mod check;
+mod chromium;
 mod crds;
 mod faults;
 mod fixtures;

@@ -6,8 +6,12 @@ use crate::discovery::listing::digest;
 use crate::policy::Policy;
 use crate::warning::Warning;
 
-/// Holds the digest of the configuration that was told of last.
+/// With a configuration's digest behind it: when that configuration was told of, µs since 1970.
 const KEY: &str = "limpet/1/announced";
+
+/// All VMs of a process read a configuration within this time, in µs; one that is read later
+/// has come back, and that is worth a line.
+const TOGETHER: u64 = 30_000_000;
 
 /// Holds whether it was told that the session filter is missing.
 const KEY_FILTER: &str = "limpet/1/filter-missing";
@@ -68,8 +72,14 @@ pub(super) fn filter_missing() {
 }
 
 /// Every worker, the main thread and the validation read the same bytes; one of them tells.
+/// Several configurations may be in use at once: a listener each, say.
 fn is_first_to_tell(digest: u64) -> bool {
-    is_first_to_write(KEY, &digest.to_le_bytes())
+    let key = format!("{KEY}/{digest:016x}");
+    let now = host::now_us();
+    let (before, cas) = host::shared(&key).ok().flatten().unwrap_or_default();
+    let told = before.try_into().map(u64::from_le_bytes);
+    let is_told = told.is_ok_and(|told| now.abs_diff(told) < TOGETHER);
+    !is_told && host::set_shared(&key, &now.to_le_bytes(), cas) != Ok(false)
 }
 
 fn is_first_to_write(key: &str, ours: &[u8]) -> bool {

@@ -159,7 +159,11 @@ fn shop_with_tls() -> Shop {
 #[test]
 fn a_session_that_starts_over_tls_has_a_secure_cookie_and_one_that_does_not_has_none() {
     let shop = shop_with_tls();
-    let envoy = shop.open(3, &Setup::default());
+    let setup = Setup {
+        workers: 2,
+        ..Setup::default()
+    };
+    let envoy = shop.open(3, &setup);
     let front = front::http2_to(envoy.envoy.listener("https"), true);
     for (proxy, secure) in [(front.listener("front"), Some("")), (envoy.http(), None)] {
         let mut browser = Browser::new(proxy, HOST);
@@ -172,4 +176,19 @@ fn a_session_that_starts_over_tls_has_a_secure_cookie_and_one_that_does_not_has_
         }
         assert_eq!(browser.cookies_received, 1);
     }
+    let log = envoy.envoy.log();
+    let told: Vec<_> = log
+        .lines()
+        .filter_map(|line| line.split_once(" configuration "))
+        .collect();
+    let told: Vec<_> = told
+        .iter()
+        .map(|(_, line)| line.split(':').next())
+        .collect();
+    assert_eq!(
+        told.len(),
+        2,
+        "one line for each listener's configuration: {told:?}"
+    );
+    assert_ne!(told[0], told[1]);
 }

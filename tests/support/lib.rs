@@ -12,6 +12,7 @@
 )]
 
 pub mod browser;
+pub mod chromium;
 pub mod crowd;
 pub mod eds;
 pub mod envoy;

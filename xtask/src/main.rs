@@ -3,6 +3,7 @@
 
 mod apt;
 mod bench;
+mod browser;
 mod cache;
 mod ci;
 mod demo;
@@ -43,6 +44,8 @@ enum Task {
     Bench(bench::Options),
     /// 100,000 requests on Envoy while endpoints change: none lost, none at a wrong pod.
     Soak,
+    /// Reload pages in a real Chromium before a real Envoy: sessions stay, cookies are as they should be.
+    Browser,
     /// Fetch Envoy and link it at target/envoy; ENVOY=/path uses another one.
     Envoy(envoy::Options),
     /// Package the module: target/dist, with OCI images for Istio and Envoy Gateway.
@@ -70,6 +73,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Ci => ci::run(),
         Task::Bench(options) => bench::run(options),
         Task::Soak => soak::run(),
+        Task::Browser => browser::run(),
         Task::Envoy(options) => envoy::run(options),
         Task::Package(options) => package::run(options),
         Task::Nginx => nginx::run(),
