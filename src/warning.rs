@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// What the text of a remark says where ingress-nginx does the same: nothing changes with limpet.
+pub const AS_BEFORE: &str = ", as under ingress-nginx";
+
 /// One remark on the configuration: the thing named disables itself alone, or works
 /// otherwise than written. Logged once at configure; `limpet check` prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +29,12 @@ impl Warning {
             value: Some(value.to_owned()),
             text: text.into(),
         }
+    }
+
+    /// Whether ingress-nginx does the same.
+    #[must_use]
+    pub fn is_as_before(&self) -> bool {
+        self.text.contains(AS_BEFORE)
     }
 
     /// A remark on the key `field` of the configuration.

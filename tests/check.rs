@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use limpet_cli::check::{Report, Verdict};
+use limpet_cli::check::{Level, Platform, Report, Verdict};
 use limpet_cli::manifests::Manifests;
 
 /// `(line, level, code)`.
@@ -50,8 +50,12 @@ impl Case {
         }
     }
 
+    fn manifests(&self) -> Manifests {
+        Manifests::parse(&self.name, &self.text).unwrap()
+    }
+
     fn report(&self) -> Report {
-        Report::new(&Manifests::parse(&self.name, &self.text).unwrap(), false)
+        Report::new(&self.manifests(), false, None)
     }
 }
 
@@ -147,4 +151,56 @@ fn a_message_names_ingress_file_line_field_value_expectation_and_consequence() {
             assert!(!message.ends_with('.'), "{message}");
         }
     }
+}
+
+#[test]
+fn paths_that_envoy_gateway_resolves_in_front_are_listed_and_rewritten_ones_are_not() {
+    let mut listed = 0;
+    for case in cases() {
+        let manifests = case.manifests();
+        let on = |platform| Report::new(&manifests, false, platform).findings;
+        let (nowhere, there) = (on(None), on(Some(Platform::EnvoyGateway)));
+        let more: Vec<_> = there.iter().filter(|f| !nowhere.contains(f)).collect();
+        for finding in more.iter().filter(|f| f.code == "path-in-front") {
+            assert_eq!(finding.level, Level::Note);
+            assert_eq!(finding.field, "path");
+            assert!(finding.line > 0, "{}", finding.message());
+            listed += 1;
+        }
+        if case.name.starts_with("01-") {
+            assert!(more.is_empty(), "its one Ingress rewrites: {more:?}");
+        }
+        let on_istio = on(Some(Platform::Istio));
+        assert!(on_istio.iter().all(|f| f.code != "path-in-front"));
+    }
+    assert!(listed > 30, "{listed}");
+}
+
+#[test]
+fn what_no_resource_can_hold_is_a_warning_on_a_platform() {
+    let text = "\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+  annotations: {nginx.ingress.kubernetes.io/server-alias: '~^shop[0-9]+$'}
+spec:
+  rules:
+  - host: shop.example.com
+    http:
+      paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {name: http}}}}]
+";
+    let manifests = Manifests::parse("shop.yaml", text).unwrap();
+    let report = Report::new(&manifests, false, Some(Platform::Istio));
+    let said: Vec<String> = report
+        .findings
+        .iter()
+        .filter(|f| f.code == "not-rendered")
+        .map(limpet_cli::check::Finding::message)
+        .collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said.iter().any(|line| line.contains("is a regex")));
+    assert!(said.iter().any(|line| line.contains("is a name")));
+    assert_eq!(report.exit_status(), 1);
+    assert_eq!(Report::new(&manifests, false, None).exit_status(), 0);
 }

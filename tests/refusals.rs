@@ -56,19 +56,19 @@ fn a_bad_annotation_is_told_with_its_ingress_its_value_and_what_happens_now() {
             "temporal-redirect",
             "ftp://x",
             &lenient,
-            r#""ftp://x" is not a URL of http or https; no redirect"#,
+            r#""ftp://x" is not a URL of http or https; no redirect, as under ingress-nginx"#,
         ),
         (
             "app-root",
             "x",
             &lenient,
-            r#""x" is not a path that begins with a slash; ignored"#,
+            r#""x" is not a path that begins with a slash; ignored, as under ingress-nginx"#,
         ),
         (
             "use-regex",
             "yes",
             &lenient,
-            r#""yes" is not true or false; ignored"#,
+            r#""yes" is not true or false; ignored, as under ingress-nginx"#,
         ),
         (
             "use-regex",
@@ -80,7 +80,7 @@ fn a_bad_annotation_is_told_with_its_ingress_its_value_and_what_happens_now() {
             "canary-weight",
             "ten",
             &lenient,
-            r#""ten" is not a whole number; ignored"#,
+            r#""ten" is not a whole number; ignored, as under ingress-nginx"#,
         ),
         (
             "afinity",
@@ -117,7 +117,7 @@ fn a_bad_session_cookie_attribute_is_told_and_left_out() {
         (
             "session-cookie-samesite",
             "lax",
-            r#""lax" is not Strict, Lax or None in this spelling; as with ingress-nginx the cookie gets no SameSite"#,
+            r#""lax" is not Strict, Lax or None in this spelling; the cookie gets no SameSite, as under ingress-nginx"#,
         ),
     ] {
         let want = format!("ingress default/shop: {name}: {message}");
@@ -160,7 +160,7 @@ fn a_bad_key_of_the_configuration_is_told_with_its_place() {
         ),
         (
             json!({"services": []}),
-            r#"ingress default/shop: backend: "default/web:80" is a Service that does not exist; its paths answer 503"#,
+            r#"ingress default/shop: backend: "default/web:80" is a Service that does not exist; its paths answer 503, as under ingress-nginx"#,
         ),
         (
             json!({"ingresses": [{"kind": "Service"}]}),

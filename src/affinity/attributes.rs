@@ -3,6 +3,7 @@
 use super::{Origin, Remark};
 use crate::annotations::AffinityAnnotations;
 use crate::session_cookie::{SameSite, SessionCookie, number};
+use crate::warning::AS_BEFORE;
 
 /// The name where the annotation is absent (`defaultAffinityCookieName`,
 /// `internal/ingress/annotations/sessionaffinity/main.go`, dbb11b92d).
@@ -26,8 +27,8 @@ pub(super) fn compile(last: &AffinityAnnotations, remarks: &mut Vec<Remark>) -> 
     if let Some(text) = given(&last.same_site) {
         cookie.same_site = SameSite::parse(&text);
         if cookie.same_site.is_none() {
-            let text_of = "is not Strict, Lax or None in this spelling; as with ingress-nginx the \
-                           cookie gets no SameSite";
+            let text_of = "is not Strict, Lax or None in this spelling; the cookie gets no SameSite, \
+                           as under ingress-nginx";
             remarks.push(remark("session-cookie-samesite", &text, text_of));
         }
     }
@@ -60,7 +61,11 @@ fn seconds(field: &'static str, value: &Option<String>, remarks: &mut Vec<Remark
     let text = value.as_deref().filter(|text| !text.is_empty())?;
     let seconds = number::parse(text);
     if seconds.is_none() {
-        let text_of = "is not a number of seconds; the cookie goes without this attribute";
+        let mut text_of =
+            "is not a number of seconds; the cookie goes without this attribute".to_owned();
+        if field == "session-cookie-max-age" {
+            text_of.push_str(AS_BEFORE);
+        }
         remarks.push(remark(field, text, text_of));
     }
     seconds

@@ -31,14 +31,15 @@ pub fn conflicts(service: &str, ingresses: &[OnService]) -> Vec<Warning> {
                 value: None,
                 text: format!(
                     "is absent, but ingress {last_name} has it on the same service {service}: \
-                     cookies are honoured on these paths and never set there"
+                     cookies are honoured on these paths and never set there, as under ingress-nginx"
                 ),
             }),
             Some(annotations) if *name != last_name => {
                 for (field, own, others) in attributes(annotations, last) {
                     let text = format!(
                         "differs from {others:?} of ingress {last_name} on the same service \
-                         {service}: the last one sets the cookie's attributes"
+                         {service}: the last one sets the \
+                         cookie's attributes, as under ingress-nginx"
                     );
                     warnings.push(Warning::ingress(name, field, &own, text));
                 }
@@ -52,7 +53,7 @@ pub fn conflicts(service: &str, ingresses: &[OnService]) -> Vec<Warning> {
             if let Some(mode) = annotations.mode.as_deref().filter(|mode| *mode != first) {
                 let text = format!(
                     "differs from {first:?} of ingress {first_name} on the same service {service}: \
-                     the first one decides"
+                     the first one decides, as under ingress-nginx"
                 );
                 warnings.push(Warning::ingress(name, "affinity-mode", mode, text));
             }

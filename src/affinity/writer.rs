@@ -6,6 +6,7 @@ use crate::cluster::digest::{Digest, Hmac};
 use crate::cluster::{ring, ring_key};
 use crate::endpoints::ClusterTable;
 use crate::stream::Facts;
+use crate::warning::AS_BEFORE;
 
 /// The format of new cookies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,14 +73,15 @@ pub(super) fn choose(
         return Writer::Keyed;
     }
     if let (Some(mode), Some(hash)) = (mode, hash) {
-        let by = superseded_by(&format!("affinity-mode: {mode}"));
+        let by = superseded_by(&format!("affinity-mode: {mode}")) + AS_BEFORE;
         remark(Origin::First, "session-cookie-hash", hash, &by);
     }
     match (mode, hash) {
         (Some("persistent" | "persistent-drainable"), _) => Writer::Persistent,
         (Some("balanced"), _) | (None, None) => Writer::Ring,
         (Some(mode), _) => {
-            let text = "is not balanced, persistent or persistent-drainable; sessions are balanced";
+            let text = "is not balanced, persistent or persistent-drainable; sessions are balanced, \
+                        as under ingress-nginx";
             remark(Origin::First, "affinity-mode", mode, text);
             Writer::Ring
         }
@@ -91,7 +93,7 @@ pub(super) fn choose(
             Writer::Index
         }
         (None, Some(hash)) => {
-            let text = "is not sha1, md5 or index; sessions are balanced, as without it";
+            let text = "is not sha1, md5 or index; sessions are balanced, as under ingress-nginx";
             remark(Origin::First, "session-cookie-hash", hash, text);
             Writer::Ring
         }

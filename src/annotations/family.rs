@@ -65,7 +65,7 @@ fn app_root(reader: &mut Reader) -> String {
     reader.warn(
         "app-root",
         &text,
-        "is not a path that begins with a slash; ignored",
+        "is not a path that begins with a slash; ignored, as under ingress-nginx",
     );
     String::new()
 }
@@ -86,7 +86,7 @@ fn redirect_of(reader: &mut Reader) -> Result<Redirect, Unset> {
     if let Some(url) = optional(reader.text("temporal-redirect"))? {
         let code = optional(reader.number("temporal-redirect-code"))?;
         if !is_http(&url) {
-            let text = "is not a URL of http or https; no redirect";
+            let text = "is not a URL of http or https; no redirect, as under ingress-nginx";
             reader.warn("temporal-redirect", &url, text);
             return Err(Unset::Content);
         }

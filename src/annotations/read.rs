@@ -57,7 +57,11 @@ impl Reader<'_> {
     pub fn flag(&mut self, name: &str) -> Result<bool, Unset> {
         let value = self.checked(name)?;
         parse_bool(&value).ok_or_else(|| {
-            self.warn(name, &value, "is not true or false; ignored");
+            self.warn(
+                name,
+                &value,
+                "is not true or false; ignored, as under ingress-nginx",
+            );
             Unset::Content
         })
     }
@@ -69,7 +73,11 @@ impl Reader<'_> {
     pub fn number(&mut self, name: &str) -> Result<i64, Unset> {
         let value = self.checked(name)?;
         value.parse().map_err(|_| {
-            self.warn(name, &value, "is not a whole number; ignored");
+            self.warn(
+                name,
+                &value,
+                "is not a whole number; ignored, as under ingress-nginx",
+            );
             Unset::Content
         })
     }

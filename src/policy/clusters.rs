@@ -102,7 +102,8 @@ fn affinity(
     let session = &upstream.session;
     if session.kind != "cookie" {
         if !session.kind.is_empty() {
-            let text = "is no kind of affinity, expected cookie; there is none";
+            let text =
+                "is no kind of affinity, expected cookie; there is none, as under ingress-nginx";
             warn("affinity", &session.kind, text.to_owned());
         }
         return None;

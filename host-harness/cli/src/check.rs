@@ -5,6 +5,7 @@ mod annotations;
 mod configuration;
 mod finding;
 mod lint;
+mod platform;
 mod print;
 pub(crate) mod view;
 
@@ -18,6 +19,7 @@ use serde::Serialize;
 
 pub use annotations::{Judged, Verdict};
 pub use finding::{Finding, Level};
+pub use platform::Platform;
 
 use crate::manifests::Manifests;
 
@@ -27,6 +29,7 @@ use crate::manifests::Manifests;
 Examples:
   limpet check -f ingress.yaml
   kubectl get ingress,service,ingressclass -A -o yaml | limpet check -f -
+  limpet check -f cluster.yaml --on envoy-gateway
   limpet check -f manifests/ --format github
 
 Exit status: 0 as under ingress-nginx (notes apart), 1 something will behave differently,
@@ -39,6 +42,10 @@ pub struct CheckArgs {
     /// Validate annotations as ingress-nginx 1.15 does by default
     #[arg(long)]
     pub strict: bool,
+
+    /// Also say what differs on this platform, however it is configured
+    #[arg(long, value_enum, value_name = "PLATFORM")]
+    pub on: Option<Platform>,
 
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
@@ -74,9 +81,10 @@ pub struct Report {
 }
 
 impl Report {
-    /// Looks at everything in `manifests`. `strict`: with the annotation validation of 1.15.
+    /// Looks at everything in `manifests`. `strict`: with the annotation validation of 1.15; `on`:
+    /// for that platform.
     #[must_use]
-    pub fn new(manifests: &Manifests, strict: bool) -> Self {
+    pub fn new(manifests: &Manifests, strict: bool, on: Option<Platform>) -> Self {
         let ingresses = view::ingresses(manifests);
         let mut judged = Vec::new();
         let mut findings = lint::run(manifests, &ingresses);
@@ -86,7 +94,11 @@ impl Report {
             findings.extend(about_it);
         }
         let more = configuration::run(manifests, &ingresses, &findings, strict);
+        annotations::confirm(&mut judged, &more);
         findings.extend(more);
+        if let Some(platform) = on {
+            findings.extend(platform::run(manifests, &ingresses, platform));
+        }
         findings.sort_by(|a, b| {
             (&a.file, a.line, a.code, &a.field).cmp(&(&b.file, b.line, b.code, &b.field))
         });
@@ -135,7 +147,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
-    let report = Report::new(&manifests, args.strict);
+    let report = Report::new(&manifests, args.strict, args.on);
     let mut out = anstream::stdout().lock();
     let written = match (args.json, args.format) {
         (true, _) | (_, Format::Json) => print::json(&mut out, &report),

@@ -86,7 +86,9 @@ pub(super) fn add_aliases_and_tls(
                 server.aliases.clone_from(&annotations.aliases);
             } else if !annotations.aliases.is_empty() && server.aliases != annotations.aliases {
                 let value = annotations.aliases.join(",");
-                let text = format!("is ignored: another Ingress gave {host} its aliases already");
+                let text = format!(
+                    "is ignored, as under ingress-nginx: another Ingress gave {host} its aliases already"
+                );
                 warnings.push(Warning::ingress(
                     &one.ingress.key,
                     "server-alias",
@@ -143,7 +145,9 @@ fn add_location(
     if let Some(owner) = place(server, at, &name, path) {
         let owner = owner.and_then(|owner| loaded.get(owner));
         let owner = owner.map_or("the default backend", |owner| owner.ingress.key.as_str());
-        let text = format!("is served by {owner} already on host {host}; this one is ignored");
+        let text = format!(
+            "is served by {owner} already on host {host}; this one is ignored, as under ingress-nginx"
+        );
         warnings.push(Warning::ingress(&one.ingress.key, "path", &path.path, text));
     } else if one.annotations.redirect.from_to_www {
         server.from_to_www = true;

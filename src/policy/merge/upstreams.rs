@@ -48,7 +48,7 @@ fn upstream(
     let name = format!("{}/{}", one.ingress.namespace, backend.service);
     let missing = missing(&name, &backend.port, services);
     if let Some(what) = missing {
-        let text = format!("{what}; its paths answer 503");
+        let text = format!("{what}; its paths answer 503, as under ingress-nginx");
         let value = format!("{name}:{}", backend.port);
         warnings.push(Warning::ingress(&one.ingress.key, "backend", &value, text));
     }

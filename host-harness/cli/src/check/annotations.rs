@@ -69,9 +69,54 @@ pub(crate) fn judge(ingress: &Ingress<'_>) -> (Vec<Judged>, Vec<Finding>) {
         });
         findings.extend(finding(ingress, name, verdict));
     }
+    findings.extend(backend_protocol(ingress));
     findings.extend(under_another_prefix(ingress));
     findings.extend(not_a_string(ingress));
     (judged, findings)
+}
+
+/// Differences that are a matter of single patterns: where none is `refused`, there is none.
+const BY_PATTERN: [&str; 2] = ["use-regex", "canary-by-header-pattern"];
+
+/// Takes differences back that do not show in these manifests; `findings`: the module's remarks.
+pub(crate) fn confirm(judged: &mut [Judged], findings: &[Finding]) {
+    for one in judged {
+        let refused = || {
+            let mut findings = findings.iter();
+            findings.any(|f| f.code == "refused" && f.ingress.as_ref() == Some(&one.ingress))
+        };
+        let by_pattern = BY_PATTERN.contains(&one.annotation.as_str());
+        let shows = match one.annotation.as_str() {
+            "backend-protocol" => speaks_otherwise(&one.value),
+            _ => !by_pattern || refused(),
+        };
+        if one.verdict == Verdict::Differs && !shows {
+            one.verdict = Verdict::Honoured;
+            one.difference = "";
+        }
+    }
+}
+
+/// Whether `backend-protocol` asks for something else than plain HTTP/1.
+fn speaks_otherwise(value: &str) -> bool {
+    !matches!(value.to_ascii_uppercase().as_str(), "HTTP" | "AUTO_HTTP")
+}
+
+/// Only `render envoy` can say it to the proxy.
+fn backend_protocol(ingress: &Ingress<'_>) -> Option<Finding> {
+    let value = ingress.annotation("backend-protocol")?;
+    let finding = Finding::annotation(
+        (Level::Warning, "backend-protocol"),
+        ingress,
+        "backend-protocol",
+        "is how the proxy speaks to the pods, which a module cannot choose",
+        "render envoy sets it, unverified TLS as ingress-nginx; on Istio and Envoy Gateway pods get plain HTTP/1 until you say so",
+    );
+    speaks_otherwise(value).then(|| {
+        finding
+            .help("Istio: DestinationRule trafficPolicy.tls mode SIMPLE; for gRPC the Service port's appProtocol")
+            .help("Gateway API: BackendTLSPolicy; for gRPC the Service port's appProtocol kubernetes.io/h2c")
+    })
 }
 
 fn verdict(name: &str) -> (Verdict, &'static str) {

@@ -19,6 +19,9 @@ const SAID: [&str; 5] = [
 /// The same, for what the module tells but does not refuse.
 const SAID_AS_NOTE: [&str; 2] = ["shared-service", "cookie-path-attributes"];
 
+/// The code of a value that only the validation of ingress-nginx 1.15 refuses.
+const VALIDATION: &str = "validation";
+
 /// The module's own remarks, each with its place, but for what `said` says already.
 ///
 /// A value that only the validation of ingress-nginx 1.15 refuses is a note; with `strict` it is
@@ -29,19 +32,35 @@ pub(super) fn run(
     said: &[Finding],
     strict: bool,
 ) -> Vec<Finding> {
-    let findings = warnings(manifests, strict)
+    let all: Vec<Finding> = warnings(manifests, strict)
+        .iter()
+        .map(|warning| finding(ingresses, warning))
+        .filter(|finding| !is_said(said, finding))
+        .collect();
+    let (tolerated, mut findings): (Vec<Finding>, Vec<Finding>) = all
         .into_iter()
-        .map(|warning| finding(ingresses, &warning));
-    findings.filter(|finding| !is_said(said, finding)).collect()
+        .partition(|finding| finding.code == VALIDATION);
+    // A value of which there is more to say is not simply accepted.
+    let alone = |finding: &Finding| {
+        let mut others = said.iter().chain(&findings);
+        !others.any(|other| is_about_the_same(other, finding))
+    };
+    let alone: Vec<Finding> = tolerated.into_iter().filter(alone).collect();
+    findings.extend(alone);
+    findings
+}
+
+fn is_about_the_same(one: &Finding, other: &Finding) -> bool {
+    (&one.ingress, &one.field, &one.value) == (&other.ingress, &other.field, &other.value)
 }
 
 fn is_said(said: &[Finding], finding: &Finding) -> bool {
     let drops_all = finding.consequence.contains("whole Ingress");
+    let says_it =
+        |other: &Finding| SAID.contains(&other.code) || SAID_AS_NOTE.contains(&other.code);
     !drops_all
         && said.iter().any(|other| {
-            let told = finding.code == "refused" && SAID_AS_NOTE.contains(&other.code);
-            (told || SAID.contains(&other.code))
-                && (&other.ingress, &other.field) == (&finding.ingress, &finding.field)
+            says_it(other) && (&other.ingress, &other.field) == (&finding.ingress, &finding.field)
         })
 }
 
@@ -70,9 +89,10 @@ fn finding(ingresses: &[Ingress<'_>], warning: &Warning) -> Finding {
         (ingress.object.origin.file.clone(), line(ingress, warning))
     });
     let tolerated = warning.text.ends_with("accepted here, strict would not");
-    let (level, code) = match tolerated {
-        true => (Level::Note, "validation"),
-        false => (Level::Warning, "refused"),
+    let (level, code) = match (tolerated, warning.is_as_before()) {
+        (true, _) => (Level::Note, VALIDATION),
+        (false, true) => (Level::Note, "as-before"),
+        (false, false) => (Level::Warning, "refused"),
     };
     let (expected, consequence) = (warning.text.split_once("; "))
         .or_else(|| warning.text.split_once(": "))

@@ -17,14 +17,20 @@ pub(super) fn text(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for note in &report.notes {
         writeln!(out, "{DIM}{note}{DIM:#}")?;
     }
+    let mut helped: Vec<&Finding> = Vec::new();
     for finding in &report.findings {
-        one(out, finding)?;
+        let before = helped.iter().find(|other| other.help == finding.help);
+        one(out, finding, before.map(|other| other.field.as_str()))?;
+        if before.is_none() && !finding.help.is_empty() {
+            helped.push(finding);
+        }
     }
-    differences(out, &report.annotations)?;
+    differences(out, report)?;
     summary(out, report)
 }
 
-fn one(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
+/// `helped`: the field of an earlier finding with the same advice.
+fn one(out: &mut impl Write, finding: &Finding, helped: Option<&str>) -> io::Result<()> {
     let style = style(finding.level);
     let (word, code) = (finding.level.word(), finding.code);
     writeln!(
@@ -44,17 +50,27 @@ fn one(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
             finding.file, finding.line
         )?;
     }
-    for line in &finding.help {
-        writeln!(out, "   {DIM}={DIM:#} {line}")?;
+    match helped {
+        Some(field) => writeln!(out, "   {DIM}={DIM:#} as above for {field}")?,
+        None => {
+            for line in &finding.help {
+                writeln!(out, "   {DIM}={DIM:#} {line}")?;
+            }
+        }
     }
     writeln!(out)
 }
 
-/// Each annotation that is honoured with a difference, once.
-fn differences(out: &mut impl Write, annotations: &[Judged]) -> io::Result<()> {
-    let mut differing: Vec<&Judged> = annotations
+/// Each annotation that is honoured with a difference, once, but for those that a finding tells.
+fn differences(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let is_told = |judged: &Judged| {
+        let mut findings = report.findings.iter();
+        findings.any(|f| f.field == judged.annotation && f.level > Level::Note)
+    };
+    let mut differing: Vec<&Judged> = report
+        .annotations
         .iter()
-        .filter(|judged| judged.verdict == Verdict::Differs)
+        .filter(|judged| judged.verdict == Verdict::Differs && !is_told(judged))
         .collect();
     differing.sort_by(|a, b| a.annotation.cmp(&b.annotation));
     differing.dedup_by(|a, b| a.annotation == b.annotation);
@@ -76,10 +92,10 @@ fn summary(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let count = |verdict| verdicts.get(&verdict).copied().unwrap_or(0);
     writeln!(
         out,
-        "{} Ingresses, {} annotations: {} honoured, {} honoured with a difference, {} not \
+        "{}, {}: {} honoured, {} honoured with a difference, {} not \
          limpet's business, {} retired, {} unknown",
-        report.ingresses,
-        report.annotations.len(),
+        counted(report.ingresses, "Ingress", "es"),
+        counted(report.annotations.len(), "annotation", "s"),
         count(Verdict::Honoured),
         count(Verdict::Differs),
         count(Verdict::Elsewhere),
@@ -91,13 +107,23 @@ fn summary(out: &mut impl Write, report: &Report) -> io::Result<()> {
         1 => Level::Warning,
         _ => Level::Error,
     });
+    let differs = count(Verdict::Differs) > 0;
     let verdict = match (report.exit_status(), report.ingresses) {
+        (0, _) if differs => {
+            "everything will behave as under ingress-nginx, but for the differences above"
+        }
         (0, _) => "everything will behave as under ingress-nginx",
         (1, _) => "something will behave differently: see the warnings",
         (_, 0) => "no Ingress was read: nothing to serve",
         _ => "something cannot be used: see the errors",
     };
     writeln!(out, "{style}{verdict}{style:#}")
+}
+
+/// `2 Ingresses`.
+fn counted(count: usize, noun: &str, plural: &str) -> String {
+    let ending = if count == 1 { "" } else { plural };
+    format!("{count} {noun}{ending}")
 }
 
 fn style(level: Level) -> Style {

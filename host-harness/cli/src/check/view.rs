@@ -101,11 +101,17 @@ impl<'m> Ingress<'m> {
         self.annotation("affinity") == Some("cookie")
     }
 
+    /// Whether it rewrites paths.
+    #[must_use]
+    pub(crate) fn asks_for_rewrite(&self) -> bool {
+        let target = self.annotation("rewrite-target");
+        target.is_some_and(|target| !target.is_empty())
+    }
+
     /// Whether it turns its hosts into regex hosts.
     #[must_use]
     pub(crate) fn asks_for_regex(&self) -> bool {
-        let target = self.annotation("rewrite-target");
-        self.says_true("use-regex") || target.is_some_and(|target| !target.is_empty())
+        self.says_true("use-regex") || self.asks_for_rewrite()
     }
 
     /// The name of its session cookie.
@@ -129,9 +135,14 @@ impl<'m> Ingress<'m> {
     /// Whether its `tls` section covers `host`.
     #[must_use]
     pub(crate) fn has_tls(&self, host: &str) -> bool {
+        let below = |tls: &str| {
+            let domain = tls.strip_prefix('*')?;
+            let label = host.strip_suffix(domain)?;
+            Some(!label.is_empty() && !label.contains('.'))
+        };
         self.tls_hosts
             .iter()
-            .any(|tls| tls.is_empty() || tls == host)
+            .any(|tls| tls.is_empty() || tls == host || below(tls) == Some(true))
     }
 }
 

@@ -88,7 +88,8 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
 /// What Envoy Gateway cannot be told in resources, so in words.
 const HEAD: &str = "\
 limpet on Envoy Gateway. Replace the image name in the EnvoyExtensionPolicy; nothing else needs
-editing. sessionPersistence needs Gateway API's experimental channel.
+editing. It takes Envoy Gateway 1.4 or newer (1.7 with use-forwarded-headers), and Gateway API's
+experimental channel for sessionPersistence.
 
 What Envoy Gateway cannot say:
 - failure policy FAIL_RELOAD: after a trap the requests of that worker are answered 503 until the
@@ -97,8 +98,9 @@ What Envoy Gateway cannot say:
   common_lb_config.override_host_status, a session leaves its pod when the pod starts to terminate.
 - endpoints without Prometheus: limpet asks the cluster prometheus_stats, which Envoy Gateway
   defines unless EnvoyProxy telemetry.metrics.prometheus.disable is set; leave it on.
-- path normalisation: Envoy Gateway always resolves . and .. in front of limpet; the Service sees
-  /b where ingress-nginx without a rewrite would have sent /a/../b. Matching is not affected.
+- paths as they came: Envoy Gateway resolves . and .., decodes %61, makes \\ a / and answers raw bytes
+  above 0x7f with 400 before limpet sees a request. What is not rewritten reaches the Service so;
+  limpet check --on envoy-gateway lists those paths.
 - X-Forwarded-For behind a trusted proxy: pods get it whole, not its first address alone.
 - policies: after limpet's choice the request is on the route of its cluster. Attach
   SecurityPolicies to the Gateway, or to all HTTPRoutes below, not to the first one alone.";

@@ -1,17 +1,22 @@
 //! Paths, rewrites and redirects.
 
+use serde_json::Value;
+
 use super::pattern::{groups, highest_capture};
 use super::turned_by;
 use crate::check::finding::{Finding, Level};
 use crate::check::view::{Ingress, Path};
+use crate::manifests::Manifests;
 
-pub(super) fn run(ingresses: &[Ingress<'_>]) -> Vec<Finding> {
+pub(super) fn run(manifests: &Manifests, ingresses: &[Ingress<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for ingress in ingresses {
         findings.extend(rewrite_to_a_constant(ingress));
         findings.extend(missing_capture(ingress));
         findings.extend(prefix_header_without_rewrite(ingress));
-        findings.extend(https_without_tls(ingress));
+        findings.extend(https_without_tls(manifests, ingress));
+        findings.extend(tls_without_secret(ingress));
+        findings.extend(tls_of_other_hosts(manifests, ingress));
         let changed = ingress.paths.iter();
         findings
             .extend(changed.filter_map(|path| changed_by_a_neighbour(ingresses, ingress, path)));
@@ -105,20 +110,93 @@ fn prefix_header_without_rewrite(ingress: &Ingress<'_>) -> Option<Finding> {
 }
 
 /// ingress-nginx always listens on 443, with a certificate of its own if there is no other.
-fn https_without_tls(ingress: &Ingress<'_>) -> Option<Finding> {
+fn https_without_tls(manifests: &Manifests, ingress: &Ingress<'_>) -> Option<Finding> {
     let host = ingress
         .paths
         .iter()
         .map(|path| &path.host)
         .find(|host| !ingress.has_tls(host))?;
-    ingress.says_true("force-ssl-redirect").then(|| {
-        Finding::annotation(
-            (Level::Warning, "https-listener"),
+    let by_config_map = ingress.annotation("force-ssl-redirect").is_none()
+        && setting(manifests, "force-ssl-redirect") == Some("true");
+    let consequence = "nobody answers on 443 unless you add a listener; ingress-nginx did, with its own certificate";
+    let finding = match by_config_map {
+        true => Finding::at(
+            HTTPS_LISTENER,
+            ingress,
+            ("/spec/rules", "spec.tls"),
+            format!(
+                "does not cover host {host:?}, and force-ssl-redirect of the ConfigMap sends it to https"
+            ),
+            consequence,
+        ),
+        false => Finding::annotation(
+            HTTPS_LISTENER,
             ingress,
             "force-ssl-redirect",
             format!("sends host {host:?} to https, and no tls section covers it"),
-            "nobody answers on 443 unless you add a listener; ingress-nginx did, with its own certificate",
-        )
-        .help("where TLS ends in front of the proxy, set trust_forwarded_proto (ingress-nginx: use-forwarded-headers)")
+            consequence,
+        ),
+    };
+    (by_config_map || ingress.says_true("force-ssl-redirect")).then(|| {
+        finding.help("where TLS ends in front of the proxy, set trust_forwarded_proto (ingress-nginx: use-forwarded-headers)")
     })
+}
+
+const HTTPS_LISTENER: (Level, &str) = (Level::Warning, "https-listener");
+
+/// A tls section without a Secret: ingress-nginx served its own certificate there.
+///
+/// Source: `createServers`, `internal/ingress/controller/controller.go`, ingress-nginx dbb11b92d.
+fn tls_without_secret(ingress: &Ingress<'_>) -> Option<Finding> {
+    let entries = ingress.object.list("/spec/tls");
+    let at = entries.iter().position(|entry| {
+        let secret = entry.get("secretName").and_then(Value::as_str);
+        secret.is_none_or(str::is_empty)
+    })?;
+    Some(
+        Finding::at(
+            HTTPS_LISTENER,
+            ingress,
+            (&format!("/spec/tls/{at}"), "tls"),
+            "names no secretName",
+            "no https listener is rendered for its hosts, and requests are still redirected to https; ingress-nginx served its own certificate",
+        )
+        .help("name a Secret with a certificate, or render envoy with --tls CERT,KEY"),
+    )
+}
+
+/// A host that the tls section does not list: ingress-nginx redirects it all the same.
+///
+/// Source: `createServers` and `extractTLSSecretName`, `internal/ingress/controller/controller.go`,
+/// ingress-nginx dbb11b92d.
+fn tls_of_other_hosts(manifests: &Manifests, ingress: &Ingress<'_>) -> Option<Finding> {
+    if ingress.object.list("/spec/tls").is_empty() {
+        return None;
+    }
+    let off = match ingress.annotation("ssl-redirect") {
+        Some(_) => !ingress.says_true("ssl-redirect"),
+        None => setting(manifests, "ssl-redirect") == Some("false"),
+    };
+    let mut hosts = ingress.paths.iter().map(|path| &path.host);
+    let host = hosts.find(|host| !ingress.has_tls(host))?;
+    (!off && !ingress.says_true("force-ssl-redirect")).then(|| {
+        Finding::at(
+            HTTPS_LISTENER,
+            ingress,
+            ("/spec/tls", "tls"),
+            format!("does not list host {host:?}, which is redirected to https with the others"),
+            "no https listener is rendered for it; ingress-nginx served its own certificate",
+        )
+        .help("list the host, or set ssl-redirect: \"false\" on an Ingress of its own")
+    })
+}
+
+/// A setting of ingress-nginx's own ConfigMap.
+fn setting<'m>(manifests: &'m Manifests, key: &str) -> Option<&'m str> {
+    manifests
+        .config_map()?
+        .value
+        .pointer("/data")?
+        .get(key)?
+        .as_str()
 }
