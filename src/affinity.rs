@@ -21,7 +21,7 @@ mod writer;
 pub use crate::session_cookie::CookiePlace;
 pub use conflicts::{OnService, conflicts};
 pub use hash_by::hashed;
-use session::Finding;
+use session::{Finding, Format};
 pub use session::{Session, is_of, open};
 use writer::Writer;
 
@@ -45,8 +45,9 @@ pub struct Affinity {
 pub struct AffinitySettings {
     /// `cookie_format`.
     pub cookie_format: Option<CookieFormat>,
-    /// `cookie_keys`: secrets of keyed cookies; the first one writes, all read.
-    pub cookie_keys: Vec<String>,
+    /// `cookie_keys`: secrets of keyed cookies; the first one writes, all read. `None`: cookies
+    /// are not keyed; empty: they are to be, and there is no key, so none is written.
+    pub cookie_keys: Option<Vec<Vec<u8>>>,
     /// `cookie_keys_only`: where cookies are keyed, no other format is read, so that no client
     /// can aim at an endpoint. Off, sessions of before live on.
     pub cookie_keys_only: bool,
@@ -97,7 +98,7 @@ impl Affinity {
         let cookie = attributes::compile(last, &mut remarks);
         let affinity = Self {
             digests: writer::digests(&writer, upstream_name, settings),
-            reads_others: !(settings.cookie_keys_only && matches!(writer, Writer::Keyed)),
+            reads_others: !(settings.cookie_keys_only && writer.is_keyed()),
             writer,
             cookie,
             backend_key: backend_key(upstream_name),
@@ -210,9 +211,9 @@ pub struct Closed {
 ///
 /// A cookie is set where an endpoint answered, the location sets cookies, and the session
 /// has none, or one that names nobody, or one in another format than the one written (once,
-/// when its endpoint serves); or its endpoint is gone, which only the ring makes good by itself;
-/// or another one served and
-/// `session-cookie-change-on-failure` is true. Otherwise the cookie stays as it is, and is
+/// when its endpoint serves, and where any text would name somebody in that format, whoever
+/// serves); or its endpoint is gone, which only the ring makes good by itself; or another one
+/// served and `session-cookie-change-on-failure` is true. Otherwise the cookie stays as it is, and is
 /// set again only where it slides.
 #[must_use]
 pub fn close(
@@ -248,15 +249,20 @@ impl Affinity {
             Finding::NoAffinity | Finding::Unknown => None,
             Finding::Absent | Finding::Dead | Finding::Foreign => new(),
             Finding::Named {
-                address, own, key, ..
+                address,
+                format,
+                key,
+                ..
             } => {
                 let gone = table.is_some_and(|table| table.position(address).is_none());
                 let kept = state == State::Kept;
+                let own = *format == Format::Own;
+                let again = if kept { !own } else { *format == Format::Other };
                 // The ring maps its own keys elsewhere by itself: ingress-nginx never replaces them.
-                let remapped = gone && *own && self.writer == Writer::Ring;
-                if !remapped && (gone || kept && !own || !kept && self.change_on_failure) {
+                let remapped = gone && own && self.writer == Writer::Ring;
+                if !remapped && (gone || again || !kept && self.change_on_failure) {
                     new()
-                } else if self.refresh && *own {
+                } else if self.refresh && own {
                     self.again(address, key, table, facts)
                 } else {
                     None

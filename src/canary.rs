@@ -7,9 +7,9 @@ use crate::cluster::{Cluster, ClusterId};
 use crate::edit::Headers;
 use crate::endpoints::{ClusterTable, EndpointTable};
 use crate::policy::Policy;
-use crate::session_cookie::read::variable;
+use crate::route::pattern::Pattern;
+use crate::session_cookie::read::{trim_spaces, variable};
 use crate::stream::Facts;
-use regex::bytes::{Regex, RegexBuilder};
 use std::borrow::Cow;
 
 /// The `canary-*` annotations of one canary Ingress, as ingress-nginx hands them to its
@@ -35,7 +35,7 @@ pub struct CanaryAnnotations {
 pub struct CanaryPolicy {
     annotations: CanaryAnnotations,
     /// `None`: no pattern. An inner `None`: one that does not compile, and then never matches.
-    pattern: Option<Option<Regex>>,
+    pattern: Option<Option<Pattern>>,
 }
 
 impl CanaryPolicy {
@@ -49,8 +49,7 @@ impl CanaryPolicy {
             Some(Err(why)) => (
                 Some(None),
                 Some(format!(
-                    "is not a pattern limpet can match ({why}); a request with this header never \
-                     goes to the canary"
+                    "{why}; a request with this header never goes to the canary"
                 )),
             ),
         };
@@ -92,14 +91,8 @@ impl CanaryPolicy {
 }
 
 /// As `ngx.re.match` without options: anywhere in the value, case matters.
-fn compile(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern)
-        .unicode(false)
-        .build()
-        .map_err(|error| match error.to_string().lines().last() {
-            Some(line) => line.trim_start_matches("error: ").to_owned(),
-            None => String::new(),
-        })
+fn compile(pattern: &str) -> Result<Pattern, String> {
+    Pattern::anywhere(pattern)
 }
 
 fn always_or_never(value: &[u8]) -> Option<bool> {
@@ -112,6 +105,9 @@ fn always_or_never(value: &[u8]) -> Option<bool> {
 
 /// The value of a header as nginx's `$http_name`: `-` and `_` of the name asked for are one,
 /// names with `_` in the request do not count, several values are joined, outer spaces cut.
+///
+/// Source: `ngx_http_variable_headers_internal`, `ngx_http_variable_unknown_header`
+/// (`src/http/ngx_http_variables.c`, nginx 1.27.1).
 fn header<'h>(headers: &Headers<'h>, name: &str) -> Option<Cow<'h, [u8]>> {
     let same = |found: &[u8]| {
         let found = if found == b":authority" {
@@ -127,10 +123,14 @@ fn header<'h>(headers: &Headers<'h>, name: &str) -> Option<Cow<'h, [u8]>> {
     let mut values = headers
         .iter()
         .filter(|(found, _)| same(found))
-        .map(|(_, value)| value.trim_ascii());
+        .map(|(_, value)| trim_spaces(value));
     let first = values.next()?;
+    let between = match name.eq_ignore_ascii_case("cookie") {
+        true => b"; ",
+        false => b", ",
+    };
     Some(values.fold(Cow::Borrowed(first), |mut joined, value| {
-        joined.to_mut().extend_from_slice(b", ");
+        joined.to_mut().extend_from_slice(between);
         joined.to_mut().extend_from_slice(value);
         joined
     }))
@@ -201,6 +201,13 @@ mod tests {
             (&[("x_canary", "a")], "X_Canary", None),
             (&[(":authority", "h")], "Host", Some("h")),
             (&[("x-canary", "")], "x-canary", Some("")),
+            (&[("x-canary", "  ")], "x-canary", Some("")),
+            (&[("x-canary", "\talways ")], "x-canary", Some("\talways")),
+            (
+                &[("cookie", "a=b"), ("cookie", "c")],
+                "Cookie",
+                Some("a=b; c"),
+            ),
             (&[("x-canary-2", "a")], "x-canary", None),
             (&[("x", "a")], "", None),
         ] {
@@ -208,6 +215,31 @@ mod tests {
             let found = header(&headers, name);
             let found = found.as_deref().map(|value| str::from_utf8(value).unwrap());
             assert_eq!(found, value, "{sent:?} {name}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_pcres_and_looked_for_anywhere() {
+        for (pattern, value, takes) in [
+            ("ab", "xaby", Some(true)),
+            ("AB", "xaby", None),
+            ("^(?!never).*$", "always", Some(true)),
+            ("^(?!never).*$", "never", None),
+            ("a{,2}", "aa", None),
+            (r"^\Qa.b\E$", "a.b", Some(true)),
+            ("^a$", "a", Some(true)),
+            // What PCRE could do and limpet cannot is no canary, as what PCRE cannot do.
+            ("(?=a)", "a", Some(false)),
+            ("a**", "a", Some(false)),
+            (r"(a)\1", "aa", Some(false)),
+        ] {
+            let (policy, _) = CanaryPolicy::new(CanaryAnnotations {
+                header: "X-Canary".to_owned(),
+                header_pattern: pattern.to_owned(),
+                ..CanaryAnnotations::default()
+            });
+            let found = policy.by_header(&fields(&[("x-canary", value)]));
+            assert_eq!(found, takes, "{pattern} {value}");
         }
     }
 

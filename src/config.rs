@@ -1,5 +1,6 @@
 //! The plugin configuration: what it says (stage 1). What it means is [`crate::policy`].
 
+pub mod environment;
 mod read;
 pub mod settings;
 
@@ -37,8 +38,9 @@ pub struct Config {
     /// `trust_forwarded_proto`: X-Forwarded-Proto decides what is https. Also set by
     /// ingress-nginx's own `use-forwarded-headers`.
     pub trust_forwarded_proto: bool,
-    /// `cookie_keys`: secrets of keyed cookies, the first one writes, all read.
-    pub cookie_keys: Vec<String>,
+    /// `cookie_keys`: of the secrets of keyed cookies the first one writes, all read. `None`:
+    /// cookies are not keyed; empty: they are to be, and no key can be used.
+    pub cookie_keys: Option<Vec<CookieKey>>,
     /// `cookie_keys_only`: of keyed cookies no other format is read.
     pub cookie_keys_only: bool,
     /// `cookie_format`; `None`: as the annotations say.
@@ -105,6 +107,25 @@ pub enum PathDecoding {
     Nginx,
     /// `raw`: the path as it came, query and fragment cut.
     Raw,
+}
+
+/// One of `cookie_keys`.
+#[derive(Clone, PartialEq, Eq)]
+pub enum CookieKey {
+    /// The secret itself, never empty.
+    Secret(Vec<u8>),
+    /// The environment variable of the VM that holds it: see [`environment`].
+    Variable(String),
+}
+
+impl fmt::Debug for CookieKey {
+    /// Says nothing of a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret(_) => f.write_str("Secret"),
+            Self::Variable(name) => f.debug_tuple("Variable").field(name).finish(),
+        }
+    }
 }
 
 /// `cookie_format`: overrides what the annotations say about the value of new cookies.

@@ -100,6 +100,43 @@ fn what_is_rendered_for_envoy_gateway_is_what_its_definitions_allow() {
 }
 
 #[test]
+fn the_environment_variables_of_cookie_keys_are_asked_for_as_the_definitions_allow() {
+    for (name, mut manifests) in manifests() {
+        let keys = serde_json::json!([{ "environment": "KEY" }, { "environment": "OLD" }]);
+        manifests.given.insert("cookie_keys".into(), keys);
+        let scene = Scene::new(&manifests);
+        let istio = istio::resources(&scene, &IstioArgs::default());
+        let plugin = istio.iter().find(|r| r.kind() == "WasmPlugin").unwrap();
+        let from_host = |name: &str| serde_json::json!({ "name": name, "valueFrom": "HOST" });
+        let asked = &plugin.value["spec"]["vmConfig"]["env"];
+        assert_eq!(
+            *asked,
+            Value::from(vec![from_host("KEY"), from_host("OLD")])
+        );
+        let gateway = envoy_gateway::resources(&scene, &EnvoyGatewayArgs::default());
+        let mut policies = gateway.iter();
+        let policy = policies
+            .find(|r| r.kind() == "EnvoyExtensionPolicy")
+            .unwrap();
+        let asked = &policy.value["spec"]["wasm"][0]["env"]["hostKeys"];
+        assert_eq!(*asked, serde_json::json!(["KEY", "OLD"]));
+        let mut wrong = refuse(&schemas("istio"), &istio, &name);
+        wrong.extend(refuse(&schemas("envoy-gateway"), &gateway, &name));
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        for text in [
+            istio::text(&manifests, &IstioArgs::default()).unwrap(),
+            envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap(),
+        ] {
+            let head = text.lines().take_while(|line| line.starts_with('#'));
+            assert!(
+                head.filter(|line| line.contains("KEY, OLD")).count() == 1,
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_schema_refuses_what_it_does_not_know() {
     let schemas = schemas("istio");
     let schema = &schemas["extensions.istio.io/v1alpha1 WasmPlugin"];

@@ -5,6 +5,7 @@ mod admin;
 mod endpoints;
 mod front;
 mod hostile_clients;
+mod keys;
 mod protocols;
 mod proxies;
 mod soak;

@@ -1,10 +1,12 @@
 //! The functions that a module imports, a file for each family.
 //!
-//! `env.proxy_*` of proxy-wasm 0.2.1 and `wasi_snapshot_preview1.random_get`. What an HTTP
-//! filter has no use for (gRPC, shared queues, writing bodies, resetting streams) answers `Unimplemented`.
+//! `env.proxy_*` of proxy-wasm 0.2.1, and of WASI random bytes and environment variables. What an
+//! HTTP filter has no use for (gRPC, shared queues, writing bodies, resetting streams) answers
+//! `Unimplemented`.
 
 mod buffer;
 mod clock;
+mod environ;
 mod foreign;
 mod header_map;
 mod http_call;
@@ -22,6 +24,7 @@ use wasmtime::{Caller, ExternType, Linker, Module, Result, Val};
 pub(crate) fn define(linker: &mut Linker<Host>, module: &Module) -> Result<()> {
     buffer::define(linker)?;
     clock::define(linker)?;
+    environ::define(linker)?;
     foreign::define(linker)?;
     header_map::define(linker)?;
     http_call::define(linker)?;
@@ -54,6 +57,15 @@ fn define_unimplemented(linker: &mut Linker<Host>, module: &Module) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Runs the body of a WASI function and answers WASI's numbers: 0 or `EFAULT`.
+fn answer_wasi(
+    caller: Caller<'_, Host>,
+    body: impl FnOnce(&mut Guest<'_>) -> std::result::Result<(), Status>,
+) -> u32 {
+    const EFAULT: u32 = 21;
+    body(&mut Guest::new(caller)).map_or(EFAULT, |()| 0)
 }
 
 /// Runs the body of a host function and answers its status.

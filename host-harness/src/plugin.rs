@@ -37,6 +37,8 @@ pub struct PluginConfig {
     pub root_id: String,
     /// Names the shared-data namespace; the same string, the same data.
     pub vm_id: String,
+    /// The VM's environment variables, for WASI's `environ_get`: names and values.
+    pub environment_variables: Vec<(String, Vec<u8>)>,
     /// What `proxy_on_vm_start` can read.
     pub vm_configuration: Vec<u8>,
     /// What `proxy_on_configure` can read.
@@ -54,6 +56,7 @@ impl PluginConfig {
             name: name.into(),
             root_id: String::new(),
             vm_id: String::new(),
+            environment_variables: Vec::new(),
             vm_configuration: Vec::new(),
             configuration,
             failure_policy: FailurePolicy::default(),

@@ -25,8 +25,7 @@ pub(super) enum Finding {
         address: String,
         /// Who stands in for it while it is unhealthy.
         substitute: Option<String>,
-        /// By the format that is written.
-        own: bool,
+        format: Format,
         /// Kept only where the cookie is set again.
         key: Vec<u8>,
     },
@@ -36,6 +35,18 @@ pub(super) enum Finding {
     Foreign,
     /// There is no table yet.
     Unknown,
+}
+
+/// The format of a cookie that names an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// The one that is written.
+    Own,
+    /// Another digest: the session waits for its endpoint as one of our own does.
+    Digest,
+    /// A ring key or a position where neither is written: any text names somebody so, and
+    /// ingress-nginx would take it for no cookie at all.
+    Other,
 }
 
 impl Session {
@@ -71,7 +82,10 @@ impl Session {
     /// sets it anew; whoever closes the session must know whether an endpoint answered.
     #[must_use]
     pub fn is_rewritten(&self) -> bool {
-        matches!(self.finding, Finding::Named { own: false, .. })
+        let Finding::Named { format, .. } = &self.finding else {
+            return false;
+        };
+        *format != Format::Own
     }
 
     pub(super) fn state(&self, served: &Served) -> State {
@@ -138,10 +152,10 @@ impl Affinity {
             return Finding::Unknown;
         };
         let named = keys.iter().find_map(|key| {
-            let (position, own) = self.find(table, key.key)?;
-            Some((key.key, table.at(position)?, own))
+            let (position, format) = self.find(table, key.key)?;
+            Some((key.key, table.at(position)?, format))
         });
-        let Some((key, endpoint, own)) = named else {
+        let Some((key, endpoint, format)) = named else {
             return self.nobody(last);
         };
         let away = endpoint.health == Health::Unhealthy && !self.change_on_failure;
@@ -149,7 +163,7 @@ impl Affinity {
         Finding::Named {
             address: endpoint.address.clone(),
             substitute: substitute.map(|substitute| substitute.address.clone()),
-            own,
+            format,
             key: if self.refresh {
                 key.to_vec()
             } else {
@@ -158,25 +172,26 @@ impl Affinity {
         }
     }
 
-    /// The position of the endpoint that `key` names, and whether it does so in the format
-    /// that is written.
-    fn find(&self, table: &ClusterTable, key: &[u8]) -> Option<(u32, bool)> {
+    /// The position of the endpoint that `key` names, and in which format.
+    fn find(&self, table: &ClusterTable, key: &[u8]) -> Option<(u32, Format)> {
         let on_ring = || table.ring().find(key);
         if self.writer == Writer::Ring {
-            return Some((on_ring()?, true));
+            return Some((on_ring()?, Format::Own));
         }
         if let Some((which, position)) = table.find_digest(&self.digests, key) {
-            return Some((position, which == 0 && self.writer != Writer::Index));
+            let own = which == 0 && !matches!(self.writer, Writer::Index | Writer::Nothing);
+            return Some((position, if own { Format::Own } else { Format::Digest }));
         }
         if self.is_own_shape(key) && self.writer != Writer::Index || !self.reads_others {
             return None;
         }
         match position(key) {
             Some(position) if table.at(position).is_some() => {
-                Some((position, self.writer == Writer::Index))
+                let own = self.writer == Writer::Index;
+                Some((position, if own { Format::Own } else { Format::Other }))
             }
             Some(_) if self.writer == Writer::Index => None,
-            _ => Some((on_ring()?, false)),
+            _ => Some((on_ring()?, Format::Other)),
         }
     }
 
@@ -195,6 +210,7 @@ impl Affinity {
         match (self.writer, self.digests.first()) {
             (Writer::Ring, _) => true,
             (Writer::Index, _) => position(key).is_some(),
+            (Writer::Nothing, _) => false,
             (_, Some(digest)) => digest.is_shape_of(key),
             (_, None) => false,
         }

@@ -21,7 +21,7 @@ fn annotations(mode: Option<&str>, hash: Option<&str>) -> Annotated {
 
 fn keyed(keys: &[&str]) -> AffinitySettings {
     AffinitySettings {
-        cookie_keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        cookie_keys: Some(keys.iter().map(|key| key.as_bytes().to_vec()).collect()),
         ..AffinitySettings::default()
     }
 }
@@ -512,6 +512,73 @@ fn secrets_rotate_and_may_stand_alone() {
 }
 
 #[test]
+fn any_text_is_replaced_where_digests_are_written_whoever_serves() {
+    let persistent = simple(Some("persistent"), None);
+    let sha1 = simple(None, Some("sha1"));
+    let of = |cluster: &Cluster, sent: &str, address: &str| {
+        let table = healthy(cluster);
+        let session = open(cluster, Some(&table), &cookie(sent));
+        let elsewhere = session.override_host() != Some(address);
+        closed(&session, cluster, Some(&table), &served(address, elsewhere)).1
+    };
+    for address in [A, B] {
+        for sent in [
+            "1732345678.123.4567.890123|x",
+            "foo",
+            "10.0.0.1:80",
+            "0",
+            "EF27",
+        ] {
+            for cluster in [&persistent, &sha1] {
+                let set = of(cluster, sent, address).unwrap();
+                assert!(set.starts_with(&value(cluster, address)), "{sent}: {set}");
+            }
+        }
+    }
+    // A digest of another format waits for its endpoint, as one of our own does.
+    let (of_a, own_a) = (value(&sha1, A), value(&persistent, A));
+    assert!(of(&persistent, &of_a, A).is_some());
+    assert_eq!(of(&persistent, &of_a, B), None);
+    assert_eq!(of(&persistent, &own_a, B), None);
+}
+
+#[test]
+fn without_a_key_that_was_asked_for_no_cookie_is_written_and_old_ones_are_read() {
+    let sha1 = simple(None, Some("sha1"));
+    let key = cluster(&Annotated::default(), &keyed(&["key"]));
+    for (only, sent, named) in [
+        (false, None, None),
+        (false, Some(value(&sha1, A)), Some(A)),
+        (true, None, None),
+        (true, Some(value(&sha1, A)), None),
+        (true, Some(value(&key, A)), None),
+    ] {
+        let settings = AffinitySettings {
+            cookie_keys_only: only,
+            ..keyed(&[])
+        };
+        for mode in [None, Some("persistent")] {
+            let annotated = Annotated {
+                refresh: Some(true),
+                ..annotations(mode, Some("sha1"))
+            };
+            let cluster = cluster(&annotated, &settings);
+            let table = healthy(&cluster);
+            let headers = sent.as_deref().map_or_else(Vec::new, cookie);
+            let session = open(&cluster, Some(&table), &headers);
+            assert_eq!(session.override_host(), named, "{sent:?}");
+            // Nothing that a newer table could know.
+            assert!(!session.wants_refresh(), "{sent:?}");
+            for address in [A, B] {
+                let served = served(address, named.is_some() && address != A);
+                let (_, set) = closed(&session, &cluster, Some(&table), &served);
+                assert_eq!(set, None, "{sent:?}, served by {address}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_table_of_another_cluster_still_finds_digests() {
     let persistent = simple(Some("persistent"), None);
     for (name, other) in writers() {
@@ -594,6 +661,13 @@ fn what_is_superseded_is_said() {
             None,
             &keyed(&["s"]),
             Writer::Keyed,
+            &["affinity-mode"],
+        ),
+        (
+            Some("persistent"),
+            None,
+            &keyed(&[]),
+            Writer::Nothing,
             &["affinity-mode"],
         ),
     ] {

@@ -23,6 +23,16 @@ pub(super) enum Writer {
     Index,
     /// HMAC-SHA-1 of `ip:port`.
     Keyed,
+    /// None: cookies are to be keyed, and there is no key. Any other format would tell what the
+    /// key is to hide.
+    Nothing,
+}
+
+impl Writer {
+    /// Whether cookies are to be keyed.
+    pub(super) fn is_keyed(self) -> bool {
+        matches!(self, Self::Keyed | Self::Nothing)
+    }
 }
 
 /// The writer that annotations and configuration agree on: the configuration before
@@ -44,7 +54,7 @@ pub(super) fn choose(
     };
     let superseded_by = |by: &str| format!("is superseded by {by}: it changes nothing");
     if settings.cookie_format.is_some() {
-        if !settings.cookie_keys.is_empty() {
+        if settings.cookie_keys.is_some() {
             remark(
                 Origin::Config,
                 "cookie_keys",
@@ -64,13 +74,16 @@ pub(super) fn choose(
         }
         return Writer::Ring;
     }
-    if !settings.cookie_keys.is_empty() {
+    if let Some(keys) = &settings.cookie_keys {
         for (field, value) in [("affinity-mode", mode), ("session-cookie-hash", hash)] {
             if let Some(value) = value {
                 remark(Origin::First, field, value, &superseded_by("cookie_keys"));
             }
         }
-        return Writer::Keyed;
+        return match keys.is_empty() {
+            true => Writer::Nothing,
+            false => Writer::Keyed,
+        };
     }
     if let (Some(mode), Some(hash)) = (mode, hash) {
         let by = superseded_by(&format!("affinity-mode: {mode}")) + AS_BEFORE;
@@ -107,16 +120,16 @@ pub(super) fn digests(
     settings: &AffinitySettings,
 ) -> Vec<Digest> {
     let keyed = || {
-        let secrets = settings.cookie_keys.iter();
-        secrets.map(|secret| Digest::Keyed(Hmac::new(secret.as_bytes())))
+        let secrets = settings.cookie_keys.iter().flatten();
+        secrets.map(|secret| Digest::Keyed(Hmac::new(secret)))
     };
     let persistent = Digest::Persistent {
         salt: upstream_name.to_owned(),
     };
     let mut digests = match writer {
         Writer::Ring => return Vec::new(),
-        Writer::Keyed if settings.cookie_keys_only => return keyed().collect(),
-        Writer::Persistent | Writer::Index | Writer::Keyed => {
+        writer if settings.cookie_keys_only && writer.is_keyed() => return keyed().collect(),
+        Writer::Persistent | Writer::Index | Writer::Keyed | Writer::Nothing => {
             vec![persistent, Digest::Md5, Digest::Sha1]
         }
         Writer::Md5 => vec![Digest::Md5, persistent, Digest::Sha1],
@@ -141,6 +154,7 @@ impl Affinity {
             Writer::Persistent => Some(self.with_backend_key(&digest()?)),
             Writer::Md5 | Writer::Sha1 | Writer::Keyed => digest(),
             Writer::Index => Some(table?.position(address)?.to_string()),
+            Writer::Nothing => None,
         }
     }
 

@@ -2,8 +2,8 @@
 //! place, the value and what happens now.
 
 use super::{
-    Config, ConfigError, CookieFormat, Discovery, HeaderNames, PathDecoding, Report, Service,
-    ServicePort, Unmatched,
+    Config, ConfigError, CookieFormat, CookieKey, Discovery, HeaderNames, PathDecoding, Report,
+    Service, ServicePort, Unmatched,
 };
 use crate::warning::{Warning, nearest};
 use serde_json::{Map, Value};
@@ -199,28 +199,30 @@ impl<'a> Reader<'a> {
         Ok(headers)
     }
 
-    /// One secret, or a list of them. Values are never quoted in a message.
-    fn cookie_keys(&mut self) -> Vec<String> {
-        let keys: Option<Vec<String>> = match self.get("cookie_keys") {
-            None => return Vec::new(),
-            Some(Value::String(key)) => Some(vec![key.clone()]),
-            Some(Value::Array(list)) => list
-                .iter()
-                .map(|key| key.as_str().map(str::to_owned))
-                .collect(),
-            Some(_) => None,
+    /// One key, or a list of them. Values are never quoted in a message.
+    fn cookie_keys(&mut self) -> Option<Vec<CookieKey>> {
+        let value = self.get("cookie_keys")?;
+        let given = match value {
+            Value::Array(list) if list.is_empty() => return None,
+            Value::Array(list) => list.as_slice(),
+            one => std::slice::from_ref(one),
         };
-        match keys {
-            Some(keys) if keys.iter().all(|key| !key.is_empty()) => keys,
-            _ => {
-                self.warn(
-                    "cookie_keys",
-                    None,
-                    "is not a list of non-empty strings; ignored, cookies are not keyed",
-                );
-                Vec::new()
-            }
+        let keys: Vec<CookieKey> = given.iter().filter_map(cookie_key).collect();
+        let unusable = given.len().saturating_sub(keys.len());
+        if unusable > 0 {
+            let now = if keys.is_empty() {
+                NO_KEY
+            } else {
+                "the other keys are used"
+            };
+            let text = format!(
+                "expected a list of secrets, non-empty strings or {{\"environment\": \"NAME\"}}: \
+                 {unusable} of {} is none; {now}",
+                given.len()
+            );
+            self.warn("cookie_keys", None, text);
         }
+        Some(keys)
     }
 
     fn inner(&self, key: &str, path: &'static str) -> Result<Reader<'a>, ConfigError> {
@@ -367,6 +369,24 @@ impl<'a> Reader<'a> {
             self.path,
             kind(value)
         ))
+    }
+}
+
+/// What becomes of the cookies where a key was asked for and none can be used.
+pub(super) const NO_KEY: &str = "no session cookie is written, because one without a key would tell \
+                                 pod addresses";
+
+/// A secret, or `{"environment": "NAME"}`.
+fn cookie_key(value: &Value) -> Option<CookieKey> {
+    let text = |value: &Value| {
+        let text = value.as_str().filter(|text| !text.is_empty())?;
+        Some(text.to_owned())
+    };
+    match value {
+        Value::Object(object) if object.len() == 1 => {
+            text(object.get("environment")?).map(CookieKey::Variable)
+        }
+        value => text(value).map(|secret| CookieKey::Secret(secret.into_bytes())),
     }
 }
 

@@ -4,7 +4,7 @@ use super::merge::{DEFAULT_UPSTREAM, Loaded, Merged, Upstream};
 use crate::affinity::{self, Affinity, AffinitySettings};
 use crate::canary::CanaryPolicy;
 use crate::cluster::{Cluster, ClusterId, HashBy};
-use crate::config::Config;
+use crate::config::{Config, CookieKey};
 use crate::warning::Warning;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -30,7 +30,7 @@ pub(super) fn compile(
         .collect();
     let settings = AffinitySettings {
         cookie_format: config.cookie_format,
-        cookie_keys: config.cookie_keys.clone(),
+        cookie_keys: config.cookie_keys.as_deref().map(secrets),
         cookie_keys_only: config.cookie_keys_only,
     };
     for (_, upstream) in named.iter().filter(|(_, upstream)| !upstream.no_server) {
@@ -74,6 +74,15 @@ fn cluster(
                 .and_then(|size| NonZeroUsize::new(usize::try_from(size).ok()?)),
         }),
     }
+}
+
+/// The secrets of cookie keys; a variable whose value is not known yet has none.
+fn secrets(keys: &[CookieKey]) -> Vec<Vec<u8>> {
+    let secret = |key: &CookieKey| match key {
+        CookieKey::Secret(secret) => Some(secret.clone()),
+        CookieKey::Variable(_) => None,
+    };
+    keys.iter().filter_map(secret).collect()
 }
 
 /// Where Ingresses on one Service contradict each other about its sessions.

@@ -74,6 +74,17 @@ impl Pattern {
         Self::compile(path, true)
     }
 
+    /// Compiles a pattern that is looked for anywhere in a text, as `ngx.re.match` does. Where a
+    /// look-ahead stands is known only in one that starts with `^`.
+    pub(crate) fn anywhere(source: &str) -> Result<Self, String> {
+        let pattern = Self::compile(source, false)?;
+        if pattern.guards.is_empty() || source.starts_with('^') {
+            Ok(pattern)
+        } else {
+            Err("has a look-ahead, and does not start with ^".to_owned())
+        }
+    }
+
     /// Compiles a pattern of nginx's `~` or `~*`.
     pub(crate) fn compile(source: &str, ignore_case: bool) -> Result<Self, String> {
         let (branches, groups) = parse::parse(source.as_bytes())?;

@@ -18,13 +18,25 @@ pub struct SessionKey<'a> {
 /// The Cookie fields of a request as one text, as nginx and Envoy join what HTTP/2 splits.
 #[must_use]
 pub fn joined<'h>(headers: &Headers<'h>) -> Cow<'h, [u8]> {
-    let mut fields = edit::all(headers, "cookie");
+    let mut fields = edit::all(headers, "cookie").map(trim_spaces);
     let first = fields.next().unwrap_or_default();
     fields.fold(Cow::Borrowed(first), |mut joined, field| {
         joined.to_mut().extend_from_slice(b"; ");
         joined.to_mut().extend_from_slice(field);
         joined
     })
+}
+
+/// A field's value without the spaces around it: nginx cuts them, and leaves tabs where they are.
+#[must_use]
+pub fn trim_spaces(value: &[u8]) -> &[u8] {
+    let is_text = |byte: &u8| *byte != b' ';
+    let start = value.iter().position(is_text).unwrap_or(value.len());
+    let end = value
+        .iter()
+        .rposition(is_text)
+        .map_or(start, |last| last.saturating_add(1));
+    value.get(start..end).unwrap_or_default()
 }
 
 /// The keys of the cookies called `name`, the last first. Values without a key are left out.
@@ -89,11 +101,12 @@ fn split(value: &[u8]) -> Option<SessionKey<'_>> {
 /// Source: `ngx_http_parse_multi_header_lines` (`src/http/ngx_http_parse.c`, nginx 1.27.1).
 pub fn variable<'h>(headers: &Headers<'h>, name: &str) -> Option<&'h [u8]> {
     edit::all(headers, "cookie").find_map(|line| {
-        let mut rest = line;
+        let mut rest = trim_spaces(line);
         while !rest.is_empty() {
-            if let Some(value) = named(rest, name.as_bytes()) {
-                return Some(value);
-            }
+            rest = match named(rest, name.as_bytes()) {
+                Ok(value) => return Some(value),
+                Err(rest) => rest,
+            };
             let end = rest.iter().position(|byte| matches!(byte, b';' | b','))?;
             rest = skip_spaces(rest.get(end..)?.get(1..)?);
         }
@@ -101,13 +114,23 @@ pub fn variable<'h>(headers: &Headers<'h>, name: &str) -> Option<&'h [u8]> {
     })
 }
 
-fn named<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let (found, rest) = text.split_at_checked(name.len())?;
+/// The value of the cookie that `text` starts with, or where to look for the next `;` or `,`: a
+/// byte after the name that is not `=` is passed over, be it a `;`.
+fn named<'a>(text: &'a [u8], name: &[u8]) -> Result<&'a [u8], &'a [u8]> {
+    let Some((found, rest)) = text.split_at_checked(name.len()) else {
+        return Err(text);
+    };
     if !found.eq_ignore_ascii_case(name) {
-        return None;
+        return Err(text);
     }
-    let value = skip_spaces(skip_spaces(rest).strip_prefix(b"=")?);
-    value.split(|byte| *byte == b';').next()
+    match skip_spaces(rest).split_first() {
+        Some((b'=', value)) => {
+            let value = skip_spaces(value);
+            Ok(value.split(|byte| *byte == b';').next().unwrap_or_default())
+        }
+        Some((_, rest)) => Err(rest),
+        None => Err(&[]),
+    }
 }
 
 fn skip_spaces(text: &[u8]) -> &[u8] {
@@ -131,6 +154,7 @@ mod tests {
             (&[][..], &[][..]),
             (&["s=a|b"], &[("a", Some("b"))]),
             (&["s=1; t=2", "s=3|x|y"], &[("3", Some("x")), ("1", None)]),
+            (&["s=1 ", " s=2 "], &[("2", None), ("1", None)]),
             (&["s=; s=|; s=||k"], &[("k", None)]),
             (&["s=a||b"], &[("a", Some("b"))]),
             (&["s=a;s=b\ts=c"], &[("c", None), ("b", None), ("a", None)]),
@@ -163,6 +187,7 @@ mod tests {
         for (cookies, value) in [
             (&["canary=always"][..], Some("always")),
             (&["a=b; CANARY = always ; x"], Some("always ")),
+            (&["a=b; canary=always "], Some("always")),
             (&["canary=never; canary=always"], Some("never")),
             (&["a=b", "canary=always"], Some("always")),
             (&["a=1,canary=always"], Some("always")),
@@ -170,6 +195,12 @@ mod tests {
             (&["xcanary=1"], None),
             (&["canary"], None),
             (&["canary="], Some("")),
+            // The name alone swallows the cookie that follows it.
+            (&["canary; canary=always"], None),
+            (&["canary; a=b; canary=always"], Some("always")),
+            (&["canary ,canary=always"], None),
+            (&["canaryx; canary=always"], Some("always")),
+            (&["canary", "canary=always"], Some("always")),
         ] {
             let headers = headers(cookies);
             let found = variable(&headers, "canary").map(|v| std::str::from_utf8(v).unwrap());

@@ -16,15 +16,21 @@ const TOGETHER: u64 = 30_000_000;
 /// Holds whether it was told that the session filter is missing.
 const KEY_FILTER: &str = "limpet/1/filter-missing";
 
-/// A configuration that has been read, used or not.
-pub(super) fn announce(metrics: Metrics, bytes: &[u8], policy: &Policy, warnings: &[Warning]) {
+/// A configuration that has been read, used or not. Errors are what it names and is not there.
+pub(super) fn announce(
+    metrics: Metrics,
+    bytes: &[u8],
+    policy: &Policy,
+    (warnings, errors): (&[Warning], &[Warning]),
+) {
     let locations = policy
         .virtual_hosts()
         .flat_map(|host| &host.locations)
         .filter(|location| !location.ingress.is_empty())
         .count();
     let is_idle = locations == 0;
-    metrics.set(Metric::ConfigErrors, usize::from(is_idle));
+    let error_count = errors.len().saturating_add(usize::from(is_idle));
+    metrics.set(Metric::ConfigErrors, error_count);
     metrics.set(Metric::ConfigWarnings, warnings.len());
     let digest = digest(bytes);
     if !is_first_to_tell(digest) {
@@ -44,6 +50,9 @@ pub(super) fn announce(metrics: Metrics, bytes: &[u8], policy: &Policy, warnings
     host::log(Level::Warn, &line);
     for warning in warnings {
         host::log(Level::Warn, &format!("limpet: {warning}"));
+    }
+    for error in errors {
+        host::log(Level::Error, &format!("limpet: {error}"));
     }
     if is_idle {
         let line = "limpet: the configuration has no Ingress that can be used; every request \

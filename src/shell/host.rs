@@ -171,6 +171,8 @@ mod raw {
     #[link(wasm_import_module = "wasi_snapshot_preview1")]
     unsafe extern "C" {
         pub(super) fn random_get(bytes: *mut u8, len: usize) -> u32;
+        pub(super) fn environ_sizes_get(count: *mut usize, size: *mut usize) -> u32;
+        pub(super) fn environ_get(variables: *mut *mut u8, bytes: *mut u8) -> u32;
     }
 }
 
@@ -221,6 +223,22 @@ pub(crate) fn random() -> u64 {
     // SAFETY: pointer and length of one live array.
     unsafe { raw::random_get(bytes.as_mut_ptr(), bytes.len()) };
     u64::from_le_bytes(bytes)
+}
+
+/// The VM's environment variables, `NAME=value` with a zero byte behind each; none if the host
+/// has none. In any callback.
+pub(crate) fn environment() -> Vec<u8> {
+    let (mut count, mut size) = (0, 0);
+    // SAFETY: the host writes two numbers.
+    if unsafe { raw::environ_sizes_get(&raw mut count, &raw mut size) } != 0 {
+        return Vec::new();
+    }
+    let (mut variables, mut bytes) = (vec![null_mut(); count], vec![0; size]);
+    // SAFETY: the host writes as many addresses and bytes as it has just said.
+    match unsafe { raw::environ_get(variables.as_mut_ptr(), bytes.as_mut_ptr()) } {
+        0 => bytes,
+        _ => Vec::new(),
+    }
 }
 
 /// How often `on_tick` comes. In callbacks of the root context.

@@ -5,7 +5,7 @@ use super::endpoints::Endpoints;
 use super::host::{self, HostError, Level};
 use super::http::HttpStream;
 use super::metrics::{Metric, Metrics};
-use crate::config;
+use crate::config::{self, environment};
 use crate::discovery::Knowledge;
 use crate::endpoints::EndpointTable;
 use crate::policy::{self, Policy};
@@ -80,16 +80,20 @@ impl Root {
                 return false;
             }
         };
-        let (config, mut warnings) = match config::read(&bytes) {
+        let (mut config, mut warnings) = match config::read(&bytes) {
             Ok(read) => read,
             Err(error) => {
                 announce::refuse(self.metrics, &error.to_string());
                 return false;
             }
         };
+        let mut errors = Vec::new();
+        if config.variables().next().is_some() {
+            errors = config.take_environment(&environment::read(&host::environment()));
+        }
         let (policy, further) = policy::compile(&config);
         warnings.extend(further);
-        announce::announce(self.metrics, &bytes, &policy, &warnings);
+        announce::announce(self.metrics, &bytes, &policy, (&warnings, &errors));
         self.take(policy);
         true
     }

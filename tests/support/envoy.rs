@@ -53,14 +53,27 @@ impl RealEnvoy {
     /// As [`RealEnvoy::start`].
     #[must_use]
     pub fn start_with(bootstrap: &str, workers: usize) -> Self {
-        Self::try_start(bootstrap, workers).unwrap_or_else(|log| panic!("{log}"))
+        Self::start_in(&[], bootstrap, workers)
     }
 
-    /// As [`RealEnvoy::start_with`], for a bootstrap that Envoy may refuse.
+    /// As [`RealEnvoy::start_with`], with these environment variables.
+    ///
+    /// # Panics
+    /// As [`RealEnvoy::start`].
+    #[must_use]
+    pub fn start_in(environment: &[(&str, &str)], bootstrap: &str, workers: usize) -> Self {
+        Self::try_start(environment, bootstrap, workers).unwrap_or_else(|log| panic!("{log}"))
+    }
+
+    /// As [`RealEnvoy::start_in`], for a bootstrap that Envoy may refuse.
     ///
     /// # Errors
     /// It ended or did not become ready: its log.
-    pub fn try_start(bootstrap: &str, workers: usize) -> Result<Self, String> {
+    pub fn try_start(
+        environment: &[(&str, &str)],
+        bootstrap: &str,
+        workers: usize,
+    ) -> Result<Self, String> {
         let dir = tempfile::Builder::new()
             .prefix("limpet-envoy-")
             .tempdir()
@@ -70,6 +83,7 @@ impl RealEnvoy {
         let mut command = Command::new(binary());
         command
             .current_dir(dir.path())
+            .envs(environment.iter().copied())
             .args([
                 "-c",
                 "bootstrap.yaml",

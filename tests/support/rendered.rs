@@ -15,6 +15,8 @@ use tempfile::TempDir;
 pub struct Setup {
     /// Worker threads.
     pub workers: usize,
+    /// Environment variables of the process.
+    pub environment: &'static [(&'static str, &'static str)],
     /// The module; `None`: the one that `cargo xtask wasm` built.
     pub wasm: Option<PathBuf>,
     /// Between two questions of the module about the endpoints.
@@ -27,6 +29,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             workers: 1,
+            environment: &[],
             wasm: None,
             // So that a test waits for little; the module's own default is a second.
             interval_ms: 200,
@@ -85,7 +88,11 @@ impl Rendered {
             edit(&mut content);
             write_in_place(&path, &content.to_string()).unwrap();
         }
-        let envoy = RealEnvoy::start_with(&rendered.bootstrap.to_string(), setup.workers);
+        let envoy = RealEnvoy::start_in(
+            setup.environment,
+            &rendered.bootstrap.to_string(),
+            setup.workers,
+        );
         let started = Self {
             envoy,
             folder,

@@ -1,8 +1,11 @@
 //! The flags that several commands share.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::clusters::EndpointsFlag;
+use crate::manifests::Manifests;
 
 /// Which manifests, and where the endpoints are.
 #[derive(Debug, Clone, Default, Args)]
@@ -19,4 +22,18 @@ pub struct ManifestArgs {
     /// Validate annotations as ingress-nginx 1.15 does by default
     #[arg(long)]
     pub strict: bool,
+
+    /// Keys of the plugin configuration that manifests do not say, such as cookie_keys: YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl ManifestArgs {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is not what it is to be.
+    pub fn load(&self) -> anyhow::Result<Manifests> {
+        Manifests::load(&self.file)?.with_config(self.config.as_deref())
+    }
 }

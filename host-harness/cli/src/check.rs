@@ -11,6 +11,7 @@ pub(crate) mod view;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -46,6 +47,10 @@ pub struct CheckArgs {
     /// Also say what differs on this platform, however it is configured
     #[arg(long, value_enum, value_name = "PLATFORM")]
     pub on: Option<Platform>,
+
+    /// Keys of the plugin configuration that manifests do not say, such as cookie_keys: YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
@@ -140,13 +145,7 @@ impl Report {
 /// # Errors
 /// When the output cannot be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let manifests = match Manifests::load(&args.file) {
-        Ok(manifests) => manifests,
-        Err(error) => {
-            eprintln!("limpet: {:#}", anyhow::Error::new(error));
-            return Ok(ExitCode::from(2));
-        }
-    };
+    let manifests = Manifests::load(&args.file)?.with_config(args.config.as_deref())?;
     let report = Report::new(&manifests, args.strict, args.on);
     let mut out = anstream::stdout().lock();
     let written = match (args.json, args.format) {

@@ -17,7 +17,6 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::args::ManifestArgs;
-use crate::manifests::Manifests;
 
 pub use answer::{Affinity, Answer, Outcome, Response, Upstream};
 pub use byte_string::ByteString;
@@ -90,7 +89,7 @@ A line of --requests is an object; only path is required (every string is bytes,
 /// # Errors
 /// When manifests, module or requests cannot be read.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
-    let manifests = Manifests::load(&args.manifests.file)?;
+    let manifests = args.manifests.load()?;
     for note in &manifests.notes {
         eprintln!("note: {note}");
     }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::clusters::{Cluster, Health};
 use crate::forwarding::{self, CLUSTER_HEADER, ENDPOINT_HEADER, INTERNAL_HEADERS};
+use crate::plugin_config;
 
 /// How often nginx tries again: `proxy-next-upstream-tries` is 3 by default.
 pub const RETRIES: u32 = 2;
@@ -42,11 +43,21 @@ pub fn engine_config(module: Module, config: &Value, trusted: bool) -> EngineCon
     plugin.failure_policy = FailurePolicy::FailReload {
         base_interval: RELOAD_BACKOFF,
     };
+    plugin.environment_variables = of_this_process(plugin_config::variables(config));
     let mut engine = EngineConfig::new(routes());
     engine.plugin = Some(plugin);
     engine.session_header = Some(ENDPOINT_HEADER.to_owned());
     engine.early_edits = forwarding::early_edits(trusted);
     engine
+}
+
+/// The variables of these names: what `host_env_keys` are to Envoy.
+fn of_this_process(names: Vec<String>) -> Vec<(String, Vec<u8>)> {
+    let value = |name: &String| std::env::var_os(name).map(|value| value.into_encoded_bytes());
+    let variables = names.into_iter();
+    variables
+        .filter_map(|name| value(&name).map(|value| (name, value)))
+        .collect()
 }
 
 /// One route for the methods that are not idempotent, one for all others.

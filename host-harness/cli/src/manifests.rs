@@ -4,7 +4,11 @@ mod config_map;
 mod document;
 mod source;
 
+use std::path::Path;
+
 use serde_json::Value;
+
+use crate::plugin_config;
 
 pub use document::{Object, Origin};
 
@@ -60,6 +64,8 @@ pub struct Manifests {
     pub tls_secrets: Vec<Object>,
     /// IngressClasses.
     pub ingress_classes: Vec<Object>,
+    /// Keys of the plugin configuration that they do not say: `--config`.
+    pub given: serde_json::Map<String, Value>,
     /// What was skipped or assumed, one line each, for the operator.
     pub notes: Vec<String>,
 }
@@ -88,6 +94,15 @@ impl Manifests {
         manifests.add(name, text)?;
         manifests.finish();
         Ok(manifests)
+    }
+
+    /// The same with the keys in the file of `--config`, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has a key that may not be given there.
+    pub fn with_config(mut self, file: Option<&Path>) -> anyhow::Result<Self> {
+        self.given = plugin_config::load_given(file)?;
+        Ok(self)
     }
 
     /// ingress-nginx's own settings: the `data` of the ConfigMap that is meant, if there is one.

@@ -1,9 +1,12 @@
 //! The module's configuration: the Ingresses unmodified, and what else it needs to know.
 
+mod given;
+
 use serde_json::{Value, json};
 
 use crate::clusters::Cluster;
 use crate::manifests::Manifests;
+pub(crate) use given::load as load_given;
 
 /// How the module learns the endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +85,22 @@ pub fn plugin_config(manifests: &Manifests, clusters: &[Cluster], options: Optio
         Report::Summary => set("report", json!("summary")),
         Report::Why => set("report", json!("why")),
     }
+    for (key, value) in &manifests.given {
+        set(key, value.clone());
+    }
     config
+}
+
+/// The environment variables that a plugin configuration names: the VM needs them.
+#[must_use]
+pub fn variables(config: &Value) -> Vec<String> {
+    let mut names: Vec<String> = match limpet::config::read(config.to_string().as_bytes()) {
+        Ok((config, _)) => config.variables().map(str::to_owned).collect(),
+        Err(_) => Vec::new(),
+    };
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// `{"namespace/service:port": ["ip:port", ...]}`.

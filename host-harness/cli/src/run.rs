@@ -65,7 +65,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When manifests or module cannot be read, or an address is taken.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let manifests = Manifests::load(&args.manifests.file)?;
+    let manifests = args.manifests.load()?;
     let (mut clusters, mut notes) = clusters::clusters(&manifests, &args.manifests.endpoints);
     let pods = match args.pods {
         true => Some(Pods::start(&manifests)?),

@@ -147,6 +147,66 @@ fn the_exit_status_says_what_came_of_it() {
     }
 }
 
+/// `explain` one request with the keys of `config`, in an environment with these variables.
+fn explain_with(config: &str, variables: &[(&str, &str)], test: &str) -> (i32, String, String) {
+    let file = folder(test).join("config.yaml");
+    std::fs::write(&file, config).unwrap();
+    let out = limpet(&[
+        "explain",
+        "-f",
+        SHOP,
+        "--endpoints",
+        "default/http-service:8080=10.0.0.1:80",
+        "--config",
+        file.to_str().unwrap(),
+        "--json",
+        "http://sample.example.com/app1/",
+    ])
+    .envs(variables.iter().copied())
+    .output()
+    .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        out.status.code().unwrap(),
+        text(out.stdout),
+        text(out.stderr),
+    )
+}
+
+#[test]
+fn a_cookie_key_comes_from_the_environment_of_the_command() {
+    let config = "cookie_keys: [{environment: LIMPET_COMMAND_KEY}]\n";
+    let (status, answer, said) = explain_with(config, &[("LIMPET_COMMAND_KEY", "Jefe")], "key");
+    assert_eq!(status, 0, "{said}");
+    // HMAC-SHA-1 of 10.0.0.1:80 under Jefe, by another tool.
+    let cookie = "\"route=51d41bc025653ca39bfe1cb966931b63508f8fd7; Path=/; HttpOnly\"";
+    assert!(answer.contains(cookie), "{answer}");
+    assert!(!answer.contains("Jefe") && !said.contains("Jefe"), "{said}");
+
+    let (status, answer, said) = explain_with(config, &[], "no-key");
+    assert_eq!(status, 0, "{said}");
+    assert!(answer.contains("\"set_cookie\":[]"), "{answer}");
+    assert!(
+        said.contains("\"LIMPET_COMMAND_KEY\" is an environment variable"),
+        "{said}"
+    );
+    assert!(said.contains("no session cookie is written"), "{said}");
+}
+
+#[test]
+fn what_the_manifests_say_cannot_be_given_beside_them() {
+    for (config, wrong) in [
+        ("ingresses: []\n", "\"ingresses\" cannot be given"),
+        ("cookie_key: x\n", "expected cookie_keys, "),
+        ("[]\n", "expected one object"),
+        ("{\n", "is neither YAML nor JSON"),
+    ] {
+        let (status, _, said) = explain_with(config, &[], "given");
+        assert_eq!(status, 2, "{config}");
+        assert!(said.contains(wrong), "{config}: {said}");
+    }
+}
+
 #[test]
 fn a_reader_that_stops_reading_is_no_error() {
     for arguments in [

@@ -1,8 +1,7 @@
 //! Time, ticks and random bytes.
 
-use super::answer;
-use crate::abi::Status;
-use crate::vm::{Guest, Host, Span};
+use super::{answer, answer_wasi};
+use crate::vm::{Host, Span};
 use std::time::Duration;
 use wasmtime::{Caller, Linker, Result};
 
@@ -31,13 +30,10 @@ fn set_tick_period(caller: Caller<'_, Host>, milliseconds: u32) -> u32 {
     })
 }
 
-/// Answers with WASI's numbers: 0 or `EFAULT`.
 fn random_get(caller: Caller<'_, Host>, start: u32, length: u32) -> u32 {
-    const EFAULT: u32 = 21;
-    let mut guest = Guest::new(caller);
-    let filled = guest.copy(Span::new(start, length)).and_then(|mut bytes| {
+    answer_wasi(caller, |guest| {
+        let mut bytes = guest.copy(Span::new(start, length))?;
         guest.host().environment.random.fill(&mut bytes);
         guest.write(start, &bytes)
-    });
-    filled.map_or(EFAULT, |()| Status::Ok.into())
+    })
 }

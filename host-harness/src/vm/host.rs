@@ -20,6 +20,7 @@ pub(crate) struct Host {
     pub(crate) plugin_name: String,
     pub(crate) root_id: String,
     pub(crate) vm_id: String,
+    pub(crate) environment_variables: Vec<(String, Vec<u8>)>,
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) configuration: Vec<u8>,
     /// The streams by context.
@@ -63,6 +64,7 @@ impl Host {
             plugin_name: config.name.clone(),
             root_id: config.root_id.clone(),
             vm_id: config.vm_id.clone(),
+            environment_variables: config.environment_variables.clone(),
             vm_configuration: config.vm_configuration.clone(),
             configuration: config.configuration.clone(),
             streams: HashMap::new(),

@@ -91,11 +91,14 @@ impl Parser<'_> {
             self.at = self.at.saturating_add(1);
             let before = nodes.len();
             self.atom(byte, &mut nodes)?;
+            // What is repeated already, or has no width, is nothing to repeat to PCRE.
             while let Some(quantifier) = self.quantifier() {
                 match nodes.pop().filter(|_| nodes.len() >= before) {
                     Some(Node::Ahead { .. }) => return Err("repeats a look-ahead".to_owned()),
+                    None | Some(Node::Repeat(..) | Node::Empty(_) | Node::End) => {
+                        return Err("repeats nothing".to_owned());
+                    }
                     Some(node) => nodes.push(Node::Repeat(Box::new(node), quantifier)),
-                    None => return Err("repeats nothing".to_owned()),
                 }
             }
         }

@@ -177,7 +177,7 @@ pub fn to_yaml(value: &Value) -> anyhow::Result<String> {
 /// # Errors
 /// When the manifests cannot be read or a file cannot be written.
 pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
-    let manifests = Manifests::load(&args.manifests.file)?;
+    let manifests = args.manifests.load()?;
     let (clusters, cluster_notes) = clusters::clusters(&manifests, &args.manifests.endpoints);
     let rendered = render(&manifests, &clusters, &args.settings, args.manifests.strict)?;
     for note in manifests

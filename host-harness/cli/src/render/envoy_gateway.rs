@@ -6,6 +6,7 @@ mod route;
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -32,6 +33,10 @@ pub struct EnvoyGatewayArgs {
     #[arg(long)]
     pub strict: bool,
 
+    /// Keys of the plugin configuration that manifests do not say, such as cookie_keys: YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// Where the module's image is
     #[arg(long, default_value = DEFAULT_IMAGE)]
     pub image: String,
@@ -49,6 +54,7 @@ impl Default for EnvoyGatewayArgs {
         Self {
             file: Vec::new(),
             strict: false,
+            config: None,
             image: DEFAULT_IMAGE.to_owned(),
             namespace: "envoy-gateway-system".to_owned(),
         }
@@ -81,6 +87,18 @@ pub(crate) fn names(routes: &[ClusterRoute<'_>]) -> BTreeMap<String, String> {
 pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<String> {
     let scene = Scene::new(manifests);
     let mut head: Vec<String> = HEAD.lines().map(str::to_owned).collect();
+    let variables = scene.variables();
+    if !variables.is_empty() {
+        head.push(format!(
+            "- cookie keys: the proxy's container needs the environment variable {}: set it in the",
+            variables.join(", ")
+        ));
+        head.push(
+            "  EnvoyProxy, provider.kubernetes.envoyDeployment.container.env, with secretKeyRef;"
+                .to_owned(),
+        );
+        head.push("  without it no session cookie is written.".to_owned());
+    }
     head.extend(scene.notes.iter().map(|note| format!("note: {note}")));
     yaml(&head, &resources(&scene, args))
 }
@@ -110,7 +128,7 @@ What Envoy Gateway cannot say:
 /// # Errors
 /// When the manifests cannot be read or the output cannot be written.
 pub fn run(args: &EnvoyGatewayArgs) -> anyhow::Result<ExitCode> {
-    let manifests = Manifests::load(&args.file)?;
+    let manifests = Manifests::load(&args.file)?.with_config(args.config.as_deref())?;
     let text = text(&manifests, args)?;
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())

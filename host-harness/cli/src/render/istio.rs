@@ -6,6 +6,7 @@ mod route;
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -31,6 +32,10 @@ pub struct IstioArgs {
     /// Validate annotations as ingress-nginx 1.15 does by default
     #[arg(long)]
     pub strict: bool,
+
+    /// Keys of the plugin configuration that manifests do not say, such as cookie_keys: YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 
     /// Where the module's image is
     #[arg(long, default_value = DEFAULT_IMAGE)]
@@ -70,6 +75,7 @@ impl Default for IstioArgs {
         Self {
             file: Vec::new(),
             strict: false,
+            config: None,
             image: DEFAULT_IMAGE.to_owned(),
             sidecar: false,
             namespace: "istio-system".to_owned(),
@@ -150,6 +156,17 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
             "note: a rule without host cannot be served by sidecars: they route by host".to_owned(),
         );
     }
+    let variables = scene.variables();
+    if !variables.is_empty() {
+        head.push(format!(
+            "Cookie keys: the container istio-proxy of those pods needs the environment variable {}",
+            variables.join(", ")
+        ));
+        head.push(
+            "(env with secretKeyRef in its Deployment); without it no session cookie is written."
+                .to_owned(),
+        );
+    }
     head.extend(scene.notes.iter().map(|note| format!("note: {note}")));
     yaml(&head, &resources(&scene, args))
 }
@@ -164,7 +181,7 @@ pub fn run(args: &IstioArgs) -> anyhow::Result<ExitCode> {
         "--selector: {:?} is no KEY=VALUE",
         args.selector
     );
-    let manifests = Manifests::load(&args.file)?;
+    let manifests = Manifests::load(&args.file)?.with_config(args.config.as_deref())?;
     let text = text(&manifests, args)?;
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())

@@ -6,7 +6,7 @@ use crate::check::view::{Ingress, ingresses};
 use crate::clusters::{Cluster, ServicePort, clusters};
 use crate::forwarding;
 use crate::manifests::Manifests;
-use crate::plugin_config::{EndpointSource, Options, Report, plugin_config};
+use crate::plugin_config::{self, EndpointSource, Options, Report, plugin_config};
 use serde_json::{Value, json};
 
 pub(crate) use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER};
@@ -80,6 +80,13 @@ impl<'m> Scene<'m> {
             sticky: sticky(&ingresses),
             notes,
         }
+    }
+
+    /// The environment variables that the module needs.
+    #[must_use]
+    pub fn variables(&self) -> Vec<String> {
+        let given = Value::Object(self.manifests.given.clone());
+        plugin_config::variables(&given)
     }
 
     /// Whether some Ingress asks for affinity on this Service port.

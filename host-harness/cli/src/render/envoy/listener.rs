@@ -8,6 +8,7 @@ use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME, RELOAD_BACKOFF};
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written};
 use crate::forwarding::{self, ENDPOINT_HEADER, INTERNAL_HEADERS};
 use crate::manifests::Manifests;
+use crate::plugin_config;
 
 /// Both listeners' common part.
 struct Chain<'c> {
@@ -123,6 +124,16 @@ impl Chain<'_> {
     }
 
     fn module(&self) -> Value {
+        let mut vm = json!({
+            "vm_id": PLUGIN_NAME,
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": { "local": { "filename": self.settings.wasm } },
+        });
+        let variables = plugin_config::variables(self.plugin);
+        if let (false, Some(fields)) = (variables.is_empty(), vm.as_object_mut()) {
+            let keys = json!({ "host_env_keys": variables });
+            fields.insert("environment_variables".to_owned(), keys);
+        }
         json!({
             "name": PLUGIN_NAME,
             "typed_config": {
@@ -134,11 +145,7 @@ impl Chain<'_> {
                     "reload_config": { "backoff": {
                         "base_interval": format!("{}s", RELOAD_BACKOFF.as_secs_f64()),
                     } },
-                    "vm_config": {
-                        "vm_id": PLUGIN_NAME,
-                        "runtime": "envoy.wasm.runtime.v8",
-                        "code": { "local": { "filename": self.settings.wasm } },
-                    },
+                    "vm_config": vm,
                     "configuration": {
                         "@type": "type.googleapis.com/google.protobuf.StringValue",
                         // A Struct reaches the module as protobuf, not as JSON (Envoy 1.40).

@@ -118,16 +118,18 @@ fn extension(scene: &Scene<'_>, args: &EnvoyGatewayArgs, routes: &[ClusterRoute<
         .iter()
         .map(|name| target(ROUTE.1, name))
         .collect();
-    let spec = json!({
-        "targetRefs": targets,
-        "wasm": [{
-            "name": "limpet",
-            "rootID": "limpet",
-            "failOpen": false,
-            "code": { "type": "Image", "image": { "url": args.image } },
-            "config": scene.plugin_config(&names(routes), (args.strict, true)),
-        }],
+    let mut wasm = json!({
+        "name": "limpet",
+        "rootID": "limpet",
+        "failOpen": false,
+        "code": { "type": "Image", "image": { "url": args.image } },
+        "config": scene.plugin_config(&names(routes), (args.strict, true)),
     });
+    let variables = scene.variables();
+    if let (false, Some(fields)) = (variables.is_empty(), wasm.as_object_mut()) {
+        fields.insert("env".to_owned(), json!({ "hostKeys": variables }));
+    }
+    let spec = json!({ "targetRefs": targets, "wasm": [wasm] });
     policy("EnvoyExtensionPolicy", &args.namespace, spec)
         .comment("The module, with the Ingresses as they are.")
 }

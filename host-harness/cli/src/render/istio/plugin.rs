@@ -1,6 +1,6 @@
 //! The module itself.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::IstioArgs;
 use crate::render::resource::Resource;
@@ -20,7 +20,8 @@ pub(super) fn resource(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
             (port.key(), args.cluster_name(port, *number))
         })
         .collect();
-    let spec = json!({
+    let config = scene.plugin_config(&names, (args.strict, false));
+    let mut spec = json!({
         "selector": { "matchLabels": args.labels() },
         "url": args.image,
         "imagePullPolicy": "IfNotPresent",
@@ -30,8 +31,14 @@ pub(super) fn resource(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
         // Source: `workloadModeForListenerClass`, `pilot/pkg/model/extensions.go`, istio 86c9f01f;
         // `WorkloadMode`, `type/v1beta1/selector.proto`, istio/api b8f8791d.
         "match": [{ "mode": "CLIENT" }],
-        "pluginConfig": scene.plugin_config(&names, (args.strict, false)),
+        "pluginConfig": config,
     });
+    let variables = scene.variables();
+    if let (false, Some(fields)) = (variables.is_empty(), spec.as_object_mut()) {
+        let variable = |name: &String| json!({ "name": name, "valueFrom": "HOST" });
+        let env: Value = variables.iter().map(variable).collect();
+        fields.insert("vmConfig".to_owned(), json!({ "env": env }));
+    }
     Resource::new(
         ("extensions.istio.io/v1alpha1", "WasmPlugin"),
         (&args.namespace, "limpet"),
