@@ -1,11 +1,21 @@
 //! The flags that several commands share.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::clusters::EndpointsFlag;
 use crate::manifests::Manifests;
+
+/// `ip:port`.
+///
+/// # Errors
+/// What was expected.
+pub fn ip_port(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is not an address; expected ip:port"))
+}
 
 /// Which manifests, and where the endpoints are.
 #[derive(Debug, Clone, Default, Args)]

@@ -23,6 +23,7 @@ pub use finding::{Finding, Level};
 pub use platform::Platform;
 
 use crate::manifests::Manifests;
+use crate::progress::Progress;
 
 /// Flags of `limpet check`.
 #[derive(Debug, Args)]
@@ -143,10 +144,12 @@ impl Report {
 /// Checks the manifests and prints what was found.
 ///
 /// # Errors
-/// When the output cannot be written.
+/// When the manifests cannot be read or the output cannot be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let progress = Progress::of("checking");
     let manifests = Manifests::load(&args.file)?.with_config(args.config.as_deref())?;
     let report = Report::new(&manifests, args.strict, args.on);
+    drop(progress);
     let mut out = anstream::stdout().lock();
     let written = match (args.json, args.format) {
         (true, _) | (_, Format::Json) => print::json(&mut out, &report),

@@ -14,6 +14,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
+use crate::args::ip_port;
 use crate::clusters;
 use crate::manifests::Manifests;
 use crate::module;
@@ -38,7 +39,7 @@ pub struct DemoArgs {
     pub envoy: bool,
 
     /// Where to listen [default: 127.0.0.1:8080; with --once any free port]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "IP:PORT", value_parser = ip_port)]
     pub listen: Option<SocketAddr>,
 
     /// The module [default: LIMPET_WASM, else the one built beside this binary]

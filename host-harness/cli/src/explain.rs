@@ -11,12 +11,14 @@ mod request;
 mod why;
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::args::ManifestArgs;
+use crate::args::{ManifestArgs, ip_port};
+use crate::say;
 
 pub use answer::{Affinity, Answer, Outcome, Response, Upstream};
 pub use byte_string::ByteString;
@@ -44,8 +46,8 @@ pub struct ExplainArgs {
     pub headers: Vec<String>,
 
     /// The endpoint that answers it, over the load balancer's head
-    #[arg(long, value_name = "IP:PORT")]
-    pub served_by: Option<String>,
+    #[arg(long, value_name = "IP:PORT", value_parser = ip_port)]
+    pub served_by: Option<SocketAddr>,
 
     /// Requests as JSON lines, answers likewise: a file, or - for standard input
     #[arg(long, value_name = "FILE|-", conflicts_with_all = ["url", "locations"])]
@@ -91,7 +93,7 @@ A line of --requests is an object; only path is required (every string is bytes,
 pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let manifests = args.manifests.load()?;
     for note in &manifests.notes {
-        eprintln!("note: {note}");
+        say::note(note);
     }
     let settings = Settings {
         endpoints: args.manifests.endpoints.clone(),
@@ -104,7 +106,7 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     }
     let mut explainer = Explainer::new(&manifests, &settings)?;
     for note in explainer.notes() {
-        eprintln!("note: {note}");
+        say::note(note);
     }
     match (&args.requests, &args.url) {
         (Some(requests), _) => lines::answer_all(&mut explainer, requests)?,

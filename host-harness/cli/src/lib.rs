@@ -14,5 +14,7 @@ pub mod manifests;
 pub mod module;
 pub mod plugin_config;
 pub mod pods;
+pub mod progress;
 pub mod render;
 pub mod run;
+pub mod say;

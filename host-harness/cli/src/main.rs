@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
-use limpet_cli::{check, demo, explain, module, render, run};
+use limpet_cli::{check, demo, explain, module, render, run, say};
 
 /// ingress-nginx's sticky sessions and rewrites for Envoy and Istio, from unmodified Ingress manifests
 #[derive(Debug, Parser)]
@@ -23,6 +23,17 @@ Examples:
 Exit status: 0 all is well, 1 check found what will behave differently or demo a claim that does
 not hold, 2 something cannot be used.";
 
+const COMPLETIONS: &str = "\
+Examples:
+  source <(limpet completions bash)                  for this shell
+  limpet completions zsh > ~/.zfunc/_limpet          for good; fish: ~/.config/fish/completions/limpet.fish";
+
+const RENDER: &str = "\
+Examples:
+  limpet render envoy -f cluster.yaml --dns > envoy.yaml
+  limpet render istio -f cluster.yaml | kubectl apply -f -
+  limpet render envoy-gateway -f cluster.yaml | kubectl apply -f -";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Say what becomes of a request, and why
@@ -34,9 +45,10 @@ enum Command {
     /// Play the first manifest's story and check every claim
     Demo(demo::DemoArgs),
     /// Print a proxy's configuration for these manifests
-    #[command(subcommand)]
+    #[command(subcommand, after_help = RENDER)]
     Render(render::RenderCommand),
-    /// Print a completion script: source <(limpet completions bash)
+    /// Print a completion script
+    #[command(after_help = COMPLETIONS)]
     Completions {
         /// Which shell
         shell: Shell,
@@ -73,7 +85,7 @@ fn main() -> ExitCode {
         // Whoever read the output has seen enough, such as `head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("limpet: {error:#}");
+            say::error(&error);
             ExitCode::from(UNUSABLE)
         }
     }

@@ -36,13 +36,22 @@ pub enum ManifestError {
         path: String,
     },
     /// Text that is neither YAML nor JSON.
-    #[error("{path}: {reason}")]
+    #[error("{path}:{line}:{column}: {reason}")]
     Syntax {
         /// The file.
         path: String,
-        /// What the parser said, with the line.
+        /// Counted from 1.
+        line: u64,
+        /// Counted from 1.
+        column: u64,
+        /// What the parser said.
         reason: String,
     },
+    /// Nothing to serve.
+    #[error(
+        "no networking.k8s.io/v1 Ingress among the manifests; `limpet check -f` says what was read"
+    )]
+    NoIngress,
 }
 
 /// Every object that was read, by kind, in the order read.
@@ -103,6 +112,17 @@ impl Manifests {
     pub fn with_config(mut self, file: Option<&Path>) -> anyhow::Result<Self> {
         self.given = plugin_config::load_given(file)?;
         Ok(self)
+    }
+
+    /// The same, for a command that has nothing to do without an Ingress.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn with_ingresses(self) -> Result<Self, ManifestError> {
+        match self.ingresses.is_empty() {
+            true => Err(ManifestError::NoIngress),
+            false => Ok(self),
+        }
     }
 
     /// ingress-nginx's own settings: the `data` of the ConfigMap that is meant, if there is one.
@@ -168,14 +188,12 @@ impl Manifests {
                 self.tls_secrets.push(object);
             }
             _ => self.notes.push(format!(
-                "{}: {} {}: not needed here, skipped",
+                "{}: {}: not needed here, skipped",
                 object.place(),
-                if object.kind().is_empty() {
-                    "object without a kind"
-                } else {
-                    object.kind()
+                match object.kind() {
+                    "" => "an object without a kind".to_owned(),
+                    kind => format!("{kind} {}", object.id()),
                 },
-                object.id()
             )),
         }
     }

@@ -7,6 +7,8 @@ use host_harness::Module;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
+use crate::progress::Progress;
+
 /// Nobody knows where the module is.
 #[derive(Debug, thiserror::Error)]
 pub enum ModuleError {
@@ -93,6 +95,7 @@ pub fn load(path: &Path) -> anyhow::Result<Module> {
         path: path.display().to_string(),
         source,
     };
+    let _progress = Progress::of("compiling the module, once");
     let bytes = std::fs::read(path).map_err(read)?;
     let module = match cache_folder() {
         Some(folder) => {

@@ -14,7 +14,7 @@ use host_harness::Environment;
 use host_harness::proxy::{Proxy, ProxyConfig};
 use serde_json::Value;
 
-use crate::args::ManifestArgs;
+use crate::args::{ManifestArgs, ip_port};
 use crate::clusters::{self, Cluster};
 use crate::filter_chain;
 use crate::forwarding;
@@ -22,6 +22,7 @@ use crate::manifests::Manifests;
 use crate::module;
 use crate::plugin_config::{self, EndpointSource, Options, Report};
 use crate::pods::Pods;
+use crate::say;
 
 /// Flags of `limpet run`.
 #[derive(Debug, Args)]
@@ -32,11 +33,11 @@ pub struct RunArgs {
     pub manifests: ManifestArgs,
 
     /// Where to listen
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "IP:PORT", value_parser = ip_port, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
     /// Serve Envoy's admin interface there too: /clusters, /stats
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "IP:PORT", value_parser = ip_port)]
     pub admin: Option<SocketAddr>,
 
     /// Worker threads, each with its own copy of the module [default: one a processor]
@@ -65,7 +66,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When manifests or module cannot be read, or an address is taken.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let manifests = args.manifests.load()?;
+    let manifests = args.manifests.load()?.with_ingresses()?;
     let (mut clusters, mut notes) = clusters::clusters(&manifests, &args.manifests.endpoints);
     let pods = match args.pods {
         true => Some(Pods::start(&manifests)?),
@@ -75,7 +76,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         notes.extend(pods.fill(&manifests, &mut clusters));
     }
     for note in manifests.notes.iter().chain(&notes) {
-        eprintln!("note: {note}");
+        say::note(note);
     }
     let module = module::load(&module::find(args.wasm.as_deref())?)?;
     let environment = Environment::new(filter_chain::host_clusters(&clusters));

@@ -292,3 +292,189 @@ fn a_real_envoy_accepts_every_form_that_is_rendered() {
         assert!(validated.status.success(), "{name}: {said}");
     }
 }
+
+/// The first line on standard error, of a call that ends with 2.
+fn complaint(arguments: &[&str]) -> String {
+    let out = output(arguments);
+    assert_eq!(out.status.code(), Some(2), "{arguments:?}");
+    let said = String::from_utf8(out.stderr).unwrap();
+    said.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_wrong_call_is_told_in_one_style_what_is_wrong_and_what_was_expected() {
+    let folder = folder("wrong");
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let yaml = file(
+        "broken.yaml",
+        "kind: Ingress\nmetadata:\n  name: a\n   b: c\n",
+    );
+    let json = file("broken.json", "{\"kind\":\n");
+    let nothing = file(
+        "nothing.yaml",
+        "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n",
+    );
+    let empty = folder.join("empty");
+    std::fs::create_dir_all(&empty).unwrap();
+    let empty = empty.to_str().unwrap();
+    for (arguments, wanted) in [
+        (vec!["check", "-f", &yaml], format!("error: {yaml}:4:5: mapping values are not allowed in this context")),
+        (vec!["check", "-f", &json], format!("error: {json}:2:0: EOF while parsing a value")),
+        (vec!["check", "-f", "/no/such"], "error: /no/such: cannot be read: No such file or directory (os error 2)".into()),
+        (vec!["check", "-f", empty], format!("error: {empty}: no .yaml, .yml or .json file in this folder")),
+        (vec!["check"], "error: the following required arguments were not provided:".into()),
+        (vec!["check", "-f", SHOP, "--on", "nginx"], "error: invalid value 'nginx' for '--on <PLATFORM>'".into()),
+        (vec!["check", "-f", SHOP, "--jsn"], "error: unexpected argument '--jsn' found".into()),
+        (vec!["chek"], "error: unrecognized subcommand 'chek'".into()),
+        (
+            vec!["explain", "-f", SHOP, "ftp://a/"],
+            "error: \"ftp://a/\" is not a URL; expected http://host/path or https://host/path".into(),
+        ),
+        (
+            vec!["explain", "-f", SHOP, "http://a/", "-X", "G T"],
+            "error: --method: \"G T\" is not a method; expected letters such as GET".into(),
+        ),
+        (
+            vec!["explain", "-f", SHOP, "http://a/", "-H", "cookie"],
+            "error: header \"cookie\" has no colon; expected \"name: value\"".into(),
+        ),
+        (
+            vec!["explain", "-f", SHOP, "http://a/", "--served-by", "x"],
+            "error: invalid value 'x' for '--served-by <IP:PORT>': \"x\" is not an address; expected ip:port".into(),
+        ),
+        (
+            vec!["explain", "-f", SHOP, "http://a/", "--endpoints", "x"],
+            "error: invalid value 'x' for '--endpoints <NS/SERVICE:PORT=IP:PORT,...>': \"x\" has no `=`; \
+             expected NS/SERVICE:PORT=IP:PORT,IP:PORT".into(),
+        ),
+        (
+            vec!["explain", "-f", SHOP, "http://a/", "--wasm", "/no/such"],
+            "error: the module is not at /no/such; build it with `cargo xtask wasm`, or name it with --wasm or \
+             LIMPET_WASM".into(),
+        ),
+        (
+            vec!["render", "istio", "-f", &nothing],
+            "error: no networking.k8s.io/v1 Ingress among the manifests; `limpet check -f` says what was read".into(),
+        ),
+        (
+            vec!["render", "istio", "-f", SHOP, "--selector", "x"],
+            "error: --selector: \"x\" is no KEY=VALUE".into(),
+        ),
+        (
+            vec!["render", "envoy", "-f", SHOP, "--admin", "x"],
+            "error: invalid value 'x' for '--admin <ADDR>': \"x\" is not an address; expected ip:port or unix:PATH".into(),
+        ),
+        (
+            vec!["run", "-f", SHOP, "--listen", "x"],
+            "error: invalid value 'x' for '--listen <IP:PORT>': \"x\" is not an address; expected ip:port".into(),
+        ),
+    ] {
+        assert_eq!(complaint(&arguments), wanted, "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_was_skipped_is_named() {
+    let mut child = limpet(&["check", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let text = "just a text\n---\na: b\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\n";
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(text.as_bytes()).unwrap();
+    drop(input);
+    let out = child.wait_with_output().unwrap();
+    assert_eq!(out.status.code(), Some(2));
+    let said = String::from_utf8(out.stdout).unwrap();
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(
+        lines[..3],
+        [
+            "note: standard input:1: an object without a kind: not needed here, skipped",
+            "note: standard input:3: an object without a kind: not needed here, skipped",
+            "note: standard input:5: Pod default/p: not needed here, skipped",
+        ]
+    );
+    assert_eq!(lines.last(), Some(&"no Ingress was read: nothing to serve"));
+}
+
+#[test]
+fn every_command_shows_examples_in_its_help() {
+    for command in [
+        &[][..],
+        &["check"],
+        &["explain"],
+        &["run"],
+        &["demo"],
+        &["completions"],
+        &["render"],
+        &["render", "envoy"],
+        &["render", "istio"],
+        &["render", "envoy-gateway"],
+    ] {
+        let mut arguments = command.to_vec();
+        arguments.push("--help");
+        let out = output(&arguments);
+        assert_eq!(out.status.code(), Some(0));
+        let help = String::from_utf8(out.stdout).unwrap();
+        let example = format!("\n  limpet {}", command.join(" "));
+        assert!(
+            help.contains("\nExamples:\n") && help.contains(example.trim_end()),
+            "{command:?}: {help}"
+        );
+    }
+}
+
+#[test]
+fn every_shell_has_completions_of_every_command() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let out = output(&["completions", shell]);
+        assert_eq!(out.status.code(), Some(0));
+        let script = String::from_utf8(out.stdout).unwrap();
+        for word in ["check", "explain", "render", "envoy-gateway", "endpoints"] {
+            assert!(script.contains(word), "{shell}: no {word}");
+        }
+    }
+}
+
+#[test]
+fn the_version_names_the_module_by_its_digest() {
+    let module = folder("version").join("limpet.wasm");
+    std::fs::write(&module, "abc").unwrap();
+    let out = limpet(&["--version"])
+        .env("LIMPET_WASM", &module)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(out.stdout).unwrap();
+    let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let wanted = format!(
+        "limpet {}\nmodule sha256:{digest} {}\n",
+        env!("CARGO_PKG_VERSION"),
+        module.display()
+    );
+    assert_eq!(said, wanted);
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_nobody_with_no_color() {
+    let coloured = |variables: &[(&str, &str)]| {
+        let mut all = Vec::new();
+        for arguments in [&["check", "-f", SHOP][..], &["check", "-f", "/no/such"]] {
+            let mut command = limpet(arguments);
+            command
+                .env_remove("NO_COLOR")
+                .envs(variables.iter().copied());
+            let out = command.output().unwrap();
+            all.extend(out.stdout.into_iter().chain(out.stderr));
+        }
+        all.contains(&0x1b)
+    };
+    assert!(!coloured(&[]), "no terminal");
+    assert!(coloured(&[("CLICOLOR_FORCE", "1")]), "as on a terminal");
+    assert!(!coloured(&[("NO_COLOR", "1")]));
+}

@@ -15,7 +15,7 @@ const DIM: Style = Style::new().dimmed();
 /// For people. Styles are written always; the stream drops them where no terminal shows them.
 pub(super) fn text(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for note in &report.notes {
-        writeln!(out, "{DIM}{note}{DIM:#}")?;
+        writeln!(out, "{DIM}note: {note}{DIM:#}")?;
     }
     let mut helped: Vec<&Finding> = Vec::new();
     for finding in &report.findings {

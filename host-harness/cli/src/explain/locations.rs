@@ -13,6 +13,7 @@ use super::Settings;
 use crate::clusters;
 use crate::manifests::Manifests;
 use crate::plugin_config::{self, EndpointSource, Options, Report};
+use crate::say;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -31,7 +32,7 @@ pub(super) fn print(manifests: &Manifests, settings: &Settings) -> anyhow::Resul
     let (policy, more) = policy::compile(&config);
     warnings.extend(more);
     for warning in warnings {
-        eprintln!("note: {warning}");
+        say::note(warning);
     }
     let mut hosts: Vec<&VirtualHost> = policy.virtual_hosts().collect();
     hosts.sort_by(|a, b| a.name.cmp(&b.name));

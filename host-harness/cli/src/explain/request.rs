@@ -67,6 +67,13 @@ pub enum AttemptResult {
     Word(String),
 }
 
+/// Source: RFC 9110, section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_mark = |byte| b"!#$%&'*+-.^_`|~".contains(&byte);
+    let mut bytes = text.bytes();
+    !text.is_empty() && bytes.all(|byte| byte.is_ascii_alphanumeric() || is_mark(byte))
+}
+
 /// The request of `explain URL -X METHOD -H ...`.
 ///
 /// # Errors
@@ -77,6 +84,11 @@ pub(super) fn from_flags(url: &str, args: &ExplainArgs) -> anyhow::Result<Reques
         matches!(scheme, "http" | "https"),
         "{url:?} is not a URL; expected http://host/path or https://host/path"
     );
+    anyhow::ensure!(
+        is_token(&args.method),
+        "--method: {:?} is not a method; expected letters such as GET",
+        args.method
+    );
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
     let slash = if path.starts_with('/') { "" } else { "/" };
@@ -85,7 +97,7 @@ pub(super) fn from_flags(url: &str, args: &ExplainArgs) -> anyhow::Result<Reques
         scheme: Some(scheme.into()),
         authority: Some(authority.into()),
         path: format!("{slash}{path}").as_str().into(),
-        served_by: args.served_by.clone(),
+        served_by: args.served_by.map(|address| address.to_string()),
         ..Request::default()
     };
     for header in &args.headers {

@@ -136,7 +136,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Vec<Object>, ManifestError>
 fn trees(file: &str, text: &str) -> Result<Vec<Spanned<Tree>>, ManifestError> {
     let yaml = serde_saphyr::from_multiple::<Spanned<Tree>>(text);
     if !text.trim_start().starts_with(['{', '[']) {
-        return yaml.map_err(|error| syntax(file, &error.to_string()));
+        return yaml.map_err(|error| yaml_error(file, &error));
     }
     // JSON is read as JSON (YAML lacks some of its escapes, and JSON values may follow each other
     // without a separator); YAML's reader only adds the lines, where it reads the same.
@@ -147,7 +147,7 @@ fn trees(file: &str, text: &str) -> Result<Vec<Spanned<Tree>>, ManifestError> {
         (Ok(json), _) => json,
         // YAML in braces, not JSON.
         (Err(_), true) => return Ok(yaml.unwrap_or_default()),
-        (Err(error), false) => return Err(syntax(file, &error.to_string())),
+        (Err(error), false) => return Err(json_error(file, &error)),
     };
     let spanned = yaml.unwrap_or_default();
     let same = spanned.len() == json.len()
@@ -161,19 +161,41 @@ fn trees(file: &str, text: &str) -> Result<Vec<Spanned<Tree>>, ManifestError> {
     })
 }
 
-fn syntax(file: &str, reason: &str) -> ManifestError {
+fn yaml_error(file: &str, error: &serde_saphyr::Error) -> ManifestError {
+    let place = error.location();
+    let text = error.without_snippet().to_string();
     ManifestError::Syntax {
         path: file.to_owned(),
-        reason: reason.to_owned(),
+        line: place.map_or(1, |place| place.line()),
+        column: place.map_or(1, |place| place.column()),
+        reason: without_place(&text),
     }
 }
 
+fn json_error(file: &str, error: &serde_json::Error) -> ManifestError {
+    ManifestError::Syntax {
+        path: file.to_owned(),
+        line: error.line().try_into().unwrap_or(u64::MAX),
+        column: error.column().try_into().unwrap_or(u64::MAX),
+        reason: without_place(&error.to_string()),
+    }
+}
+
+/// Both parsers end with ` at line 1, column 2`, which stands before the reason already.
+fn without_place(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.split(" at line ").next().unwrap_or(line).to_owned()
+}
+
 fn open(file: &str, tree: Spanned<Tree>, objects: &mut Vec<Object>) {
-    let Tree::Map(fields) = &tree.value else {
-        if let Tree::List(items) = tree.value {
-            items.into_iter().for_each(|item| open(file, item, objects));
+    let fields = match tree.value {
+        Tree::Leaf(Value::Null) => return,
+        // No object, and named so when it is skipped.
+        Tree::Leaf(_) => &Vec::new(),
+        Tree::List(items) => {
+            return items.into_iter().for_each(|item| open(file, item, objects));
         }
-        return;
+        Tree::Map(ref fields) => fields,
     };
     let is_list = fields.iter().any(|(key, value)| {
         key.value == "kind"

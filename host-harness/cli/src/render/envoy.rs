@@ -23,6 +23,8 @@ use crate::clusters::{self, Cluster};
 use crate::forwarding;
 use crate::manifests::Manifests;
 use crate::plugin_config::{self, EndpointSource, Options, Report};
+use crate::progress::Progress;
+use crate::say;
 
 /// Flags of `limpet render envoy`.
 #[derive(Debug, Args)]
@@ -177,20 +179,22 @@ pub fn to_yaml(value: &Value) -> anyhow::Result<String> {
 /// # Errors
 /// When the manifests cannot be read or a file cannot be written.
 pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
-    let manifests = args.manifests.load()?;
+    let progress = Progress::of("rendering");
+    let manifests = args.manifests.load()?.with_ingresses()?;
     let (clusters, cluster_notes) = clusters::clusters(&manifests, &args.manifests.endpoints);
     let rendered = render(&manifests, &clusters, &args.settings, args.manifests.strict)?;
+    drop(progress);
     for note in manifests
         .notes
         .iter()
         .chain(&cluster_notes)
         .chain(&rendered.notes)
     {
-        eprintln!("note: {note}");
+        say::note(note);
     }
     for (path, content) in &rendered.files {
         write_in_place(path, &to_yaml(content)?)?;
-        eprintln!("note: {} written", path.display());
+        say::note(format_args!("{} written", path.display()));
     }
     let yaml = to_yaml(&rendered.bootstrap)?;
     std::io::stdout()

@@ -11,10 +11,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::resource::{Resource, yaml};
 use super::scene::Scene;
 use crate::manifests::Manifests;
+use crate::progress::Progress;
 
 pub(crate) use route::{ClusterRoute, cluster_routes};
 
@@ -38,11 +40,11 @@ pub struct EnvoyGatewayArgs {
     pub config: Option<PathBuf>,
 
     /// Where the module's image is
-    #[arg(long, default_value = DEFAULT_IMAGE)]
+    #[arg(long, default_value = DEFAULT_IMAGE, value_parser = NonEmptyStringValueParser::new())]
     pub image: String,
 
     /// The namespace of the Gateway and of its policies
-    #[arg(long, default_value = "envoy-gateway-system")]
+    #[arg(long, default_value = "envoy-gateway-system", value_parser = NonEmptyStringValueParser::new())]
     pub namespace: String,
 }
 
@@ -128,8 +130,12 @@ What Envoy Gateway cannot say:
 /// # Errors
 /// When the manifests cannot be read or the output cannot be written.
 pub fn run(args: &EnvoyGatewayArgs) -> anyhow::Result<ExitCode> {
-    let manifests = Manifests::load(&args.file)?.with_config(args.config.as_deref())?;
+    let progress = Progress::of("rendering");
+    let manifests = Manifests::load(&args.file)?
+        .with_config(args.config.as_deref())?
+        .with_ingresses()?;
     let text = text(&manifests, args)?;
+    drop(progress);
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
         .context("the output cannot be written")?;

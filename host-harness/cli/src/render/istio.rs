@@ -11,11 +11,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::resource::{Resource, yaml};
 use super::scene::Scene;
 use crate::clusters::ServicePort;
 use crate::manifests::Manifests;
+use crate::progress::Progress;
 
 /// Flags of `limpet render istio`.
 #[derive(Debug, Clone, Args)]
@@ -38,7 +40,7 @@ pub struct IstioArgs {
     pub config: Option<PathBuf>,
 
     /// Where the module's image is
-    #[arg(long, default_value = DEFAULT_IMAGE)]
+    #[arg(long, default_value = DEFAULT_IMAGE, value_parser = NonEmptyStringValueParser::new())]
     pub image: String,
 
     /// For the outbound side of sidecars instead of a gateway
@@ -46,7 +48,7 @@ pub struct IstioArgs {
     pub sidecar: bool,
 
     /// The namespace of the gateway, or of the workloads with sidecars
-    #[arg(long, default_value = "istio-system")]
+    #[arg(long, default_value = "istio-system", value_parser = NonEmptyStringValueParser::new())]
     pub namespace: String,
 
     /// The label of the gateway's pods, or of the workloads
@@ -181,8 +183,12 @@ pub fn run(args: &IstioArgs) -> anyhow::Result<ExitCode> {
         "--selector: {:?} is no KEY=VALUE",
         args.selector
     );
-    let manifests = Manifests::load(&args.file)?.with_config(args.config.as_deref())?;
+    let progress = Progress::of("rendering");
+    let manifests = Manifests::load(&args.file)?
+        .with_config(args.config.as_deref())?
+        .with_ingresses()?;
     let text = text(&manifests, args)?;
+    drop(progress);
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
         .context("the output cannot be written")?;
