@@ -141,7 +141,7 @@ fn cookie_path_beside_the_path(
             ingress,
             (&path.pointer, "path"),
             format!("is not below session-cookie-path {cookie_path:?}"),
-            "browsers do not send the cookie there, as under ingress-nginx",
+            "browsers do not send the cookie there, and every answer from there replaces it, as under ingress-nginx",
         )
     })
 }
