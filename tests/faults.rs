@@ -16,9 +16,10 @@ use limpet_cli::manifests::Manifests;
 use limpet_tests::pod::Pod;
 use limpet_tests::rendered::{Rendered, Setup};
 
-/// One host, one Service, one kind of session.
+/// Hosts with a Service and a kind of session each, over the same pods.
 struct Shop {
     pods: Vec<Pod>,
+    kinds: usize,
     manifests: Manifests,
 }
 
@@ -27,6 +28,26 @@ const HOST: &str = "shop.example";
 /// Its cluster.
 const CLUSTER: &str = "default-web-80";
 
+/// The host of a shop's kind of session, by number; the first is [`HOST`].
+fn host(kind: usize) -> String {
+    match kind {
+        0 => HOST.into(),
+        _ => format!("{kind}.{HOST}"),
+    }
+}
+
+fn service(kind: usize) -> String {
+    match kind {
+        0 => "web".into(),
+        _ => format!("web-{kind}"),
+    }
+}
+
+/// The cluster of a shop's kind of session; the first is [`CLUSTER`].
+fn cluster(kind: usize) -> String {
+    format!("default-{}-80", service(kind))
+}
+
 /// The three kinds of session, by the annotations that ask for them.
 const PERSISTENT: &[(&str, &str)] = &[("affinity", "cookie"), ("affinity-mode", "persistent")];
 const DIGEST: &[(&str, &str)] = &[("affinity", "cookie"), ("session-cookie-hash", "sha1")];
@@ -34,35 +55,55 @@ const BALANCED: &[(&str, &str)] = &[("affinity", "cookie"), ("affinity-mode", "b
 
 impl Shop {
     fn new(pods: usize, annotations: &[(&str, &str)]) -> Self {
-        let annotations: serde_json::Map<_, _> = annotations
-            .iter()
-            .map(|(name, value)| {
-                (
-                    format!("nginx.ingress.kubernetes.io/{name}"),
-                    (*value).into(),
-                )
-            })
-            .collect();
-        let ingress = serde_json::json!({
-            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-            "metadata": {"name": "shop", "namespace": "default", "annotations": annotations},
-            "spec": {"rules": [{"host": HOST, "http": {"paths": [{
-                "path": "/", "pathType": "Prefix",
-                "backend": {"service": {"name": "web", "port": {"number": 80}}},
-            }]}}]},
+        Self::several(pods, &[annotations])
+    }
+
+    /// A host for each kind of session.
+    fn several(pods: usize, kinds: &[&[(&str, &str)]]) -> Self {
+        let ingresses = kinds.iter().enumerate();
+        let ingresses = ingresses.map(|(kind, annotations)| ingress(kind, annotations));
+        let list = serde_json::json!({
+            "apiVersion": "v1", "kind": "List", "items": ingresses.collect::<Vec<_>>(),
         });
         Self {
             pods: Pod::several(pods),
-            manifests: Manifests::parse("shop.yaml", &ingress.to_string()).unwrap(),
+            kinds: kinds.len(),
+            manifests: Manifests::parse("shop.yaml", &list.to_string()).unwrap(),
         }
     }
 
     /// An Envoy before the first `pods` pods.
     fn open(&self, pods: usize, setup: &Setup) -> Rendered {
-        let addresses: Vec<_> = self.pods[..pods].iter().map(Pod::endpoint).collect();
-        let flag: EndpointsFlag = format!("default/web:80={}", addresses.join(","))
-            .parse()
-            .unwrap();
-        Rendered::start(&self.manifests, &[flag], setup)
+        Rendered::start(&self.manifests, &self.endpoints(pods), setup)
     }
+
+    /// The same in the shared Envoy, all pods behind it: see [`Rendered::share`].
+    fn share(&self) -> Rendered {
+        Rendered::share(&self.manifests, &self.endpoints(self.pods.len()), |_| {})
+    }
+
+    fn endpoints(&self, pods: usize) -> Vec<EndpointsFlag> {
+        let addresses: Vec<_> = self.pods[..pods].iter().map(Pod::endpoint).collect();
+        let flag = |kind| format!("default/{}:80={}", service(kind), addresses.join(","));
+        let flags = (0..self.kinds).map(|kind| flag(kind).parse().unwrap());
+        flags.collect()
+    }
+}
+
+fn ingress(kind: usize, annotations: &[(&str, &str)]) -> serde_json::Value {
+    let prefixed = |(name, value): &(&str, &str)| {
+        let name = format!("nginx.ingress.kubernetes.io/{name}");
+        (name, (*value).into())
+    };
+    let annotations: serde_json::Map<_, _> = annotations.iter().map(prefixed).collect();
+    serde_json::json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+        "metadata": {
+            "name": format!("shop-{kind}"), "namespace": "default", "annotations": annotations,
+        },
+        "spec": {"rules": [{"host": host(kind), "http": {"paths": [{
+            "path": "/", "pathType": "Prefix",
+            "backend": {"service": {"name": service(kind), "port": {"number": 80}}},
+        }]}}]},
+    })
 }

@@ -7,7 +7,7 @@ use limpet_cli::explain::{Explainer, Request, Settings};
 use limpet_cli::manifests::Manifests;
 use limpet_tests::http;
 use limpet_tests::pod::Pod;
-use limpet_tests::rendered::{Rendered, Setup};
+use limpet_tests::rendered::Rendered;
 use serde_json::{Value, json};
 
 /// Every kind of location at once: a rewrite, each writer of cookies, a canary, redirects.
@@ -140,7 +140,7 @@ fn a_real_envoy_takes_whatever_arrives() {
             .parse::<EndpointsFlag>()
             .unwrap()
     });
-    let envoy = Rendered::start(&manifests(), &flags, &Setup::default());
+    let envoy = Rendered::share(&manifests(), &flags, |_| {});
     let to = envoy.http();
     let mut dice = Dice(0x2545_f491_4f6c_dd1d);
     let mut passed = 0;

@@ -5,10 +5,10 @@ use limpet_cli::clusters::clusters;
 use limpet_cli::manifests::Manifests;
 use limpet_cli::render::envoy::{EnvoySettings, render};
 use limpet_tests::browser::Browser;
-use limpet_tests::envoy::RealEnvoy;
 use limpet_tests::http::{self, Request};
 use limpet_tests::platform::{Names, Platform, reshape_bootstrap};
 use limpet_tests::pod::Pod;
+use limpet_tests::rendered::Rendered;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn first_manifest() -> String {
 }
 
 /// An Envoy of that shape with manifests of the first one's Service over `pods`.
-fn envoy(platform: Platform, manifests: &str, pods: &[Pod]) -> RealEnvoy {
+fn envoy(platform: Platform, manifests: &str, pods: &[Pod]) -> Rendered {
     let manifests = Manifests::parse("manifests.yaml", manifests).unwrap();
     let addresses: Vec<String> = pods.iter().map(Pod::endpoint).collect();
     let flag = format!("default/http-service:8080={}", addresses.join(","));
@@ -36,18 +36,18 @@ fn envoy(platform: Platform, manifests: &str, pods: &[Pod]) -> RealEnvoy {
         .unwrap()
         .bootstrap;
     reshape_bootstrap(platform, Names::Platform, &mut bootstrap);
-    RealEnvoy::start_with(&bootstrap.to_string(), 2)
+    Rendered::share_bootstrap(&bootstrap)
 }
 
 fn play(platform: Platform) {
     let pods = Pod::several(3);
     let envoy = envoy(platform, &first_manifest(), &pods);
-    let at = envoy.listener("http");
+    let at = envoy.http();
     let mut used = BTreeSet::new();
     for _ in 0..8 {
         let mut browser = Browser::new(at, HOST);
         let first = browser.get("/app1/index.html?q=1").unwrap();
-        assert_eq!(first.status, 200, "{}", envoy.log());
+        assert_eq!(first.status, 200, "{}", envoy.envoy.log());
         let cookie = browser
             .cookie("route")
             .expect("a session cookie")
@@ -129,8 +129,8 @@ fn pods_see(platform: Platform, manifests: &str, wanted: [(&str, Option<&str>); 
         .fold(Request::get(HOST, "/app1/x"), |request, (name, value)| {
             request.header(name, value)
         });
-    let answer = http::send(envoy.listener("http"), &request).unwrap();
-    assert_eq!(answer.status, 200, "{}", envoy.log());
+    let answer = http::send(envoy.http(), &request).unwrap();
+    assert_eq!(answer.status, 200, "{}", envoy.envoy.log());
     let echo = answer.echo().unwrap();
     for (name, value) in wanted {
         let have = echo.all(name).join(" AND ");

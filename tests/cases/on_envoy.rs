@@ -3,7 +3,7 @@
 use super::played::{Asked, Seen, Target};
 use super::table::Table;
 use limpet_tests::http::{self, Request, bytes};
-use limpet_tests::rendered::{Rendered, Setup};
+use limpet_tests::rendered::Rendered;
 use limpet_tests::vectors::Observed;
 
 pub(super) struct Envoy {
@@ -17,11 +17,7 @@ pub(super) fn start(table: &Table) -> Envoy {
 
 /// As [`start`], with a bootstrap that `shape` has changed.
 pub(super) fn start_shaped(table: &Table, shape: fn(&mut serde_json::Value)) -> Envoy {
-    let setup = Setup {
-        edit: shape,
-        ..Setup::default()
-    };
-    let process = Rendered::start(&table.manifests, &table.endpoints(), &setup);
+    let process = Rendered::share(&table.manifests, &table.endpoints(), shape);
     let listener = process.http();
     Envoy {
         _process: process,

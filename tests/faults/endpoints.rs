@@ -1,6 +1,6 @@
 //! Endpoints come and go.
 
-use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop};
+use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop, cluster, host};
 use limpet_tests::crowd::{Crowd, Moves};
 use limpet_tests::eds::{self, Lb};
 use limpet_tests::pod::Pod;
@@ -10,7 +10,12 @@ use limpet_tests::rendered::{Rendered, Setup};
 const CLIENTS: usize = 60;
 
 fn crowd(envoy: &Rendered) -> Crowd {
-    let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
+    crowd_of(0, envoy)
+}
+
+/// Of one of the shop's kinds of session.
+fn crowd_of(kind: usize, envoy: &Rendered) -> Crowd {
+    let mut crowd = Crowd::new(CLIENTS, envoy.http(), &host(kind), "/");
     let first = crowd.reload();
     assert_eq!((first.cookies, first.lost), (CLIENTS, 0), "a session each");
     crowd
@@ -27,12 +32,12 @@ fn nobody_moved(moves: &Moves) {
 }
 
 /// Reloads while the endpoints become these, until the module knows.
-fn reload_through(envoy: &Rendered, crowd: &mut Crowd, pods: &[Pod]) -> Moves {
+fn reload_through(envoy: &Rendered, cluster: &str, crowd: &mut Crowd, pods: &[Pod]) -> Moves {
     let endpoints = eds::healthy(pods);
     let mut all = Moves::default();
     std::thread::scope(|scope| {
         let change = scope.spawn(|| {
-            envoy.set_endpoints(CLUSTER, &endpoints);
+            envoy.set_endpoints(cluster, &endpoints);
             envoy.wait_until_discovered();
         });
         loop {
@@ -51,45 +56,30 @@ fn reload_through(envoy: &Rendered, crowd: &mut Crowd, pods: &[Pod]) -> Moves {
     all
 }
 
-/// Grows 2 -> 5 -> 10 and shrinks to 2 under load: a session whose pod lives stays.
-fn grow_and_shrink(annotations: &[(&str, &str)]) {
-    let shop = Shop::new(10, annotations);
-    let envoy = shop.open(
-        2,
-        &Setup {
-            workers: 2,
-            ..Setup::default()
-        },
-    );
-    let mut crowd = crowd(&envoy);
-    for size in [5, 10] {
-        let moves = reload_through(&envoy, &mut crowd, &shop.pods[..size]);
-        assert_eq!(
-            (moves.lost, moves.cookies, moves.moved.len()),
-            (0, 0, 0),
-            "up to {size}"
+#[test]
+fn mapped_sessions_stay_while_endpoints_grow_and_shrink() {
+    let kinds = [PERSISTENT, DIGEST];
+    let shop = Shop::several(10, &kinds);
+    let setup = Setup {
+        workers: 2,
+        ..Setup::default()
+    };
+    let envoy = shop.open(2, &setup);
+    for (kind, annotations) in kinds.iter().enumerate() {
+        let mut crowd = crowd_of(kind, &envoy);
+        for size in [5, 10, 2] {
+            let moves = reload_through(&envoy, &cluster(kind), &mut crowd, &shop.pods[..size]);
+            assert_eq!(
+                (moves.lost, moves.cookies, moves.moved.len()),
+                (0, 0, 0),
+                "to {size}"
+            );
+        }
+        println!(
+            "{annotations:?}: {} requests, 0 lost, 0 moved",
+            crowd.requests
         );
     }
-    let moves = reload_through(&envoy, &mut crowd, &shop.pods[..2]);
-    assert_eq!(
-        (moves.lost, moves.cookies, moves.moved.len()),
-        (0, 0, 0),
-        "down to 2"
-    );
-    println!(
-        "{annotations:?}: {} requests, 0 lost, 0 moved",
-        crowd.requests
-    );
-}
-
-#[test]
-fn persistent_sessions_stay_while_endpoints_grow_and_shrink() {
-    grow_and_shrink(PERSISTENT);
-}
-
-#[test]
-fn digest_sessions_stay_while_endpoints_grow_and_shrink() {
-    grow_and_shrink(DIGEST);
 }
 
 #[test]
@@ -100,7 +90,7 @@ fn balanced_sessions_move_as_the_ring_says_and_back() {
     let before: Vec<_> = (0..CLIENTS)
         .map(|n| crowd.home(n).map(str::to_owned))
         .collect();
-    let grown = reload_through(&envoy, &mut crowd, &shop.pods);
+    let grown = reload_through(&envoy, CLUSTER, &mut crowd, &shop.pods);
     assert_eq!((grown.lost, grown.cookies), (0, 0));
     let new: Vec<_> = shop.pods[2..].iter().map(Pod::endpoint).collect();
     let strays: Vec<_> = grown
@@ -116,7 +106,7 @@ fn balanced_sessions_move_as_the_ring_says_and_back() {
         grown.moved.len(),
         predicted(&crowd, &shop.pods[..2], &shop.pods)
     );
-    let shrunk = reload_through(&envoy, &mut crowd, &shop.pods[..2]);
+    let shrunk = reload_through(&envoy, CLUSTER, &mut crowd, &shop.pods[..2]);
     assert_eq!((shrunk.lost, shrunk.cookies), (0, 0));
     let after: Vec<_> = (0..CLIENTS)
         .map(|n| crowd.home(n).map(str::to_owned))
@@ -142,23 +132,24 @@ fn predicted(crowd: &Crowd, before: &[Pod], after: &[Pod]) -> usize {
 
 #[test]
 fn a_pod_that_is_removed_loses_its_sessions_once_and_nobody_else_moves() {
-    for annotations in [PERSISTENT, DIGEST] {
-        let shop = Shop::new(3, annotations);
-        let envoy = shop.open(3, &Setup::default());
-        let mut crowd = crowd(&envoy);
+    let shop = Shop::several(3, &[PERSISTENT, DIGEST]);
+    let envoy = shop.open(3, &Setup::default());
+    for kind in 0..2 {
+        let cluster = cluster(kind);
+        let mut crowd = crowd_of(kind, &envoy);
         let gone = shop.pods[2].endpoint();
         let orphans = (0..CLIENTS)
             .filter(|n| crowd.home(*n) == Some(&gone))
             .count();
         assert!(orphans > 0);
-        let moves = reload_through(&envoy, &mut crowd, &shop.pods[..2]);
+        let moves = reload_through(&envoy, &cluster, &mut crowd, &shop.pods[..2]);
         assert_eq!(
             (moves.lost, moves.cookies, moves.moved.len()),
             (0, orphans, orphans)
         );
         assert!(moves.moved.values().all(|(from, _)| *from == gone));
         nobody_moved(&crowd.reload());
-        let back = reload_through(&envoy, &mut crowd, &shop.pods);
+        let back = reload_through(&envoy, &cluster, &mut crowd, &shop.pods);
         assert_eq!(
             (back.lost, back.cookies, back.moved.len()),
             (0, 0, 0),
@@ -200,7 +191,7 @@ fn an_answer_from_elsewhere_asks_for_the_endpoints_at_once() {
 #[test]
 fn a_draining_pod_keeps_its_sessions_and_gets_no_new_ones() {
     let shop = Shop::new(2, PERSISTENT);
-    let envoy = shop.open(2, &Setup::default());
+    let envoy = shop.share();
     let mut crowd = crowd(&envoy);
     let mut endpoints = eds::healthy(&shop.pods);
     endpoints[1] = Lb {
@@ -221,7 +212,9 @@ fn a_draining_pod_keeps_its_sessions_and_gets_no_new_ones() {
 fn without_any_pod_cookies_are_left_alone_and_one_new_one_comes_with_the_pods() {
     let shop = Shop::new(3, PERSISTENT);
     let envoy = shop.open(1, &Setup::default());
-    let mut crowd = crowd(&envoy);
+    const CLIENTS: usize = 20;
+    let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
+    assert_eq!(crowd.reload().cookies, CLIENTS);
     let cookies = crowd.cookies("INGRESSCOOKIE");
     envoy.set_endpoints(CLUSTER, &[]);
     envoy.wait_until_discovered();
@@ -240,16 +233,14 @@ fn without_any_pod_cookies_are_left_alone_and_one_new_one_comes_with_the_pods() 
         (0, CLIENTS),
         "one new cookie each"
     );
-    nobody_moved(&crowd.reload());
+    let moves = crowd.reload();
+    assert_eq!((moves.stayed, moves.cookies), (CLIENTS, 0));
 }
 
-/// A pod refuses connections while it is still listed, and then serves again.
-fn dies_and_returns(on_failure: &str) -> (Moves, Moves, Moves, usize) {
-    let mut annotations = PERSISTENT.to_vec();
-    annotations.push(("session-cookie-change-on-failure", on_failure));
-    let mut shop = Shop::new(3, &annotations);
-    let envoy = shop.open(3, &Setup::default());
-    let mut crowd = crowd(&envoy);
+/// A pod refuses connections while it is still listed, and then serves again: the crowd's reloads
+/// while it is dead, after that, and when it is back; and how many are then where they were first.
+fn dies_and_returns(shop: &mut Shop, kind: usize, envoy: &Rendered) -> ([Moves; 3], usize) {
+    let mut crowd = crowd_of(kind, envoy);
     let homes: Vec<_> = (0..CLIENTS)
         .map(|n| crowd.home(n).map(str::to_owned))
         .collect();
@@ -258,21 +249,33 @@ fn dies_and_returns(on_failure: &str) -> (Moves, Moves, Moves, usize) {
     let later = crowd.reload();
     shop.pods[2].restart();
     limpet_tests::wait::until("the pod is in use again", || {
-        let flags = envoy.envoy.endpoints(CLUSTER);
+        let flags = envoy.envoy.endpoints(&cluster(kind));
         flags.iter().all(|(_, flags)| flags == "healthy")
     });
     envoy.wait_until_discovered();
     let back = crowd.reload();
-    let homes = (0..CLIENTS)
-        .filter(|n| crowd.home(*n) == homes[*n].as_deref())
-        .count();
-    println!("change-on-failure {on_failure}: {homes} of {CLIENTS} where they were before");
-    (dead, later, back, homes)
+    let homes = (0..CLIENTS).filter(|n| crowd.home(*n) == homes[*n].as_deref());
+    ([dead, later, back], homes.count())
+}
+
+/// Two shops, with `session-cookie-change-on-failure` true and false.
+fn on_failure(pods: usize) -> Shop {
+    let [moves, stays] = ["true", "false"].map(|on_failure| {
+        let annotation = ("session-cookie-change-on-failure", on_failure);
+        [PERSISTENT, &[annotation]].concat()
+    });
+    Shop::several(pods, &[&moves, &stays])
 }
 
 #[test]
-fn a_pod_that_refuses_moves_its_sessions_for_good_where_change_on_failure_is_true() {
-    let (dead, later, back, homes) = dies_and_returns("true");
+fn a_pod_that_refuses_moves_its_sessions_for_good_or_lends_them_as_change_on_failure_says() {
+    let mut shop = on_failure(3);
+    let setup = Setup {
+        edit: |value| eject_for(value, "1s"),
+        ..Setup::default()
+    };
+    let envoy = shop.open(3, &setup);
+    let ([dead, later, back], homes) = dies_and_returns(&mut shop, 0, &envoy);
     assert!(!dead.moved.is_empty());
     assert_eq!(
         (dead.lost, dead.cookies),
@@ -282,11 +285,8 @@ fn a_pod_that_refuses_moves_its_sessions_for_good_where_change_on_failure_is_tru
     nobody_moved(&later);
     nobody_moved(&back);
     assert_eq!(homes, CLIENTS - dead.moved.len());
-}
 
-#[test]
-fn a_pod_that_refuses_lends_its_sessions_where_change_on_failure_is_false() {
-    let (dead, later, back, homes) = dies_and_returns("false");
+    let ([dead, later, back], homes) = dies_and_returns(&mut shop, 1, &envoy);
     assert!(!dead.moved.is_empty());
     assert_eq!((dead.lost, dead.cookies), (0, 0), "no new cookie");
     assert_eq!((later.lost, later.cookies), (0, 0));
@@ -294,8 +294,8 @@ fn a_pod_that_refuses_lends_its_sessions_where_change_on_failure_is_false() {
     assert_eq!(homes, CLIENTS, "they come home");
 }
 
-/// Once ejected, a pod stays so for the rest of the test, whatever it does.
-fn ejects_for_long(value: &mut serde_json::Value) {
+/// How long an ejected pod stays so, whatever it does.
+fn eject_for(value: &mut serde_json::Value, time: &str) {
     let clusters = value.pointer_mut("/static_resources/clusters");
     for cluster in clusters
         .and_then(|c| c.as_array_mut())
@@ -303,24 +303,16 @@ fn ejects_for_long(value: &mut serde_json::Value) {
         .flatten()
     {
         if let Some(detection) = cluster.get_mut("outlier_detection") {
-            detection["base_ejection_time"] = "300s".into();
-            detection["max_ejection_time"] = "300s".into();
+            detection["base_ejection_time"] = time.into();
+            detection["max_ejection_time"] = time.into();
         }
     }
 }
 
 /// The crowd's reloads after a pod was ejected: the first, and the sum of three more; and how many
 /// sessions the pod had.
-fn ejected(on_failure: &str) -> (Moves, Moves, usize) {
-    let mut annotations = PERSISTENT.to_vec();
-    annotations.push(("session-cookie-change-on-failure", on_failure));
-    let mut shop = Shop::new(4, &annotations);
-    let setup = Setup {
-        edit: ejects_for_long,
-        ..Setup::default()
-    };
-    let envoy = shop.open(4, &setup);
-    let mut crowd = crowd(&envoy);
+fn ejected(shop: &mut Shop, kind: usize, envoy: &Rendered) -> (Moves, Moves, usize) {
+    let mut crowd = crowd_of(kind, envoy);
     let gone = shop.pods[3].endpoint();
     let sessions = (0..CLIENTS)
         .filter(|n| crowd.home(*n) == Some(&gone))
@@ -329,8 +321,9 @@ fn ejected(on_failure: &str) -> (Moves, Moves, usize) {
     shop.pods[3].stop();
     // Others than the crowd find out.
     limpet_tests::wait::until("the pod is ejected", || {
-        assert_eq!(Crowd::new(1, envoy.http(), HOST, "/").reload().lost, 0);
-        let endpoints = envoy.envoy.endpoints(CLUSTER).into_iter();
+        let mut other = Crowd::new(1, envoy.http(), &host(kind), "/");
+        assert_eq!(other.reload().lost, 0);
+        let endpoints = envoy.envoy.endpoints(&cluster(kind)).into_iter();
         let mut ejected = endpoints.filter(|(_, flags)| flags != "healthy");
         ejected.any(|(address, _)| address == gone)
     });
@@ -350,8 +343,15 @@ fn ejected(on_failure: &str) -> (Moves, Moves, usize) {
 
 #[test]
 fn a_pod_that_is_ejected_moves_its_sessions_to_one_other_pod_each() {
-    for (on_failure, is_new) in [("true", 1), ("false", 0)] {
-        let (first, later, sessions) = ejected(on_failure);
+    let mut shop = on_failure(4);
+    let setup = Setup {
+        // For the rest of the test.
+        edit: |value| eject_for(value, "300s"),
+        ..Setup::default()
+    };
+    let envoy = shop.open(4, &setup);
+    for (kind, (on_failure, is_new)) in [("true", 1), ("false", 0)].into_iter().enumerate() {
+        let (first, later, sessions) = ejected(&mut shop, kind, &envoy);
         assert_eq!(
             (first.lost, first.moved.len(), first.cookies),
             (0, sessions, sessions * is_new),
@@ -367,16 +367,16 @@ fn a_pod_that_is_ejected_moves_its_sessions_to_one_other_pod_each() {
 
 #[test]
 fn a_pod_that_is_back_under_another_address_is_another_pod() {
-    for annotations in [PERSISTENT, DIGEST] {
-        let shop = Shop::new(4, annotations);
-        let envoy = shop.open(3, &Setup::default());
-        let mut crowd = crowd(&envoy);
+    let shop = Shop::several(4, &[PERSISTENT, DIGEST]);
+    let envoy = shop.open(3, &Setup::default());
+    for kind in 0..2 {
+        let mut crowd = crowd_of(kind, &envoy);
         let old = shop.pods[2].endpoint();
         let orphans = (0..CLIENTS)
             .filter(|n| crowd.home(*n) == Some(&old))
             .count();
         let now = [&shop.pods[0], &shop.pods[1], &shop.pods[3]];
-        envoy.set_endpoints(CLUSTER, &eds::healthy(now));
+        envoy.set_endpoints(&cluster(kind), &eds::healthy(now));
         envoy.wait_until_discovered();
         let moves = crowd.reload();
         assert_eq!(

@@ -4,8 +4,8 @@ use super::{HOST, PERSISTENT, Shop};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use limpet_tests::browser::Browser;
+use limpet_tests::eds;
 use limpet_tests::http::{self, Request, Response};
-use limpet_tests::rendered::Setup;
 
 /// Neither a cookie nor a pod's address is in it.
 fn says_nothing(answer: &Response) {
@@ -20,7 +20,8 @@ fn says_nothing(answer: &Response) {
 #[test]
 fn a_client_never_chooses_a_pod_or_a_cluster() {
     let shop = Shop::new(3, PERSISTENT);
-    let envoy = shop.open(2, &Setup::default());
+    let envoy = shop.share();
+    envoy.set_endpoints(super::CLUSTER, &eds::healthy(&shop.pods[..2]));
     let mut browser = Browser::new(envoy.http(), HOST);
     let home = browser.get("/").unwrap().endpoint().unwrap();
     // One that is not in the cluster at all, and the one that is not the session's.
@@ -50,14 +51,15 @@ fn a_client_never_chooses_a_pod_or_a_cluster() {
             Some(shop.pods[2].endpoint())
         );
     }
-    let request = Request::get("nobody.example", "/").header("x-limpet-cluster", super::CLUSTER);
+    let request =
+        Request::get("nobody.example", "/").header("x-limpet-cluster", envoy.name(super::CLUSTER));
     assert_eq!(http::send(envoy.http(), &request).unwrap().status, 404);
 }
 
 #[test]
 fn local_replies_set_no_cookie_and_show_no_address() {
     let mut shop = Shop::new(1, PERSISTENT);
-    let envoy = shop.open(1, &Setup::default());
+    let envoy = shop.share();
     let ask = |host: &str| http::send(envoy.http(), &Request::get(host, "/")).unwrap();
     let not_found = ask("nobody.example");
     assert_eq!(not_found.status, 404);
@@ -82,7 +84,7 @@ fn an_application_keeps_its_own_cookies() {
         headers: headers.into(),
         ..Default::default()
     });
-    let envoy = shop.open(1, &Setup::default());
+    let envoy = shop.share();
     let answer = http::send(envoy.http(), &Request::get(HOST, "/")).unwrap();
     let cookies = answer.all("set-cookie");
     assert_eq!(cookies.len(), 3, "{cookies:?}");

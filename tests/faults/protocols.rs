@@ -6,7 +6,7 @@ use limpet_tests::browser::Browser;
 use limpet_tests::crowd::{Crowd, Moves};
 use limpet_tests::grpc::{Call, GrpcPod};
 use limpet_tests::http::{Connection, Request, Response};
-use limpet_tests::rendered::{Rendered, Setup};
+use limpet_tests::rendered::{Rendered, Setup, edit_plugin};
 use serde_json::json;
 use std::net::SocketAddr;
 
@@ -35,7 +35,7 @@ fn talk(to: SocketAddr, request: &Request) -> Response {
 #[test]
 fn a_web_socket_lands_where_the_polling_requests_did() {
     let shop = Shop::new(4, PERSISTENT);
-    let envoy = shop.open(4, &Setup::default());
+    let envoy = shop.share();
     for _ in 0..5 {
         let mut browser = Browser::new(envoy.http(), HOST);
         let home = browser.get("/socket?poll=1").unwrap().endpoint();
@@ -50,7 +50,7 @@ fn a_web_socket_lands_where_the_polling_requests_did() {
 #[test]
 fn the_101_of_a_first_request_starts_a_session() {
     let shop = Shop::new(4, PERSISTENT);
-    let envoy = shop.open(4, &Setup::default());
+    let envoy = shop.share();
     let answer = talk(envoy.http(), &upgrade(None));
     let cookie = answer
         .header("set-cookie")
@@ -60,11 +60,17 @@ fn the_101_of_a_first_request_starts_a_session() {
     assert_eq!(again.header("x-pod"), answer.header("x-pod"));
 }
 
+fn requests_over_http_2(envoy: &Rendered) -> u64 {
+    let prefix = envoy.name("ingress_http");
+    let count = format!("http.{prefix}.downstream_rq_http2_total");
+    envoy.envoy.stat(&count)
+}
+
 #[test]
 fn sessions_are_kept_over_http_2() {
     const CLIENTS: usize = 20;
     let shop = Shop::new(4, PERSISTENT);
-    let envoy = shop.open(4, &Setup::default());
+    let envoy = shop.share();
     let front = front::http2_to(envoy.http(), false);
     let mut crowd = Crowd::new(CLIENTS, front.listener("front"), HOST, "/");
     let first = crowd.reload();
@@ -76,9 +82,7 @@ fn sessions_are_kept_over_http_2() {
     for _ in 0..3 {
         assert_eq!(crowd.reload(), stayed);
     }
-    let http2 = envoy
-        .envoy
-        .stat("http.ingress_http.downstream_rq_http2_total");
+    let http2 = requests_over_http_2(&envoy);
     assert!(http2 >= crowd.requests as u64, "{http2} over HTTP/2");
     // The same cookies over HTTP/1.1.
     crowd.move_to(envoy.http());
@@ -100,8 +104,7 @@ fn grpc_calls_keep_their_session_their_messages_and_their_trailers() {
     let pods: Vec<_> = (0..4).map(|_| GrpcPod::start()).collect();
     let addresses: Vec<_> = pods.iter().map(GrpcPod::endpoint).collect();
     let flag = format!("default/web:80={}", addresses.join(","));
-    let setup = Setup::default();
-    let envoy = Rendered::start(&shop.manifests, &[flag.parse().unwrap()], &setup);
+    let envoy = Rendered::share(&shop.manifests, &[flag.parse().unwrap()], |_| {});
     let at = envoy.http();
 
     let mut first = Call::start(at, HOST, None);
@@ -121,9 +124,11 @@ fn grpc_calls_keep_their_session_their_messages_and_their_trailers() {
         }
         ends_well(call);
     }
-    let count = |name: &str| envoy.envoy.stat(name);
-    assert_eq!(count("http.ingress_http.downstream_rq_http2_total"), CALLS);
-    let upstream = count("cluster.default-web-80.upstream_cx_http2_total");
+    assert_eq!(requests_over_http_2(&envoy), CALLS);
+    let cluster = envoy.name(super::CLUSTER);
+    let upstream = envoy
+        .envoy
+        .stat(&format!("cluster.{cluster}.upstream_cx_http2_total"));
     assert!(upstream > 0, "to the pods over HTTP/2");
 
     // Of no pod: told in the head, as gRPC wants it, and no session begins or ends by it.
@@ -161,10 +166,19 @@ fn a_session_that_starts_over_tls_has_a_secure_cookie_and_one_that_does_not_has_
     let shop = shop_with_tls();
     let setup = Setup {
         workers: 2,
+        edit: |value| {
+            // One of the two listeners' plugins.
+            let mut is_first = true;
+            edit_plugin(value, |config| {
+                if std::mem::take(&mut is_first) {
+                    config["report"] = "summary".into();
+                }
+            });
+        },
         ..Setup::default()
     };
     let envoy = shop.open(3, &setup);
-    let front = front::http2_to(envoy.envoy.listener("https"), true);
+    let front = front::http2_to(envoy.https(), true);
     for (proxy, secure) in [(front.listener("front"), Some("")), (envoy.http(), None)] {
         let mut browser = Browser::new(proxy, HOST);
         let home = browser.get("/").unwrap().endpoint();

@@ -1,6 +1,6 @@
 //! Several Envoys, new configurations, traps.
 
-use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop};
+use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop, host};
 use limpet_tests::crowd::{Crowd, Moves};
 use limpet_tests::eds;
 use limpet_tests::http::{self, Request};
@@ -18,21 +18,19 @@ fn stayed() -> Moves {
 
 #[test]
 fn a_cookie_from_one_envoy_works_on_another_with_any_number_of_workers() {
-    for annotations in [PERSISTENT, DIGEST, BALANCED] {
-        let shop = Shop::new(4, annotations);
-        let one = shop.open(4, &Setup::default());
-        let other = shop.open(
-            4,
-            &Setup {
-                workers: 4,
-                ..Setup::default()
-            },
-        );
-        let mut crowd = Crowd::new(CLIENTS, one.http(), HOST, "/");
+    let shop = Shop::several(4, &[PERSISTENT, DIGEST, BALANCED]);
+    let one = shop.share();
+    let four = Setup {
+        workers: 4,
+        ..Setup::default()
+    };
+    let other = shop.open(4, &four);
+    for kind in 0..3 {
+        let mut crowd = Crowd::new(CLIENTS, one.http(), &host(kind), "/");
         assert_eq!(crowd.reload().cookies, CLIENTS);
         for proxy in [other.http(), one.http(), other.http()] {
             crowd.move_to(proxy);
-            assert_eq!(crowd.reload(), stayed(), "{annotations:?}");
+            assert_eq!(crowd.reload(), stayed(), "of {}", host(kind));
         }
     }
 }
@@ -41,7 +39,7 @@ fn a_cookie_from_one_envoy_works_on_another_with_any_number_of_workers() {
 fn a_cold_start_moves_no_session() {
     let shop = Shop::new(4, PERSISTENT);
     let mut crowd = {
-        let envoy = shop.open(4, &Setup::default());
+        let envoy = shop.share();
         let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
         assert_eq!(crowd.reload().cookies, CLIENTS);
         crowd
@@ -66,7 +64,8 @@ fn workers_that_start_together_know_all_endpoints_from_the_first_request_on() {
         ..Setup::default()
     };
     let mut crowd = {
-        let envoy = shop.open(5, &setup);
+        let envoy = shop.share();
+        envoy.set_endpoints(CLUSTER, &eds::healthy(&shop.pods[..5]));
         let mut crowd = Crowd::new(CROWD, envoy.http(), HOST, "/");
         assert_eq!(crowd.reload().cookies, CROWD);
         crowd

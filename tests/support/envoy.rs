@@ -74,9 +74,26 @@ impl RealEnvoy {
         bootstrap: &str,
         workers: usize,
     ) -> Result<Self, String> {
+        Self::launch(&std::env::temp_dir(), environment, bootstrap, workers)
+    }
+
+    /// As [`RealEnvoy::start_with`], with its working folder in `parent`.
+    ///
+    /// # Panics
+    /// As [`RealEnvoy::start`].
+    pub(crate) fn start_below(parent: &Path, bootstrap: &str, workers: usize) -> Self {
+        Self::launch(parent, &[], bootstrap, workers).unwrap_or_else(|log| panic!("{log}"))
+    }
+
+    fn launch(
+        parent: &Path,
+        environment: &[(&str, &str)],
+        bootstrap: &str,
+        workers: usize,
+    ) -> Result<Self, String> {
         let dir = tempfile::Builder::new()
             .prefix("limpet-envoy-")
-            .tempdir()
+            .tempdir_in(parent)
             .unwrap();
         std::fs::write(dir.path().join("bootstrap.yaml"), bootstrap).unwrap();
         let log = std::fs::File::create(dir.path().join("log")).unwrap();
@@ -168,7 +185,7 @@ impl RealEnvoy {
     /// The endpoints of `cluster` and their health flags, as `/clusters` prints them.
     #[must_use]
     pub fn endpoints(&self, cluster: &str) -> Vec<(String, String)> {
-        let text = self.admin("/clusters").text();
+        let text = self.admin(&format!("/clusters?filter={cluster}")).text();
         let flags = text.lines().filter_map(|line| {
             let line = line.strip_prefix(cluster)?.strip_prefix("::")?;
             let (address, flags) = line.split_once("::health_flags::")?;

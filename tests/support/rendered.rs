@@ -1,15 +1,23 @@
 //! A real Envoy that runs what `limpet render envoy` writes, on free ports.
 
+mod shared;
+
 use crate::eds::Lb;
 use crate::envoy::RealEnvoy;
 use crate::wait;
 use limpet_cli::clusters::{Cluster, EndpointsFlag, clusters};
 use limpet_cli::manifests::Manifests;
-use limpet_cli::render::envoy::{EnvoySettings, endpoint_file, render, write_in_place};
+use limpet_cli::render;
+use limpet_cli::render::envoy::{EnvoySettings, endpoint_file, write_in_place};
 use serde_json::Value;
+use shared::Lot;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
+
+/// The file of the listeners.
+const LISTENERS: &str = "listeners.yaml";
 
 /// What a test asks for beyond the manifests.
 pub struct Setup {
@@ -42,9 +50,10 @@ impl Default for Setup {
 #[derive(Debug)]
 pub struct Rendered {
     /// The process.
-    pub envoy: RealEnvoy,
+    pub envoy: Arc<RealEnvoy>,
+    /// In a process that others use too.
+    lot: Option<Lot>,
     folder: TempDir,
-    clusters: Vec<Cluster>,
 }
 
 impl Rendered {
@@ -54,68 +63,99 @@ impl Rendered {
     /// It cannot be rendered, or Envoy does not take it.
     #[must_use]
     pub fn start(manifests: &Manifests, endpoints: &[EndpointsFlag], setup: &Setup) -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("limpet-xds-")
-            .tempdir()
-            .unwrap();
         let (clusters, _) = clusters(manifests, endpoints);
-        let module = || limpet_cli::module::find(None).unwrap_or_else(|why| panic!("{why}"));
-        let settings = EnvoySettings {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            listen_tls: "127.0.0.1:0".parse().unwrap(),
-            admin: "unix:admin.sock".parse().unwrap(),
-            wasm: setup
-                .wasm
-                .clone()
-                .unwrap_or_else(module)
-                .canonicalize()
-                .unwrap(),
-            eds: Some(folder.path().to_owned()),
-            ..EnvoySettings::default()
-        };
-        let mut rendered = render(manifests, &clusters, &settings, false).unwrap();
-        let edit = |value: &mut Value| {
-            edit_plugin(value, |config| {
-                config["discovery"]["interval_ms"] = setup.interval_ms.into();
-                // A machine that stalls for a second must not look like an admin that does not
-                // answer.
-                config["discovery"]["hold_ms"] = 10_000.into();
-            });
-            (setup.edit)(value);
-        };
-        edit(&mut rendered.bootstrap);
-        for (path, mut content) in rendered.files {
-            edit(&mut content);
+        let folder = folder();
+        let rendered = rendered(manifests, &clusters, setup, folder.path());
+        for (path, content) in rendered.files {
             write_in_place(&path, &content.to_string()).unwrap();
         }
-        let envoy = RealEnvoy::start_in(
-            setup.environment,
-            &rendered.bootstrap.to_string(),
-            setup.workers,
-        );
+        let bootstrap = rendered.bootstrap.to_string();
+        let envoy = RealEnvoy::start_in(setup.environment, &bootstrap, setup.workers);
         let started = Self {
-            envoy,
+            envoy: Arc::new(envoy),
+            lot: None,
             folder,
-            clusters,
         };
         let _ = started.http();
-        for cluster in &started.clusters {
-            let addresses: Vec<_> = cluster
-                .endpoints
-                .iter()
-                .map(|e| e.address.clone())
-                .collect();
-            started
-                .envoy
-                .wait_for_endpoints(&cluster.name(), &addresses);
-        }
+        started.wait_for_endpoints(&clusters);
         started
+    }
+
+    /// As [`Rendered::start`] for a test that does not look at the process (its counters but those
+    /// of its own listeners and clusters, its log), nor does anything to it: in one that others use
+    /// too, with two workers. `edit` as in [`Setup`].
+    ///
+    /// # Panics
+    /// As [`Rendered::start`].
+    #[must_use]
+    pub fn share(manifests: &Manifests, endpoints: &[EndpointsFlag], edit: fn(&mut Value)) -> Self {
+        let setup = Setup {
+            interval_ms: 1_000,
+            edit,
+            ..Setup::default()
+        };
+        let (clusters, _) = clusters(manifests, endpoints);
+        let folder = folder();
+        let rendered = rendered(manifests, &clusters, &setup, folder.path());
+        let (listeners, endpoints): (Vec<_>, Vec<_>) = rendered
+            .files
+            .into_iter()
+            .partition(|(path, _)| path.ends_with(LISTENERS));
+        for (path, content) in endpoints {
+            write_in_place(&path, &content.to_string()).unwrap();
+        }
+        let lot = Lot::open(&rendered.bootstrap);
+        let shared = Self {
+            envoy: lot.envoy(),
+            lot: Some(lot),
+            folder,
+        };
+        // The module asks for the endpoints when it is configured: they are there by then.
+        shared.wait_for_endpoints(&clusters);
+        shared.add_listeners(&listeners[0].1["resources"], &clusters);
+        shared
+    }
+
+    /// As [`Rendered::share`], of a whole bootstrap without files beside it, whose plugin names all
+    /// clusters.
+    ///
+    /// # Panics
+    /// As [`Rendered::start`].
+    #[must_use]
+    pub fn share_bootstrap(bootstrap: &Value) -> Self {
+        let lot = Lot::open(bootstrap);
+        let shared = Self {
+            envoy: lot.envoy(),
+            lot: Some(lot),
+            folder: folder(),
+        };
+        shared.add_listeners(&bootstrap["static_resources"]["listeners"], &[]);
+        shared
+    }
+
+    fn add_listeners(&self, listeners: &Value, services: &[Cluster]) {
+        let lot = self.lot.as_ref().unwrap();
+        lot.add_listeners(listeners, services);
+        let _ = self.http();
     }
 
     /// Where it listens for plain http.
     #[must_use]
     pub fn http(&self) -> SocketAddr {
-        self.envoy.listener("http")
+        self.envoy.listener(&self.name("http"))
+    }
+
+    /// Where it listens for https.
+    #[must_use]
+    pub fn https(&self) -> SocketAddr {
+        self.envoy.listener(&self.name("https"))
+    }
+
+    /// What a cluster, a listener, or the prefix of a connection manager's counters is called.
+    #[must_use]
+    pub fn name(&self, name: &str) -> String {
+        let lot = self.lot.as_ref();
+        lot.map_or_else(|| name.to_owned(), |lot| lot.name(name))
     }
 
     /// Replaces the endpoints of a cluster, and waits until Envoy has them.
@@ -130,8 +170,9 @@ impl Rendered {
             .map(|e| (e.address.clone(), e.health == "DRAINING"))
             .collect();
         wanted.sort();
+        let cluster = self.name(cluster);
         wait::until(&format!("cluster {cluster} has {wanted:?}"), || {
-            let have = self.envoy.endpoints(cluster).into_iter();
+            let have = self.envoy.endpoints(&cluster).into_iter();
             let mut have: Vec<_> = have
                 .map(|(address, flags)| (address, flags.contains("draining")))
                 .collect();
@@ -140,9 +181,22 @@ impl Rendered {
         });
     }
 
+    fn wait_for_endpoints(&self, clusters: &[Cluster]) {
+        for cluster in clusters {
+            let addresses = cluster.endpoints.iter().map(|e| e.address.clone());
+            let addresses: Vec<_> = addresses.collect();
+            self.envoy
+                .wait_for_endpoints(&self.name(&cluster.name()), &addresses);
+        }
+    }
+
     /// Waits until the module has asked for the endpoints three times more: every VM has then
     /// ticked, and knows what Envoy knew when this was called.
+    ///
+    /// # Panics
+    /// It is a shared process: nobody knows who asked.
     pub fn wait_until_discovered(&self) {
+        assert!(self.lot.is_none(), "not in a shared process");
         let polls = || self.envoy.stat("wasmcustom.limpet_discovery_polls");
         let before = polls();
         wait::until("the module asks for the endpoints", || {
@@ -155,13 +209,48 @@ impl Rendered {
     /// # Panics
     /// It is not there.
     pub fn edit_listeners(&self, edit: impl FnOnce(&mut Value)) {
-        let path = self.folder.path().join("listeners.yaml");
+        let path = self.folder.path().join(LISTENERS);
         let text = std::fs::read_to_string(&path).unwrap();
         let mut content: Value = serde_saphyr::from_str(&text).unwrap();
         edit(&mut content);
         content["version_info"] = format!("edited-{}", text.len()).into();
         write_in_place(&path, &content.to_string()).unwrap();
     }
+}
+
+fn folder() -> TempDir {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("limpet-xds-").tempdir().unwrap()
+}
+
+/// What `limpet render envoy --eds` writes, edited.
+fn rendered(
+    manifests: &Manifests,
+    clusters: &[Cluster],
+    setup: &Setup,
+    folder: &Path,
+) -> render::envoy::Rendered {
+    let module = || limpet_cli::module::find(None).unwrap_or_else(|why| panic!("{why}"));
+    let wasm = setup.wasm.clone().unwrap_or_else(module);
+    let settings = EnvoySettings {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        listen_tls: "127.0.0.1:0".parse().unwrap(),
+        admin: "unix:admin.sock".parse().unwrap(),
+        wasm: wasm.canonicalize().unwrap(),
+        eds: Some(folder.to_owned()),
+        ..EnvoySettings::default()
+    };
+    let mut rendered = render::envoy::render(manifests, clusters, &settings, false).unwrap();
+    let files = rendered.files.iter_mut().map(|(_, content)| content);
+    for value in files.chain([&mut rendered.bootstrap]) {
+        edit_plugin(value, |config| {
+            config["discovery"]["interval_ms"] = setup.interval_ms.into();
+            // A machine that stalls for a second must not look like an admin that does not answer.
+            config["discovery"]["hold_ms"] = 10_000.into();
+        });
+        (setup.edit)(value);
+    }
+    rendered
 }
 
 /// Calls `edit` on every plugin configuration in a bootstrap or a listeners' file, as a text.
