@@ -19,4 +19,5 @@ mod hostile;
 mod module_file;
 mod nginx;
 mod platforms;
+mod raw_bytes;
 mod recorded;
