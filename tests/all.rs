@@ -21,3 +21,4 @@ mod nginx;
 mod platforms;
 mod raw_bytes;
 mod recorded;
+mod sessions;

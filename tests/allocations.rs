@@ -1,5 +1,7 @@
 //! What a request costs in memory taken and given back: counted, and held.
 
+use limpet::cluster::ring::{POINTS, Ring};
+use limpet::cluster::ring_build::RingBuild;
 use limpet::discovery::Knowledge;
 use limpet::edit;
 use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};
@@ -10,16 +12,23 @@ use serde_json::json;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
+use std::sync::Arc;
 
 /// The system's allocator, which counts for each thread.
 struct Counting;
 
 thread_local! {
     static TAKEN: Cell<u64> = const { Cell::new(0) };
+    /// Bytes taken and not given back.
+    static HELD: Cell<isize> = const { Cell::new(0) };
 }
 
 fn count() {
     TAKEN.with(|taken| taken.set(taken.get() + 1));
+}
+
+fn hold(more: usize, less: usize) {
+    HELD.with(|held| held.set(held.get() + more as isize - less as isize));
 }
 
 #[allow(
@@ -30,15 +39,18 @@ fn count() {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
+        hold(layout.size(), 0);
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        hold(0, layout.size());
         unsafe { System.dealloc(at, layout) }
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count();
+        hold(size, layout.size());
         unsafe { System.realloc(at, layout, size) }
     }
 }
@@ -193,5 +205,42 @@ fn a_request_takes_little_memory() {
             taken <= most,
             "{name}: {taken} allocations, at most {most} were expected"
         );
+    }
+}
+
+/// The ring of so many endpoints: a new one, or what becomes of one by adding and removing.
+fn ring(endpoints: u32, previous: Option<Arc<Ring>>) -> Ring {
+    let node = |owner: u32| (format!("10.0.{}.{}:80", owner / 250, owner % 250), owner);
+    let added = match &previous {
+        None => (0..endpoints).map(node).collect(),
+        Some(_) => vec![node(endpoints)],
+    };
+    // The first one goes, the others move up.
+    let renumbered = match &previous {
+        None => Vec::new(),
+        Some(_) => (0..endpoints).map(|owner| owner.checked_sub(1)).collect(),
+    };
+    RingBuild::start(previous.unwrap_or_default(), renumbered, added).finish()
+}
+
+#[test]
+fn a_ring_takes_eight_bytes_a_point() {
+    for endpoints in [1, 3, 500, 5_000] {
+        let before = HELD.get();
+        let new = ring(endpoints, None);
+        let held = HELD.get() - before;
+        let points = endpoints as usize * POINTS;
+        assert_eq!(new.len(), points);
+        assert!(
+            held as usize <= 8 * points,
+            "{held} bytes for {points} points"
+        );
+
+        let new = Arc::new(new);
+        let before = HELD.get();
+        let changed = ring(endpoints, Some(Arc::clone(&new)));
+        let held = HELD.get() - before;
+        assert_eq!(changed.len(), points);
+        assert!(held as usize <= 8 * points, "{held} bytes after a change");
     }
 }

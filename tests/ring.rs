@@ -311,3 +311,65 @@ fn digests_that_changed_are_the_digests_that_would_be_built() {
         table = Some(Arc::new(changed));
     }
 }
+
+/// How many slices of so many points a table takes.
+fn slices(cluster: &Cluster, before: Option<&Arc<ClusterTable>>, nodes: &[String]) -> usize {
+    let mut build = Build::start(cluster, before, endpoints(nodes));
+    let mut slices = 1;
+    while !build.step(1_000) {
+        slices += 1;
+    }
+    slices
+}
+
+#[test]
+fn a_change_computes_the_points_of_new_endpoints_alone() {
+    let cluster = cluster();
+    let all = nodes(501);
+    let before = Arc::new(ClusterTable::build(&cluster, endpoints(&all[..500])));
+    // All points: computed twice over (to count and to place), sorted, merged.
+    let anew = slices(&cluster, None, &all);
+    assert!(anew >= 4 * 500 * 160 / 1_000, "{anew}");
+    // Those of one endpoint, and the merge with the others, which are only copied.
+    let merge = 501 * 160 / 1_000;
+    for (change, nodes) in [("one more", &all[..]), ("one less", &all[1..500])] {
+        let changed = slices(&cluster, Some(&before), nodes);
+        assert!(changed <= merge + 3, "{change}: {changed} slices");
+    }
+    // No change of addresses: the same ring, not a copy.
+    let mut ill = endpoints(&all[..500]);
+    ill[7].health = Health::Unhealthy;
+    let same = Build::start(&cluster, Some(&before), ill).finish();
+    assert!(std::ptr::eq(same.ring(), before.ring()));
+}
+
+#[test]
+fn a_lookup_takes_well_under_a_microsecond() {
+    const KEYS: usize = 10_000;
+    let cluster = cluster();
+    let random = Random(Cell::new(6));
+    let key = |n: usize| {
+        format!(
+            "{NOW}.{:03}.{n}.{}",
+            random.below(1000),
+            random.below(999_999)
+        )
+    };
+    let keys: Vec<String> = (0..KEYS).map(key).collect();
+    for count in [2, 500, 5_000] {
+        let table = ClusterTable::build(&cluster, endpoints(&nodes(count)));
+        let look_up_all = || {
+            let start = std::time::Instant::now();
+            let found = keys
+                .iter()
+                .filter_map(|key| table.ring().find(key.as_bytes()));
+            assert_eq!(found.count(), KEYS);
+            start.elapsed()
+        };
+        // The best of several: what else runs on the machine is no part of it.
+        let best = (0..20).map(|_| look_up_all()).min().unwrap();
+        let each = best.as_nanos() / KEYS as u128;
+        println!("{count} endpoints: {each} ns a lookup");
+        assert!(each < 500, "{count} endpoints: {each} ns a lookup");
+    }
+}

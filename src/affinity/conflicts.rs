@@ -1,8 +1,8 @@
 //! What several Ingresses on one Service say differently about its sessions.
 //!
 //! Source: `getBackendServers`, `internal/ingress/controller/controller.go`, ingress-nginx
-//! dbb11b92d: the first mode stays, the last `affinity: cookie` sets every attribute, and a path is
-//! given cookies only by an Ingress with `affinity: cookie`.
+//! dbb11b92d: the first mode stays, and with limpet the first hash; the last `affinity: cookie`
+//! sets every attribute, and a path is given cookies only by an Ingress with `affinity: cookie`.
 
 use crate::annotations::AffinityAnnotations;
 use crate::warning::Warning;
@@ -47,16 +47,21 @@ pub fn conflicts(service: &str, ingresses: &[OnService]) -> Vec<Warning> {
             Some(_) => {}
         }
     }
-    let mode = with().find_map(|(name, annotations)| Some((name, annotations.mode.as_deref()?)));
-    if let Some((first_name, first)) = mode {
-        for (name, annotations) in with() {
-            if let Some(mode) = annotations.mode.as_deref().filter(|mode| *mode != first) {
-                let text = format!(
-                    "differs from {first:?} of ingress {first_name} on the same service {service}: \
-                     the first one decides, as under ingress-nginx"
-                );
-                warnings.push(Warning::ingress(name, "affinity-mode", mode, text));
-            }
+    let formats: [(&str, fn(&AffinityAnnotations) -> Option<&str>); 2] = [
+        ("affinity-mode", |said| said.mode.as_deref()),
+        ("session-cookie-hash", |said| said.hash.as_deref()),
+    ];
+    for (field, own) in formats {
+        let mut says = with().filter_map(|(name, said)| Some((name, own(said)?)));
+        let Some((first_name, first)) = says.next() else {
+            continue;
+        };
+        for (name, value) in says.filter(|(_, value)| *value != first) {
+            let text = format!(
+                "differs from {first:?} of ingress {first_name} on the same service {service}: \
+                 the first one decides"
+            );
+            warnings.push(Warning::ingress(name, field, value, text));
         }
     }
     warnings
@@ -85,6 +90,22 @@ fn attributes(
             (
                 "session-cookie-change-on-failure",
                 flag(&annotations.change_on_failure),
+            ),
+            (
+                "limpet.dev/session-cookie-partitioned",
+                flag(&annotations.partitioned),
+            ),
+            (
+                "limpet.dev/session-cookie-refresh",
+                flag(&annotations.refresh),
+            ),
+            (
+                "limpet.dev/session-cookie-default-path",
+                text(&annotations.default_path),
+            ),
+            (
+                "limpet.dev/session-cookie-skip-cacheable",
+                flag(&annotations.skip_cacheable),
             ),
         ]
     };

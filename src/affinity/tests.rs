@@ -741,6 +741,16 @@ fn ingresses_on_one_service_are_told_who_wins() {
         name: Some("other".to_owned()),
         ..Annotated::default()
     };
+    let plain = Annotated::default();
+    let sha1 = Annotated {
+        hash: Some("sha1".to_owned()),
+        refresh: Some(true),
+        ..Annotated::default()
+    };
+    let md5 = Annotated {
+        hash: Some("md5".to_owned()),
+        ..Annotated::default()
+    };
     for (ingresses, said) in [
         (&[("d/a", None), ("d/b", None)][..], vec![]),
         (&[("d/a", Some(&one))], vec![]),
@@ -752,6 +762,17 @@ fn ingresses_on_one_service_are_told_who_wins() {
         (
             &[("d/a", Some(&one)), ("d/b", Some(&other))],
             vec![("d/a", "session-cookie-name"), ("d/b", "affinity-mode")],
+        ),
+        (
+            &[
+                ("d/a", Some(&sha1)),
+                ("d/b", Some(&plain)),
+                ("d/c", Some(&md5)),
+            ],
+            vec![
+                ("d/a", "limpet.dev/session-cookie-refresh"),
+                ("d/c", "session-cookie-hash"),
+            ],
         ),
     ] {
         let warnings = conflicts("d/web:80", ingresses);
