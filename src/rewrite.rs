@@ -9,13 +9,14 @@ pub(crate) mod variable;
 
 use crate::route::pattern::Pattern;
 use escape::Kind;
+use std::sync::Arc;
 use template::Template;
 use variable::Scope;
 
 /// `rewrite-target` of one location: `rewrite "(?i)path" target break`.
 #[derive(Debug, Clone)]
 pub(crate) struct Rewrite {
-    pattern: Pattern,
+    pattern: Arc<Pattern>,
     target: Template,
     /// The target begins with `http://`, `https://` or `$scheme`: a redirect, whatever the
     /// request is.
@@ -36,9 +37,18 @@ pub(crate) enum Rewritten {
 }
 
 impl Rewrite {
-    /// Compiles the rewrite of a location whose path is `path`.
-    pub(crate) fn compile(path: &str, target: &str) -> Result<Self, String> {
-        let pattern = Pattern::rewrite(path)?;
+    /// Compiles the rewrite of a location whose path is `path`. What takes a request to the
+    /// location, `matched`, is the same expression from the start of the path: where it can
+    /// match nowhere else, it finds what the rewrite would find.
+    pub(crate) fn compile(
+        path: &str,
+        matched: Option<&Arc<Pattern>>,
+        target: &str,
+    ) -> Result<Self, String> {
+        let pattern = match matched.filter(|same| same.is_anchored() && path.starts_with('/')) {
+            Some(same) => Arc::clone(same),
+            None => Arc::new(Pattern::rewrite(path)?),
+        };
         let trimmed = target.strip_suffix('?').unwrap_or(target);
         let absolute = ["http://", "https://", "$scheme"];
         let redirect = absolute.iter().any(|start| trimmed.starts_with(start));

@@ -199,8 +199,8 @@ impl Context<'_> {
         location.sets_cookie = upstream.is_some_and(|up| sets_cookie(up, host, &location.path));
         if is_regex {
             let pattern = Pattern::location(&draft.path);
-            location.pattern =
-                Some(pattern.map_err(|reason| ("path", draft.written.clone(), reason))?);
+            let pattern = pattern.map_err(|reason| ("path", draft.written.clone(), reason))?;
+            location.pattern = Some(Arc::new(pattern));
         }
         if let Some(one) = one {
             self.apply(&mut location, draft, &one.annotations, warnings)?;
@@ -220,16 +220,13 @@ impl Context<'_> {
         annotations: &Annotations,
         warnings: &mut Vec<Warning>,
     ) -> Result<(), (&'static str, String, String)> {
-        let names = location
-            .pattern
-            .as_ref()
-            .map_or(&[][..], Pattern::names)
-            .to_vec();
+        let pattern = location.pattern.clone();
+        let names = pattern.as_ref().map_or(&[][..], |pattern| pattern.names());
         let text = |field: &'static str, value: &str| {
             if value.is_empty() {
                 return Ok(None);
             }
-            let template = Template::compile(value, &names);
+            let template = Template::compile(value, names);
             template
                 .map(Some)
                 .map_err(|reason| (field, value.to_owned(), reason))
@@ -258,7 +255,7 @@ impl Context<'_> {
             url,
         });
         if !rewrite.target.is_empty() && rewrite.target != draft.path {
-            let compiled = Rewrite::compile(&draft.path, &rewrite.target);
+            let compiled = Rewrite::compile(&draft.path, pattern.as_ref(), &rewrite.target);
             let failed = |reason| ("rewrite-target", rewrite.target.clone(), reason);
             let compiled = compiled.map_err(failed)?;
             location.forwarded_prefix = text("x-forwarded-prefix", &annotations.forwarded_prefix)?;
@@ -304,7 +301,8 @@ impl Context<'_> {
         if upstream.hash_by.is_empty() {
             return None;
         }
-        let names = location.pattern.as_ref().map_or(&[][..], Pattern::names);
+        let pattern = location.pattern.as_ref();
+        let names = pattern.map_or(&[][..], |pattern| pattern.names());
         match Template::compile(&upstream.hash_by, names) {
             Ok(template) => Some(template),
             Err(reason) => {

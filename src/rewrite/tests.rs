@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 /// What `target` makes of `uri` with `args`.
 fn rewrite(path: &str, target: &str, uri: &str, args: &str) -> Rewritten {
-    let rewrite = Rewrite::compile(path, target).unwrap();
+    let rewrite = Rewrite::compile(path, None, target).unwrap();
     let facts = Facts {
         now: &|| 0,
         random: &|| 0,
@@ -88,6 +88,6 @@ fn absolute_targets_redirect_and_no_capture_makes_one() {
 #[test]
 fn targets_that_nginx_refuses_are_refused() {
     for target in ["/$0", "/$", "/$nosuch", "/${host", "/a$-"] {
-        assert!(Rewrite::compile("/", target).is_err(), "{target}");
+        assert!(Rewrite::compile("/", None, target).is_err(), "{target}");
     }
 }

@@ -6,6 +6,7 @@ use crate::redirect::response::Rules;
 use crate::rewrite::Rewrite;
 use crate::rewrite::template::Template;
 use crate::rewrite::variable::Names;
+use std::sync::Arc;
 
 /// One path of one Ingress with its settings (nginx's word).
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ pub struct Location {
     pub(crate) service: String,
     pub(crate) port: String,
     /// The location's own regular expression; on regex hosts alone.
-    pub(crate) pattern: Option<Pattern>,
+    pub(crate) pattern: Option<Arc<Pattern>>,
     /// Some text of it has captures or named groups of `pattern`.
     pub(crate) uses_groups: bool,
     pub(crate) denied: bool,

@@ -125,6 +125,11 @@ impl Pattern {
         &self.names
     }
 
+    /// Whether every match begins at the start of the text, whatever alternatives it has.
+    pub(crate) fn is_anchored(&self) -> bool {
+        self.prefix.is_some()
+    }
+
     pub(crate) fn is_match(&self, text: &[u8]) -> bool {
         let known = self
             .prefix
