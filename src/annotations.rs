@@ -13,6 +13,7 @@ use crate::ingress::Ingress;
 use crate::warning::Warning;
 use catalogue::{Refused, Risk};
 use read::Reader;
+use validator::Patterns;
 
 /// The affinity family of one Ingress after ingress-nginx's validation: `None` where the
 /// annotation is absent or was refused.
@@ -136,11 +137,13 @@ pub fn parse(
     ingress: &Ingress,
     settings: &Settings,
     strict: bool,
+    patterns: &mut Patterns,
     warnings: &mut Vec<Warning>,
 ) -> Option<Annotations> {
     let mut reader = Reader {
         ingress,
         strict,
+        patterns,
         warnings,
     };
     let risk = settings.risk.or(strict.then_some(Risk::High));

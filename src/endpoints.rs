@@ -31,6 +31,19 @@ pub enum Health {
     Draining,
 }
 
+/// Sorts endpoints by address and keeps each address once, healthy if any of its entries is:
+/// two proxies may list the same endpoints in another order.
+pub(crate) fn in_order(mut endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
+    let rank = |e: &Endpoint| match e.health {
+        Health::Healthy => 0,
+        Health::Draining => 1,
+        Health::Unhealthy => 2,
+    };
+    endpoints.sort_unstable_by(|a, b| a.address.cmp(&b.address).then(rank(a).cmp(&rank(b))));
+    endpoints.dedup_by(|later, first| later.address == first.address);
+    endpoints
+}
+
 /// Every cluster whose endpoints are known. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct EndpointTable {

@@ -35,7 +35,7 @@ fn aliases(reader: &mut Reader) -> Vec<String> {
     let text = reader.text("server-alias").unwrap_or_default();
     let mut aliases: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
     aliases.retain(|name| !name.is_empty());
-    aliases.sort();
+    aliases.sort_unstable();
     aliases.dedup();
     aliases
 }

@@ -4,7 +4,7 @@
 //! `internal/ingress/annotations/parser`, ingress-nginx dbb11b92d.
 
 use super::catalogue::{self, Refused};
-use super::validator::Validator;
+use super::validator::{Patterns, Validator};
 use crate::ingress::Ingress;
 use crate::warning::Warning;
 
@@ -30,11 +30,13 @@ pub struct Reader<'a> {
     pub ingress: &'a Ingress,
     /// Whether values are validated.
     pub strict: bool,
+    /// What values are validated by.
+    pub patterns: &'a mut Patterns,
     /// What was found on the way.
     pub warnings: &'a mut Vec<Warning>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     /// The text of `name` (without prefix), every line trimmed.
     ///
     /// # Errors
@@ -56,10 +58,10 @@ impl Reader<'_> {
     /// It is missing, no boolean or refused.
     pub fn flag(&mut self, name: &str) -> Result<bool, Unset> {
         let value = self.checked(name)?;
-        parse_bool(&value).ok_or_else(|| {
+        parse_bool(value).ok_or_else(|| {
             self.warn(
                 name,
-                &value,
+                value,
                 "is not true or false; ignored, as under ingress-nginx",
             );
             Unset::Content
@@ -75,7 +77,7 @@ impl Reader<'_> {
         value.parse().map_err(|_| {
             self.warn(
                 name,
-                &value,
+                value,
                 "is not a whole number; ignored, as under ingress-nginx",
             );
             Unset::Content
@@ -106,13 +108,13 @@ impl Reader<'_> {
     }
 
     /// The raw value, validated where `strict`.
-    fn checked(&self, name: &str) -> Result<String, Unset> {
-        let full = format!("{PREFIX}{name}");
+    fn checked(&mut self, name: &str) -> Result<&'a str, Unset> {
+        let full = [PREFIX, name].concat();
         let value = self.ingress.annotations.get(&full).ok_or(Unset::Missing)?;
         let row = catalogue::find(name).filter(|_| self.strict && !value.is_empty());
         match row {
-            Some(row) if row.validator.check(value).is_err() => Err(Unset::Refused),
-            _ => Ok(value.clone()),
+            Some(row) if row.validator.check(value, self.patterns).is_err() => Err(Unset::Refused),
+            _ => Ok(value),
         }
     }
 }
@@ -215,7 +217,7 @@ impl Reader<'_> {
     fn refusal(&mut self, row: &catalogue::Annotation, value: &str) -> Option<Refused> {
         let expected = row
             .validator
-            .check(value)
+            .check(value, self.patterns)
             .err()
             .filter(|_| !value.is_empty())?;
         if !self.strict {

@@ -3,6 +3,7 @@
 //! Source: `internal/ingress/annotations/parser/validators.go`, ingress-nginx dbb11b92d.
 
 use regex::bytes::{Regex, RegexBuilder};
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// The check of one annotation. An empty value is never checked.
@@ -50,23 +51,51 @@ pub enum Spaces {
 const SERVER_NAME: &str = r"^[\-._~a-zA-Z0-9/:^$\[\](){}*+?|&=\\]*$";
 const SERVICE_NAME: &str = "^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$";
 
+/// The patterns of validators, each compiled when it is first asked. A pattern that does not
+/// compile accepts nothing; a test compiles them all.
+#[derive(Debug, Default)]
+pub struct Patterns(Vec<(&'static str, Option<Regex>)>);
+
+impl Patterns {
+    fn matches(&mut self, pattern: &'static str, spaces: Spaces, value: &str) -> bool {
+        let value = match spaces {
+            Spaces::Kept => Cow::Borrowed(value),
+            Spaces::Removed => Cow::Owned(value.replace(' ', "")),
+        };
+        !value.contains(['\r', '\n'])
+            && self
+                .compiled(pattern)
+                .is_some_and(|regex| regex.is_match(value.as_bytes()))
+    }
+
+    fn compiled(&mut self, pattern: &'static str) -> Option<&Regex> {
+        let known = self.0.iter().position(|(known, _)| *known == pattern);
+        let at = known.unwrap_or_else(|| {
+            let compiled = RegexBuilder::new(pattern).unicode(false).build().ok();
+            self.0.push((pattern, compiled));
+            self.0.len().saturating_sub(1)
+        });
+        self.0.get(at)?.1.as_ref()
+    }
+}
+
 impl Validator {
     /// # Errors
     /// What was expected.
-    pub fn check(&self, value: &str) -> Result<(), String> {
+    pub fn check(&self, value: &str, patterns: &mut Patterns) -> Result<(), String> {
         let good = match self {
             Self::Any => true,
             Self::Bool => super::read::parse_bool(value).is_some(),
             Self::Int => value.parse::<i64>().is_ok(),
             Self::Options(words, case) => is_option(words, *case, value.trim()),
-            Self::Pattern(pattern, spaces) => matches(pattern, *spaces, value),
-            Self::ServerName => matches(SERVER_NAME, Spaces::Kept, value.trim()),
+            Self::Pattern(pattern, spaces) => patterns.matches(pattern, *spaces, value),
+            Self::ServerName => patterns.matches(SERVER_NAME, Spaces::Kept, value.trim()),
             Self::ServerNames => {
                 let mut names = value.split(',').map(str::trim);
-                names.all(|name| matches(SERVER_NAME, Spaces::Kept, name))
+                names.all(|name| patterns.matches(SERVER_NAME, Spaces::Kept, name))
             }
             Self::Cidrs => value.split(',').all(|part| is_cidr(part.trim())),
-            Self::ServiceName => matches(SERVICE_NAME, Spaces::Kept, value),
+            Self::ServiceName => patterns.matches(SERVICE_NAME, Spaces::Kept, value),
         };
         if good { Ok(()) } else { Err(self.expected()) }
     }
@@ -93,17 +122,6 @@ fn is_option(words: &[&str], case: Case, value: &str) -> bool {
     })
 }
 
-/// A pattern that does not compile accepts nothing; a test compiles them all.
-fn matches(pattern: &str, spaces: Spaces, value: &str) -> bool {
-    let compiled: Result<Regex, _> = RegexBuilder::new(pattern).unicode(false).build();
-    let without = match spaces {
-        Spaces::Kept => value.to_owned(),
-        Spaces::Removed => value.replace(' ', ""),
-    };
-    let is_match = compiled.is_ok_and(|regex| regex.is_match(without.as_bytes()));
-    is_match && !without.contains(['\r', '\n'])
-}
-
 fn is_cidr(text: &str) -> bool {
     let (address, bits) = match text.split_once('/') {
         Some((address, bits)) => (address, Some(bits)),
@@ -118,10 +136,24 @@ fn is_cidr(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalogue::find;
+    use super::super::catalogue::{ANNOTATIONS, find};
+    use super::Patterns;
+
+    #[test]
+    fn every_pattern_compiles() {
+        let mut patterns = Patterns::default();
+        for annotation in ANNOTATIONS {
+            let _ = annotation.validator.check("x", &mut patterns);
+        }
+        assert!(!patterns.0.is_empty());
+        for (pattern, compiled) in patterns.0 {
+            assert!(compiled.is_some(), "{pattern}");
+        }
+    }
 
     #[test]
     fn values_are_refused_as_ingress_nginx_refuses_them() {
+        let mut patterns = Patterns::default();
         for (name, value, good) in [
             ("rewrite-target", "/$1", true),
             ("rewrite-target", "/x?y=$1", false),
@@ -151,7 +183,8 @@ mod tests {
             ("default-backend", "My_Service", false),
         ] {
             let validator = find(name).unwrap().validator;
-            assert_eq!(validator.check(value).is_ok(), good, "{name}: {value:?}");
+            let found = validator.check(value, &mut patterns);
+            assert_eq!(found.is_ok(), good, "{name}: {value:?}");
         }
     }
 }

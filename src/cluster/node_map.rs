@@ -51,7 +51,7 @@ impl NodeMap {
 
     /// Makes the map ready for [`Self::find`].
     pub(crate) fn sort(&mut self) {
-        self.entries.sort();
+        self.entries.sort_unstable();
     }
 
     /// The position among `endpoints` of the one whose digest is `key`, byte by byte.

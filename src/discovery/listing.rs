@@ -93,20 +93,6 @@ impl Listing {
     }
 }
 
-/// Sorts endpoints by address and keeps each address once, healthy if any of its entries is:
-/// two proxies may list the same endpoints in another order.
-#[must_use]
-pub fn in_order(mut endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
-    let rank = |e: &Endpoint| match e.health {
-        Health::Healthy => 0,
-        Health::Draining => 1,
-        Health::Unhealthy => 2,
-    };
-    endpoints.sort_by(|a, b| a.address.cmp(&b.address).then(rank(a).cmp(&rank(b))));
-    endpoints.dedup_by(|later, first| later.address == first.address);
-    endpoints
-}
-
 /// A number that stands for `bytes`, never 0. The same in every VM of one module.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> u64 {
@@ -188,19 +174,5 @@ mod tests {
         let names: Vec<_> = later.changed_since(&before).map(|c| c.0).collect();
         assert_eq!(names, ["a"]);
         assert_eq!(before.changed_since(&Listing::default()).count(), 2);
-    }
-
-    #[test]
-    fn an_address_listed_twice_is_one_endpoint() {
-        let twice = vec![
-            endpoint("b:1", Health::Unhealthy),
-            endpoint("a:1", Health::Healthy),
-            endpoint("b:1", Health::Healthy),
-        ];
-        let once = [
-            endpoint("a:1", Health::Healthy),
-            endpoint("b:1", Health::Healthy),
-        ];
-        assert_eq!(in_order(twice), once);
     }
 }

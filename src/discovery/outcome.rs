@@ -1,9 +1,9 @@
 //! What becomes of a poll: the answers, weighed and made known.
 
-use super::listing::{Entry, Listing, in_order};
+use super::listing::{Entry, Listing};
 use super::news::{News, Shared};
 use super::{Discovery, Effect, Figures, READ_ANYWAY, membership, schedule};
-use crate::endpoints::Endpoint;
+use crate::endpoints::{Endpoint, in_order};
 use std::collections::BTreeMap;
 
 impl Discovery {

@@ -36,7 +36,7 @@ impl Query {
     /// The query about `clusters`.
     #[must_use]
     pub fn new(admin: String, mut clusters: Vec<String>) -> Self {
-        clusters.sort();
+        clusters.sort_unstable();
         clusters.dedup();
         Self { admin, clusters }
     }

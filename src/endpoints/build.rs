@@ -1,6 +1,6 @@
 //! Building the table of one cluster in slices.
 
-use super::{ClusterTable, Endpoint, Nodes};
+use super::{ClusterTable, Endpoint, Nodes, in_order};
 use crate::affinity::Affinity;
 use crate::cluster::Cluster;
 use crate::cluster::node_map::NodeMap;
@@ -33,10 +33,9 @@ impl Build {
     pub fn start(
         cluster: &Cluster,
         previous: Option<&Arc<ClusterTable>>,
-        mut endpoints: Vec<Endpoint>,
+        endpoints: Vec<Endpoint>,
     ) -> Self {
-        endpoints.sort_by(|a, b| a.address.cmp(&b.address));
-        endpoints.dedup_by(|a, b| a.address == b.address);
+        let endpoints = in_order(endpoints);
         let nothing = Arc::new(ClusterTable::default());
         let previous = previous.filter(|table| serves(table, cluster));
         let previous = previous.unwrap_or(&nothing);
@@ -185,6 +184,21 @@ mod tests {
             health: Health::Healthy,
         };
         addresses.iter().map(endpoint).collect()
+    }
+
+    #[test]
+    fn an_address_listed_twice_is_one_endpoint() {
+        let of = |address: &str, health| Endpoint {
+            address: address.to_owned(),
+            health,
+        };
+        let twice = vec![
+            of("b:1", Health::Unhealthy),
+            of("a:1", Health::Healthy),
+            of("b:1", Health::Healthy),
+        ];
+        let once = [of("a:1", Health::Healthy), of("b:1", Health::Healthy)];
+        assert_eq!(in_order(twice), once);
     }
 
     #[test]

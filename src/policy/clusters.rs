@@ -6,7 +6,7 @@ use crate::canary::CanaryPolicy;
 use crate::cluster::{Cluster, ClusterId, HashBy};
 use crate::config::{Config, CookieKey};
 use crate::warning::Warning;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 
 /// Upstream name to cluster.
@@ -157,10 +157,11 @@ pub(super) fn endpoints(
     clusters: &[Cluster],
     warnings: &mut Vec<Warning>,
 ) -> BTreeMap<String, Vec<String>> {
+    let clusters = clusters.iter().rev();
+    let clusters: HashMap<&str, &Cluster> = clusters.map(|c| (c.service.as_str(), c)).collect();
     let mut endpoints = BTreeMap::new();
     for (service, addresses) in &config.endpoints {
-        let cluster = clusters.iter().find(|cluster| cluster.service == *service);
-        match cluster {
+        match clusters.get(service.as_str()) {
             Some(cluster) => {
                 endpoints.insert(cluster.envoy_name.clone(), addresses.clone());
             }

@@ -348,7 +348,7 @@ fn sets_cookie(upstream: &Upstream, host: &str, path: &str) -> bool {
     let host = host.to_ascii_lowercase();
     let above = wildcard_of(&host).and_then(|above| locations.get(&above));
     let paths = locations.get(&host).or(above);
-    paths.is_some_and(|paths| paths.iter().any(|known| known == path))
+    paths.is_some_and(|paths| paths.contains(path))
 }
 
 /// The host with its first label replaced by `*`.

@@ -6,11 +6,13 @@
 
 use super::merge::Loaded;
 use crate::annotations;
+use crate::annotations::validator::Patterns;
 use crate::config::Config;
 use crate::config::settings::Settings;
 use crate::ingress::Ingress;
 use crate::warning::Warning;
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 pub(super) fn load(
     config: &Config,
@@ -26,8 +28,10 @@ pub(super) fn load(
     }
     ingresses.sort_by(order);
     let mut loaded: Vec<Loaded> = Vec::with_capacity(ingresses.len());
+    let mut keys = HashSet::new();
+    let mut patterns = Patterns::default();
     for ingress in ingresses {
-        if loaded.iter().any(|other| other.ingress.key == ingress.key) {
+        if keys.contains(&ingress.key) {
             let text = "is given twice; the second one is ignored";
             warnings.push(Warning::ingress(
                 &ingress.key,
@@ -42,7 +46,10 @@ pub(super) fn load(
         {
             continue;
         }
-        if let Some(annotations) = annotations::parse(&ingress, settings, config.strict, warnings) {
+        let annotations =
+            annotations::parse(&ingress, settings, config.strict, &mut patterns, warnings);
+        if let Some(annotations) = annotations {
+            keys.insert(ingress.key.clone());
             loaded.push(Loaded {
                 ingress,
                 annotations,

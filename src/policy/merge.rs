@@ -16,7 +16,7 @@ use crate::canary::CanaryAnnotations;
 use crate::config::Config;
 use crate::ingress::Ingress;
 use crate::warning::Warning;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The host of rules without one, and of requests that no other host takes.
 pub(super) const DEFAULT_SERVER: &str = "_";
@@ -89,7 +89,7 @@ pub(super) struct Session {
     /// The attributes of the last Ingress with `affinity: cookie`.
     pub last: AffinityAnnotations,
     /// Host to the paths that may set the cookie.
-    pub locations: BTreeMap<String, Vec<String>>,
+    pub locations: BTreeMap<String, BTreeSet<String>>,
     /// Every Ingress that names the Service, with its annotations where it has affinity.
     pub said: Vec<(String, Option<AffinityAnnotations>)>,
 }

@@ -67,7 +67,7 @@ impl Lookup {
                 Kind::Regex => {}
             }
         }
-        prefixes.sort_by(|one, two| one.name.cmp(&two.name));
+        prefixes.sort_unstable_by(|one, two| one.name.cmp(&two.name));
         let parents = parents(&prefixes);
         for (prefix, parent) in prefixes.iter_mut().zip(parents) {
             prefix.parent = parent;

@@ -20,7 +20,8 @@ const SIZE_LIMIT: usize = 256 * 1024;
 /// A PCRE pattern of somebody's manifest on the linear-time engine.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
-    regex: Regex,
+    /// `None`: the text of `prefix` is all there is.
+    regex: Option<Regex>,
     /// What is compared before `regex` is run.
     prefix: Option<Prefix>,
     /// Look-aheads, each from the start of the text up to its own end.
@@ -89,7 +90,12 @@ impl Pattern {
     pub(crate) fn compile(source: &str, ignore_case: bool) -> Result<Self, String> {
         let (branches, groups) = parse::parse(source.as_bytes())?;
         let translated = translate::translate(&branches, groups)?;
-        let regex = build(&translated.pattern, ignore_case)?;
+        let prefix = Prefix::of(&branches, ignore_case);
+        let regex = if translated.groups.is_empty() && prefix.as_ref().is_some_and(Prefix::is_all) {
+            None
+        } else {
+            Some(build(&translated.pattern, ignore_case)?)
+        };
         let guards = translated.guards.iter().map(|guard| {
             let regex = build(&guard.pattern, ignore_case)?;
             Ok(Guard {
@@ -98,13 +104,14 @@ impl Pattern {
             })
         });
         let numbers = translated.groups.iter().zip(1..);
-        let names = regex.capture_names().enumerate().filter_map(|(at, name)| {
+        let names = regex.iter().flat_map(Regex::capture_names);
+        let names = names.enumerate().filter_map(|(at, name)| {
             let mut numbers = numbers.clone();
             let number = numbers.find(|(number, _)| **number == Some(at));
             Some((name?.to_owned(), number?.1))
         });
         Ok(Self {
-            prefix: Prefix::of(&branches, ignore_case),
+            prefix,
             names: names.collect(),
             groups: translated.groups,
             guards: guards.collect::<Result<_, String>>()?,
@@ -135,12 +142,18 @@ impl Pattern {
             .prefix
             .as_ref()
             .and_then(|prefix| prefix.is_match(text));
-        known.unwrap_or_else(|| self.regex_for(text).is_match(text)) && self.guards_hold(text)
+        let regex = || {
+            self.regex_for(text)
+                .is_some_and(|regex| regex.is_match(text))
+        };
+        known.unwrap_or_else(regex) && self.guards_hold(text)
     }
 
     /// The groups of the first match.
     pub(crate) fn groups(&self, text: &[u8]) -> Option<Groups<'_>> {
-        let regex = self.regex_for(text);
+        let Some(regex) = self.regex_for(text) else {
+            return self.is_match(text).then(Groups::default);
+        };
         let mut places = regex.capture_locations();
         regex.captures_read(&mut places, text)?;
         if !self.guards_hold(text) {
@@ -157,19 +170,20 @@ impl Pattern {
         guards.all(|guard| guard.regex.is_match(text) == guard.must_match)
     }
 
-    fn regex_for(&self, text: &[u8]) -> &Regex {
+    fn regex_for(&self, text: &[u8]) -> Option<&Regex> {
+        let regex = self.regex.as_ref();
         let Some(ending) = &self.ending else {
-            return &self.regex;
+            return regex;
         };
         let newline = text.iter().position(|byte| *byte == b'\n');
         let inside = newline.is_some_and(|at| at.saturating_add(1) < text.len());
         if !inside {
-            return &self.regex;
+            return regex;
         }
         let strict = ending
             .regex
             .get_or_init(|| build(&ending.source, false).ok());
-        strict.as_ref().unwrap_or(&self.regex)
+        strict.as_ref().or(regex)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::ingress::Path;
 use crate::warning::Warning;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Every host gets a server with a root location, which inherits from the host's first Ingress.
 pub(super) fn create_servers(merged: &mut Merged, loaded: &[Loaded]) {
@@ -109,21 +109,27 @@ pub(super) fn add_aliases_and_tls(
 }
 
 pub(super) fn add_locations(merged: &mut Merged, loaded: &[Loaded], warnings: &mut Vec<Warning>) {
+    let mut places = Places::new();
     for (at, one) in loaded.iter().enumerate() {
         for rule in &one.ingress.rules {
             for path in rule.paths.iter().flatten() {
-                add_location(merged, loaded, at, host_of(&rule.host), path, warnings);
+                let host = host_of(&rule.host);
+                add_location(merged, &mut places, loaded, at, host, path, warnings);
             }
         }
     }
 }
 
-fn add_location(
+/// Host and path to the place of the first such location in its server.
+type Places<'l> = HashMap<(&'l str, &'l str), usize>;
+
+fn add_location<'l>(
     merged: &mut Merged,
-    loaded: &[Loaded],
+    places: &mut Places<'l>,
+    loaded: &'l [Loaded],
     at: usize,
-    host: &str,
-    path: &Path,
+    host: &'l str,
+    path: &'l Path,
     warnings: &mut Vec<Warning>,
 ) {
     let (Some(one), Some(backend)) = (loaded.get(at), &path.backend) else {
@@ -142,7 +148,14 @@ fn add_location(
     let Some(server) = merged.servers.get_mut(server_host) else {
         return;
     };
-    if let Some(owner) = place(server, at, &name, path) {
+    // Every server has its root first.
+    let next = if path.path == "/" {
+        0
+    } else {
+        server.locations.len()
+    };
+    let first = places.entry((server_host, &path.path)).or_insert(next);
+    if let Some(owner) = place(server, *first, at, &name, path) {
         let owner = owner.and_then(|owner| loaded.get(owner));
         let owner = owner.map_or("the default backend", |owner| owner.ingress.key.as_str());
         let text = format!(
@@ -156,13 +169,16 @@ fn add_location(
     note_session(&mut merged.upstreams, one, &name, host, &aliases, path);
 }
 
-/// Adds the location, or gives the implicit one of that path to this Ingress. `Some`: another
-/// Ingress has it already, this one.
-fn place(server: &mut Server, at: usize, upstream: &str, path: &Path) -> Option<Option<usize>> {
-    let known = server
-        .locations
-        .iter_mut()
-        .find(|known| known.path == path.path);
+/// Adds the location, or gives the implicit one of that path to this Ingress. `first`: where
+/// the first of that path stands, or will. `Some`: another Ingress has it already, this one.
+fn place(
+    server: &mut Server,
+    first: usize,
+    at: usize,
+    upstream: &str,
+    path: &Path,
+) -> Option<Option<usize>> {
+    let known = server.locations.get_mut(first);
     let known = known.filter(|known| known.exact == path.exact);
     let draft = Draft {
         path: path.path.clone(),
@@ -217,7 +233,7 @@ fn note_session(
         session.last = annotations.session.clone();
         for name in aliases.iter().map(String::as_str).chain([host]) {
             let paths = session.locations.entry(name.to_owned()).or_default();
-            paths.push(path.path.clone());
+            paths.insert(path.path.clone());
         }
     }
 }

@@ -6,7 +6,10 @@ use super::{DEFAULT_UPSTREAM, Loaded, Upstream, upstream_name};
 use crate::config::{Service, ServicePort};
 use crate::ingress::Backend;
 use crate::warning::Warning;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+
+/// The Services that exist, by name.
+type Services<'c> = HashMap<&'c str, &'c Service>;
 
 /// The first Ingress that names a Service port decides what it is, but a default backend
 /// makes it anew.
@@ -15,6 +18,13 @@ pub(super) fn create(
     services: Option<&[Service]>,
     warnings: &mut Vec<Warning>,
 ) -> BTreeMap<String, Upstream> {
+    let services = services.map(|services| {
+        let named = services.iter().rev();
+        named
+            .map(|service| (service.name.as_str(), service))
+            .collect()
+    });
+    let services = services.as_ref();
     let mut upstreams = BTreeMap::new();
     upstreams.insert(DEFAULT_UPSTREAM.to_owned(), Upstream::default());
     for one in loaded {
@@ -41,7 +51,7 @@ pub(super) fn create(
 fn upstream(
     one: &Loaded,
     backend: &Backend,
-    services: Option<&[Service]>,
+    services: Option<&Services>,
     warnings: &mut Vec<Warning>,
 ) -> Upstream {
     let annotations = &one.annotations;
@@ -67,11 +77,11 @@ fn upstream(
 
 /// Why a Service port cannot be used; `None`: it can, as far as is known. The port of an
 /// Ingress may be the Service's number, its name or its target (`serviceEndpoints`).
-fn missing(name: &str, port: &str, services: Option<&[Service]>) -> Option<&'static str> {
+fn missing(name: &str, port: &str, services: Option<&Services>) -> Option<&'static str> {
     if port.is_empty() {
         return Some("has no port");
     }
-    let Some(service) = services?.iter().find(|service| service.name == name) else {
+    let Some(service) = services?.get(name) else {
         return Some("is a Service that does not exist");
     };
     let is_port = |known: &ServicePort| {

@@ -10,7 +10,9 @@ impl ByteSet {
 
     /// One byte, with the other case of a letter.
     pub(super) fn of(byte: u8) -> Self {
-        Self::from_fn(|other| other.eq_ignore_ascii_case(&byte))
+        Self::EMPTY
+            .with(byte.to_ascii_lowercase())
+            .with(byte.to_ascii_uppercase())
     }
 
     /// The bytes from `first` to `last`, with the other case of letters.
@@ -22,13 +24,25 @@ impl ByteSet {
     }
 
     pub(super) fn from_fn(holds: impl Fn(u8) -> bool) -> Self {
-        let mut words = [0; 4];
-        for byte in (0..=u8::MAX).filter(|byte| holds(*byte)) {
-            if let Some(word) = words.get_mut(usize::from(byte >> 6)) {
-                *word |= 1 << (byte & 63);
-            }
+        let bytes = (0..=u8::MAX).filter(|byte| holds(*byte));
+        bytes.fold(Self::EMPTY, Self::with)
+    }
+
+    fn with(mut self, byte: u8) -> Self {
+        if let Some(word) = self.0.get_mut(usize::from(byte >> 6)) {
+            *word |= 1 << (byte & 63);
         }
-        Self(words)
+        self
+    }
+
+    /// The greatest byte of the set.
+    pub(super) fn last(self) -> Option<u8> {
+        let words = self.0.iter().zip([0, 64, 128, 192]);
+        let mut bits = words
+            .rev()
+            .filter_map(|(word, first)| Some((word.checked_ilog2()?, first)));
+        let (bit, first) = bits.next()?;
+        u8::try_from(bit).ok()?.checked_add(first)
     }
 
     pub(super) fn union(self, other: Self) -> Self {
@@ -41,11 +55,6 @@ impl ByteSet {
 
     pub(super) fn not(self) -> Self {
         Self(self.0.map(|word: u64| !word))
-    }
-
-    pub(super) fn holds(self, byte: u8) -> bool {
-        let word = self.0.get(usize::from(byte >> 6));
-        word.is_some_and(|word| word >> (byte & 63) & 1 == 1)
     }
 
     pub(super) fn is_disjoint(self, other: Self) -> bool {

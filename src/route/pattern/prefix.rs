@@ -9,11 +9,11 @@ use super::parse::{Branches, Node};
 #[derive(Debug, Clone)]
 pub(super) struct Prefix {
     literal: Vec<u8>,
-    /// Whatever follows may be empty: with the literal the pattern matches.
-    decides: bool,
+    rest: Rest,
 }
 
 /// What stands behind a literal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rest {
     Nothing,
     /// Elements that may all match nothing.
@@ -32,18 +32,24 @@ impl Prefix {
             return None;
         }
         let mut literal = Vec::new();
-        let rest = collect(nodes, &mut literal);
-        Some(Self {
-            literal,
-            decides: ignore_case && !matches!(rest, Rest::Needed),
-        })
+        let rest = match collect(nodes, &mut literal) {
+            rest if ignore_case => rest,
+            _ => Rest::Needed,
+        };
+        Some(Self { literal, rest })
+    }
+
+    /// Whether the pattern is this text and nothing else.
+    pub(super) fn is_all(&self) -> bool {
+        self.rest == Rest::Nothing
     }
 
     /// Whether the pattern matches; `None`: its regular expression knows.
     pub(super) fn is_match(&self, text: &[u8]) -> Option<bool> {
         let start = text.get(..self.literal.len());
         if start.is_some_and(|start| start.eq_ignore_ascii_case(&self.literal)) {
-            return self.decides.then_some(true);
+            // With the literal the pattern matches, where whatever follows may be empty.
+            return (self.rest != Rest::Needed).then_some(true);
         }
         Some(false)
     }
@@ -97,7 +103,7 @@ fn is_optional(node: &Node) -> bool {
 impl ByteSet {
     /// The only byte of the set, in lower case.
     fn only(self) -> Option<u8> {
-        let first = (0..=u8::MAX).rev().find(|byte| self.holds(*byte))?;
-        (self == Self::of(first)).then_some(first.to_ascii_lowercase())
+        let last = self.last()?;
+        (self == Self::of(last)).then_some(last.to_ascii_lowercase())
     }
 }
