@@ -47,12 +47,15 @@ pub fn conflicts(service: &str, ingresses: &[OnService]) -> Vec<Warning> {
             Some(_) => {}
         }
     }
-    let formats: [(&str, fn(&AffinityAnnotations) -> Option<&str>); 2] = [
-        ("affinity-mode", |said| said.mode.as_deref()),
-        ("session-cookie-hash", |said| said.hash.as_deref()),
-    ];
-    for (field, own) in formats {
-        let mut says = with().filter_map(|(name, said)| Some((name, own(said)?)));
+    for field in ["affinity-mode", "session-cookie-hash"] {
+        let mut says = with().filter_map(|(name, said)| {
+            let value = if field == "affinity-mode" {
+                &said.mode
+            } else {
+                &said.hash
+            };
+            Some((name, value.as_deref()?))
+        });
         let Some((first_name, first)) = says.next() else {
             continue;
         };
