@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   limpet check -f ingress.yaml            what will behave differently, and what to do about it
   limpet explain -f ingress.yaml http://shop.example.com/cart -H 'cookie: route=...'
-  limpet render istio -f ingress.yaml | kubectl apply -f -
+  limpet render istio -f ingress.yaml | kubectl apply --server-side -f -
 
 Exit status: 0 all is well, 1 check found what will behave differently or demo a claim that does
 not hold, 2 something cannot be used.";
@@ -31,8 +31,8 @@ Examples:
 const RENDER: &str = "\
 Examples:
   limpet render envoy -f cluster.yaml --dns > envoy.yaml
-  limpet render istio -f cluster.yaml | kubectl apply -f -
-  limpet render envoy-gateway -f cluster.yaml | kubectl apply -f -";
+  limpet render istio -f cluster.yaml | kubectl apply --server-side -f -
+  limpet render envoy-gateway -f cluster.yaml | kubectl apply --server-side -f -";
 
 #[derive(Debug, Subcommand)]
 enum Command {

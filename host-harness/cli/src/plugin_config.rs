@@ -86,7 +86,10 @@ pub fn plugin_config(manifests: &Manifests, clusters: &[Cluster], options: Optio
         Report::Why => set("report", json!("why")),
     }
     for (key, value) in &manifests.given {
-        set(key, value.clone());
+        // Whoever reads the record says which one it needs.
+        if key != "report" || options.report == Report::Off {
+            set(key, value.clone());
+        }
     }
     config
 }

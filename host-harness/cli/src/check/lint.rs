@@ -15,7 +15,7 @@ use crate::manifests::Manifests;
 pub(crate) fn run(manifests: &Manifests, ingresses: &[Ingress<'_>]) -> Vec<Finding> {
     let mut findings = objects::run(manifests, ingresses);
     findings.extend(paths::run(manifests, ingresses));
-    findings.extend(cookies::run(ingresses));
+    findings.extend(cookies::run(manifests, ingresses));
     findings.extend(sharing::run(ingresses));
     findings
 }

@@ -6,13 +6,14 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
 /// What may be given. The other keys are what the manifests and the other flags say.
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 7] = [
     "cookie_keys",
     "cookie_keys_only",
     "cookie_format",
     "path_decoding",
     "trust_forwarded_proto",
     "discovery",
+    "report",
 ];
 
 /// Reads the file, YAML or JSON; without one nothing is given.

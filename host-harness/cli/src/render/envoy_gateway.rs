@@ -24,7 +24,7 @@ pub(crate) use route::{ClusterRoute, cluster_routes};
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  limpet render envoy-gateway -f ingress.yaml --image registry.example.com/limpet:0.1.0 | kubectl apply -f -
+  limpet render envoy-gateway -f ingress.yaml --image registry.example.com/limpet:0.1.0 | kubectl apply --server-side -f -
   kubectl get ingress,service -A -o yaml | limpet render envoy-gateway -f - > limpet.yaml")]
 pub struct EnvoyGatewayArgs {
     /// Manifests: a YAML or JSON file, a folder of them, or - for standard input

@@ -4,15 +4,22 @@ use super::pattern::{is_regex, literal_prefix};
 use super::{decides, is_regex_host};
 use crate::check::finding::{Finding, Level};
 use crate::check::view::{Ingress, Path};
+use crate::manifests::Manifests;
 
-pub(super) fn run(ingresses: &[Ingress<'_>]) -> Vec<Finding> {
+pub(super) fn run(manifests: &Manifests, ingresses: &[Ingress<'_>]) -> Vec<Finding> {
+    // Cookies are written in one format then, whatever the annotations say.
+    let format_is_given = ["cookie_format", "cookie_keys"]
+        .iter()
+        .any(|key| manifests.given.contains_key(*key));
     let mut findings = Vec::new();
     for ingress in ingresses {
         if !ingress.has_affinity() {
             findings.extend(attributes_without_affinity(ingress));
             continue;
         }
-        findings.extend(digest_beside_ingress_nginx(ingress));
+        if !format_is_given {
+            findings.extend(digest_beside_ingress_nginx(ingress));
+        }
         findings.extend(same_site_none(ingress));
         findings.extend(attributes_in_the_path(ingress));
         findings.extend(hash_by_beside_affinity(ingress));
@@ -58,7 +65,7 @@ fn digest_beside_ingress_nginx(ingress: &Ingress<'_>) -> Option<Finding> {
             "is ignored by ingress-nginx since 0.24",
             format!("limpet writes {hash} cookies, which such an ingress-nginx beside it does not understand"),
         )
-        .help("to move side by side, set cookie_format: key; limpet reads both formats always")
+        .help("to move side by side, put cookie_format: key into the file of --config; limpet reads both formats always")
     })
 }
 

@@ -10,13 +10,17 @@ use crate::manifests::Manifests;
 
 pub(super) fn run(manifests: &Manifests, ingresses: &[Ingress<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let tls_ends_in_front = setting(manifests, "use-forwarded-headers") == Some("true")
+        || manifests.given.get("trust_forwarded_proto") == Some(&Value::Bool(true));
     for ingress in ingresses {
         findings.extend(rewrite_to_a_constant(ingress));
         findings.extend(missing_capture(ingress));
         findings.extend(prefix_header_without_rewrite(ingress));
-        findings.extend(https_without_tls(manifests, ingress));
-        findings.extend(tls_without_secret(ingress));
-        findings.extend(tls_of_other_hosts(manifests, ingress));
+        if !tls_ends_in_front {
+            findings.extend(https_without_tls(manifests, ingress));
+            findings.extend(tls_without_secret(ingress));
+            findings.extend(tls_of_other_hosts(manifests, ingress));
+        }
         let changed = ingress.paths.iter();
         findings
             .extend(changed.filter_map(|path| changed_by_a_neighbour(ingresses, ingress, path)));
@@ -138,7 +142,7 @@ fn https_without_tls(manifests: &Manifests, ingress: &Ingress<'_>) -> Option<Fin
         ),
     };
     (by_config_map || ingress.says_true("force-ssl-redirect")).then(|| {
-        finding.help("where TLS ends in front of the proxy, set trust_forwarded_proto (ingress-nginx: use-forwarded-headers)")
+        finding.help("where TLS ends in front of the proxy, give ingress-nginx's ConfigMap with use-forwarded-headers, or --config with trust_forwarded_proto: true")
     })
 }
 
