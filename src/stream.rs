@@ -90,8 +90,8 @@ struct Forwarded {
     pinned: bool,
     https: bool,
     user_agent: Option<Vec<u8>>,
-    /// The endpoints were not known in time: the response must not start a session.
-    endpoints_unknown: bool,
+    /// The response may start a session: the location says so, and the endpoints were known.
+    sets_cookie: bool,
 }
 
 impl Stream {
@@ -229,6 +229,10 @@ impl Stream {
         self.note_forward(policy, &forward, id, session.as_ref(), endpoints_unknown);
         let pin = self.pin(cluster, table, session.as_ref(), &forward, facts);
         let edits = forward_edits(policy, headers, cluster, pin, forward.path, forward.edits);
+        let sets_cookie = match id == forward.cluster {
+            true => forward.location.sets_cookie,
+            false => forward.location.canary_sets_cookie,
+        };
         let reads_user_agent = cluster
             .affinity
             .as_ref()
@@ -241,7 +245,7 @@ impl Stream {
             user_agent: first(headers, "user-agent")
                 .filter(|_| reads_user_agent)
                 .map(<[u8]>::to_vec),
-            endpoints_unknown,
+            sets_cookie: sets_cookie && !endpoints_unknown,
             session,
         });
         Step::Forward(edits)
@@ -311,7 +315,7 @@ impl Stream {
         };
         let place = CookiePlace {
             location_path: &forwarded.location.path,
-            sets_cookie: forwarded.location.sets_cookie && !forwarded.endpoints_unknown,
+            sets_cookie: forwarded.sets_cookie,
             https: forwarded.https,
             user_agent: forwarded.user_agent.as_deref(),
         };

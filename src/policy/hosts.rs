@@ -196,7 +196,11 @@ impl Context<'_> {
             relative: self.settings.relative_redirects,
             ..Location::default()
         };
-        location.sets_cookie = upstream.is_some_and(|up| sets_cookie(up, host, &location.path));
+        let sets = |upstream: &Upstream| sets_cookie(upstream, host, &location.path);
+        let canary = upstream.and_then(|upstream| upstream.alternatives.first());
+        let canary = canary.and_then(|name| self.merged.upstreams.get(name));
+        (location.sets_cookie, location.canary_sets_cookie) =
+            (upstream.is_some_and(sets), canary.is_some_and(sets));
         if is_regex {
             let pattern = Pattern::location(&draft.path);
             let pattern = pattern.map_err(|reason| ("path", draft.written.clone(), reason))?;

@@ -19,6 +19,9 @@ pub struct Location {
     /// Whether responses of this location may set the session cookie
     /// (`should_set_cookie` of ingress-nginx's `sticky.lua`).
     pub sets_cookie: bool,
+    /// The same where its canary takes the request: of several Services that have one canary
+    /// the last one's paths count, as the others' sessions do not.
+    pub canary_sets_cookie: bool,
     /// How a path is compared with [`Location::name`].
     pub kind: Kind,
     /// The path that nginx is told: a Prefix path ends with a slash unless the host is regex.
