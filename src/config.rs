@@ -14,8 +14,9 @@ use std::fmt;
 pub struct Config {
     /// `ingresses`: `networking.k8s.io/v1` objects in the order given; a `List` is unfolded.
     pub ingresses: Vec<Value>,
-    /// `ingress_classes`: whose Ingresses are taken, beside those without a class; `nginx` alone
-    /// if absent. In a cluster: the IngressClasses whose controller is `k8s.io/ingress-nginx`.
+    /// `ingress_classes`: whose Ingresses are taken; `nginx` alone if absent. In a cluster: the
+    /// IngressClasses whose controller is `k8s.io/ingress-nginx`. Those without a class are taken
+    /// unless `strict`, and then too where the list has an empty name.
     pub ingress_classes: Vec<String>,
     /// `config_map`: the `data` of ingress-nginx's own ConfigMap.
     pub config_map: BTreeMap<String, String>,
@@ -38,6 +39,9 @@ pub struct Config {
     /// `trust_forwarded_proto`: X-Forwarded-Proto decides what is https. Also set by
     /// ingress-nginx's own `use-forwarded-headers`.
     pub trust_forwarded_proto: bool,
+    /// `forwarded_host`: with ingress-nginx's `use-forwarded-headers` pods see the first of
+    /// X-Forwarded-Host as their Host. Only where no virtual host is chosen by it.
+    pub forwarded_host: bool,
     /// `cookie_keys`: of the secrets of keyed cookies the first one writes, all read. `None`:
     /// cookies are not keyed; empty: they are to be, and no key can be used.
     pub cookie_keys: Option<Vec<CookieKey>>,

@@ -22,10 +22,17 @@ pub struct Ingress {
     pub rules: Vec<Rule>,
     /// `spec.defaultBackend`.
     pub default_backend: Option<Backend>,
-    /// Whether there is a `spec.tls` section, whatever it lists.
-    pub has_tls: bool,
-    /// Every host that `spec.tls` lists.
-    pub tls_hosts: Vec<String>,
+    /// `spec.tls`.
+    pub tls: Vec<Tls>,
+}
+
+/// One of `spec.tls`.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// `hosts`: the names of its certificate, as far as is known.
+    pub hosts: Vec<String>,
+    /// It names a Secret; without one the controller's own certificate serves.
+    pub has_secret: bool,
 }
 
 /// One of `spec.rules`.
@@ -86,7 +93,6 @@ impl Ingress {
         let class = spec.get("ingressClassName").and_then(Value::as_str);
         let class = class.or_else(|| annotations.get(CLASS).map(String::as_str));
         let default_backend = spec.get("defaultBackend").or_else(|| spec.get("backend"));
-        let tls = spec.get("tls").and_then(Value::as_array);
         Ok(Self {
             key: format!("{namespace}/{name}"),
             namespace,
@@ -95,8 +101,7 @@ impl Ingress {
             annotations,
             rules: items(spec.get("rules")).map(rule).collect(),
             default_backend: default_backend.and_then(backend),
-            has_tls: tls.is_some_and(|tls| !tls.is_empty()),
-            tls_hosts: items(spec.get("tls")).flat_map(hosts).collect(),
+            tls: items(spec.get("tls")).map(tls).collect(),
         })
     }
 }
@@ -171,9 +176,13 @@ fn backend(value: &Value) -> Option<Backend> {
     })
 }
 
-fn hosts(tls: &Value) -> impl Iterator<Item = String> {
-    let hosts = items(tls.get("hosts")).filter_map(Value::as_str);
-    hosts.map(str::to_owned)
+fn tls(value: &Value) -> Tls {
+    let hosts = items(value.get("hosts")).filter_map(Value::as_str);
+    let secret = value.get("secretName").and_then(Value::as_str);
+    Tls {
+        hosts: hosts.map(str::to_owned).collect(),
+        has_secret: secret.is_some_and(|name| !name.is_empty()),
+    }
 }
 
 fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {

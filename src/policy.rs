@@ -31,6 +31,7 @@ pub struct Policy {
     pub(crate) hosts: Hosts,
     pub(crate) path_decoding: PathDecoding,
     pub(crate) trust_forwarded_proto: bool,
+    pub(crate) forwarded_host: bool,
     pub(crate) use_forwarded_headers: bool,
     /// `http-redirect-code`.
     pub(crate) redirect_code: u16,
@@ -68,6 +69,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Warning>) {
         hosts,
         path_decoding: config.path_decoding,
         trust_forwarded_proto: config.trust_forwarded_proto,
+        forwarded_host: config.forwarded_host,
         use_forwarded_headers: settings.use_forwarded_headers,
         redirect_code: settings.http_redirect_code,
     };

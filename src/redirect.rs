@@ -82,7 +82,7 @@ pub(crate) fn to_https(
 ) -> Option<Reply> {
     let ssl = location.ssl;
     let scheme = forwarded_scheme(policy, scope).unwrap_or(scope.scheme().as_bytes());
-    let certificate = host.tls && (host.name != "_" || !scope.has_host);
+    let certificate = host.tls && (host.name != "_" || &*scope.host == b"_");
     if ssl.exempt || scheme != b"http" || !(ssl.force || (ssl.redirect && certificate)) {
         return None;
     }
@@ -98,10 +98,7 @@ pub(crate) fn to_https(
 
 /// `redirect_host`: the host as the downstream wrote it, without its port.
 fn best_host<'s>(policy: &Policy, scope: &'s Scope) -> &'s [u8] {
-    let forwarded = edit::first(scope.headers, "x-forwarded-host");
-    let forwarded = forwarded.filter(|_| policy.use_forwarded_headers);
-    let forwarded = forwarded.and_then(|hosts| hosts.split(|byte| *byte == b',').next());
-    let host = forwarded.unwrap_or(match scope.http_host() {
+    let host = forwarded_host(policy, scope).unwrap_or(match scope.http_host() {
         [] => &scope.host,
         host => host,
     });
@@ -112,6 +109,13 @@ fn best_host<'s>(policy: &Policy, scope: &'s Scope) -> &'s [u8] {
         return end.and_then(|end| host.get(..end)).unwrap_or(host);
     }
     host.split(|byte| *byte == b':').next().unwrap_or(host)
+}
+
+/// The first of X-Forwarded-Host, where it is trusted and there.
+pub(crate) fn forwarded_host<'s>(policy: &Policy, scope: &'s Scope) -> Option<&'s [u8]> {
+    let hosts = edit::first(scope.headers, "x-forwarded-host");
+    let hosts = hosts.filter(|_| policy.use_forwarded_headers)?;
+    hosts.split(|byte| *byte == b',').next()
 }
 
 /// X-Forwarded-Proto, where it is trusted and there.

@@ -199,20 +199,35 @@ fn enter<'p: 'r, 'r>(
     if let Some(reply) = redirect::to_https(policy, host, location, scope) {
         return reply_of(reply, Some(location), Reason::SslRedirect);
     }
-    match location.backend {
-        Backend::Nobody => Answer::NotFound {
+    serve(policy, location, scope, path)
+}
+
+/// Hands the request to whom the location names; `path`: its new target.
+fn serve<'p: 'r, 'r>(
+    policy: &'p Policy,
+    location: &'p Arc<Location>,
+    scope: &mut Scope<'r>,
+    path: Option<Vec<u8>>,
+) -> Answer<'p> {
+    // The default backend is nginx itself, which refuses a target without a slash.
+    let is_refused = path.as_ref().is_some_and(|path| !path.starts_with(b"/"));
+    match (location.backend, location.fallback) {
+        (Backend::Nobody, _) if is_refused => {
+            reply_of(redirect::plain(400), Some(location), Reason::BadRequest)
+        }
+        (Backend::Nobody, _) => Answer::NotFound {
             location: Some(location),
         },
-        Backend::Missing => match location.fallback {
-            None => reply_of(redirect::plain(503), Some(location), Reason::NoService),
-            Some(cluster) => {
-                let mut forward = forward(policy, location, scope, cluster, path);
-                let further = fallback::edits(location, scope.headers);
-                forward.edits.extend(further);
-                Answer::Forward(forward)
-            }
-        },
-        Backend::Cluster(cluster) => {
+        (Backend::Missing, None) => {
+            reply_of(redirect::plain(503), Some(location), Reason::NoService)
+        }
+        (Backend::Missing, Some(cluster)) => {
+            let mut forward = forward(policy, location, scope, cluster, path);
+            let further = fallback::edits(location, scope.headers);
+            forward.edits.extend(further);
+            Answer::Forward(forward)
+        }
+        (Backend::Cluster(cluster), _) => {
             Answer::Forward(forward(policy, location, scope, cluster, path))
         }
     }
@@ -254,14 +269,25 @@ fn edits<'p>(policy: &Policy, location: &Location, scope: &Scope) -> Vec<Edit<'p
             edits.push(Edit::Remove("x-forwarded-prefix".into()));
         }
     }
-    // Elsewhere it would select another virtual host: there it is the route's host rewrite.
-    if policy.unmatched == Unmatched::NotFound
-        && let Some(template) = &location.upstream_host
-    {
-        let value = escape(&template.value(scope), Kind::Header).into_owned();
-        edits.push(Edit::Set(":authority".into(), value.into()));
+    if let Some(host) = upstream_host(policy, location, scope) {
+        let host = escape(&host, Kind::Header).into_owned();
+        edits.push(Edit::Set(":authority".into(), host.into()));
     }
     edits
+}
+
+/// What the pod sees as its Host: `upstream-vhost`, else `$best_http_host`. `None`: what came.
+/// Where limpet does not own the listener it would select another virtual host: there it is the
+/// route's host rewrite.
+fn upstream_host(policy: &Policy, location: &Location, scope: &Scope) -> Option<Vec<u8>> {
+    if policy.unmatched != Unmatched::NotFound {
+        return None;
+    }
+    if let Some(template) = &location.upstream_host {
+        return Some(template.value(scope));
+    }
+    let host = redirect::forwarded_host(policy, scope).filter(|_| policy.forwarded_host)?;
+    (host != scope.http_host()).then(|| host.to_vec())
 }
 
 fn reply_of(reply: Reply, location: Option<&Arc<Location>>, reason: Reason) -> Answer<'_> {

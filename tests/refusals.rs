@@ -14,7 +14,7 @@ fn shop(path: &str, annotations: &[(&str, &str)], further: &Value) -> Value {
     let path = json!({"path": path, "pathType": "Prefix", "backend": service});
     let mut configuration = json!({"ingresses": [{
         "metadata": {"name": "shop", "annotations": annotations},
-        "spec": {"rules": [{"host": "a.example", "http": {"paths": [path]}}]},
+        "spec": {"ingressClassName": "nginx", "rules": [{"host": "a.example", "http": {"paths": [path]}}]},
     }]});
     for (key, value) in further.as_object().unwrap() {
         configuration[key] = value.clone();

@@ -4,6 +4,7 @@ use crate::recorded::module;
 use host_harness::environment::Collector;
 use host_harness::{Attempted, Connection, Engine, Environment, Headers, LogLevel, Step};
 use limpet_cli::clusters::EndpointsFlag;
+use limpet_cli::forwarding::Forwarding;
 use limpet_cli::manifests::Manifests;
 use limpet_cli::plugin_config::{EndpointSource, Options, Report, plugin_config};
 use limpet_cli::{clusters, filter_chain};
@@ -50,9 +51,10 @@ impl Shop {
             report: Report::Why,
             strict: false,
             unmatched_is_not_found: true,
+            one_virtual_host: true,
         };
         let plugin = plugin_config(&manifests, &clusters, options);
-        let config = filter_chain::engine_config(module(), &plugin, false);
+        let config = filter_chain::engine_config(module(), &plugin, &Forwarding::read(None));
         let mut environment = Environment::new(filter_chain::host_clusters(&clusters));
         let log = Arc::new(Collector::from_level(LogLevel::Info));
         environment.log = log.clone();

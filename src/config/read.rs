@@ -9,7 +9,7 @@ use crate::warning::{Warning, nearest};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "ingresses",
     "ingress_classes",
     "config_map",
@@ -22,6 +22,7 @@ const KEYS: [&str; 16] = [
     "strict",
     "path_decoding",
     "trust_forwarded_proto",
+    "forwarded_host",
     "cookie_keys",
     "cookie_keys_only",
     "cookie_format",
@@ -80,6 +81,7 @@ impl<'a> Reader<'a> {
                 &[("nginx", PathDecoding::Nginx), ("raw", PathDecoding::Raw)],
             ),
             trust_forwarded_proto: self.flag("trust_forwarded_proto"),
+            forwarded_host: self.flag("forwarded_host"),
             cookie_keys: self.cookie_keys(),
             cookie_keys_only: self.flag("cookie_keys_only"),
             cookie_format: self.choice(

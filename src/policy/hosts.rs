@@ -150,14 +150,18 @@ impl Context<'_> {
     }
 
     /// A name has a certificate if its host does, or the wildcard above it. An alias has one
-    /// where the `tls` section lists it: ingress-nginx asks the certificate itself.
+    /// where its host's certificate names it (`configureCertificates` in `nginx.go`,
+    /// `IsValidHostname` in `ssl.go`): here, where it is listed beside that host.
     fn has_certificate(&self, name: &str, host: &str, server: &Server) -> bool {
-        let above = wildcard_of(host).and_then(|above| self.merged.servers.get(&above));
-        let own = if name == host {
-            server.tls
-        } else {
-            server.tls && server.tls_hosts.iter().any(|listed| listed == host)
+        let wildcard = wildcard_of(host);
+        let above = wildcard
+            .as_ref()
+            .and_then(|above| self.merged.servers.get(above));
+        let names = |listed: &String| {
+            let mut names = wildcard.iter().map(String::as_str).chain([host]);
+            names.any(|name| name.eq_ignore_ascii_case(listed))
         };
+        let own = server.tls && (name == host || server.certificate.iter().any(names));
         own || above.is_some_and(|above| above.tls)
     }
 

@@ -41,9 +41,7 @@ pub(super) fn load(
             ));
             continue;
         }
-        if !is_ours(&ingress, &config.ingress_classes, warnings)
-            || !is_harmless(&ingress, config.strict, warnings)
-        {
+        if !is_ours(&ingress, config, warnings) || !is_harmless(&ingress, config.strict, warnings) {
             continue;
         }
         let annotations =
@@ -70,19 +68,28 @@ fn order(one: &Ingress, two: &Ingress) -> Ordering {
     }
 }
 
-/// An Ingress of another class is another controller's. One without a class is ours: it was
-/// given to limpet.
-fn is_ours(ingress: &Ingress, classes: &[String], warnings: &mut Vec<Warning>) -> bool {
-    let foreign = |class: &&str| !classes.iter().any(|ours| ours == class);
-    let Some(class) = ingress.class.as_deref().filter(foreign) else {
+/// An Ingress of another class is another controller's. One without a class is ours, it was
+/// given to limpet; `strict` ignores it, as ingress-nginx does without
+/// `--watch-ingress-without-class`.
+fn is_ours(ingress: &Ingress, config: &Config, warnings: &mut Vec<Warning>) -> bool {
+    let class = ingress.class.as_deref().unwrap_or_default();
+    let named = config.ingress_classes.iter();
+    let mut named = named.filter(|ours| !ours.is_empty()).peekable();
+    if config.ingress_classes.iter().any(|ours| ours == class)
+        || (ingress.class.is_none() && !config.strict)
+    {
         return true;
-    };
-    let text = match classes {
-        [] => "is a class, and ingress_classes is empty; the Ingress is ignored".to_owned(),
-        classes => format!(
+    }
+    let text = if ingress.class.is_none() {
+        "is missing, and strict takes none without a class; the Ingress is ignored".to_owned()
+    } else if named.peek().is_none() {
+        "is a class, and ingress_classes names none; the Ingress is ignored".to_owned()
+    } else {
+        let named: Vec<&str> = named.map(String::as_str).collect();
+        format!(
             "is not the class {}; the Ingress is ignored",
-            classes.join(" or ")
-        ),
+            named.join(" or ")
+        )
     };
     warnings.push(Warning::ingress(
         &ingress.key,
@@ -99,7 +106,8 @@ fn is_harmless(ingress: &Ingress, strict: bool, warnings: &mut Vec<Warning>) -> 
     let hosts = ingress.rules.iter().map(|rule| rule.host.as_str());
     let paths = ingress.rules.iter().flat_map(|rule| &rule.paths).flatten();
     let texts = hosts.chain(paths.map(|path| path.path.as_str()));
-    let mut texts = texts.chain(ingress.tls_hosts.iter().map(String::as_str));
+    let listed = ingress.tls.iter().flat_map(|tls| &tls.hosts);
+    let mut texts = texts.chain(listed.map(String::as_str));
     let Some(text) = texts.find(|text| looks_like_configuration(text)) else {
         return true;
     };

@@ -36,8 +36,8 @@ pub(super) struct Server {
     pub locations: Vec<Draft>,
     pub tls: bool,
     pub from_to_www: bool,
-    /// The hosts that any of its Ingresses lists under `tls`.
-    pub tls_hosts: Vec<String>,
+    /// The names of its certificate: the hosts of the `tls` entry that lists its own.
+    pub certificate: Vec<String>,
 }
 
 /// `ingress.Location`, before it is compiled.

@@ -622,6 +622,29 @@ fn ingresses_of_the_classes_given_are_taken_and_no_others() {
     }
 }
 
+// `GetIngressClass`: `--watch-ingress-without-class` is off by default.
+#[test]
+fn strict_takes_an_ingress_without_a_class_only_where_the_default_class_is_ours() {
+    let paths = [("a.example", "Prefix", "/", "web")];
+    for (classes, strict, taken) in [
+        (json!(null), false, true),
+        (json!(null), true, false),
+        (json!(["nginx"]), true, false),
+        (json!(["nginx", ""]), true, true),
+    ] {
+        let mut one = ingress("shop", &[], &paths);
+        one["spec"]
+            .as_object_mut()
+            .unwrap()
+            .remove("ingressClassName");
+        let extra = json!({"ingress_classes": classes, "strict": strict});
+        let (policy, warnings) = compile_with(&[one], extra);
+        let found = policy.virtual_hosts().any(|host| host.name == "a.example");
+        assert_eq!(found, taken, "{classes}, strict: {strict}");
+        assert_eq!(warnings.is_empty(), taken, "{warnings:?}");
+    }
+}
+
 // `getBackendServers`: a location whose Service is not there gets `default-backend`.
 #[test]
 fn a_default_backend_takes_what_nobody_else_can() {

@@ -100,7 +100,9 @@ pub(crate) enum Plain {
     Https,
     Method,
     Protocol,
+    RequestLine,
     ServerName,
+    ServerAddr,
     ServerPort,
     RemoteAddr,
     RemotePort,
@@ -113,6 +115,8 @@ pub(crate) enum Plain {
     LocationPath,
     Upstream,
     Subdomain,
+    /// Known, and empty before an upstream is chosen or where limpet has none.
+    Empty,
 }
 
 impl Variable {
@@ -167,7 +171,9 @@ fn plain(name: &str) -> Option<Plain> {
         "https" => Plain::Https,
         "request_method" => Plain::Method,
         "server_protocol" => Plain::Protocol,
+        "request" => Plain::RequestLine,
         "server_name" => Plain::ServerName,
+        "server_addr" => Plain::ServerAddr,
         "subdomain" => Plain::Subdomain,
         "server_port" | "pass_server_port" | "pass_port" => Plain::ServerPort,
         "remote_addr" => Plain::RemoteAddr,
@@ -180,6 +186,12 @@ fn plain(name: &str) -> Option<Plain> {
         "service_port" => Plain::ServicePort,
         "location_path" => Plain::LocationPath,
         "proxy_upstream_name" | "proxy_host" => Plain::Upstream,
+        "upstream_addr"
+        | "upstream_status"
+        | "proxy_alternative_upstream_name"
+        | "http_"
+        | "cookie_"
+        | "arg_" => Plain::Empty,
         _ => return None,
     })
 }
@@ -201,13 +213,24 @@ fn append_plain(plain: Plain, scope: &Scope, out: &mut Vec<u8>) {
             out.extend_from_slice(edit::first(scope.headers, ":method").unwrap_or_default());
         }
         Plain::Protocol => out.extend(scope.property(&["request", "protocol"])),
+        Plain::RequestLine => {
+            append_plain(Plain::Method, scope, out);
+            out.push(b' ');
+            append_plain(Plain::RequestUri, scope, out);
+            out.push(b' ');
+            append_plain(Plain::Protocol, scope, out);
+        }
         Plain::ServerName => out.extend_from_slice(scope.server_name.as_bytes()),
+        Plain::ServerAddr => {
+            let own = scope.property(&["destination", "address"]);
+            out.extend_from_slice(split_port(&own).0);
+        }
         // `buildServerName`: what the star of a wildcard host stands for.
         Plain::Subdomain if scope.server_name.starts_with("*.") => {
             let label = scope.host.split(|byte| *byte == b'.').next();
             out.extend_from_slice(label.unwrap_or_default());
         }
-        Plain::Subdomain => {}
+        Plain::Subdomain | Plain::Empty => {}
         Plain::ServerPort => out.extend_from_slice(scope.port().as_bytes()),
         Plain::RemoteAddr => out.extend_from_slice(split_port(&source()).0),
         Plain::RemotePort => out.extend_from_slice(split_port(&source()).1),

@@ -15,6 +15,7 @@ pub(super) fn start(table: &Table) -> Core {
         report: Report::Why,
         strict: false,
         unmatched_is_not_found: true,
+        one_virtual_host: true,
     };
     Core(Native::new(
         &plugin_config(&table.manifests, &clusters, options),

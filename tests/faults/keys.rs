@@ -4,6 +4,7 @@ use super::{BALANCED, HOST, PERSISTENT, Shop};
 use crate::recorded::module;
 use host_harness::{Attempted, Connection, Engine, Environment, Headers, Step};
 use limpet_cli::clusters::EndpointsFlag;
+use limpet_cli::forwarding::Forwarding;
 use limpet_cli::plugin_config::{EndpointSource, Options, Report, plugin_config};
 use limpet_cli::{clusters, filter_chain};
 use limpet_tests::browser::Browser;
@@ -64,9 +65,10 @@ fn harness(shop: &Shop, variables: &[(&str, &str)]) -> Engine {
         report: Report::Off,
         strict: false,
         unmatched_is_not_found: true,
+        one_virtual_host: true,
     };
     let plugin = plugin_config(&shop.manifests, &clusters, options);
-    let mut config = filter_chain::engine_config(module(), &plugin, false);
+    let mut config = filter_chain::engine_config(module(), &plugin, &Forwarding::read(None));
     let variables = variables.iter();
     let variables = variables.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
     config.plugin.as_mut().unwrap().environment_variables = variables.collect();

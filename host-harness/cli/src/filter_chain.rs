@@ -9,7 +9,7 @@ use host_harness::{
 use serde_json::Value;
 
 use crate::clusters::{Cluster, Health};
-use crate::forwarding::{self, CLUSTER_HEADER, ENDPOINT_HEADER, INTERNAL_HEADERS};
+use crate::forwarding::{self, CLUSTER_HEADER, ENDPOINT_HEADER, Forwarding, INTERNAL_HEADERS};
 use crate::plugin_config;
 
 /// How often nginx tries again: `proxy-next-upstream-tries` is 3 by default.
@@ -37,7 +37,7 @@ pub const RELOAD_BACKOFF: Duration = Duration::from_millis(2);
 
 /// The engine's configuration: `config` is the plugin's.
 #[must_use]
-pub fn engine_config(module: Module, config: &Value, trusted: bool) -> EngineConfig {
+pub fn engine_config(module: Module, config: &Value, forwarding: &Forwarding) -> EngineConfig {
     let mut plugin = PluginConfig::new(module, PLUGIN_NAME, config.to_string().into_bytes());
     plugin.vm_id = PLUGIN_NAME.to_owned();
     plugin.failure_policy = FailurePolicy::FailReload {
@@ -47,7 +47,7 @@ pub fn engine_config(module: Module, config: &Value, trusted: bool) -> EngineCon
     let mut engine = EngineConfig::new(routes());
     engine.plugin = Some(plugin);
     engine.session_header = Some(ENDPOINT_HEADER.to_owned());
-    engine.early_edits = forwarding::early_edits(trusted);
+    engine.early_edits = forwarding::early_edits(forwarding);
     engine
 }
 

@@ -9,6 +9,7 @@
 
 pub mod envoy;
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use host_harness::{Append, Connection, HeaderEdit, Headers, Template};
@@ -16,6 +17,10 @@ use serde_json::Value;
 
 /// limpet's own request headers: only the module may set them.
 pub const INTERNAL_HEADERS: [&str; 2] = ["x-limpet-cluster", "x-limpet-endpoint"];
+
+/// Request headers that no pod sees: limpet's own, and one that CGI scripts would take for a
+/// proxy's setting (`proxy_set_header Proxy ""`).
+pub const DROPPED_HEADERS: [&str; 3] = ["x-limpet-cluster", "x-limpet-endpoint", "proxy"];
 
 /// The header that names the cluster.
 pub const CLUSTER_HEADER: &str = "x-limpet-cluster";
@@ -66,55 +71,148 @@ const fn header(name: &'static str, source: Source, trusted: &'static str) -> Fo
     }
 }
 
+/// What ingress-nginx's ConfigMap says about forwarding headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forwarding {
+    /// `use-forwarded-headers`: a trusted proxy stands in front.
+    pub trusted: bool,
+    /// The client's address is the trusted proxy's to say: `use-forwarded-headers` or
+    /// `enable-real-ip`.
+    pub real_ip: bool,
+    /// `compute-full-forwarded-for`, where `trusted`: X-Forwarded-For grows by the downstream.
+    pub full: bool,
+    /// `forwarded-for-header`.
+    pub for_header: String,
+    /// `forwarded-host-header`: handed on as X-Original-Forwarded-Host.
+    pub host_header: String,
+    /// `proxy-add-original-uri-header`: pods get X-Original-URI.
+    pub original_uri: bool,
+}
+
+impl Forwarding {
+    /// Reads the ConfigMap's `data`; `None`: the defaults.
+    #[must_use]
+    pub fn read(data: Option<&Value>) -> Self {
+        let text = |key: &str| data.and_then(|data| data.get(key)?.as_str());
+        let says = |key: &str| text(key) == Some("true");
+        let name = |key: &str, default: &str| match text(key) {
+            None | Some("") => default.to_owned(),
+            Some(name) => name.to_ascii_lowercase(),
+        };
+        let trusted = says("use-forwarded-headers");
+        Self {
+            trusted,
+            real_ip: trusted || says("enable-real-ip"),
+            full: trusted && says("compute-full-forwarded-for"),
+            for_header: name("forwarded-for-header", "x-forwarded-for"),
+            host_header: name("forwarded-host-header", "x-forwarded-host"),
+            original_uri: says("proxy-add-original-uri-header"),
+        }
+    }
+
+    /// The header that goes to pods as it came, under this name.
+    #[must_use]
+    pub fn originals(&self) -> [(&'static str, &str); 2] {
+        [
+            ("x-original-forwarded-for", &self.for_header),
+            ("x-original-forwarded-host", &self.host_header),
+        ]
+    }
+}
+
 /// Whether ingress-nginx's ConfigMap says `use-forwarded-headers: "true"`.
 #[must_use]
 pub fn trusts_forwarded_headers(config_map_data: Option<&Value>) -> bool {
-    config_map_data
-        .and_then(|data| data.get("use-forwarded-headers")?.as_str())
-        .is_some_and(|value| value == "true")
+    Forwarding::read(config_map_data).trusted
 }
 
 /// Whether header fields with an underscore in their name are dropped: unless ingress-nginx's
-/// ConfigMap says `enable-underscores-in-headers: "true"`.
+/// ConfigMap says `enable-underscores-in-headers: "true"` or `ignore-invalid-headers: "false"`.
 #[must_use]
 pub fn drops_underscores(config_map_data: Option<&Value>) -> bool {
-    config_map_data
-        .and_then(|data| data.get("enable-underscores-in-headers")?.as_str())
-        .is_none_or(|value| value != "true")
+    let says = |key: &str, value: &str| {
+        let said = config_map_data.and_then(|data| data.get(key)?.as_str());
+        said == Some(value)
+    };
+    !says("enable-underscores-in-headers", "true") && !says("ignore-invalid-headers", "false")
 }
 
 /// The same for the harness: what happens to a request head before the module sees it.
 #[must_use]
-pub fn early_edits(trusted: bool) -> Vec<HeaderEdit> {
-    let strip = INTERNAL_HEADERS.map(|name| HeaderEdit::Remove(name.to_owned()));
-    let write = FORWARDING_HEADERS.map(|header| HeaderEdit::Write {
-        name: header.name.to_owned(),
-        value: Template::Computed(Arc::new(
-            move |request: &Headers, connection: &Connection| {
-                let from_proxy = trusted.then(|| proxy_says(&header, request)).flatten();
-                from_proxy.or_else(|| connection_says(header.source, request, connection))
-            },
-        )),
-        append: Append::OverwriteOrAdd,
-    });
-    strip.into_iter().chain(write).collect()
+pub fn early_edits(forwarding: &Forwarding) -> Vec<HeaderEdit> {
+    let mut edits: Vec<_> = DROPPED_HEADERS
+        .map(|name| HeaderEdit::Remove(name.to_owned()))
+        .into();
+    for (name, from) in forwarding.originals() {
+        let from = from.to_owned();
+        edits.push(HeaderEdit::Remove(name.to_owned()));
+        edits.push(write(name, move |request, _| joined(request, &from)));
+    }
+    if forwarding.original_uri {
+        let path = |request: &Headers, _: &Connection| Some(request.first(":path")?.to_vec());
+        edits.push(write("x-original-uri", path));
+    }
+    for header in FORWARDING_HEADERS {
+        let forwarding = forwarding.clone();
+        edits.push(write(header.name, move |request, connection| {
+            let from_proxy = proxy_says(&forwarding, &header, request, connection);
+            from_proxy.or_else(|| connection_says(header.source, request, connection))
+        }));
+    }
+    edits
 }
 
-/// The value of the trusted proxy's header. Of a list of addresses the first one: every proxy in
-/// between is trusted (`set_real_ip_from 0.0.0.0/0`, `real_ip_recursive on`).
-fn proxy_says(header: &ForwardingHeader, request: &Headers) -> Option<Vec<u8>> {
-    let value = request
-        .first(header.trusted)
-        .filter(|value| !value.is_empty())?;
-    Some(match header.source {
-        Source::RemoteAddress => value
-            .split(|byte| *byte == b',')
-            .next()
-            .unwrap_or(value)
-            .trim_ascii()
-            .to_vec(),
-        _ => value.to_vec(),
-    })
+fn write(
+    name: &str,
+    value: impl Fn(&Headers, &Connection) -> Option<Vec<u8>> + Send + Sync + 'static,
+) -> HeaderEdit {
+    HeaderEdit::Write {
+        name: name.to_owned(),
+        value: Template::Computed(Arc::new(value)),
+        append: Append::OverwriteOrAdd,
+    }
+}
+
+/// All fields of one name as one value; `None`: there is none, or nothing in it.
+fn joined(request: &Headers, name: &str) -> Option<Vec<u8>> {
+    let value = request.all(name).collect::<Vec<_>>().join(&b", "[..]);
+    (!value.is_empty()).then_some(value)
+}
+
+/// What the trusted proxy in front says instead of the connection.
+fn proxy_says(
+    forwarding: &Forwarding,
+    header: &ForwardingHeader,
+    request: &Headers,
+    connection: &Connection,
+) -> Option<Vec<u8>> {
+    if header.source == Source::RemoteAddress {
+        let list = joined(request, &forwarding.for_header).filter(|_| forwarding.real_ip)?;
+        if forwarding.full && header.name == "x-forwarded-for" {
+            let whole = joined(request, header.trusted).filter(|_| forwarding.trusted)?;
+            let downstream = connection.source.ip().to_string();
+            return Some([&whole, &b", "[..], downstream.as_bytes()].concat());
+        }
+        return Some(first_address(&list)?.to_string().into_bytes());
+    }
+    let value = request.first(header.trusted);
+    let value = value.filter(|value| forwarding.trusted && !value.is_empty())?;
+    let first = value.split(|byte| *byte == b',').next();
+    let is_list = header.source == Source::Authority;
+    Some(first.filter(|_| is_list).unwrap_or(value).to_vec())
+}
+
+/// The client behind a list of proxies, all of which are trusted (`set_real_ip_from 0.0.0.0/0`,
+/// `real_ip_recursive on`): the first address, or what follows the last that is none.
+fn first_address(list: &[u8]) -> Option<IpAddr> {
+    let parts = list.rsplit(|byte| matches!(byte, b',' | b' '));
+    let parts = parts.filter(|part| !part.is_empty());
+    let address = |part: &[u8]| {
+        let text = std::str::from_utf8(part).ok()?;
+        let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+        text.parse::<IpAddr>().ok().or_else(with_port)
+    };
+    parts.map_while(address).last()
 }
 
 fn connection_says(source: Source, request: &Headers, connection: &Connection) -> Option<Vec<u8>> {

@@ -18,6 +18,9 @@ const CLASS: &str = "nginx";
 /// What an IngressClass of ingress-nginx names as its controller.
 pub(crate) const CONTROLLER: &str = "k8s.io/ingress-nginx";
 
+/// What makes an IngressClass the default one, where it says `true`.
+const DEFAULT_CLASS: &str = "/metadata/annotations/ingressclass.kubernetes.io~1is-default-class";
+
 /// Why manifests cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
@@ -132,7 +135,8 @@ impl Manifests {
     }
 
     /// The classes whose Ingresses are ingress-nginx's: `nginx`, and what the IngressClasses among
-    /// the manifests say; `None`: they say nothing else than that.
+    /// the manifests say; the empty name where one of its own is the cluster's default, which the
+    /// API server gives to an Ingress without a class. `None`: they say nothing else than `nginx`.
     #[must_use]
     pub fn classes(&self) -> Option<Vec<&str>> {
         let (ours, foreign): (Vec<&Object>, Vec<&Object>) = self
@@ -146,6 +150,10 @@ impl Manifests {
                 .filter(|name| *name != CLASS),
         );
         names.retain(|name| !foreign.iter().any(|class| class.name() == *name));
+        let is_default = |class: &&Object| class.text(DEFAULT_CLASS) == Some("true");
+        if ours.iter().any(is_default) {
+            names.push("");
+        }
         (names != [CLASS]).then_some(names)
     }
 

@@ -5,6 +5,7 @@ mod given;
 use serde_json::{Value, json};
 
 use crate::clusters::Cluster;
+use crate::forwarding;
 use crate::manifests::Manifests;
 pub(crate) use given::load as load_given;
 
@@ -39,6 +40,8 @@ pub struct Options {
     pub strict: bool,
     /// Requests that no Ingress names: 404 (where limpet owns the listener), or passed through.
     pub unmatched_is_not_found: bool,
+    /// The proxy has one virtual host, so the Host of a trusted proxy in front can be handed on.
+    pub one_virtual_host: bool,
 }
 
 /// The plugin configuration for these manifests. Keys that would say the default are left out.
@@ -73,6 +76,10 @@ pub fn plugin_config(manifests: &Manifests, clusters: &[Cluster], options: Optio
     }
     if options.endpoints == EndpointSource::Static {
         set("endpoints", endpoints(clusters));
+    }
+    let data = manifests.config_map().and_then(|map| map.value.get("data"));
+    if options.one_virtual_host && forwarding::trusts_forwarded_headers(data) {
+        set("forwarded_host", json!(true));
     }
     if options.unmatched_is_not_found {
         set("unmatched", json!("not_found"));

@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::args::{ManifestArgs, ip_port};
 use crate::clusters::{self, Cluster};
 use crate::filter_chain;
-use crate::forwarding;
+use crate::forwarding::Forwarding;
 use crate::manifests::Manifests;
 use crate::module;
 use crate::plugin_config::{self, EndpointSource, Options, Report};
@@ -112,11 +112,12 @@ pub(crate) fn proxy_config(
         report: Report::Summary,
         strict,
         unmatched_is_not_found: true,
+        one_virtual_host: true,
     };
     let plugin = plugin_config::plugin_config(manifests, clusters, options);
     let data: Option<&Value> = manifests.config_map().and_then(|map| map.value.get("data"));
-    let trusted = forwarding::trusts_forwarded_headers(data);
-    let engine = filter_chain::engine_config(module, &plugin, trusted);
+    let forwarding = Forwarding::read(data);
+    let engine = filter_chain::engine_config(module, &plugin, &forwarding);
     let mut config = ProxyConfig::new(listen, engine);
     config.default_host = Some(filter_chain::DEFAULT_HOST.to_owned());
     config.log_properties = vec![access_log::RECORD.to_owned()];

@@ -7,7 +7,7 @@
 use super::{
     DEFAULT_SERVER, DEFAULT_UPSTREAM, Draft, Loaded, Merged, Server, host_of, upstream_name,
 };
-use crate::ingress::Path;
+use crate::ingress::{Path, Tls};
 use crate::warning::Warning;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -96,16 +96,28 @@ pub(super) fn add_aliases_and_tls(
                     text,
                 ));
             }
-            server.tls |= one.ingress.has_tls;
-            server
-                .tls_hosts
-                .extend(one.ingress.tls_hosts.iter().cloned());
+            if !server.tls && !one.ingress.tls.is_empty() {
+                server.tls = true;
+                server.certificate = certificate(&one.ingress.tls, host);
+            }
         }
     }
     let hosts: BTreeSet<String> = merged.servers.keys().cloned().collect();
     for server in merged.servers.values_mut() {
         server.aliases.retain(|alias| !hosts.contains(alias));
     }
+}
+
+/// `extractTLSSecretName`, as far as it goes without the certificates: the entry that lists the
+/// host. Without a Secret it is the controller's own certificate, whose names are none of these.
+fn certificate(tls: &[Tls], host: &str) -> Vec<String> {
+    let lists = |tls: &&Tls| {
+        tls.hosts
+            .iter()
+            .any(|listed| listed.eq_ignore_ascii_case(host))
+    };
+    let entry = tls.iter().find(lists).filter(|tls| tls.has_secret);
+    entry.map(|tls| tls.hosts.clone()).unwrap_or_default()
 }
 
 pub(super) fn add_locations(merged: &mut Merged, loaded: &[Loaded], warnings: &mut Vec<Warning>) {

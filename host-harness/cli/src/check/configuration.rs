@@ -70,6 +70,7 @@ fn warnings(manifests: &Manifests, strict: bool) -> Vec<Warning> {
         report: Report::Off,
         strict,
         unmatched_is_not_found: false,
+        one_virtual_host: false,
     };
     let text = plugin_config(manifests, &[], options).to_string();
     match limpet::config::read(text.as_bytes()) {

@@ -11,9 +11,10 @@ use host_harness::{Engine, Environment, LogLevel, Module};
 use super::exchange;
 use super::{Answer, Request};
 use crate::clusters::{self, EndpointsFlag};
+use crate::forwarding::{self, Forwarding};
 use crate::manifests::Manifests;
 use crate::plugin_config::{self, EndpointSource, Options, Report};
-use crate::{filter_chain, forwarding, module};
+use crate::{filter_chain, module};
 
 /// Where the random numbers of every request start, so that answers repeat.
 const SEED: u64 = 1;
@@ -68,6 +69,7 @@ impl Explainer {
                 report: Report::Why,
                 strict: settings.strict,
                 unmatched_is_not_found: true,
+                one_virtual_host: true,
             },
         );
         let random = Arc::new(Scripted::from_seed(SEED));
@@ -79,8 +81,8 @@ impl Explainer {
             environment.clock = Arc::new(SettableClock::at(Duration::from_secs(now)));
         }
         let data = manifests.config_map().and_then(|map| map.value.get("data"));
-        let trusted = forwarding::trusts_forwarded_headers(data);
-        let engine_config = filter_chain::engine_config(module, &config, trusted);
+        let forwarding = Forwarding::read(data);
+        let engine_config = filter_chain::engine_config(module, &config, &forwarding);
         let engine = Engine::start(&engine_config, &environment).with_context(|| {
             let said: Vec<String> = log.take().into_iter().map(|line| line.message).collect();
             said.join("; ")

@@ -14,8 +14,9 @@ use crate::filter_chain::{DEFAULT_HOST, RETRIES};
 const PATIENCE: usize = 64;
 
 pub(super) fn answer(engine: &Engine, request: &Request, drops_underscores: bool) -> Answer {
-    let Some(head) = head(request, drops_underscores) else {
-        return refused(request, "HTTP/1.1 without a Host header");
+    let head = match head(request, drops_underscores) {
+        Ok(head) => head,
+        Err((status, why)) => return refused(request, status, why),
     };
     let picker = picker(request);
     let (mut exchange, mut step) = engine.request(head, connection(request), true, Some(picker));
@@ -24,7 +25,9 @@ pub(super) fn answer(engine: &Engine, request: &Request, drops_underscores: bool
     let mut patience = PATIENCE;
     let response = loop {
         step = match step {
-            Step::Paused if patience == 0 => return refused(request, "the module never let it go"),
+            Step::Paused if patience == 0 => {
+                return refused(request, 400, "the module never let it go");
+            }
             Step::Paused => {
                 patience -= 1;
                 engine.tick();
@@ -43,8 +46,14 @@ pub(super) fn answer(engine: &Engine, request: &Request, drops_underscores: bool
     finish(request, &exchange, upstream, &response)
 }
 
-/// The request head as Envoy's codec makes it; `None`: Envoy refuses it.
-fn head(request: &Request, drops_underscores: bool) -> Option<Headers> {
+/// Header fields between two neighbours alone: no proxy hands them on.
+const HOP_BY_HOP: [&str; 3] = ["keep-alive", "te", "expect"];
+
+/// The request head as a codec makes it; `Err`: what a request that is none is answered, and why.
+///
+/// Source: RFC 9112, 3.2; `ngx_http_parse_request_line` and `ngx_http_process_request_header` of
+/// nginx 1.27.1.
+fn head(request: &Request, drops_underscores: bool) -> Result<Headers, (u16, &'static str)> {
     let or = |given: &Option<ByteString>, default: &str| match given {
         Some(given) => given.0.clone(),
         None => default.into(),
@@ -57,19 +66,35 @@ fn head(request: &Request, drops_underscores: bool) -> Option<Headers> {
     let authority = match authority {
         Some(authority) => authority,
         None if is_http_10 => DEFAULT_HOST.into(),
-        None => return None,
+        None => return Err((400, "HTTP/1.1 without a Host header")),
     };
+    let is = |field: &ByteString, name: &str| field.0.eq_ignore_ascii_case(name.as_bytes());
+    if request.authority.is_some() && request.headers.iter().any(|(name, _)| is(name, "host")) {
+        return Err((400, "more than one Host header"));
+    }
+    let method = or(&request.method, "GET");
+    if method == b"CONNECT" {
+        return Err((405, "CONNECT is for forward proxies"));
+    }
+    if !method
+        .iter()
+        .all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-'))
+    {
+        return Err((400, "a method that is not in capital letters"));
+    }
     let mut head = Headers::with_capacity(request.headers.len() + 12);
     head.add(":authority", authority);
     head.add(":path", path);
-    head.add(":method", or(&request.method, "GET"));
+    head.add(":method", method);
     head.add(":scheme", or(&request.scheme, "http"));
     for (name, value) in &request.headers {
-        if !(drops_underscores && name.0.contains(&b'_')) {
-            head.add(String::from_utf8_lossy(&name.0), value.0.clone());
+        let is_dropped = drops_underscores && name.0.contains(&b'_');
+        if !is_dropped && !HOP_BY_HOP.iter().any(|hop| is(name, hop)) {
+            let value = value.0.trim_ascii();
+            head.add(String::from_utf8_lossy(&name.0), value.to_vec());
         }
     }
-    Some(head)
+    Ok(head)
 }
 
 /// Authority and path; an absolute-form target brings its own authority, which wins (RFC 9112,
@@ -220,12 +245,12 @@ fn finish(
     answer
 }
 
-fn refused(request: &Request, reason: &str) -> Answer {
+fn refused(request: &Request, status: u16, reason: &str) -> Answer {
     Answer {
         id: request.id.clone(),
         outcome: Outcome::Reject,
         response: Response {
-            status: Some(400),
+            status: Some(status),
             ..Response::default()
         },
         why: vec![format!("refused before the module saw it: {reason}")],

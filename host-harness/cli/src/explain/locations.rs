@@ -26,6 +26,7 @@ pub(super) fn print(manifests: &Manifests, settings: &Settings) -> anyhow::Resul
         report: Report::Off,
         strict: settings.strict,
         unmatched_is_not_found: true,
+        one_virtual_host: true,
     };
     let plugin = plugin_config::plugin_config(manifests, &clusters, options);
     let (config, mut warnings) = config::read(plugin.to_string().as_bytes())?;

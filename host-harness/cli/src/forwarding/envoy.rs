@@ -1,6 +1,6 @@
 //! The same headers in Envoy's words: values made of its command operators.
 
-use super::{FORWARDING_HEADERS, ForwardingHeader, Source};
+use super::{FORWARDING_HEADERS, Forwarding, ForwardingHeader, Source};
 
 /// One request header that Envoy writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,26 @@ pub const HTTPS: ListenerSide = ListenerSide {
     scheme: "https",
     port: 443,
 };
+
+/// What pods get as it came, under names of its own; nothing where nothing came. The downstream's
+/// own headers of these names have to be removed before.
+#[must_use]
+pub fn originals(forwarding: &Forwarding) -> Vec<Written> {
+    let write = |(name, from): (&'static str, &str)| Written {
+        name,
+        value: format!("%REQ({})%", from.to_ascii_uppercase()),
+        only_if_absent: false,
+    };
+    let uri = forwarding
+        .original_uri
+        .then_some(("x-original-uri", ":path"));
+    forwarding
+        .originals()
+        .into_iter()
+        .chain(uri)
+        .map(write)
+        .collect()
+}
 
 /// Every forwarding header as an early header mutation writes it: the request is as the client sent
 /// it, and Envoy does not know yet whom it trusts.

@@ -121,3 +121,22 @@ fn ingress_classes_say_whose_ingresses_are_taken() {
     assert_eq!(classes(&[("internal", ours), ("nginx", ours)]), Some(both));
     assert_eq!(classes(&[("nginx", other)]), Some(Vec::new()));
 }
+
+// The API server gives the default class to an Ingress that names none.
+#[test]
+fn a_default_class_of_ingress_nginx_takes_ingresses_without_one() {
+    let classes = |controller: &str, default: &str| {
+        let text = format!(
+            "{{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {{name: nginx, \
+             annotations: {{ingressclass.kubernetes.io/is-default-class: \"{default}\"}}}}, \
+             spec: {{controller: {controller}}}}}"
+        );
+        let manifests = Manifests::parse("c.yaml", &text).unwrap();
+        let classes = manifests.classes();
+        classes.map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>())
+    };
+    let both = vec!["nginx".to_owned(), String::new()];
+    assert_eq!(classes("k8s.io/ingress-nginx", "true"), Some(both));
+    assert_eq!(classes("k8s.io/ingress-nginx", "false"), None);
+    assert_eq!(classes("traefik.io/x", "true"), Some(Vec::new()));
+}

@@ -20,7 +20,7 @@ pub use eds::{endpoint_file, endpoint_resource, load_assignment, write_in_place}
 
 use crate::args::ManifestArgs;
 use crate::clusters::{self, Cluster};
-use crate::forwarding;
+use crate::forwarding::Forwarding;
 use crate::manifests::Manifests;
 use crate::plugin_config::{self, EndpointSource, Options, Report};
 use crate::progress::Progress;
@@ -126,11 +126,12 @@ pub fn render(
         },
         strict,
         unmatched_is_not_found: true,
+        one_virtual_host: true,
     };
     let plugin = plugin_config::plugin_config(manifests, clusters, options);
     let mut notes = Vec::new();
     let config_map = manifests.config_map();
-    if forwarding::trusts_forwarded_headers(config_map.and_then(|map| map.value.get("data"))) {
+    if Forwarding::read(config_map.and_then(|map| map.value.get("data"))).real_ip {
         notes.push(
             "use-forwarded-headers: pods get the X-Forwarded-For of the proxy in front whole, also \
              as X-Real-IP; ingress-nginx sent its first address alone"

@@ -107,6 +107,7 @@ impl<'m> Scene<'m> {
             report: Report::Off,
             strict,
             unmatched_is_not_found: owns_the_listener,
+            one_virtual_host: false,
         };
         let mut config = plugin_config(self.manifests, &[], options);
         if let Some(object) = config.as_object_mut() {

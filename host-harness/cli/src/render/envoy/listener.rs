@@ -6,7 +6,7 @@ use super::tls::{self, Certificates};
 use super::{EnvoySettings, route};
 use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME, RELOAD_BACKOFF};
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written};
-use crate::forwarding::{self, ENDPOINT_HEADER, INTERNAL_HEADERS};
+use crate::forwarding::{self, DROPPED_HEADERS, ENDPOINT_HEADER, Forwarding};
 use crate::manifests::Manifests;
 use crate::plugin_config;
 
@@ -112,15 +112,22 @@ impl Chain<'_> {
             .manifests
             .config_map()
             .and_then(|map| map.value.get("data"));
-        let trusted = forwarding::trusts_forwarded_headers(data);
-        let strip = INTERNAL_HEADERS
-            .iter()
-            .map(|name| json!({ "remove": name }));
+        let forwarding = Forwarding::read(data);
+        let originals = forwarding::envoy::originals(&forwarding);
+        let strip = DROPPED_HEADERS.iter().map(|name| json!({ "remove": name }));
         let strip_envoy = json!({ "remove_on_match": { "key_matcher": { "prefix": "x-envoy-" } } });
-        let write = forwarding::envoy::early(trusted, side)
-            .into_iter()
-            .map(|header| write(&header));
-        strip.chain([strip_envoy]).chain(write).collect()
+        let write = forwarding::envoy::early(forwarding.trusted, side);
+        // Before anything is written over what came.
+        let spoofed = originals
+            .iter()
+            .map(|header| json!({ "remove": header.name }));
+        let spoofed: Vec<Value> = spoofed.collect();
+        let write = originals.iter().chain(&write).map(write_one);
+        strip
+            .chain([strip_envoy])
+            .chain(spoofed)
+            .chain(write)
+            .collect()
     }
 
     fn module(&self) -> Value {
@@ -157,7 +164,7 @@ impl Chain<'_> {
     }
 }
 
-fn write(header: &Written) -> Value {
+fn write_one(header: &Written) -> Value {
     let action = match header.only_if_absent {
         true => "ADD_IF_ABSENT",
         false => "OVERWRITE_IF_EXISTS_OR_ADD",
