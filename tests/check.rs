@@ -204,3 +204,47 @@ spec:
     assert_eq!(report.exit_status(), 1);
     assert_eq!(Report::new(&manifests, false, None).exit_status(), 0);
 }
+
+/// What ingress-nginx was recorded to do stays; these alone are told as differences.
+#[test]
+fn of_the_recorded_ingresses_only_what_really_changes_is_a_warning() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("traces");
+    let read = |name: &str| -> serde_json::Value {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let (paths, affinity) = (read("paths.json"), read("affinity.json"));
+    let recorded = [&paths["vectors"], &affinity["E2E_affinity"]];
+    let mut told = BTreeSet::new();
+    let mut asked = 0;
+    for vector in recorded.iter().flat_map(|list| list.as_array().unwrap()) {
+        let mut items = vector["ingresses"].as_array().unwrap().clone();
+        items.push(serde_json::json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": { "name": "ingress-nginx-controller" },
+            "data": vector["controller_config"],
+        }));
+        let list = serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": items });
+        let id = vector["id"].as_str().unwrap();
+        let manifests = Manifests::parse(id, &list.to_string()).unwrap();
+        let report = Report::new(&manifests, false, None);
+        let worse = report.findings.iter().filter(|f| f.level > Level::Note);
+        told.extend(worse.map(|finding| format!("{id}: {}", finding.code)));
+        asked += 1;
+    }
+    assert!(asked > 90, "{asked}");
+    let wanted = [
+        // A line of nginx's configuration, and what another filter does.
+        "aff-fail-503-next: elsewhere",
+        "snippet-denied: elsewhere",
+        // ingress-nginx answers 500.
+        "aff-expires-0abc: refused",
+        // Redirects to https where the certificate was ingress-nginx's own.
+        "app-root-ssl: https-listener",
+        "ssl-force-global: https-listener",
+        "ssl-force-partial: https-listener",
+        "ssl-force-port: https-listener",
+        "ssl-tls-otherhost: https-listener",
+    ];
+    assert_eq!(told, wanted.map(str::to_owned).into());
+}

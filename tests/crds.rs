@@ -87,6 +87,58 @@ fn what_is_rendered_for_istio_is_what_its_definitions_allow() {
 }
 
 #[test]
+fn a_service_spoken_to_by_tls_or_grpc_gets_a_destination_rule_and_no_other() {
+    let text = |name: &str, protocol: &str| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: {name}\n  annotations: \
+             {{nginx.ingress.kubernetes.io/backend-protocol: {protocol}}}\nspec:\n  rules:\n  - host: \
+             {name}.example.com\n    http:\n      paths: [{{path: /, pathType: Prefix, backend: {{service: \
+             {{name: {name}, port: {{number: 443}}}}}}}}]\n---\n"
+        )
+    };
+    let all: String = [("a", "HTTPS"), ("b", "grpc"), ("c", "HTTP"), ("d", "GRPCS")]
+        .map(|(name, protocol)| text(name, protocol))
+        .concat();
+    let manifests = Manifests::parse("shops.yaml", &all).unwrap();
+    let resources = istio::resources(&Scene::new(&manifests), &IstioArgs::default());
+    let rules: Vec<Value> = resources
+        .iter()
+        .filter(|resource| resource.kind() == "DestinationRule")
+        .map(|resource| resource.value["spec"].clone())
+        .collect();
+    let tls = serde_json::json!({"mode": "SIMPLE", "insecureSkipVerify": true});
+    let http2 = serde_json::json!({"http": {"h2UpgradePolicy": "UPGRADE"}});
+    let rule = |service: &str, port: Value| {
+        serde_json::json!({
+            "host": format!("{service}.default.svc.cluster.local"),
+            "trafficPolicy": {"portLevelSettings": [port]},
+        })
+    };
+    let number = serde_json::json!({"number": 443});
+    assert_eq!(
+        rules,
+        [
+            rule("a", serde_json::json!({"port": number, "tls": tls})),
+            rule(
+                "b",
+                serde_json::json!({"port": number, "connectionPool": http2})
+            ),
+            rule(
+                "d",
+                serde_json::json!({"port": number, "tls": tls, "connectionPool": http2})
+            ),
+        ]
+    );
+    let schemas = schemas("istio");
+    assert_eq!(
+        refuse(&schemas, &resources, "shops.yaml"),
+        Vec::<String>::new()
+    );
+    let text = envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap();
+    assert_eq!(text.matches("# note: backend-protocol: ").count(), 3);
+}
+
+#[test]
 fn what_is_rendered_for_envoy_gateway_is_what_its_definitions_allow() {
     let schemas = schemas("envoy-gateway");
     let mut wrong = Vec::new();
@@ -180,6 +232,29 @@ fn the_kept_examples_are_what_is_rendered_now() {
         assert!(
             kept == text,
             "{file} is not what is rendered now: UPDATE=1 cargo test -p limpet-tests kept_examples"
+        );
+    }
+}
+
+#[test]
+fn a_configuration_that_no_object_can_hold_is_told() {
+    let ingress = |n: usize| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: i{n}\n  annotations: {{x: {}}}\n\
+             spec:\n  rules:\n  - host: a.example.com\n    http:\n      paths: [{{path: /{n}, pathType: Prefix, \
+             backend: {{service: {{name: a, port: {{number: 80}}}}}}}}]\n---\n",
+            "x".repeat(1_000)
+        )
+    };
+    for (count, told) in [(100, false), (1_400, true)] {
+        let text: String = (0..count).map(ingress).collect();
+        let manifests = Manifests::parse("many.yaml", &text).unwrap();
+        let istio = istio::text(&manifests, &IstioArgs::default()).unwrap();
+        let gateway = envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap();
+        assert_eq!(istio.contains("# note: the WasmPlugin has "), told);
+        assert_eq!(
+            gateway.contains("# note: the EnvoyExtensionPolicy has "),
+            told
         );
     }
 }

@@ -152,7 +152,7 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("auth-tls-verify-depth", "authentication", Int, Low, Refused::Annotation, No(DOWNSTREAM_TLS)),
     row("auth-type", "authentication", Pattern(r"basic|digest", Spaces::Removed), Low, Refused::Ingress, No(AUTHENTICATION)),
     row("auth-url", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Ingress, No(AUTHENTICATION)),
-    row("backend-protocol", "backend", Options(&["auto_http", "http", "https", "grpc", "grpcs", "fcgi"], Case::Folded), Low, Refused::Annotation, Partly("the cluster decides: `render envoy` gives it TLS or HTTP/2, on Istio and Envoy Gateway you do")),
+    row("backend-protocol", "backend", Options(&["auto_http", "http", "https", "grpc", "grpcs", "fcgi"], Case::Folded), Low, Refused::Annotation, Partly("the cluster decides: `render envoy` and `istio` give it TLS or HTTP/2, on Envoy Gateway you do")),
     row("base-url-scheme", "rewrite", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; without effect")),
     row("canary", "canary", Bool, Low, Refused::Annotation, Yes),
     row("canary-by-cookie", "canary", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, Yes),

@@ -102,6 +102,8 @@ impl Report {
         let more = configuration::run(manifests, &ingresses, &findings, strict);
         annotations::confirm(&mut judged, &more);
         findings.extend(more);
+        let spoken = |ingress| platform::backend_protocol(ingress, on);
+        findings.extend(ingresses.iter().filter_map(spoken));
         if let Some(platform) = on {
             findings.extend(platform::run(manifests, &ingresses, platform));
         }

@@ -2,12 +2,14 @@
 
 mod endpoint_slices;
 mod flag;
+mod protocol;
 
 use serde_json::Value;
 
 use crate::manifests::{Manifests, Object};
 
 pub use flag::EndpointsFlag;
+pub use protocol::Protocol;
 
 /// What is known of an endpoint's health before any proxy looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

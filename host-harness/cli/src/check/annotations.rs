@@ -69,7 +69,6 @@ pub(crate) fn judge(ingress: &Ingress<'_>) -> (Vec<Judged>, Vec<Finding>) {
         });
         findings.extend(finding(ingress, name, verdict));
     }
-    findings.extend(backend_protocol(ingress));
     findings.extend(under_another_prefix(ingress));
     findings.extend(not_a_string(ingress));
     (judged, findings)
@@ -98,25 +97,8 @@ pub(crate) fn confirm(judged: &mut [Judged], findings: &[Finding]) {
 }
 
 /// Whether `backend-protocol` asks for something else than plain HTTP/1.
-fn speaks_otherwise(value: &str) -> bool {
+pub(super) fn speaks_otherwise(value: &str) -> bool {
     !matches!(value.to_ascii_uppercase().as_str(), "HTTP" | "AUTO_HTTP")
-}
-
-/// Only `render envoy` can say it to the proxy.
-fn backend_protocol(ingress: &Ingress<'_>) -> Option<Finding> {
-    let value = ingress.annotation("backend-protocol")?;
-    let finding = Finding::annotation(
-        (Level::Warning, "backend-protocol"),
-        ingress,
-        "backend-protocol",
-        "is how the proxy speaks to the pods, which a module cannot choose",
-        "render envoy sets it, unverified TLS as ingress-nginx; on Istio and Envoy Gateway pods get plain HTTP/1 until you say so",
-    );
-    speaks_otherwise(value).then(|| {
-        finding
-            .help("Istio: DestinationRule trafficPolicy.tls mode SIMPLE; for gRPC the Service port's appProtocol")
-            .help("Gateway API: BackendTLSPolicy; for gRPC the Service port's appProtocol kubernetes.io/h2c")
-    })
 }
 
 fn verdict(name: &str) -> (Verdict, &'static str) {

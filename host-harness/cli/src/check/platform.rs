@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use super::annotations::speaks_otherwise;
 use super::finding::{Finding, Level};
 use super::view::Ingress;
 use crate::manifests::Manifests;
@@ -45,6 +46,30 @@ fn not_rendered(manifests: &Manifests) -> Vec<Finding> {
         help: Vec::new(),
     };
     notes.map(finding).collect()
+}
+
+/// A module cannot choose how the proxy speaks to pods; Envoy Gateway has no resource that trusts
+/// any certificate, as ingress-nginx does.
+pub(super) fn backend_protocol(
+    ingress: &Ingress<'_>,
+    platform: Option<Platform>,
+) -> Option<Finding> {
+    let value = ingress.annotation("backend-protocol")?;
+    let level = match platform {
+        Some(Platform::Istio) => return None,
+        Some(Platform::EnvoyGateway) => Level::Warning,
+        None => Level::Note,
+    };
+    let finding = Finding::annotation(
+        (level, "backend-protocol"),
+        ingress,
+        "backend-protocol",
+        "is how the proxy speaks to the pods: render envoy and istio set it, without looking at certificates",
+        "on Envoy Gateway pods get plain HTTP/1 until you say so",
+    );
+    speaks_otherwise(value).then(|| {
+        finding.help("Gateway API: BackendTLSPolicy; for gRPC the Service port's appProtocol kubernetes.io/h2c")
+    })
 }
 
 /// Envoy Gateway resolves paths before limpet sees them, and nothing turns that off. A rewrite

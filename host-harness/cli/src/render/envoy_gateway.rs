@@ -13,7 +13,7 @@ use anyhow::Context;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::resource::{Resource, yaml};
+use super::resource::{Resource, too_large, yaml};
 use super::scene::Scene;
 use crate::manifests::Manifests;
 use crate::progress::Progress;
@@ -101,8 +101,20 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
         );
         head.push("  without it no session cookie is written.".to_owned());
     }
+    head.extend(scene.clusters.iter().filter_map(|(cluster, _)| {
+        let protocol = scene.protocol(cluster);
+        (protocol.tls || protocol.http2).then(|| {
+            format!(
+                "note: backend-protocol: Service {} is spoken to in plain HTTP/1 until a BackendTLSPolicy \
+                 (TLS) or the port's appProtocol kubernetes.io/h2c (gRPC) says otherwise",
+                cluster.service_port.key()
+            )
+        })
+    }));
     head.extend(scene.notes.iter().map(|note| format!("note: {note}")));
-    yaml(&head, &resources(&scene, args))
+    let resources = resources(&scene, args);
+    head.extend(too_large(&resources));
+    yaml(&head, &resources)
 }
 
 /// What Envoy Gateway cannot be told in resources, so in words.

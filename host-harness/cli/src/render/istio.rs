@@ -1,5 +1,6 @@
 //! What Istio needs: for a gateway, or for the outbound side of sidecars.
 
+mod destination;
 mod filter;
 mod plugin;
 mod route;
@@ -13,7 +14,7 @@ use anyhow::Context;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::resource::{Resource, yaml};
+use super::resource::{Resource, too_large, yaml};
 use super::scene::Scene;
 use crate::clusters::ServicePort;
 use crate::manifests::Manifests;
@@ -125,6 +126,7 @@ impl IstioArgs {
 #[must_use]
 pub fn resources(scene: &Scene<'_>, args: &IstioArgs) -> Vec<Resource> {
     let mut all = route::resources(scene, args);
+    all.extend(destination::resources(scene, args));
     all.push(filter::resource(scene, args));
     all.push(plugin::resource(scene, args));
     all
@@ -170,7 +172,9 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
         );
     }
     head.extend(scene.notes.iter().map(|note| format!("note: {note}")));
-    yaml(&head, &resources(&scene, args))
+    let resources = resources(&scene, args);
+    head.extend(too_large(&resources));
+    yaml(&head, &resources)
 }
 
 /// Prints the resources.

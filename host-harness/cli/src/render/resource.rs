@@ -53,6 +53,27 @@ impl Resource {
     }
 }
 
+/// What etcd takes by default, with room for what the API server adds.
+const LARGEST: usize = 1_400_000;
+
+/// A note for each resource that the API server is likely to refuse for its size.
+#[must_use]
+pub fn too_large(resources: &[Resource]) -> Vec<String> {
+    let note = |resource: &Resource| {
+        let size = resource.value.to_string().len();
+        (size > LARGEST).then(|| {
+            format!(
+                "note: the {} has {} KiB, and Kubernetes keeps no object above 1.5 MiB. Leave out what \
+                 nobody reads: kubectl get ingress -A -o json | jq 'del(.items[].status, .items[].metadata\
+                 .annotations[\"kubectl.kubernetes.io/last-applied-configuration\"])'",
+                resource.kind(),
+                size / 1024
+            )
+        })
+    };
+    resources.iter().filter_map(note).collect()
+}
+
 /// All of them in one YAML text; `head`: lines of comment above everything.
 ///
 /// # Errors

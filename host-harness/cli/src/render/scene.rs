@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::view::{Ingress, ingresses};
-use crate::clusters::{Cluster, ServicePort, clusters};
+use crate::clusters::{Cluster, Protocol, ServicePort, clusters};
 use crate::forwarding;
 use crate::manifests::Manifests;
 use crate::plugin_config::{self, EndpointSource, Options, Report, plugin_config};
@@ -87,6 +87,12 @@ impl<'m> Scene<'m> {
     pub fn variables(&self) -> Vec<String> {
         let given = Value::Object(self.manifests.given.clone());
         plugin_config::variables(&given)
+    }
+
+    /// How the pods of a cluster are spoken to.
+    #[must_use]
+    pub fn protocol(&self, cluster: &Cluster) -> Protocol {
+        Protocol::of(self.manifests, cluster)
     }
 
     /// Whether some Ingress asks for affinity on this Service port.

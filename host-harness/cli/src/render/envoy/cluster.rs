@@ -4,15 +4,8 @@ use serde_json::{Value, json};
 
 use super::eds::{self, endpoint_file, load_assignment};
 use super::{Address, EnvoySettings};
-use crate::clusters::Cluster;
-use crate::manifests::{Manifests, Object};
-
-/// How pods are spoken to: `backend-protocol`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Protocol {
-    tls: bool,
-    http2: bool,
-}
+use crate::clusters::{Cluster, Protocol};
+use crate::manifests::Manifests;
 
 pub(super) fn cluster(
     manifests: &Manifests,
@@ -21,7 +14,7 @@ pub(super) fn cluster(
     notes: &mut Vec<String>,
 ) -> Value {
     let name = cluster.name();
-    let protocol = protocol(manifests, cluster);
+    let protocol = Protocol::of(manifests, cluster);
     let mut value = json!({
         "name": name,
         "connect_timeout": seconds(manifests, "proxy-connect-timeout", 5),
@@ -173,26 +166,6 @@ fn dns_port(cluster: &Cluster, notes: &mut Vec<String>) -> u16 {
         ));
         80
     })
-}
-
-fn protocol(manifests: &Manifests, cluster: &Cluster) -> Protocol {
-    let asked = manifests
-        .ingresses
-        .iter()
-        .filter(|ingress| cluster.named_by.contains(&ingress.id()))
-        .find_map(|ingress| annotation(ingress, "backend-protocol"))
-        .unwrap_or_default()
-        .to_ascii_uppercase();
-    Protocol {
-        tls: matches!(asked.as_str(), "HTTPS" | "GRPCS"),
-        http2: matches!(asked.as_str(), "GRPC" | "GRPCS"),
-    }
-}
-
-fn annotation<'o>(ingress: &'o Object, name: &str) -> Option<&'o str> {
-    ingress.text(&format!(
-        "/metadata/annotations/nginx.ingress.kubernetes.io~1{name}"
-    ))
 }
 
 /// A setting of ingress-nginx's ConfigMap in seconds, as a Duration.

@@ -1,0 +1,49 @@
+//! How the proxy speaks to the pods: `backend-protocol`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::IstioArgs;
+use crate::clusters::Protocol;
+use crate::render::resource::Resource;
+use crate::render::scene::Scene;
+
+/// One resource for each Service that is not spoken to in plain HTTP/1.
+pub(super) fn resources(scene: &Scene<'_>, args: &IstioArgs) -> Vec<Resource> {
+    let mut ports: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
+    for (cluster, number) in &scene.clusters {
+        let port = &cluster.service_port;
+        if let Some(settings) = settings(scene.protocol(cluster), *number) {
+            let name = format!("limpet-{}-{}", port.namespace, port.service);
+            let of_service = ports.entry((name, args.service_host(port))).or_default();
+            of_service.push(settings);
+        }
+    }
+    let rule = |((name, host), ports): ((String, String), Vec<Value>)| {
+        let spec = json!({ "host": host, "trafficPolicy": { "portLevelSettings": ports } });
+        Resource::new(
+            ("networking.istio.io/v1", "DestinationRule"),
+            (&args.namespace, &name),
+            spec,
+        )
+        .comment("backend-protocol. As with ingress-nginx nobody's certificate is checked. It stands in for a")
+        .comment("DestinationRule of the Service's own namespace: take over what that one says.")
+    };
+    ports.into_iter().map(rule).collect()
+}
+
+/// `None`: plain HTTP/1, which Istio speaks by itself.
+fn settings(protocol: Protocol, number: u16) -> Option<Value> {
+    let mut settings = Map::new();
+    settings.insert("port".to_owned(), json!({ "number": number }));
+    if protocol.tls {
+        let tls = json!({ "mode": "SIMPLE", "insecureSkipVerify": true });
+        settings.insert("tls".to_owned(), tls);
+    }
+    if protocol.http2 {
+        let pool = json!({ "http": { "h2UpgradePolicy": "UPGRADE" } });
+        settings.insert("connectionPool".to_owned(), pool);
+    }
+    (protocol.tls || protocol.http2).then_some(Value::Object(settings))
+}
