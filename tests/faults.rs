@@ -9,6 +9,7 @@ mod keys;
 mod protocols;
 mod proxies;
 mod soak;
+mod takeover;
 mod traps;
 
 use limpet_cli::clusters::EndpointsFlag;

@@ -212,6 +212,21 @@ impl RealEnvoy {
         });
     }
 
+    /// Where the kernel tells of the first worker's thread.
+    ///
+    /// # Panics
+    /// There is none.
+    #[must_use]
+    pub fn worker_thread(&self) -> PathBuf {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let mut tasks = std::fs::read_dir(tasks).unwrap().map(|t| t.unwrap().path());
+        let is_worker = |task: &PathBuf| {
+            let name = std::fs::read_to_string(task.join("comm"));
+            name.is_ok_and(|name| name.trim() == "wrk:worker_0")
+        };
+        tasks.find(is_worker).expect("a worker")
+    }
+
     /// What it has logged so far.
     #[must_use]
     pub fn log(&self) -> String {

@@ -43,7 +43,7 @@ enum Task {
     /// Drive `limpet run` with wrk: no request lost, no memory growth.
     Bench(bench::Options),
     /// 100,000 requests on Envoy while endpoints change: none lost, none at a wrong pod.
-    Soak,
+    Soak(soak::Options),
     /// Reload pages in a real Chromium before a real Envoy: sessions stay, cookies are as they should be.
     Browser,
     /// Fetch Envoy and link it at target/envoy; ENVOY=/path uses another one.
@@ -72,7 +72,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Demo(options) => demo::run(options),
         Task::Ci => ci::run(),
         Task::Bench(options) => bench::run(options),
-        Task::Soak => soak::run(),
+        Task::Soak(options) => soak::run(options),
         Task::Browser => browser::run(),
         Task::Envoy(options) => envoy::run(options),
         Task::Package(options) => package::run(options),
