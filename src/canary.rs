@@ -33,6 +33,8 @@ pub struct CanaryAnnotations {
 /// When a canary takes a request: the annotations, compiled.
 #[derive(Debug, Clone)]
 pub struct CanaryPolicy {
+    /// `enable-underscores-in-headers`: headers with `_` in their names count, as those with `-`.
+    pub underscores: bool,
     annotations: CanaryAnnotations,
     /// `None`: no pattern. An inner `None`: one that does not compile, and then never matches.
     pattern: Option<Option<Pattern>>,
@@ -54,6 +56,7 @@ impl CanaryPolicy {
             ),
         };
         let policy = Self {
+            underscores: false,
             annotations,
             pattern,
         };
@@ -68,7 +71,7 @@ impl CanaryPolicy {
     }
 
     fn by_header(&self, headers: &Headers) -> Option<bool> {
-        let value = header(headers, &self.annotations.header)?;
+        let value = header(headers, &self.annotations.header, self.underscores)?;
         if !self.annotations.header_value.is_empty() {
             return (*value == *self.annotations.header_value.as_bytes()).then_some(true);
         }
@@ -104,11 +107,13 @@ fn always_or_never(value: &[u8]) -> Option<bool> {
 }
 
 /// The value of a header as nginx's `$http_name`: `-` and `_` of the name asked for are one,
-/// names with `_` in the request do not count, several values are joined, outer spaces cut.
+/// names with `_` in the request count where `underscores` says so, several values are joined,
+/// outer spaces cut.
 ///
 /// Source: `ngx_http_variable_headers_internal`, `ngx_http_variable_unknown_header`
 /// (`src/http/ngx_http_variables.c`, nginx 1.27.1).
-fn header<'h>(headers: &Headers<'h>, name: &str) -> Option<Cow<'h, [u8]>> {
+fn header<'h>(headers: &Headers<'h>, name: &str, underscores: bool) -> Option<Cow<'h, [u8]>> {
+    let dash = |byte: &u8| if *byte == b'_' { b'-' } else { *byte };
     let same = |found: &[u8]| {
         let found = if found == b":authority" {
             b"host"
@@ -116,9 +121,11 @@ fn header<'h>(headers: &Headers<'h>, name: &str) -> Option<Cow<'h, [u8]>> {
             found
         };
         found.len() == name.len()
-            && found.iter().zip(name.as_bytes()).all(|(found, name)| {
-                found.eq_ignore_ascii_case(name) && *name != b'_' || *found == b'-' && *name == b'_'
-            })
+            && (underscores || !found.contains(&b'_'))
+            && found
+                .iter()
+                .zip(name.as_bytes())
+                .all(|(found, name)| dash(found).eq_ignore_ascii_case(&dash(name)))
     };
     let mut values = headers
         .iter()
@@ -212,9 +219,15 @@ mod tests {
             (&[("x", "a")], "", None),
         ] {
             let headers = fields(sent);
-            let found = header(&headers, name);
+            let found = header(&headers, name, false);
             let found = found.as_deref().map(|value| str::from_utf8(value).unwrap());
             assert_eq!(found, value, "{sent:?} {name}");
+        }
+        let sent = [("x_canary", "a"), ("x-canary", "b")];
+        for name in ["X-Canary", "x_canary"] {
+            let sent = fields(&sent);
+            let found = header(&sent, name, true);
+            assert_eq!(found.as_deref(), Some(&b"a, b"[..]), "{name}");
         }
     }
 

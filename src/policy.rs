@@ -56,7 +56,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Warning>) {
     let (settings, mut warnings) = Settings::read(&config.config_map);
     let loaded = load::load(config, &settings, &mut warnings);
     let merged = merge::merge(&loaded, config, &mut warnings);
-    let (clusters, ids) = clusters::compile(&merged, config, &loaded, &mut warnings);
+    let (clusters, ids) = clusters::compile(&merged, config, (&loaded, &settings), &mut warnings);
     let hosts = hosts::compile(&merged, &loaded, &ids, &settings, &mut warnings);
     let endpoints = clusters::endpoints(config, &clusters, &mut warnings);
     let policy = Policy {

@@ -11,7 +11,7 @@ use crate::cluster::{Cluster, ClusterId};
 use crate::config::Report;
 use crate::decision::{Decision, Outcome, Why};
 use crate::discovery::Knowledge;
-use crate::edit::{Edit, Headers, Name, Reply, first};
+use crate::edit::{Edit, Headers, Name, Reply, all};
 use crate::endpoints::{ClusterTable, EndpointTable};
 use crate::policy::Policy;
 use crate::redirect;
@@ -242,9 +242,7 @@ impl Stream {
             cluster: id,
             pinned: pin.is_some(),
             https: forward.https,
-            user_agent: first(headers, "user-agent")
-                .filter(|_| reads_user_agent)
-                .map(<[u8]>::to_vec),
+            user_agent: reads_user_agent.then(|| user_agent(headers)).flatten(),
             sets_cookie: sets_cookie && !endpoints_unknown,
             session,
         });
@@ -338,6 +336,12 @@ impl Stream {
         }
         Step::Reply(reply)
     }
+}
+
+/// What `$http_user_agent` is: several fields are joined.
+fn user_agent(headers: &Headers) -> Option<Vec<u8>> {
+    let fields: Vec<&[u8]> = all(headers, "user-agent").collect();
+    (!fields.is_empty()).then(|| fields.join(&b", "[..]))
 }
 
 /// The cluster of `default-backend`, where the location's own is known to have no endpoint.

@@ -22,6 +22,8 @@ pub struct Settings {
     pub relative_redirects: bool,
     /// `use-forwarded-headers`.
     pub use_forwarded_headers: bool,
+    /// `enable-underscores-in-headers`: whether headers with `_` in their names count.
+    pub underscores_in_headers: bool,
     /// `http-redirect-code`.
     pub http_redirect_code: u16,
     /// `no-tls-redirect-locations`: beginnings of paths.
@@ -49,6 +51,7 @@ impl Default for Settings {
             use_port_in_redirects: false,
             relative_redirects: false,
             use_forwarded_headers: false,
+            underscores_in_headers: false,
             http_redirect_code: 308,
             no_tls_redirect_locations: vec!["/.well-known/acme-challenge".to_owned()],
             proxy_cookie_path: "off".to_owned(),
@@ -86,6 +89,7 @@ impl Settings {
             "use-port-in-redirects" => self.use_port_in_redirects = flag(value)?,
             "relative-redirects" => self.relative_redirects = flag(value)?,
             "use-forwarded-headers" => self.use_forwarded_headers = flag(value)?,
+            "enable-underscores-in-headers" => self.underscores_in_headers = flag(value)?,
             "http-redirect-code" => self.http_redirect_code = redirect_code(value)?,
             "no-tls-redirect-locations" => self.no_tls_redirect_locations = list(value),
             "proxy-cookie-path" => value.clone_into(&mut self.proxy_cookie_path),

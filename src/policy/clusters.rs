@@ -4,6 +4,7 @@ use super::merge::{DEFAULT_UPSTREAM, Loaded, Merged, Upstream};
 use crate::affinity::{self, Affinity, AffinitySettings};
 use crate::canary::CanaryPolicy;
 use crate::cluster::{Cluster, ClusterId, HashBy};
+use crate::config::settings::Settings;
 use crate::config::{Config, CookieKey};
 use crate::warning::Warning;
 use std::collections::{BTreeMap, HashMap};
@@ -15,7 +16,7 @@ pub(super) type Ids = BTreeMap<String, ClusterId>;
 pub(super) fn compile(
     merged: &Merged,
     config: &Config,
-    loaded: &[Loaded],
+    (loaded, of_map): (&[Loaded], &Settings),
     warnings: &mut Vec<Warning>,
 ) -> (Vec<Cluster>, Ids) {
     let named = merged
@@ -41,7 +42,11 @@ pub(super) fn compile(
             let who = owner(upstream, loaded);
             warnings.push(Warning::ingress(&who, field, value, text));
         };
-        cluster(name, upstream, config, &ids, &settings, &mut warn)
+        let mut cluster = cluster(name, upstream, config, &ids, &settings, &mut warn);
+        if let Some(canary) = &mut cluster.canary {
+            canary.underscores = of_map.underscores_in_headers;
+        }
+        cluster
     });
     (clusters.collect(), ids)
 }

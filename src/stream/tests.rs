@@ -1,6 +1,6 @@
 use super::*;
 use crate::cluster::digest::Digest;
-use crate::edit::fields;
+use crate::edit::{fields, first};
 use crate::endpoints::{Endpoint, Health};
 use crate::{config, policy};
 use serde_json::{Value, json};
@@ -361,5 +361,28 @@ fn a_default_backend_takes_over_while_no_endpoint_is_left() {
         ];
         let is_told = told.iter().all(|edit| edits.contains(edit));
         assert_eq!(is_told, want == "default-spare-80", "{edits:?}");
+    }
+}
+
+#[test]
+fn all_fields_of_a_user_agent_say_which_same_site_it_can_read() {
+    let shop = Shop::with(json!({
+        "session-cookie-samesite": "None",
+        "session-cookie-conditional-samesite-none": "true",
+    }));
+    for (agents, none) in [
+        (&[][..], true),
+        (&["Chrome/120.0"], true),
+        (&["Chrome/120.0", "Chrome/51.0"], false),
+        (&["Macintosh; Intel Mac OS X 10_14", "Safari/605"], false),
+    ] {
+        let sent: Vec<_> = agents.iter().map(|agent| ("user-agent", *agent)).collect();
+        let mut stream = Stream::default();
+        shop.request(&mut stream, &sent, Knowledge::Current);
+        let served = encoded(OTHER);
+        let (edits, _) = shop.response(&mut stream, &[("x-limpet-endpoint", &served)], ANSWERED);
+        let same_site = if none { "; SameSite=None" } else { "" };
+        let minted = format!("{}; Path=/; HttpOnly{same_site}", cookie(OTHER));
+        assert!(edits.contains(&add("set-cookie", &minted)), "{edits:?}");
     }
 }
