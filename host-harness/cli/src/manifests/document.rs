@@ -134,7 +134,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Vec<Object>, ManifestError>
 }
 
 fn trees(file: &str, text: &str) -> Result<Vec<Spanned<Tree>>, ManifestError> {
-    let yaml = serde_saphyr::from_multiple::<Spanned<Tree>>(text);
+    let yaml = serde_saphyr::from_multiple_with_options::<Spanned<Tree>>(text, options());
     if !text.trim_start().starts_with(['{', '[']) {
         return yaml.map_err(|error| yaml_error(file, &error));
     }
@@ -159,6 +159,19 @@ fn trees(file: &str, text: &str) -> Result<Vec<Spanned<Tree>>, ManifestError> {
         true => spanned,
         false => json.into_iter().map(Tree::without_lines).collect(),
     })
+}
+
+/// A cluster's whole dump is no attack: as many documents and fields as there are. What protects the
+/// stack, and the limits of aliases, stay.
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_documents: usize::MAX,
+            max_nodes: usize::MAX,
+            max_events: usize::MAX,
+            max_total_scalar_bytes: usize::MAX,
+        },
+    }
 }
 
 fn yaml_error(file: &str, error: &serde_saphyr::Error) -> ManifestError {

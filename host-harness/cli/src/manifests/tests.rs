@@ -140,3 +140,19 @@ fn a_default_class_of_ingress_nginx_takes_ingresses_without_one() {
     assert_eq!(classes("k8s.io/ingress-nginx", "false"), None);
     assert_eq!(classes("traefik.io/x", "true"), Some(Vec::new()));
 }
+
+#[test]
+fn a_whole_cluster_is_read_with_its_lines() {
+    let ingress = |n: usize| {
+        let labels: String = (0..150).map(|l| format!("    l{l}: v\n")).collect();
+        format!(
+            "---\nkind: Ingress\napiVersion: networking.k8s.io/v1\nmetadata:\n  name: i{n}\n  labels:\n{labels}"
+        )
+    };
+    let text: String = (0..1_200).map(ingress).collect();
+    let manifests = Manifests::parse("cluster.yaml", &text).unwrap();
+    assert_eq!(manifests.ingresses.len(), 1_200);
+    let last = manifests.ingresses.last().unwrap();
+    assert_eq!(last.id(), "default/i1199");
+    assert_eq!(last.line_of("/metadata/name"), 1_199 * 156 + 5);
+}
