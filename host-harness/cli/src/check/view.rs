@@ -25,6 +25,16 @@ pub(crate) struct Ingress<'m> {
     pub(crate) paths: Vec<Path>,
     /// The hosts of its `tls` section; an entry without hosts counts for all of them.
     tls_hosts: Vec<String>,
+    /// What every other Ingress asks, often.
+    traits: Traits,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Traits {
+    affinity: bool,
+    rewrite: bool,
+    regex: bool,
+    canary: bool,
 }
 
 /// One path of one rule.
@@ -59,7 +69,7 @@ impl<'m> Ingress<'m> {
         let annotations = object.value.pointer("/metadata/annotations");
         let annotations = annotations.and_then(Value::as_object).into_iter().flatten();
         let created = object.text("/metadata/creationTimestamp");
-        Self {
+        let mut ingress = Self {
             object,
             id: object.id(),
             created: created.unwrap_or_default().to_owned(),
@@ -68,7 +78,17 @@ impl<'m> Ingress<'m> {
                 .collect(),
             paths: paths(object),
             tls_hosts: tls_hosts(object),
-        }
+            traits: Traits::default(),
+        };
+        let target = ingress.annotation("rewrite-target");
+        let rewrite = target.is_some_and(|target| !target.is_empty());
+        ingress.traits = Traits {
+            affinity: ingress.annotation("affinity") == Some("cookie"),
+            rewrite,
+            regex: rewrite || ingress.says_true("use-regex"),
+            canary: ingress.says_true("canary"),
+        };
+        ingress
     }
 
     /// The value of an annotation, by its name without the prefix.
@@ -98,20 +118,25 @@ impl<'m> Ingress<'m> {
     /// Whether it asks for cookie affinity.
     #[must_use]
     pub(crate) fn has_affinity(&self) -> bool {
-        self.annotation("affinity") == Some("cookie")
+        self.traits.affinity
+    }
+
+    /// Whether it is a canary of another one.
+    #[must_use]
+    pub(crate) fn is_canary(&self) -> bool {
+        self.traits.canary
     }
 
     /// Whether it rewrites paths.
     #[must_use]
     pub(crate) fn asks_for_rewrite(&self) -> bool {
-        let target = self.annotation("rewrite-target");
-        target.is_some_and(|target| !target.is_empty())
+        self.traits.rewrite
     }
 
     /// Whether it turns its hosts into regex hosts.
     #[must_use]
     pub(crate) fn asks_for_regex(&self) -> bool {
-        self.says_true("use-regex") || self.asks_for_rewrite()
+        self.traits.regex
     }
 
     /// The name of its session cookie.

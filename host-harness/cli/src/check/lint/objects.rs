@@ -62,11 +62,11 @@ fn other_class(manifests: &Manifests, ingress: &Ingress<'_>) -> Option<Finding> 
 /// Source: `mergeAlternativeBackends`, `internal/ingress/controller/controller.go`,
 /// ingress-nginx dbb11b92d.
 fn canary_alone(ingresses: &[Ingress<'_>], ingress: &Ingress<'_>) -> Option<Finding> {
-    if !ingress.says_true("canary") {
+    if !ingress.is_canary() {
         return None;
     }
     let has_primary = |canary: &Path| {
-        let primaries = ingresses.iter().filter(|other| !other.says_true("canary"));
+        let primaries = ingresses.iter().filter(|other| !other.is_canary());
         primaries
             .flat_map(|primary| &primary.paths)
             .any(|primary| primary.host == canary.host && primary.path == canary.path)

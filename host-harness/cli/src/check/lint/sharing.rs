@@ -81,8 +81,9 @@ fn overruled(older: &Ingress<'_>, last: &Ingress<'_>) -> Vec<Finding> {
 fn same_cookie(older: &Ingress<'_>, younger: &Ingress<'_>) -> Option<Finding> {
     let name = younger.cookie_name();
     let clash = |a: &Path, b: &Path| {
-        let (of_a, of_b) = (older.cookie_path(a), younger.cookie_path(b));
-        a.host == b.host && a.service != b.service && (covers(of_a, of_b) || covers(of_b, of_a))
+        let paths = || (older.cookie_path(a), younger.cookie_path(b));
+        let meet = |(of_a, of_b)| covers(of_a, of_b) || covers(of_b, of_a);
+        a.host == b.host && a.service != b.service && meet(paths())
     };
     let meet = younger
         .paths
