@@ -1,11 +1,12 @@
 //! WebSocket, HTTP/2, gRPC, TLS.
 
-use super::{HOST, PERSISTENT, Shop, front};
+use super::{HOST, PERSISTENT, Shop, front, host};
 use limpet_cli::manifests::Manifests;
 use limpet_tests::browser::Browser;
 use limpet_tests::crowd::{Crowd, Moves};
 use limpet_tests::grpc::{Call, GrpcPod};
-use limpet_tests::http::{Connection, Request, Response};
+use limpet_tests::http::{Connection, Request, Response, send};
+use limpet_tests::pod::{Manner, Script};
 use limpet_tests::rendered::{Rendered, Setup, edit_plugin};
 use serde_json::json;
 use std::net::SocketAddr;
@@ -139,6 +140,36 @@ fn grpc_calls_keep_their_session_their_messages_and_their_trailers() {
         assert_eq!(call.field("set-cookie"), None);
         assert_eq!(call.field("x-limpet-endpoint"), None);
     }
+}
+
+#[test]
+fn a_read_timeout_of_an_ingress_holds_for_its_pods_alone() {
+    let patient = [PERSISTENT, &[("proxy-read-timeout", "3600")]].concat();
+    let hasty = [PERSISTENT, &[("proxy-read-timeout", "1")]].concat();
+    let shop = Shop::several(1, &[&patient, &hasty]);
+    let script = |manner| Script {
+        manner,
+        ..Script::default()
+    };
+    shop.pods[0].behave(script(Manner::Hold));
+    let envoy = shop.share();
+    // Not tried again: a POST has reached a pod by then.
+    let post = |host: &str| {
+        let request = Request::get(host, "/").method("POST");
+        request.header("Content-Length", "0")
+    };
+    let mut waiting = Connection::open(envoy.http()).unwrap();
+    std::thread::scope(|scope| {
+        let patient = scope.spawn(|| waiting.send(&post(HOST)).unwrap());
+        let cut = send(envoy.http(), &post(&host(1))).unwrap();
+        assert_eq!((cut.status, cut.all("set-cookie").len()), (504, 0));
+        shop.pods[0].behave(script(Manner::Answer));
+        let answered = patient.join().unwrap();
+        assert_eq!(
+            (answered.status, answered.all("set-cookie").len()),
+            (200, 1)
+        );
+    });
 }
 
 /// The shop with a certificate, and plain http answered too.

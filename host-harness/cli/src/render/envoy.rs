@@ -5,6 +5,7 @@ mod cluster;
 mod eds;
 mod listener;
 mod route;
+mod timeouts;
 mod tls;
 
 use std::io::Write;
@@ -139,7 +140,8 @@ pub fn render(
         );
     }
     let certificates = tls::certificates(manifests, settings, &mut notes)?;
-    let listeners = listener::listeners(manifests, &plugin, settings, &certificates);
+    let patience = route::patience(manifests, clusters, &mut notes);
+    let listeners = listener::listeners(manifests, &plugin, &patience, settings, &certificates);
     let mut rendered_clusters: Vec<Value> = Vec::new();
     for cluster in clusters {
         rendered_clusters.push(cluster::cluster(manifests, cluster, settings, &mut notes));

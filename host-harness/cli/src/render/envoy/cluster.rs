@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::eds::{self, endpoint_file, load_assignment};
+use super::timeouts::CONNECT;
 use super::{Address, EnvoySettings};
 use crate::clusters::{Cluster, Protocol};
 use crate::manifests::Manifests;
@@ -17,7 +18,7 @@ pub(super) fn cluster(
     let protocol = Protocol::of(manifests, cluster);
     let mut value = json!({
         "name": name,
-        "connect_timeout": seconds(manifests, "proxy-connect-timeout", 5),
+        "connect_timeout": format!("{}s", CONNECT.of(manifests, cluster, notes)),
         "lb_policy": "LEAST_REQUEST",
     });
     let Some(fields) = value.as_object_mut() else {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::route::Patience;
 use super::tls::{self, Certificates};
 use super::{EnvoySettings, route};
 use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME, RELOAD_BACKOFF};
@@ -14,18 +15,21 @@ use crate::plugin_config;
 struct Chain<'c> {
     manifests: &'c Manifests,
     plugin: &'c Value,
+    patience: &'c [Patience],
     settings: &'c EnvoySettings,
 }
 
 pub(super) fn listeners(
     manifests: &Manifests,
     plugin: &Value,
+    patience: &[Patience],
     settings: &EnvoySettings,
     certificates: &Certificates,
 ) -> Vec<Value> {
     let chain = Chain {
         manifests,
         plugin,
+        patience,
         settings,
     };
     let mut listeners = vec![json!({
@@ -86,7 +90,7 @@ impl Chain<'_> {
                 },
             }],
             "http_filters": [self.module(), session_state(), router()],
-            "route_config": route::routes(self.manifests),
+            "route_config": route::routes(self.manifests, self.patience),
         });
         if let (true, Some(fields)) = (self.settings.report, manager.as_object_mut()) {
             fields.insert("access_log".to_owned(), json!([access_log()]));

@@ -2,30 +2,79 @@
 
 use serde_json::{Value, json};
 
-use super::cluster::seconds;
+use super::timeouts::READ;
+use crate::clusters::Cluster;
 use crate::filter_chain::{NOT_RETRIED, RETRIES};
 use crate::forwarding::{CLUSTER_HEADER, INTERNAL_HEADERS};
 use crate::manifests::Manifests;
 
+/// How long a silent stream lives where no route says otherwise: Envoy's default, in seconds.
+const STREAM_IDLE: u64 = 300;
+
+/// A cluster whose pods may be silent for another time than those of all others, in seconds.
+pub(super) type Patience = (String, u64);
+
+/// The clusters with a `proxy-read-timeout` of their own.
+pub(super) fn patience(
+    manifests: &Manifests,
+    clusters: &[Cluster],
+    notes: &mut Vec<String>,
+) -> Vec<Patience> {
+    let all = READ.of_all(manifests);
+    let read = clusters
+        .iter()
+        .map(|cluster| (cluster.name(), READ.of(manifests, cluster, notes)));
+    read.filter(|(_, seconds)| *seconds != all).collect()
+}
+
 /// The route configuration.
-pub(super) fn routes(manifests: &Manifests) -> Value {
-    let fragile = NOT_RETRIED.join("|");
+pub(super) fn routes(manifests: &Manifests, patience: &[Patience]) -> Value {
+    let own = patience
+        .iter()
+        .flat_map(|(cluster, seconds)| pair(Some(cluster), *seconds));
+    let routes: Vec<Value> = own.chain(pair(None, READ.of_all(manifests))).collect();
     json!({
         "name": "limpet",
         "virtual_hosts": [{
             "name": "limpet",
             "domains": ["*"],
-            "routes": [
-                route(manifests, "not-idempotent", "connect-failure,refused-stream", json!({
-                    "prefix": "/",
-                    "headers": [{ "name": ":method", "string_match": { "safe_regex": { "regex": fragile } } }],
-                })),
-                route(manifests, "idempotent", "connect-failure,refused-stream,reset", json!({ "prefix": "/" })),
-            ],
+            "routes": routes,
         }],
         // Read by then: the cluster by the router, the endpoint by the session filter.
         "request_headers_to_remove": hidden_from_pods(),
     })
+}
+
+/// The routes to one cluster, or to all that have none of their own: for methods that are not tried
+/// again once a pod may have begun, and for all others.
+fn pair(cluster: Option<&str>, read_timeout: u64) -> [Value; 2] {
+    let fragile = json!({ "name": ":method", "string_match": {
+        "safe_regex": { "regex": NOT_RETRIED.join("|") },
+    } });
+    let headers =
+        cluster.map(|name| json!({ "name": CLUSTER_HEADER, "string_match": { "exact": name } }));
+    let name = |kind: &str| match cluster {
+        Some(cluster) => format!("{cluster}-{kind}"),
+        None => kind.to_owned(),
+    };
+    let matches = |headers: Vec<Value>| match headers.is_empty() {
+        true => json!({ "prefix": "/" }),
+        false => json!({ "prefix": "/", "headers": headers }),
+    };
+    [
+        route(
+            &name("not-idempotent"),
+            "connect-failure,refused-stream",
+            read_timeout,
+            matches([fragile].into_iter().chain(headers.clone()).collect()),
+        ),
+        route(
+            &name("idempotent"),
+            "connect-failure,refused-stream,reset",
+            read_timeout,
+            matches(headers.into_iter().collect()),
+        ),
+    ]
 }
 
 fn hidden_from_pods() -> Vec<&'static str> {
@@ -43,8 +92,8 @@ fn hidden_from_pods() -> Vec<&'static str> {
 ///
 /// Source: `proxy-next-upstream: error timeout` and `proxy-next-upstream-tries: 3`, the defaults
 /// of ingress-nginx dbb11b92d.
-fn route(manifests: &Manifests, name: &str, retry_on: &str, matches: Value) -> Value {
-    json!({
+fn route(name: &str, retry_on: &str, read_timeout: u64, matches: Value) -> Value {
+    let mut route = json!({
         "name": name,
         "match": matches,
         "route": {
@@ -54,7 +103,7 @@ fn route(manifests: &Manifests, name: &str, retry_on: &str, matches: Value) -> V
                 "retry_on": retry_on,
                 "num_retries": RETRIES,
                 // proxy-read-timeout: silence, not the whole.
-                "per_try_idle_timeout": seconds(manifests, "proxy-read-timeout", 60),
+                "per_try_idle_timeout": format!("{read_timeout}s"),
                 "retry_host_predicate": [{
                     "name": "envoy.retry_host_predicates.previous_hosts",
                     "typed_config": { "@type":
@@ -63,5 +112,12 @@ fn route(manifests: &Manifests, name: &str, retry_on: &str, matches: Value) -> V
                 "host_selection_retry_max_attempts": 5,
             },
         },
-    })
+    });
+    if let (true, Some(action)) = (
+        read_timeout > STREAM_IDLE,
+        route.get_mut("route").and_then(Value::as_object_mut),
+    ) {
+        action.insert("idle_timeout".to_owned(), json!(format!("{read_timeout}s")));
+    }
+    route
 }

@@ -96,6 +96,65 @@ spec:
 ";
 
 #[test]
+fn timeouts_of_an_ingress_hold_for_its_clusters_alone() {
+    let ingress = |name: &str, service: &str, annotations: &str| {
+        format!(
+            "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\n\
+             metadata: {{name: {name}, annotations: {{{annotations}}}}}\n\
+             spec: {{rules: [{{host: {name}.example.com, http: {{paths: [{{path: /, pathType: Prefix, \
+             backend: {{service: {{name: {service}, port: {{number: 80}}}}}}}}]}}}}]}}\n"
+        )
+    };
+    let (read, connect) = (
+        "nginx.ingress.kubernetes.io/proxy-read-timeout: '3600'",
+        "nginx.ingress.kubernetes.io/proxy-connect-timeout: '2'",
+    );
+    let text = [
+        ingress("socket", "chat", &format!("{read}, {connect}")),
+        ingress("plain", "web", ""),
+        ingress("one", "both", read),
+        ingress("other", "both", ""),
+    ]
+    .concat();
+    let out = rendered(&text, |_| {});
+    let routes = find(&out.bootstrap, "routes").unwrap().as_array().unwrap();
+    let read: Vec<_> = routes
+        .iter()
+        .map(|route| {
+            let action = &route["route"];
+            let idle = action.get("idle_timeout").and_then(Value::as_str);
+            let read = &action["retry_policy"]["per_try_idle_timeout"];
+            (
+                route["name"].as_str().unwrap(),
+                read.as_str().unwrap(),
+                idle,
+            )
+        })
+        .collect();
+    let long = ("3600s", Some("3600s"));
+    let expected = [
+        ("default-chat-80-not-idempotent", long.0, long.1),
+        ("default-chat-80-idempotent", long.0, long.1),
+        ("default-both-80-not-idempotent", long.0, long.1),
+        ("default-both-80-idempotent", long.0, long.1),
+        ("not-idempotent", "60s", None),
+        ("idempotent", "60s", None),
+    ];
+    assert_eq!(read, expected);
+    let clusters = out.bootstrap["static_resources"]["clusters"].as_array();
+    let connect = clusters.unwrap().iter().take(3);
+    let connect: Vec<_> = connect.map(|cluster| &cluster["connect_timeout"]).collect();
+    assert_eq!(connect, ["2s", "5s", "5s"]);
+    let differ = out
+        .notes
+        .iter()
+        .filter(|note| note.contains("proxy-read-timeout"));
+    let differ: Vec<_> = differ.collect();
+    assert_eq!(differ.len(), 1, "{:?}", out.notes);
+    assert!(differ[0].contains("default/both:80") && differ[0].contains("60 and 3600"));
+}
+
+#[test]
 fn redirects_to_https_without_an_https_listener_are_noted() {
     let out = rendered(TLS, |_| {});
     assert!(

@@ -1,0 +1,67 @@
+//! `proxy-connect-timeout` and `proxy-read-timeout`, which Ingresses say of their locations and
+//! Envoy has per cluster.
+
+use crate::clusters::Cluster;
+use crate::manifests::{Manifests, Object};
+
+/// nginx's words for how long a connection may take to come about, and its default.
+pub(super) const CONNECT: Timeout = Timeout {
+    name: "proxy-connect-timeout",
+    default: 5,
+};
+
+/// For how long a pod may be silent.
+pub(super) const READ: Timeout = Timeout {
+    name: "proxy-read-timeout",
+    default: 60,
+};
+
+/// A setting of ingress-nginx's ConfigMap that is an annotation too, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timeout {
+    name: &'static str,
+    default: u64,
+}
+
+impl Timeout {
+    /// What holds where no Ingress says otherwise.
+    pub(super) fn of_all(self, manifests: &Manifests) -> u64 {
+        let map = manifests.config_map();
+        let given = map.and_then(|map| map.text(&format!("/data/{}", self.name)));
+        let given = given.and_then(|value| value.trim_end_matches('s').parse().ok());
+        given.unwrap_or(self.default)
+    }
+
+    /// What the Ingresses say that name `cluster`: where they differ the longest, for a request
+    /// that is cut off costs more than one that waits.
+    pub(super) fn of(
+        self,
+        manifests: &Manifests,
+        cluster: &Cluster,
+        notes: &mut Vec<String>,
+    ) -> u64 {
+        let all = self.of_all(manifests);
+        let naming = manifests.ingresses.iter();
+        let naming = naming.filter(|ingress| cluster.named_by.contains(&ingress.id()));
+        let said = naming.map(|ingress| self.annotated(ingress).unwrap_or(all));
+        let (Some(least), Some(most)) = (said.clone().min(), said.max()) else {
+            return all;
+        };
+        if least != most {
+            notes.push(format!(
+                "{}: Ingresses name {} with {} of {least} and {most} seconds, and a cluster of \
+                 Envoy has one: {most} is rendered",
+                cluster.place,
+                cluster.service_port.key(),
+                self.name
+            ));
+        }
+        most
+    }
+
+    fn annotated(self, ingress: &Object) -> Option<u64> {
+        let name = format!("nginx.ingress.kubernetes.io~1{}", self.name);
+        let value = ingress.text(&format!("/metadata/annotations/{name}"))?;
+        value.parse().ok().filter(|seconds| *seconds > 0)
+    }
+}
