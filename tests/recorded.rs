@@ -16,6 +16,7 @@ mod tally;
 const PATHS: usize = 422;
 const FURTHER: usize = 4063;
 const SESSIONS: usize = 49;
+const FURTHER_SESSIONS: usize = 192;
 
 /// The clock of every scenario.
 const NOW: u64 = 1_732_345_678;
@@ -93,8 +94,18 @@ fn agree(family: &str, scenarios: &[Value], floor: usize) {
 #[test]
 fn sessions_are_kept_as_recorded() {
     let recorded = vectors::read("affinity.json");
-    let mut tally = Tally::of("E2E_affinity");
-    for scenario in list(&recorded["E2E_affinity"]) {
+    keep("E2E_affinity", list(&recorded["E2E_affinity"]), SESSIONS);
+}
+
+#[test]
+fn further_sessions_are_kept_as_recorded() {
+    let recorded = vectors::read("further-affinity.json");
+    keep("further_affinity", list(&recorded), FURTHER_SESSIONS);
+}
+
+fn keep(family: &str, scenarios: &[Value], floor: usize) {
+    let mut tally = Tally::of(family);
+    for scenario in scenarios {
         let asked = Asked::new(scenario);
         for (number, request) in list(&scenario["requests"]).iter().enumerate() {
             let answer = Observed::from_explain(&asked.answer(session_line(request, &asked)));
@@ -105,7 +116,7 @@ fn sessions_are_kept_as_recorded() {
             count(&mut tally, &session_case(scenario, number), differences);
         }
     }
-    tally.finish(SESSIONS);
+    tally.finish(floor);
 }
 
 /// Counts one answer, and prints how it differs.
