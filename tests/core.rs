@@ -8,8 +8,10 @@
 )]
 
 mod allocations;
+mod dependencies;
 mod layering;
 mod readme;
 mod refusals;
 mod ring;
+mod seeds;
 mod traces;

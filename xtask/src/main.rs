@@ -8,6 +8,7 @@ mod cache;
 mod ci;
 mod demo;
 mod envoy;
+mod fuzz;
 mod nginx;
 mod package;
 mod process;
@@ -46,6 +47,8 @@ enum Task {
     Soak(soak::Options),
     /// Reload pages in a real Chromium before a real Envoy: sessions stay, cookies are as they should be.
     Browser,
+    /// Fuzz the parsers: configuration, cookies, heads, paths, patterns, answers of the admin.
+    Fuzz(fuzz::Options),
     /// Fetch Envoy and link it at target/envoy; ENVOY=/path uses another one.
     Envoy(envoy::Options),
     /// Package the module: target/dist, with OCI images for Istio and Envoy Gateway.
@@ -74,6 +77,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Bench(options) => bench::run(options),
         Task::Soak(options) => soak::run(options),
         Task::Browser => browser::run(),
+        Task::Fuzz(options) => fuzz::run(options),
         Task::Envoy(options) => envoy::run(options),
         Task::Package(options) => package::run(options),
         Task::Nginx => nginx::run(),
