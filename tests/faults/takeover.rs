@@ -5,6 +5,7 @@ use super::{BALANCED, CLUSTER, HOST, PERSISTENT, Shop};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use limpet_tests::eds::Lb;
+use limpet_tests::envoy::cpu_time;
 use limpet_tests::http::{Connection, Request};
 use limpet_tests::pod::Pod;
 use limpet_tests::rendered::{Rendered, Setup};
@@ -12,7 +13,7 @@ use limpet_tests::ring::Ring;
 use limpet_tests::wait;
 use md5::{Digest, Md5};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 const ENDPOINTS: usize = 5_000;
@@ -28,6 +29,11 @@ const BUILT: Duration = Duration::from_secs(1);
 /// on a machine that has other things to do.
 const STALL: Duration = Duration::from_millis(5);
 
+/// What a process may take of a core when nothing happens, in percent, and how long it is watched:
+/// longer than the module goes without reading all endpoints.
+const IDLE: f64 = 5.0;
+const IDLE_FOR: Duration = Duration::from_secs(15);
+
 /// An Envoy of one kind, and a request that goes to `home` whatever else changes.
 struct Subject {
     name: &'static str,
@@ -36,12 +42,15 @@ struct Subject {
     request: Request,
     home: String,
     has_module: bool,
-    /// Of its worker, as the kernel counts it.
-    clock: PathBuf,
+    /// Its worker's thread.
+    worker: PathBuf,
     samples: Vec<Sample>,
     /// The most that a request of each change took.
     worst: Vec<Sample>,
 }
+
+/// One of the things that a sample tells.
+type Measure = fn(&Sample) -> Duration;
 
 /// What one request took.
 #[derive(Clone, Copy)]
@@ -102,7 +111,7 @@ impl Subject {
         };
         let subject = Self {
             name,
-            clock: envoy.envoy.worker_thread().join("schedstat"),
+            worker: envoy.envoy.worker_thread(),
             connection: Connection::open(envoy.http()).unwrap(),
             envoy,
             request,
@@ -130,17 +139,17 @@ impl Subject {
                 over.set((start + CYCLE).max(Instant::now() + BUILT))
             });
             while over.get().is_none_or(|over| Instant::now() < *over) {
-                let (sent, used) = (Instant::now(), cpu_time(&self.clock));
+                let (sent, used) = (Instant::now(), cpu_time(&self.worker));
                 let answer = self.connection.send(&self.request).unwrap();
                 samples.push(Sample {
                     latency: sent.elapsed(),
-                    cpu: cpu_time(&self.clock) - used,
+                    cpu: cpu_time(&self.worker) - used,
                 });
                 let served = answer.endpoint();
                 assert_eq!(served.as_ref(), Some(&self.home), "moved: {answer:?}");
             }
         });
-        let most = |of: fn(&Sample) -> Duration| samples.iter().map(of).max();
+        let most = |of: Measure| samples.iter().map(of).max();
         self.worst.push(Sample {
             latency: most(|sample| sample.latency).unwrap(),
             cpu: most(|sample| sample.cpu).unwrap(),
@@ -150,7 +159,7 @@ impl Subject {
 
     /// In ms: the median and the 99.9th of a hundred; of the most of each change the median and
     /// the most.
-    fn figures(&self, of: fn(&Sample) -> Duration) -> [f64; 4] {
+    fn figures(&self, of: Measure) -> [f64; 4] {
         let at = |samples: &[Sample], share: f64| {
             let mut all: Vec<_> = samples.iter().map(of).collect();
             all.sort();
@@ -166,10 +175,14 @@ impl Subject {
     }
 }
 
-/// The CPU time of a thread so far.
-fn cpu_time(schedstat: &Path) -> Duration {
-    let text = std::fs::read_to_string(schedstat).unwrap();
-    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+impl Subject {
+    /// The part of a core that the process takes when nothing happens.
+    fn idle_share(&self) -> f64 {
+        let (start, used) = (Instant::now(), self.envoy.envoy.cpu_time());
+        wait::until("some time has passed", || start.elapsed() > IDLE_FOR);
+        let used = self.envoy.envoy.cpu_time() - used;
+        used.as_secs_f64() / start.elapsed().as_secs_f64()
+    }
 }
 
 /// A cookie that leads to the one pod, whoever else leaves.
@@ -208,7 +221,7 @@ fn taking_over_5000_endpoints_stalls_no_request() {
         "{} changes of {LEAVING} of {ENDPOINTS} endpoints each, one worker; ms (times plain Envoy)",
         ROUNDS * CHANGES
     );
-    let measures: [(&str, fn(&Sample) -> Duration); 2] = [
+    let measures: [(&str, Measure); 2] = [
         ("latency", |sample| sample.latency),
         ("worker CPU", |sample| sample.cpu),
     ];
@@ -228,6 +241,14 @@ fn taking_over_5000_endpoints_stalls_no_request() {
         }
     }
     println!("lost 0, moved 0");
+    for subject in subjects {
+        let share = subject.idle_share() * 100.0;
+        println!(
+            "{:14} without requests and changes: {share:.2} % of a core",
+            subject.name
+        );
+        assert!(share < IDLE, "{}: {share:.2} % of a core", subject.name);
+    }
     let [.., plain] = subjects[0].figures(|sample| sample.cpu);
     for subject in &subjects[1..] {
         let [.., most] = subject.figures(|sample| sample.cpu);

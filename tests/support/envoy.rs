@@ -212,14 +212,25 @@ impl RealEnvoy {
         });
     }
 
-    /// Where the kernel tells of the first worker's thread.
+    /// The CPU time of all its threads so far.
+    #[must_use]
+    pub fn cpu_time(&self) -> Duration {
+        self.threads().map(|thread| cpu_time(&thread)).sum()
+    }
+
+    fn threads(&self) -> impl Iterator<Item = PathBuf> + use<> {
+        let threads = format!("/proc/{}/task", self.child.id());
+        let threads = std::fs::read_dir(threads).unwrap();
+        threads.map(|thread| thread.unwrap().path())
+    }
+
+    /// Where the kernel tells of the first worker's thread: for [`cpu_time`].
     ///
     /// # Panics
     /// There is none.
     #[must_use]
     pub fn worker_thread(&self) -> PathBuf {
-        let tasks = format!("/proc/{}/task", self.child.id());
-        let mut tasks = std::fs::read_dir(tasks).unwrap().map(|t| t.unwrap().path());
+        let mut tasks = self.threads();
         let is_worker = |task: &PathBuf| {
             let name = std::fs::read_to_string(task.join("comm"));
             name.is_ok_and(|name| name.trim() == "wrk:worker_0")
@@ -257,6 +268,17 @@ impl Drop for RealEnvoy {
             }
         }
     }
+}
+
+/// The CPU time of a thread so far.
+///
+/// # Panics
+/// It is gone.
+#[must_use]
+pub fn cpu_time(thread: &Path) -> Duration {
+    let text = std::fs::read_to_string(thread.join("schedstat")).unwrap();
+    let nanoseconds = text.split(' ').next().unwrap();
+    Duration::from_nanos(nanoseconds.parse().unwrap())
 }
 
 /// The admin's address once `/ready` says so; the reason if the process has ended.
