@@ -27,8 +27,8 @@ pub fn parse(text: &str) -> Option<f64> {
 /// Digits with a fraction and, in base 16, an exponent of 2.
 fn radix(digits: &str, base: u32) -> Option<f64> {
     let (digits, exponent) = match digits.split_once(['p', 'P']) {
-        Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),
-        None => (digits, 0),
+        Some((digits, exponent)) if base == 16 => (digits, exponent.parse::<i32>().ok()?),
+        _ => (digits, 0),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     if whole.is_empty() && fraction.is_empty() || base != 16 && digits.contains('.') {
@@ -42,24 +42,52 @@ fn radix(digits: &str, base: u32) -> Option<f64> {
     Some(value * f64::from(exponent.checked_sub(places)?).exp2())
 }
 
-/// `tostring`: C's `%.14g`.
+/// `tostring`: C's `%.14g`, but that a half is rounded away from zero, as LuaJIT does.
 #[must_use]
 pub fn print(value: f64) -> String {
     if value.is_nan() {
         return "nan".to_owned();
     }
+    let sign = if value.is_sign_negative() { "-" } else { "" };
     if value.is_infinite() {
-        return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
+        return format!("{sign}inf");
     }
-    let scientific = format!("{value:.13e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let (digits, exponent) = rounded(value.abs());
+    let point = |at: usize| digits.split_at_checked(at).unwrap_or((&digits, ""));
+    let magnitude = usize::try_from(exponent.unsigned_abs()).unwrap_or(0);
+    if (0..14).contains(&exponent) {
+        let (whole, fraction) = point(magnitude.saturating_add(1));
+        return format!("{sign}{}", trim(&format!("{whole}.{fraction}")));
+    }
+    if (-4..0).contains(&exponent) {
+        let zeros = "0".repeat(magnitude.saturating_sub(1));
+        return format!("{sign}{}", trim(&format!("0.{zeros}{digits}")));
+    }
+    let (first, rest) = point(1);
+    let mantissa = format!("{first}.{rest}");
+    let of_exponent = if exponent < 0 { '-' } else { '+' };
+    format!("{sign}{}e{of_exponent}{magnitude:02}", trim(&mantissa))
+}
+
+/// The first 14 digits of a number that is not negative, and the exponent of the first one.
+fn rounded(value: f64) -> (String, i32) {
+    // A half has 15 digits and then zeros: that many are exact.
+    let exact = format!("{value:.40e}");
+    let (mantissa, exponent) = exact.split_once('e').unwrap_or((&exact, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..14).contains(&exponent) {
-        let places = usize::try_from(13i32.saturating_sub(exponent)).unwrap_or(0);
-        return trim(&format!("{value:.places$}")).to_owned();
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit);
+    let digits: Vec<u8> = digits.collect();
+    let (kept, rest) = digits.split_at_checked(14).unwrap_or((&digits, &[]));
+    let number = kept.iter().fold(0u64, |number, digit| {
+        number
+            .saturating_mul(10)
+            .saturating_add(u64::from(digit - b'0'))
+    });
+    let up = rest.first().is_some_and(|digit| *digit >= b'5');
+    match number.saturating_add(u64::from(up)) {
+        100_000_000_000_000 => ("10000000000000".to_owned(), exponent.saturating_add(1)),
+        number => (format!("{number:014}"), exponent),
     }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{}e{sign}{:02}", trim(mantissa), exponent.unsigned_abs())
 }
 
 /// Without the zeros that end a fraction.
@@ -88,12 +116,22 @@ mod tests {
             ("0x1p4", Some("16")),
             ("0x.8", Some("0.5")),
             ("0b101", Some("5")),
+            ("0b1p1", None),
             ("1e3", Some("1000")),
             ("007", Some("7")),
             ("0.1", Some("0.1")),
             ("99999999999999", Some("99999999999999")),
             ("999999999999999", Some("1e+15")),
             ("123456789012345678", Some("1.2345678901235e+17")),
+            ("123456789012345", Some("1.2345678901235e+14")),
+            ("123456789012344.9", Some("1.2345678901234e+14")),
+            ("-44282971779544.5", Some("-44282971779545")),
+            ("99999999999999.5", Some("1e+14")),
+            ("0.000123456789012345", Some("0.00012345678901234")),
+            ("12345.678901234", Some("12345.678901234")),
+            ("1e-400", Some("0")),
+            ("-0", Some("-0")),
+            ("1e400", Some("inf")),
             ("99999999999999999999", Some("1e+20")),
             ("0.00001", Some("1e-05")),
             ("", None),
