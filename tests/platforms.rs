@@ -105,9 +105,20 @@ fn istio_keeps_sessions_with_what_is_rendered_for_it() {
 }
 
 #[test]
+fn a_sidecar_keeps_the_sessions_of_its_client_with_what_is_rendered_for_it() {
+    play(Platform::IstioSidecar);
+}
+
+#[test]
 fn envoy_gateway_keeps_sessions_with_what_is_rendered_for_it() {
     play(Platform::EnvoyGateway);
 }
+
+const EVERY: [Platform; 3] = [
+    Platform::Istio,
+    Platform::IstioSidecar,
+    Platform::EnvoyGateway,
+];
 
 /// What a client sends that would like to be somebody else.
 const LIES: [(&str, &str); 7] = [
@@ -164,7 +175,7 @@ const PLAIN_HTTP: [(&str, Option<&str>); 8] = [
 
 #[test]
 fn pods_see_the_forwarding_headers_of_ingress_nginx_whatever_a_client_says() {
-    for platform in [Platform::Istio, Platform::EnvoyGateway] {
+    for platform in EVERY {
         pods_see(platform, &first_manifest(), PLAIN_HTTP);
     }
 }
@@ -177,7 +188,7 @@ fn pods_behind_upstream_vhost_see_the_host_that_the_client_asked_for() {
     );
     let mut wanted = PLAIN_HTTP;
     wanted[0].1 = Some("inside.example");
-    for platform in [Platform::Istio, Platform::EnvoyGateway] {
+    for platform in EVERY {
         pods_see(platform, &manifest, wanted);
     }
 }

@@ -21,6 +21,8 @@ const MANAGER: &str = "HttpConnectionManager";
 pub enum Platform {
     /// istiod, for a gateway.
     Istio,
+    /// istiod, for the outbound side of a sidecar.
+    IstioSidecar,
     /// Envoy Gateway.
     EnvoyGateway,
 }
@@ -52,7 +54,7 @@ pub fn reshape(platform: Platform, names: Names, value: &mut Value) {
     each(value, MANAGER, &mut |manager| {
         let shape = Shape::of(platform, names, manager);
         *manager = match platform {
-            Platform::Istio => istio::manager(&shape),
+            Platform::Istio | Platform::IstioSidecar => istio::manager(&shape),
             Platform::EnvoyGateway => envoy_gateway::manager(&shape),
         };
     });
@@ -105,11 +107,12 @@ impl Shape {
         let manifests = manifests(&written);
         let scene = Scene::new(&manifests);
         let resources = match platform {
-            Platform::Istio => istio::resources(&scene),
+            Platform::Istio => istio::resources(&scene, false),
+            Platform::IstioSidecar => istio::resources(&scene, true),
             Platform::EnvoyGateway => envoy_gateway::resources(&scene),
         };
         let mut plugin = match platform {
-            Platform::Istio => istio::plugin(&resources),
+            Platform::Istio | Platform::IstioSidecar => istio::plugin(&resources),
             Platform::EnvoyGateway => envoy_gateway::plugin(&resources),
         };
         let mut to_here = BTreeMap::new();
@@ -186,7 +189,7 @@ impl Shape {
             return;
         };
         cluster["common_lb_config"] = json!({});
-        if self.platform == Platform::Istio {
+        if self.platform != Platform::EnvoyGateway {
             istio::patch_cluster(self, platform_name, cluster);
         }
         cluster["name"] = json!(self.name(platform_name));

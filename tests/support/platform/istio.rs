@@ -3,14 +3,18 @@
 //! Source: `buildHTTPConnectionManager`, `pilot/pkg/networking/core/listener_builder.go`;
 //! `patchHTTPFilters`, `pilot/pkg/networking/core/envoyfilter/listener_patch.go`; istio 86c9f01f.
 
-use super::{Shape, filter, merge, overwrite, retry};
+use super::{Platform, Shape, filter, merge, overwrite, retry};
 use limpet_cli::render::istio::{IstioArgs, resources as rendered};
 use limpet_cli::render::resource::Resource;
 use limpet_cli::render::scene::Scene;
 use serde_json::{Value, json};
 
-pub(super) fn resources(scene: &Scene<'_>) -> Vec<Resource> {
-    rendered(scene, &IstioArgs::default())
+pub(super) fn resources(scene: &Scene<'_>, sidecar: bool) -> Vec<Resource> {
+    let args = IstioArgs {
+        sidecar,
+        ..IstioArgs::default()
+    };
+    rendered(scene, &args)
 }
 
 pub(super) fn plugin(resources: &[Resource]) -> Value {
@@ -27,7 +31,7 @@ pub(super) fn manager(shape: &Shape) -> Value {
         "codec_type": "AUTO",
         "normalize_path": true,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
-        "use_remote_address": true,
+        "use_remote_address": shape.platform == Platform::Istio,
         "xff_num_trusted_hops": shape.trusted_proxies,
         "upgrade_configs": [{ "upgrade_type": "websocket" }],
         "stream_idle_timeout": "0s",
@@ -90,34 +94,44 @@ fn module(shape: &Shape) -> Value {
 }
 
 fn routes(shape: &Shape) -> Value {
-    let spec = shape.one("VirtualService");
-    let routes: Vec<Value> = spec["http"]
-        .as_array()
-        .unwrap()
+    let virtual_hosts: Vec<Value> = shape
+        .all("VirtualService")
         .iter()
-        .filter(|http| {
-            let port = http["match"][0].get("port");
-            port.is_none_or(|port| *port == shape.side.port)
-        })
-        .map(|http| route(shape, http))
-        .collect();
-    let hosts = spec["hosts"].as_array().unwrap();
-    let virtual_hosts: Vec<Value> = hosts
-        .iter()
-        .map(|host| {
-            json!({
-                "name": format!("{}:80", host.as_str().unwrap()),
-                "domains": [host],
-                "routes": routes,
-                "include_request_attempt_count": true,
-            })
-        })
+        .flat_map(|service| virtual_hosts(shape, &service["spec"]))
         .collect();
     json!({
         "name": "http.8080",
         "virtual_hosts": virtual_hosts,
         "ignore_port_in_host_matching": true,
     })
+}
+
+/// One for each host of a VirtualService.
+fn virtual_hosts(shape: &Shape, spec: &Value) -> Vec<Value> {
+    let routes: Vec<Value> = spec["http"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|http| {
+            let port = http.pointer("/match/0/port");
+            port.is_none_or(|port| *port == shape.side.port)
+        })
+        .map(|http| match http.get("match") {
+            Some(_) => route(shape, http),
+            // The host as it is without limpet; it leads out of the mesh, where nobody is here.
+            None => json!({ "match": { "prefix": "/" }, "direct_response": { "status": 404 } }),
+        })
+        .collect();
+    let hosts = spec["hosts"].as_array().unwrap();
+    let virtual_host = |host: &Value| {
+        json!({
+            "name": format!("{}:80", host.as_str().unwrap()),
+            "domains": [host],
+            "routes": routes,
+            "include_request_attempt_count": true,
+        })
+    };
+    hosts.iter().map(virtual_host).collect()
 }
 
 fn route(shape: &Shape, http: &Value) -> Value {

@@ -142,6 +142,8 @@ impl Town {
         let clusters = &mut bootstrap["static_resources"]["clusters"];
         let clusters = clusters.as_array_mut().unwrap();
         clusters.retain(|cluster| cluster["name"] == ADMIN);
+        // They come with their lots: here the clusters that their routes name are not known.
+        bootstrap["static_resources"]["listeners"] = json!([]);
         let source = |file: &str| {
             json!({ "resource_api_version": "V3",
                 "path_config_source": { "path": folder.join(file) } })

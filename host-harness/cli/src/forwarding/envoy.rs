@@ -2,6 +2,13 @@
 
 use super::{FORWARDING_HEADERS, Forwarding, ForwardingHeader, Source};
 
+/// The client's address, as far as Envoy knows it: a PROXY protocol is believed, and on a route so
+/// are the proxies that Envoy was told to trust.
+pub const CLIENT: &str = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%";
+
+/// The address that the connection came from.
+pub const PEER: &str = "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%";
+
 /// One request header that Envoy writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -80,25 +87,30 @@ pub fn early(trusted: bool, side: ListenerSide) -> Vec<Written> {
 
 fn own_value(source: Source, side: ListenerSide) -> String {
     match source {
-        Source::RemoteAddress => "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%".to_owned(),
+        Source::RemoteAddress => CLIENT.to_owned(),
         Source::Authority => "%REQ(:AUTHORITY)%".to_owned(),
         Source::Port => side.port.to_string(),
         Source::Scheme => side.scheme.to_owned(),
     }
 }
 
-/// Every forwarding header as a route writes it: Envoy knows the client's address, and `host` is
-/// the operator for the Host header that the client sent, before limpet changed it.
+/// Every forwarding header as a route writes it. `address` is the operator for the client's
+/// address: [`CLIENT`], or [`PEER`] where Envoy believes X-Forwarded-For whoever sends it; `host`
+/// the one for the Host header that the client sent, before limpet changed it.
 ///
 /// With a trusted proxy in front X-Forwarded-For, -Port and -Proto are left as it sent them; a
 /// route cannot write what is absent alone.
 #[must_use]
-pub fn on_a_route(trusted: bool, side: ListenerSide, host: &str) -> Vec<Written> {
+pub fn on_a_route(
+    trusted: bool,
+    side: ListenerSide,
+    (address, host): (&str, &str),
+) -> Vec<Written> {
     let write = |header: &ForwardingHeader| {
         let is_the_proxys = trusted && header.name == header.trusted;
         let value = match header.source {
             Source::RemoteAddress if is_the_proxys => return None,
-            Source::RemoteAddress => "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%".to_owned(),
+            Source::RemoteAddress => address.to_owned(),
             Source::Authority => host.to_owned(),
             _ if is_the_proxys => return None,
             Source::Scheme if trusted => "%REQ(X-FORWARDED-PROTO)%".to_owned(),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::IstioArgs;
 use super::filter::CLIENT_HOST;
-use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, host, on_a_route};
+use crate::forwarding::envoy::{CLIENT, HTTP, HTTPS, ListenerSide, PEER, host, on_a_route};
 use crate::render::resource::Resource;
 use crate::render::scene::{CLUSTER_HEADER, ENDPOINT_HEADER, Scene};
 
@@ -90,7 +90,7 @@ fn cluster_routes(
     args: &IstioArgs,
     (side, port): (ListenerSide, Option<u16>),
 ) -> Vec<Value> {
-    let forwarding: Map<String, Value> = forwarding(scene, side).collect();
+    let forwarding: Map<String, Value> = forwarding(scene, args, side).collect();
     let route = |(cluster, number): &(crate::clusters::Cluster, u16)| {
         let service_port = &cluster.service_port;
         let mut wanted = json!({ "headers": {
@@ -118,12 +118,21 @@ fn cluster_routes(
     scene.clusters.iter().map(route).collect()
 }
 
-fn forwarding(scene: &Scene<'_>, side: ListenerSide) -> impl Iterator<Item = (String, Value)> {
+fn forwarding(
+    scene: &Scene<'_>,
+    args: &IstioArgs,
+    side: ListenerSide,
+) -> impl Iterator<Item = (String, Value)> {
+    // A sidecar does not use the remote address: X-Forwarded-For would be whoever a client says.
+    let address = match args.sidecar && !scene.trusted {
+        true => PEER,
+        false => CLIENT,
+    };
     let host = match scene.changes_host {
         true => CLIENT_HOST,
         false => host(scene.trusted),
     };
-    on_a_route(scene.trusted, side, host)
+    on_a_route(scene.trusted, side, (address, host))
         .into_iter()
         .map(|header| (header.name.to_owned(), json!(header.value)))
 }
