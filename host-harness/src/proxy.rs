@@ -11,7 +11,7 @@ mod target;
 mod upgrade;
 mod worker;
 
-use crate::engine::{EngineConfig, StartError, Summary};
+use crate::engine::{Engine, EngineConfig, StartError, Summary};
 use crate::environment::Environment;
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
@@ -132,19 +132,25 @@ impl Proxy {
             stop,
             workers: Vec::new(),
         };
+        // A configuration is tried in a VM of its own first.
+        drop(Engine::start(&config.engine, environment)?);
         let config = Arc::new(config);
         let (ready, started) = mpsc::channel();
-        for number in 0..config.workers.max(1) {
+        let workers = (0..config.workers.max(1)).map(|number| (format!("worker-{number}"), true));
+        for (name, listens) in [("main".to_owned(), false)].into_iter().chain(workers) {
             let worker = worker::Worker {
                 config: Arc::clone(&config),
                 environment: environment.clone(),
-                listener: listener.try_clone().map_err(ProxyError::Worker)?,
+                listener: match listens {
+                    true => Some(listener.try_clone().map_err(ProxyError::Worker)?),
+                    false => None,
+                },
                 local_addr,
                 admin: admin.take(),
                 stopped: stopped.clone(),
             };
             let ready = ready.clone();
-            let thread = std::thread::Builder::new().name(format!("worker-{number}"));
+            let thread = std::thread::Builder::new().name(name);
             let spawned = thread.spawn(move || worker::run(worker, ready));
             proxy.workers.push(spawned.map_err(ProxyError::Worker)?);
         }

@@ -1,4 +1,5 @@
-//! One worker: a thread with a VM, its connections, its pool and its timers.
+//! One worker: a thread with a VM, its connections, its pool and its timers. The main thread is one
+//! without a listener.
 
 use super::pool::Pool;
 use super::{ProxyConfig, ProxyError, admin, calls, downstream};
@@ -16,9 +17,10 @@ use tokio::task::LocalSet;
 pub(super) struct Worker {
     pub(super) config: Arc<ProxyConfig>,
     pub(super) environment: Environment,
-    pub(super) listener: TcpListener,
+    /// `None`: this is the main thread, which has a VM too.
+    pub(super) listener: Option<TcpListener>,
     pub(super) local_addr: SocketAddr,
-    /// One of the workers serves the admin too.
+    /// The main thread serves the admin.
     pub(super) admin: Option<TcpListener>,
     /// How long requests may still take, once the proxy is to stop.
     pub(super) stopped: watch::Receiver<Option<Duration>>,
@@ -58,16 +60,21 @@ pub(super) fn run(worker: Worker, ready: mpsc::Sender<Result<(), ProxyError>>) {
         };
         let _ = ready.send(Ok(()));
         drop(ready);
-        serve(context, listener).await;
+        match listener {
+            Some(listener) => serve(context, listener).await,
+            None => {
+                let _ = context.stopped.clone().changed().await; // either way it is over
+            }
+        }
     });
 }
 
-type Started = (Rc<Context>, tokio::net::TcpListener);
+type Started = (Rc<Context>, Option<tokio::net::TcpListener>);
 
 fn start(worker: Worker) -> Result<Started, ProxyError> {
     let tokio_listener =
         |listener| tokio::net::TcpListener::from_std(listener).map_err(ProxyError::Worker);
-    let listener = tokio_listener(worker.listener)?;
+    let listener = worker.listener.map(tokio_listener).transpose()?;
     let engine = Engine::start(&worker.config.engine, &worker.environment)?;
     if let Some(admin) = worker.admin {
         let serving = admin::serve(tokio_listener(admin)?, worker.environment.clone());
