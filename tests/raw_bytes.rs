@@ -10,10 +10,10 @@ use limpet_cli::manifests::Manifests;
 use limpet_tests::http::latin1;
 use limpet_tests::pod::Pod;
 use limpet_tests::rendered::{Rendered, Setup};
+use limpet_tests::wait::PATIENCE;
 use serde_json::json;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 const HOST: &str = "sample.example.com";
 const SERVICE: &str = "default/http-service:8080";
@@ -95,7 +95,7 @@ const GOAWAY: u8 = 7;
 /// HTTP libraries refuse such requests.
 fn head_of_answer(to: SocketAddr, fields: &[(&str, &[u8])]) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(to)?;
-    stream.set_read_timeout(Some(Duration::from_secs(15)))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")?;
     stream.write_all(&frame(SETTINGS, 0, 0, &[]))?;
     let mut block = Vec::new();

@@ -4,8 +4,10 @@ use super::Place;
 use super::world::World;
 use limpet_tests::guest::{Guest, read_pairs};
 use limpet_tests::http::{self, Request, Response};
+use limpet_tests::wait::PATIENCE;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One oddity.
 #[derive(Debug, Deserialize)]
@@ -97,7 +99,11 @@ impl Row {
 
 impl Exchange {
     fn play(&self, place: &Place, world: &World) -> Vec<String> {
-        let limit = std::time::Duration::from_secs(if self.eventually { 10 } else { 0 });
+        let limit = if self.eventually {
+            PATIENCE
+        } else {
+            Duration::ZERO
+        };
         let mut last = Vec::new();
         let done = limpet_tests::wait::for_some(limit, || {
             last = match self.send(place) {

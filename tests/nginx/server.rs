@@ -1,12 +1,13 @@
 //! A real nginx on unix sockets, and a client that speaks to it in bytes.
 
 use super::Seen;
+use limpet_tests::wait::PATIENCE;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tempfile::TempDir;
 
 /// A running nginx; it ends with this value.
@@ -29,7 +30,7 @@ impl Nginx {
             .stderr(File::create(dir.path().join("stderr")).unwrap())
             .spawn()
             .expect("nginx starts");
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         while UnixStream::connect(dir.path().join("front.sock")).is_err() {
             let log = std::fs::read_to_string(dir.path().join("stderr")).unwrap_or_default();
             assert!(

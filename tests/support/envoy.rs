@@ -1,7 +1,7 @@
 //! A real Envoy, started for a test and gone with it.
 
 use crate::http::{self, Place, Request, Response};
-use crate::wait;
+use crate::wait::{self, PATIENCE};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,9 +9,6 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 use tempfile::TempDir;
-
-/// From exec to the first answer of `/ready`, on a busy machine.
-const START: Duration = Duration::from_secs(60);
 
 /// The Envoy to test with: what `ENVOY` names, else what `cargo xtask envoy` linked.
 ///
@@ -119,7 +116,7 @@ impl RealEnvoy {
             .stdout(log.try_clone().unwrap())
             .stderr(log);
         let mut child = spawn(command);
-        match wait::for_some(START, || ready(&mut child, dir.path())) {
+        match wait::for_some(PATIENCE, || ready(&mut child, dir.path())) {
             Ok(Ok(admin)) => Ok(Self {
                 child,
                 dir: Some(dir),
@@ -136,10 +133,10 @@ impl RealEnvoy {
     /// Where the listener called `name` accepts connections.
     ///
     /// # Panics
-    /// There is no such listener within 20 seconds.
+    /// There is no such listener within [`PATIENCE`].
     #[must_use]
     pub fn listener(&self, name: &str) -> SocketAddr {
-        let found = wait::for_some(Duration::from_secs(20), || self.find_listener(name));
+        let found = wait::for_some(PATIENCE, || self.find_listener(name));
         found.unwrap_or_else(|why| panic!("no listener {name:?}: {why}\n{}", self.log()))
     }
 

@@ -1,6 +1,7 @@
 //! gRPC as a proxy sees it: calls over HTTP/2 with messages both ways, a status in the trailers.
 
 use crate::pod;
+use crate::wait::PATIENCE;
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Request, Response};
@@ -10,14 +11,10 @@ use std::net::{SocketAddr, SocketAddrV4};
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-
-/// How long each step of a call may take.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A server that gives every message back as it comes, under the name of the pod in `x-pod`, and
 /// ends with the status 0.

@@ -2,14 +2,11 @@
 //!
 //! No HTTP library on purpose: they refuse or mend what hostile clients send.
 
+use crate::wait::PATIENCE;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Bytes as a string: one code point U+0000..U+00FF each.
 #[must_use]
