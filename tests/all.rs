@@ -11,6 +11,7 @@ mod behaviour;
 mod cases;
 mod check;
 mod chromium;
+mod configure;
 mod crds;
 mod faults;
 mod fixtures;

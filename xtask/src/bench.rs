@@ -5,7 +5,7 @@ mod bootstrap;
 mod in_envoy;
 mod wrk;
 
-use crate::{demo, process, workspace};
+use crate::{demo, process, wasm, workspace};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::io::{Read, Write};
@@ -33,10 +33,13 @@ pub(crate) struct Options {
     /// Connections kept open
     #[arg(long, default_value_t = 64)]
     connections: u32,
-    /// A real Envoy instead: CPU per request with the module, against Envoy's own session cookie
-    /// and none, in rounds of 4 seconds each
+    /// A real Envoy instead: CPU per request with the module (pinned, a new session, of a host that
+    /// no Ingress names), against Envoy's own session cookie and none, in rounds of 4 seconds each
     #[arg(long)]
     envoy: bool,
+    /// The time of one VM for configurations of 10, 100 and 1,000 Ingresses instead
+    #[arg(long, conflicts_with = "envoy")]
+    configure: bool,
     /// With --envoy: another build of the module, measured beside this one
     #[arg(long, value_name = "WASM", requires = "envoy")]
     beside: Option<PathBuf>,
@@ -47,6 +50,9 @@ pub(crate) struct Options {
 /// # Errors
 /// When a request fails or the memory grows.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.configure {
+        return configure();
+    }
     let wrk = Wrk::find()?;
     if options.envoy {
         return in_envoy::run(&wrk, options.seconds, options.beside.as_deref());
@@ -59,6 +65,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         load(&wrk, &server, options, header.as_deref())?;
     }
     Ok(())
+}
+
+fn configure() -> Result<()> {
+    const TEST: &str = "configure::a_thousand_ingresses_take_little_more_each_than_a_hundred";
+    wasm::module()?;
+    process::run(
+        process::cargo()
+            .args(["test", "--workspace", "--test", "all", TEST])
+            .args(["--", "--exact", "--ignored", "--nocapture"]),
+    )
 }
 
 fn load(wrk: &Wrk, server: &Server, options: &Options, cookie: Option<&str>) -> Result<()> {

@@ -12,6 +12,8 @@ pub(super) enum Affinity {
     Envoy,
     /// This module and the session filter, as `limpet render envoy` places them.
     Module(PathBuf),
+    /// The same in front of a route that is not limpet's.
+    Bystander(PathBuf),
 }
 
 /// A listener for each; all else is equal, and as Envoy has it by default.
@@ -22,14 +24,18 @@ pub(super) fn bootstrap<'v>(
 ) -> Value {
     let listeners = listeners.map(|(port, affinity)| {
         let to_cluster = json!({ "cluster": "default-http-service-8080" });
+        let by_header = json!({ "cluster_header": "x-limpet-cluster" });
         match affinity {
             Affinity::None => listener(port, &[], &to_cluster),
             Affinity::Envoy => listener(port, &[own_cookie()], &to_cluster),
-            Affinity::Module(module) => listener(
-                port,
-                &[module_filter(module), named_endpoint()],
-                &json!({ "cluster_header": "x-limpet-cluster" }),
-            ),
+            Affinity::Module(module) => {
+                let filters = [module_filter(module, "not_found"), named_endpoint()];
+                listener(port, &filters, &by_header)
+            }
+            Affinity::Bystander(module) => {
+                let filters = [module_filter(module, "pass"), named_endpoint()];
+                listener(port, &filters, &to_cluster)
+            }
         }
     });
     json!({
@@ -104,7 +110,9 @@ fn named_endpoint() -> Value {
     }))
 }
 
-fn module_filter(module: &Path) -> Value {
+/// `unmatched`: what becomes of hosts that no Ingress names.
+fn module_filter(module: &Path, unmatched: &str) -> Value {
+    let configuration = json!({ "ingresses": [ingress()], "unmatched": unmatched });
     json!({
         "name": "limpet",
         "typed_config": {
@@ -118,7 +126,7 @@ fn module_filter(module: &Path) -> Value {
                 },
                 "configuration": {
                     "@type": "type.googleapis.com/google.protobuf.StringValue",
-                    "value": json!({ "ingresses": [ingress()], "unmatched": "not_found" }).to_string(),
+                    "value": configuration.to_string(),
                 },
             },
         },

@@ -1,5 +1,5 @@
-//! What the module costs in a real Envoy: CPU time per pinned request, in one run with Envoy's
-//! own session cookie and with neither. Figures of two runs do not compare, ratios do.
+//! What the module costs in a real Envoy: CPU time per request, in one run with Envoy's own
+//! session cookie and with neither. Figures of two runs do not compare, ratios do.
 
 use super::bootstrap::{self, Affinity};
 use super::wrk::{self, Wrk};
@@ -14,18 +14,31 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// A host that no Ingress names, as long as [`HOST`].
+const OTHER: &str = "nobody.example.com";
 /// Seconds of one sample.
 const SAMPLE: u64 = 4;
 /// The kernel's clock ticks per second, as it shows them to programs.
 const TICKS: f64 = 100.0;
+
+/// What cookie a request carries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cookie {
+    /// One of a session that was begun before.
+    Session,
+    /// One of the session cookie's length, which says nothing.
+    Another,
+}
 
 /// One listener of the Envoy under measurement.
 struct Variant {
     name: String,
     port: u16,
     affinity: Affinity,
-    /// `name=value` of a session.
+    host: &'static str,
+    /// `name=value` that is sent.
     cookie: String,
+    session: Cookie,
     /// Microseconds of CPU time per request, of each round.
     costs: Vec<f64>,
 }
@@ -41,10 +54,14 @@ pub(super) fn run(wrk: &Wrk, seconds: u64, other: Option<&Path>) -> Result<()> {
     let mut variants = variants(other)?;
     let bench = Bench::start(&folder, &variants)?;
     for variant in &mut variants {
-        // Without affinity the same head is sent with a cookie of anybody's.
-        variant.cookie = match variant.affinity {
-            Affinity::None => format!("route={}", "0".repeat(40)),
-            _ => session(variant.port)?,
+        // Heads of one length: what is compared is not what it takes to read them.
+        variant.cookie = match (&variant.affinity, variant.session) {
+            (Affinity::None | Affinity::Bystander(_), _) => format!("route={}", "0".repeat(40)),
+            (_, Cookie::Session) => session(variant.port)?,
+            (_, Cookie::Another) => {
+                session(variant.port)?;
+                format!("other={}", "0".repeat(40))
+            }
         };
     }
     let rounds = (seconds / SAMPLE).max(3);
@@ -63,21 +80,38 @@ pub(super) fn run(wrk: &Wrk, seconds: u64, other: Option<&Path>) -> Result<()> {
 }
 
 fn variants(other: Option<&Path>) -> Result<Vec<Variant>> {
+    let ours = wasm::module()?;
+    let pinned = |module| (Affinity::Module(module), HOST, Cookie::Session);
     let mut kinds = vec![
-        ("no affinity".to_owned(), Affinity::None),
-        ("Envoy's session cookie".to_owned(), Affinity::Envoy),
-        ("limpet".to_owned(), Affinity::Module(wasm::module()?)),
+        (
+            "no affinity".to_owned(),
+            (Affinity::None, HOST, Cookie::Session),
+        ),
+        (
+            "Envoy's session cookie".to_owned(),
+            (Affinity::Envoy, HOST, Cookie::Session),
+        ),
+        ("limpet, pinned".to_owned(), pinned(ours.clone())),
+        (
+            "limpet, new session".to_owned(),
+            (Affinity::Module(ours.clone()), HOST, Cookie::Another),
+        ),
+        (
+            "limpet, nobody's host".to_owned(),
+            (Affinity::Bystander(ours), OTHER, Cookie::Another),
+        ),
     ];
     if let Some(other) = other {
-        let module = Affinity::Module(other.canonicalize()?);
-        kinds.push((other.display().to_string(), module));
+        kinds.push((other.display().to_string(), pinned(other.canonicalize()?)));
     }
-    let variants = kinds.into_iter().map(|(name, affinity)| {
+    let variants = kinds.into_iter().map(|(name, (affinity, host, session))| {
         Ok(Variant {
             name,
             port: free_port()?,
             affinity,
+            host,
             cookie: String::new(),
+            session,
             costs: Vec::new(),
         })
     });
@@ -85,7 +119,7 @@ fn variants(other: Option<&Path>) -> Result<Vec<Variant>> {
 }
 
 fn report(variants: &[Variant]) {
-    println!("µs of CPU per pinned request, median (least - most); ratio in the same round");
+    println!("µs of CPU per request, median (least - most); ratio in the same round");
     let bases = variants.first().map(|base| base.costs.as_slice());
     for Variant { name, costs, .. } in variants {
         let bases = bases.unwrap_or_default().iter();
@@ -162,7 +196,7 @@ impl Bench {
         });
         command
             .args(["-t1", "-c16", &format!("-d{SAMPLE}s")])
-            .args(["-H", &format!("Host: {HOST}")])
+            .args(["-H", &format!("Host: {}", variant.host)])
             .args([
                 "-H",
                 &format!("Cookie: {}; sid=abcdef0123456789", variant.cookie),
