@@ -107,6 +107,13 @@ impl Context<'_> {
         server: &Server,
         warnings: &mut Vec<Warning>,
     ) -> VirtualHost {
+        // The default server asks for cookies by its own name, whatever a request calls it; a
+        // name that is a pattern is no request's host.
+        let asked = match host.starts_with('~') {
+            _ if name == DEFAULT_SERVER => name,
+            true => "",
+            false => host,
+        };
         let mut seen = HashSet::new();
         let drafts = &server.locations;
         let is_regex = drafts.iter().any(|draft| is_regex(draft, self.loaded));
@@ -120,7 +127,7 @@ impl Context<'_> {
                 warnings.push(self.warning(draft, "path", &draft.written, text));
                 continue;
             }
-            match self.location(host, draft, is_regex, warnings) {
+            match self.location(asked, draft, is_regex, warnings) {
                 Ok(location) => {
                     if app_root.is_none() {
                         app_root = self

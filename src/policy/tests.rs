@@ -699,3 +699,42 @@ fn a_wildcard_hosts_subdomain_is_a_variable() {
         &[("http://a-b.h.example/x", "default-s-80 /a-b/x")],
     );
 }
+
+// `should_set_cookie` (`balancer/sticky.lua`) looks `$host` up, or `_` where the server is called so.
+#[test]
+fn cookies_are_set_under_the_name_that_ingress_nginx_asks_by() {
+    let sticky = |aliases| [("affinity", "cookie"), ("server-alias", aliases)];
+    let named = "al.example,Al2.example,~^re[0-9]+\\.example$";
+    let one = ingress("a", &sticky(named), &[("h.example", "Prefix", "/", "s")]);
+    let any = ingress("b", &sticky("Any.example"), &[("", "Prefix", "/", "t")]);
+    let (policy, warnings) = compile_with(&[one, any], json!({}));
+    assert!(warnings.is_empty(), "{warnings:?}");
+    for (url, sets) in [
+        ("http://h.example/", true),
+        ("http://al.example/", true),
+        // A name with capitals is listed as it is, and never asked for.
+        ("http://al2.example/", false),
+        // A pattern is listed as it is, too.
+        ("http://re1.example/", false),
+        ("http://other.example/", true),
+        ("http://any.example/", true),
+    ] {
+        let host = url.strip_prefix("http://").unwrap().trim_end_matches('/');
+        let head = [
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":path", "/"),
+            (":authority", host),
+        ];
+        let facts = Facts {
+            now: &|| 0,
+            random: &|| 0,
+            property: &|_| None,
+            knowledge: &|| crate::discovery::Knowledge::Current,
+        };
+        match route::answer(&policy, &fields(&head), &facts) {
+            Answer::Forward(forward) => assert_eq!(forward.location.sets_cookie, sets, "{url}"),
+            other => panic!("{url}: {other:?}"),
+        }
+    }
+}
