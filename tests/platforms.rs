@@ -121,7 +121,8 @@ const EVERY: [Platform; 3] = [
 ];
 
 /// What a client sends that would like to be somebody else.
-const LIES: [(&str, &str); 7] = [
+const LIES: [(&str, &str); 8] = [
+    ("proxy", "liar.example"),
     ("x-real-ip", "192.0.2.1"),
     ("x-forwarded-for", "192.0.2.1"),
     ("x-forwarded-host", "liar.example"),
@@ -132,7 +133,7 @@ const LIES: [(&str, &str); 7] = [
 ];
 
 /// Asks once with [`LIES`] and compares what the pod sees; `None`: nothing.
-fn pods_see(platform: Platform, manifests: &str, wanted: [(&str, Option<&str>); 8]) {
+fn pods_see(platform: Platform, manifests: &str, wanted: [(&str, Option<&str>); 11]) {
     let pods = Pod::several(1);
     let envoy = envoy(platform, manifests, &pods);
     let request = LIES
@@ -155,14 +156,17 @@ fn pods_see(platform: Platform, manifests: &str, wanted: [(&str, Option<&str>); 
 /// `{ip}` stands for an address that the client did not name: where Envoy appends a client's address
 /// itself, it writes its own for a client on the same machine.
 fn fits(wanted: &str, have: &str) -> bool {
-    let is_true = |ip: &str| ip.parse::<std::net::IpAddr>().is_ok() && LIES[0].1 != ip;
+    let is_true = |ip: &str| ip.parse::<std::net::IpAddr>().is_ok() && LIES[1].1 != ip;
     match wanted.strip_suffix("{ip}") {
         Some(before) => have.strip_prefix(before).is_some_and(is_true),
         None => have == wanted,
     }
 }
 
-const PLAIN_HTTP: [(&str, Option<&str>); 8] = [
+const PLAIN_HTTP: [(&str, Option<&str>); 11] = [
+    ("proxy", None),
+    ("x-original-forwarded-for", Some("192.0.2.1")),
+    ("x-original-forwarded-host", Some("liar.example")),
     ("host", Some(HOST)),
     ("x-real-ip", Some("127.0.0.1")),
     ("x-forwarded-for", Some("{ip}")),
@@ -187,7 +191,7 @@ fn pods_behind_upstream_vhost_see_the_host_that_the_client_asked_for() {
         "  annotations:\n    nginx.ingress.kubernetes.io/upstream-vhost: inside.example\n",
     );
     let mut wanted = PLAIN_HTTP;
-    wanted[0].1 = Some("inside.example");
+    wanted[3].1 = Some("inside.example");
     for platform in EVERY {
         pods_see(platform, &manifest, wanted);
     }
@@ -202,6 +206,9 @@ fn a_trusted_proxy_in_front_is_believed() {
     );
     for platform in [Platform::Istio, Platform::EnvoyGateway] {
         let wanted = [
+            ("proxy", None),
+            ("x-original-forwarded-for", Some("192.0.2.1")),
+            ("x-original-forwarded-host", Some("liar.example")),
             ("host", Some(HOST)),
             // ingress-nginx: the first address; here whole, as the proxies in between wrote it.
             ("x-forwarded-for", Some("192.0.2.1,{ip}")),

@@ -1,5 +1,7 @@
 //! The same headers in Envoy's words: values made of its command operators.
 
+use serde_json::{Value, json};
+
 use super::{FORWARDING_HEADERS, Forwarding, ForwardingHeader, Source};
 
 /// The client's address, as far as Envoy knows it: a PROXY protocol is believed, and on a route so
@@ -18,6 +20,21 @@ pub struct Written {
     pub value: String,
     /// What is there already stays.
     pub only_if_absent: bool,
+}
+
+impl Written {
+    /// As a header mutation does it.
+    #[must_use]
+    pub fn mutation(&self) -> Value {
+        let action = match self.only_if_absent {
+            true => "ADD_IF_ABSENT",
+            false => "OVERWRITE_IF_EXISTS_OR_ADD",
+        };
+        json!({ "append": {
+            "header": { "key": self.name, "value": self.value },
+            "append_action": action,
+        } })
+    }
 }
 
 /// What clients of a listener use.

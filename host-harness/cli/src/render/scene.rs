@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::view::{Ingress, ingresses};
 use crate::clusters::{Cluster, Protocol, ServicePort, clusters};
-use crate::forwarding;
+use crate::forwarding::{self, Forwarding};
 use crate::manifests::Manifests;
 use crate::plugin_config::{self, EndpointSource, Options, Report, plugin_config};
 use serde_json::{Value, json};
@@ -33,7 +33,9 @@ pub struct Scene<'m> {
     pub certificates: Vec<Certificate>,
     /// Every cluster whose port is known as a number.
     pub clusters: Vec<(Cluster, u16)>,
-    /// Whether a trusted proxy stands in front, as ingress-nginx's ConfigMap says.
+    /// What ingress-nginx's ConfigMap says about forwarding headers.
+    pub forwarding: Forwarding,
+    /// Whether a trusted proxy stands in front, as it says.
     pub trusted: bool,
     /// Whether header fields with an underscore in their name are dropped.
     pub drops_underscores: bool,
@@ -73,6 +75,7 @@ impl<'m> Scene<'m> {
             certificates: certificates(&ingresses),
             clusters: with_ports,
             trusted: forwarding::trusts_forwarded_headers(settings),
+            forwarding: Forwarding::read(settings),
             drops_underscores: forwarding::drops_underscores(settings),
             changes_host: ingresses
                 .iter()

@@ -126,7 +126,7 @@ impl Chain<'_> {
             .iter()
             .map(|header| json!({ "remove": header.name }));
         let spoofed: Vec<Value> = spoofed.collect();
-        let write = originals.iter().chain(&write).map(write_one);
+        let write = originals.iter().chain(&write).map(Written::mutation);
         strip
             .chain([strip_envoy])
             .chain(spoofed)
@@ -166,17 +166,6 @@ impl Chain<'_> {
             },
         })
     }
-}
-
-fn write_one(header: &Written) -> Value {
-    let action = match header.only_if_absent {
-        true => "ADD_IF_ABSENT",
-        false => "OVERWRITE_IF_EXISTS_OR_ADD",
-    };
-    json!({ "append": {
-        "header": { "key": header.name, "value": header.value },
-        "append_action": action,
-    } })
 }
 
 fn session_state() -> Value {

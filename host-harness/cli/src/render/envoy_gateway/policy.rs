@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::listener::GATEWAY;
 use super::route::{ClusterRoute, ROUTE, catch_all_names, clusters_names, insert};
 use super::{EnvoyGatewayArgs, names};
-use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written, early};
+use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written, early, originals};
+use crate::forwarding::{DROPPED_HEADERS, Forwarding};
 use crate::render::resource::Resource;
-use crate::render::scene::{CLUSTER_HEADER, ENDPOINT_HEADER, Scene};
+use crate::render::scene::Scene;
 
 const API: &str = "gateway.envoyproxy.io/v1alpha1";
 const GROUP: &str = "gateway.networking.k8s.io";
@@ -40,7 +41,7 @@ fn client_traffic(scene: &Scene<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2] {
         let mut spec = json!({
             "targetRefs": [target],
             "headers": {
-                "earlyRequestHeaders": early_headers(scene.trusted, side),
+                "earlyRequestHeaders": early_headers(&scene.forwarding, side),
                 "withUnderscoresAction": underscores(scene),
                 "requestID": "PreserveOrGenerate",
             },
@@ -66,16 +67,19 @@ fn client_traffic(scene: &Scene<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2] {
     [plain, tls]
 }
 
-/// limpet's own headers removed, the forwarding headers written.
-fn early_headers(trusted: bool, side: ListenerSide) -> Value {
-    let mut remove = vec![CLUSTER_HEADER, ENDPOINT_HEADER];
+/// limpet's own headers removed, the forwarding headers written; Envoy Gateway writes before it
+/// removes.
+fn early_headers(forwarding: &Forwarding, side: ListenerSide) -> Value {
+    let trusted = forwarding.trusted;
+    let mut remove = Vec::from(DROPPED_HEADERS);
     // Envoy Gateway appends the address itself, after this.
     const APPENDED: &str = "x-forwarded-for";
     if !trusted {
         remove.push(APPENDED);
     }
-    let written: Vec<Written> = early(trusted, side)
+    let written: Vec<Written> = originals(forwarding)
         .into_iter()
+        .chain(early(trusted, side))
         .filter(|header| header.name != APPENDED)
         .collect();
     let list = |only_if_absent: bool| -> Vec<Value> {

@@ -7,8 +7,10 @@
 use serde_json::{Value, json};
 
 use super::IstioArgs;
+use crate::forwarding::DROPPED_HEADERS;
+use crate::forwarding::envoy::{Written, originals};
 use crate::render::resource::Resource;
-use crate::render::scene::{CLUSTER_HEADER, ENDPOINT_HEADER, Scene};
+use crate::render::scene::{ENDPOINT_HEADER, Scene};
 
 /// The operator for what [`client_host`] keeps.
 pub(super) const CLIENT_HOST: &str = "%FILTER_STATE(limpet.client_host:PLAIN)%";
@@ -16,7 +18,7 @@ pub(super) const CLIENT_HOST: &str = "%FILTER_STATE(limpet.client_host:PLAIN)%";
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
 pub(super) fn resource(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
-    let mut patches = vec![session_filter(args), connection_manager(args)];
+    let mut patches = vec![session_filter(args), connection_manager(scene, args)];
     if scene.changes_host {
         patches.push(client_host(scene, args));
     }
@@ -83,8 +85,7 @@ fn client_host(scene: &Scene<'_>, args: &IstioArgs) -> Value {
 }
 
 /// The filter as every platform has it.
-#[must_use]
-pub(crate) fn session_filter_value() -> Value {
+fn session_filter_value() -> Value {
     json!({
         "name": "limpet.stateful_session",
         "typed_config": {
@@ -100,20 +101,26 @@ pub(crate) fn session_filter_value() -> Value {
     })
 }
 
-fn connection_manager(args: &IstioArgs) -> Value {
+fn connection_manager(scene: &Scene<'_>, args: &IstioArgs) -> Value {
     json!({
         "applyTo": "NETWORK_FILTER",
         "match": {
             "context": args.context(),
             "listener": { "filterChain": { "filter": { "name": MANAGER } } },
         },
-        "patch": { "operation": "MERGE", "value": { "typed_config": connection_manager_value() } },
+        "patch": { "operation": "MERGE", "value": { "typed_config": connection_manager_value(scene) } },
     })
 }
 
-/// What is merged into the connection manager.
-#[must_use]
-pub(crate) fn connection_manager_value() -> Value {
+/// What is merged into the connection manager. What came from the client is kept under names of its
+/// own here: a route sees what Envoy made of it.
+fn connection_manager_value(scene: &Scene<'_>) -> Value {
+    let originals = originals(&scene.forwarding);
+    let dropped = DROPPED_HEADERS
+        .into_iter()
+        .chain(originals.iter().map(|header| header.name));
+    let mut mutations: Vec<Value> = dropped.map(|name| json!({ "remove": name })).collect();
+    mutations.extend(originals.iter().map(Written::mutation));
     json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "normalize_path": false,
@@ -122,7 +129,7 @@ pub(crate) fn connection_manager_value() -> Value {
             "name": "limpet.own_headers",
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-                "mutations": [{ "remove": CLUSTER_HEADER }, { "remove": ENDPOINT_HEADER }],
+                "mutations": mutations,
             },
         }],
     })
@@ -140,7 +147,6 @@ fn draining(args: &IstioArgs, service: &str, number: u16) -> Value {
 }
 
 /// Which endpoints a session may stay on: a draining one too.
-#[must_use]
-pub(crate) fn override_host_status() -> Value {
+fn override_host_status() -> Value {
     json!({ "override_host_status": { "statuses": ["UNKNOWN", "HEALTHY", "DEGRADED", "DRAINING"] } })
 }
