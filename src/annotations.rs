@@ -77,6 +77,8 @@ pub struct Annotations {
     pub hash_by: String,
     /// `upstream-hash-by-subset-size` where `upstream-hash-by-subset` is on.
     pub hash_subset: Option<i64>,
+    /// `enable-rewrite-log`.
+    pub logs_rewrites: bool,
     /// `default-backend`: a Service of the same namespace.
     pub default_backend: String,
     /// `affinity`: `cookie` is the only kind that means anything.

@@ -106,6 +106,14 @@ impl Ingress {
     }
 }
 
+impl Ingress {
+    /// The Services of its paths, in order; the default backend is not among them.
+    pub fn backends(&self) -> impl Iterator<Item = &Backend> {
+        let paths = self.rules.iter().flat_map(|rule| &rule.paths).flatten();
+        paths.filter_map(|path| path.backend.as_ref())
+    }
+}
+
 /// The annotation that older manifests name their class with.
 const CLASS: &str = "kubernetes.io/ingress.class";
 

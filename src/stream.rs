@@ -2,6 +2,7 @@
 
 mod edits;
 mod record;
+mod rewrite_log;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +16,7 @@ use crate::edit::{Edit, Headers, Name, Reply, all};
 use crate::endpoints::{ClusterTable, EndpointTable};
 use crate::policy::Policy;
 use crate::redirect;
-use crate::route::{self, Answer, Forward, Location};
+use crate::route::{self, Answer, Forward, Location, Reason};
 use edits::{add_first, decode, forward_edits, not_found, strip};
 use std::sync::Arc;
 
@@ -76,6 +77,7 @@ pub struct Stream {
     replied: bool,
     decision: Option<Box<Decision>>,
     count: Option<Count>,
+    rewrite: Option<String>,
     served_elsewhere: bool,
 }
 
@@ -105,13 +107,21 @@ impl Stream {
     ) -> Step<'p> {
         self.decision = (policy.report != Report::Off).then(Box::default);
         match route::answer(policy, headers, facts) {
-            Answer::Forward(forward) => self.forward(policy, endpoints, headers, facts, forward),
+            Answer::Forward(forward) => {
+                let to = forward.path.as_deref();
+                self.rewrite = to.and_then(|to| rewrite_log::line(forward.location, headers, to));
+                self.forward(policy, endpoints, headers, facts, forward)
+            }
             Answer::Reply {
                 reply,
                 location,
                 reason,
             } => {
                 let redirect = (300..400).contains(&reply.status);
+                if let (Reason::RewriteRedirect, Some(location)) = (reason, location) {
+                    let to = reply.headers.first().map_or(&b""[..], |(_, url)| url);
+                    self.rewrite = rewrite_log::line(location, headers, to);
+                }
                 self.note_location(location);
                 self.note(Why::Answered(reason));
                 self.reply(
@@ -186,6 +196,11 @@ impl Stream {
     #[must_use]
     pub fn served_elsewhere(&self) -> bool {
         self.served_elsewhere
+    }
+
+    /// What is to be logged of a rewrite, once; `None` unless `enable-rewrite-log` asks for it.
+    pub fn take_rewrite(&mut self) -> Option<String> {
+        self.rewrite.take()
     }
 
     /// What the last step counts, once.

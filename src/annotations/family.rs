@@ -23,6 +23,7 @@ pub(super) fn annotations(reader: &mut Reader, settings: &Settings) -> Annotatio
         response: response(reader, settings),
         hash_by: reader.text("upstream-hash-by").unwrap_or_default(),
         hash_subset: hash_subset(reader),
+        logs_rewrites: reader.flag("enable-rewrite-log").unwrap_or_default(),
         default_backend: reader.text("default-backend").unwrap_or_default(),
         session: session(reader, &affinity),
         affinity,

@@ -145,13 +145,7 @@ fn canary(upstream: &Upstream, warn: &mut dyn FnMut(&str, &str, String)) -> Opti
 /// The Ingress to name in a remark on an upstream: the first that names its Service.
 fn owner(upstream: &Upstream, loaded: &[Loaded]) -> String {
     let names = |one: &&Loaded| {
-        let paths = one
-            .ingress
-            .rules
-            .iter()
-            .flat_map(|rule| &rule.paths)
-            .flatten();
-        let mut backends = paths.filter_map(|path| path.backend.as_ref());
+        let mut backends = one.ingress.backends();
         one.ingress.namespace == upstream.namespace
             && backends.any(|backend| backend.service == upstream.service)
     };

@@ -275,6 +275,7 @@ impl Context<'_> {
             let compiled = compiled.map_err(failed)?;
             location.forwarded_prefix = text("x-forwarded-prefix", &annotations.forwarded_prefix)?;
             location.rewrite = Some(compiled);
+            location.logs_rewrites = annotations.logs_rewrites;
         }
         Ok(())
     }

@@ -45,6 +45,8 @@ pub struct Location {
     /// `relative-redirects`.
     pub(crate) relative: bool,
     pub(crate) rewrite: Option<Rewrite>,
+    /// `enable-rewrite-log`.
+    pub(crate) logs_rewrites: bool,
     pub(crate) ssl: Ssl,
     /// `x-forwarded-prefix`; only beside a rewrite.
     pub(crate) forwarded_prefix: Option<Template>,

@@ -36,6 +36,7 @@ pub(crate) type Result<T> = std::result::Result<T, HostError>;
 /// How much a log line matters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Level {
+    Info = 2,
     Warn = 3,
     Error = 4,
     Critical = 5,

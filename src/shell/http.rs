@@ -1,7 +1,7 @@
 //! One request: its heads go in, edits come out.
 
 use super::Action;
-use super::host::{self, Head, HostError};
+use super::host::{self, Head, HostError, Level};
 use super::root::Root;
 use crate::discovery::Knowledge;
 use crate::edit::Edit;
@@ -138,6 +138,9 @@ impl HttpStream {
     fn record(&mut self, root: &mut Root) {
         if let Some(count) = self.stream.take_count() {
             root.count(count);
+        }
+        if let Some(line) = self.stream.take_rewrite() {
+            host::log(Level::Info, &format!("limpet: {line}"));
         }
         if let Some(decision) = self.stream.decision()
             && let Err(error) = host::set_property("limpet_decision", decision.as_bytes())

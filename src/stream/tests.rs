@@ -306,6 +306,49 @@ fn the_answer_to_a_request_that_limpet_answered_is_left_alone() {
     assert_eq!((edits, asked.get()), (vec![], false));
 }
 
+// nginx's `rewrite_log`.
+#[test]
+fn a_rewrite_is_told_where_its_ingress_asks_for_it() {
+    let line = |log: &str, target: &str, asked: &str| {
+        let service = json!({ "service": { "name": "web", "port": { "number": 80 } } });
+        let path =
+            json!({ "path": "/a/(.*)", "pathType": "ImplementationSpecific", "backend": service });
+        let config = json!({ "unmatched": "not_found", "ingresses": [{
+            "kind": "Ingress",
+            "metadata": { "name": "shop", "annotations": {
+                "nginx.ingress.kubernetes.io/enable-rewrite-log": log,
+                "nginx.ingress.kubernetes.io/rewrite-target": target } },
+            "spec": { "rules": [{ "host": "shop.test", "http": { "paths": [path] } }] },
+        }]});
+        let (config, _) = config::read(config.to_string().as_bytes()).unwrap();
+        let shop = Shop {
+            policy: policy::compile(&config).0,
+            endpoints: EndpointTable::default(),
+        };
+        let mut stream = Stream::default();
+        let named = [(":authority", "shop.test"), (":path", asked)];
+        let headers = fields(&named);
+        let facts = Facts {
+            now: &|| 0,
+            random: &|| 0,
+            property: &|_| None,
+            knowledge: &|| Knowledge::Current,
+        };
+        stream.on_request(&shop.policy, &shop.endpoints, &headers, &facts);
+        stream.take_rewrite()
+    };
+    let told = r#"ingress default/shop: path "/a/(.*)": "/a/x?y=\xc3\xa9" is rewritten to "/b/x?y=\xc3\xa9""#;
+    assert_eq!(line("true", "/b/$1", "/a/x?y=é").as_deref(), Some(told));
+    let told =
+        r#"ingress default/shop: path "/a/(.*)": "/a/x" is rewritten to "https://b.example/x""#;
+    assert_eq!(
+        line("true", "https://b.example/$1", "/a/x").as_deref(),
+        Some(told)
+    );
+    assert_eq!(line("false", "/b/$1", "/a/x"), None);
+    assert_eq!(line("true", "/b/$1", "/elsewhere"), None);
+}
+
 #[test]
 fn a_default_backend_takes_over_while_no_endpoint_is_left() {
     let path = |path: &str, service: &str| {

@@ -2,6 +2,7 @@
 
 use crate::http::{self, Place, Request, Response};
 use crate::wait::{self, PATIENCE};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -150,6 +151,28 @@ impl RealEnvoy {
         let socket = &found["local_address"]["socket_address"];
         let (ip, port) = (socket["address"].as_str()?, socket["port_value"].as_u64()?);
         format!("{ip}:{port}").parse().ok()
+    }
+
+    /// Waits until it listens in `count` places; each by its listener's name.
+    ///
+    /// # Panics
+    /// It does not come to so many.
+    #[must_use]
+    pub fn listeners(&self, count: usize) -> BTreeMap<String, SocketAddr> {
+        let found = || {
+            let list: serde_json::Value =
+                serde_json::from_slice(&self.admin("/listeners?format=json").body).ok()?;
+            let places = list["listener_statuses"].as_array()?.iter().map(|one| {
+                let socket = &one["local_address"]["socket_address"];
+                let (ip, port) = (socket["address"].as_str()?, socket["port_value"].as_u64()?);
+                let address = format!("{ip}:{port}").parse().ok()?;
+                Some((one["name"].as_str()?.to_owned(), address))
+            });
+            let places: BTreeMap<_, _> = places.collect::<Option<_>>()?;
+            (places.len() == count).then_some(places)
+        };
+        let found = wait::for_some(Duration::from_secs(60), found);
+        found.unwrap_or_else(|why| panic!("{count} listeners: {why}\n{}", self.log()))
     }
 
     /// Asks the admin: a GET.

@@ -58,6 +58,8 @@ pub fn endpoints(scenario: &Value) -> BTreeMap<String, Vec<String>> {
     all
 }
 
+const DEFAULT_BACKEND: &str = "nginx.ingress.kubernetes.io/default-backend";
+
 /// Every Service that an Ingress names, `namespace/name`, by name.
 fn services(scenario: &Value) -> impl Iterator<Item = String> {
     let mut names = std::collections::BTreeSet::new();
@@ -73,6 +75,8 @@ fn services(scenario: &Value) -> impl Iterator<Item = String> {
             .map(|path| &path["backend"])
             .chain([&spec["defaultBackend"]]);
         let services = backends.filter_map(|backend| backend["service"]["name"].as_str());
+        let spare = ingress["metadata"]["annotations"][DEFAULT_BACKEND].as_str();
+        let services = services.chain(spare);
         names.extend(services.map(|service| format!("{namespace}/{service}")));
     }
     names.into_iter()

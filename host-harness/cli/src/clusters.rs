@@ -98,6 +98,8 @@ pub struct Cluster {
     pub external_name: Option<String>,
     /// Where an Ingress names it first, `file:line`.
     pub place: String,
+    /// No backend names it, only the annotation `default-backend`: the module has to be told.
+    pub by_annotation: bool,
 }
 
 impl Cluster {
@@ -126,6 +128,25 @@ pub fn clusters(manifests: &Manifests, flags: &[EndpointsFlag]) -> (Vec<Cluster>
             if let Some(named) = clusters.get_mut(at).map(|cluster| &mut cluster.named_by) {
                 named.push(ingress.id());
             }
+        }
+    }
+    for ingress in &manifests.ingresses {
+        let Some((service_port, place)) = default_backend(ingress, manifests, flags) else {
+            continue;
+        };
+        let id = service_port.service_id();
+        let is_it = |known: &&mut Cluster| known.service_port.service_id() == id;
+        if let Some(known) = clusters.iter_mut().find(is_it) {
+            if known.by_annotation {
+                known.named_by.push(ingress.id());
+            }
+            continue;
+        }
+        let mut named = cluster(manifests, flags, service_port, place);
+        if !named.missing {
+            named.by_annotation = true;
+            named.named_by.push(ingress.id());
+            clusters.push(named);
         }
     }
     let notes = flags
@@ -173,8 +194,39 @@ fn cluster(
         service_port,
         endpoints,
         place,
+        by_annotation: false,
     }
 }
+
+/// What the annotation `default-backend` of an Ingress names: the Service's first port, as
+/// ingress-nginx takes it; where the Service is not among the manifests, the one that a flag
+/// names, else 80.
+fn default_backend(
+    ingress: &Object,
+    manifests: &Manifests,
+    flags: &[EndpointsFlag],
+) -> Option<(ServicePort, String)> {
+    let service = ingress
+        .text(DEFAULT_BACKEND)
+        .filter(|name| !name.is_empty())?;
+    let mut named = ServicePort {
+        namespace: ingress.namespace().to_owned(),
+        service: service.to_owned(),
+        port: String::new(),
+    };
+    let id = named.service_id();
+    let declared = manifests.services.iter().find(|known| known.id() == id);
+    let first = declared.and_then(|service| service.list("/spec/ports").first());
+    let number = first.and_then(|port| port.get("port")?.as_u64());
+    let flagged = || flags.iter().find_map(|flag| flag.port_of(&named));
+    named.port = match number {
+        Some(number) => number.to_string(),
+        None => flagged().unwrap_or("80").to_owned(),
+    };
+    Some((named, ingress.place_of(DEFAULT_BACKEND)))
+}
+
+const DEFAULT_BACKEND: &str = "/metadata/annotations/nginx.ingress.kubernetes.io~1default-backend";
 
 /// The entry of `spec.ports` with that number or name.
 fn declared_port<'s>(service: &'s Object, port: &str) -> Option<&'s Value> {

@@ -52,10 +52,10 @@ pub struct ForwardingHeader {
     pub trusted: &'static str,
 }
 
-/// Every header that ingress-nginx sets, in its order.
+/// Every header that ingress-nginx sets; what others are written from stands before them.
 pub const FORWARDING_HEADERS: [ForwardingHeader; 7] = [
-    header("x-real-ip", Source::RemoteAddress, "x-forwarded-for"),
     header("x-forwarded-for", Source::RemoteAddress, "x-forwarded-for"),
+    header("x-real-ip", Source::RemoteAddress, "x-forwarded-for"),
     header("x-forwarded-host", Source::Authority, "x-forwarded-host"),
     header("x-forwarded-port", Source::Port, "x-forwarded-port"),
     header("x-forwarded-proto", Source::Scheme, "x-forwarded-proto"),

@@ -2,7 +2,7 @@
 
 mod given;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::clusters::Cluster;
 use crate::forwarding;
@@ -77,6 +77,13 @@ pub fn plugin_config(manifests: &Manifests, clusters: &[Cluster], options: Optio
     if options.endpoints == EndpointSource::Static {
         set("endpoints", endpoints(clusters));
     }
+    let by_annotation = clusters.iter().filter(|cluster| cluster.by_annotation);
+    let names: Map<_, _> = by_annotation
+        .map(|cluster| (cluster.service_port.key(), json!(cluster.name())))
+        .collect();
+    if !names.is_empty() {
+        set("clusters", names.into());
+    }
     let data = manifests.config_map().and_then(|map| map.value.get("data"));
     if options.one_virtual_host && forwarding::trusts_forwarded_headers(data) {
         set("forwarded_host", json!(true));
@@ -124,6 +131,6 @@ fn endpoints(clusters: &[Cluster]) -> Value {
                 .map(|endpoint| json!(endpoint.address));
             (cluster.service_port.key(), addresses.collect())
         })
-        .collect::<serde_json::Map<_, Value>>()
+        .collect::<Map<_, Value>>()
         .into()
 }

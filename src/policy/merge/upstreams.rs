@@ -33,13 +33,7 @@ pub(super) fn create(
             let upstream = upstream(one, backend, services, warnings);
             upstreams.insert(upstream_name(namespace, backend), upstream);
         }
-        let paths = one
-            .ingress
-            .rules
-            .iter()
-            .flat_map(|rule| &rule.paths)
-            .flatten();
-        for backend in paths.filter_map(|path| path.backend.as_ref()) {
+        for backend in one.ingress.backends() {
             upstreams
                 .entry(upstream_name(namespace, backend))
                 .or_insert_with(|| upstream(one, backend, services, warnings));

@@ -28,6 +28,13 @@ impl EndpointsFlag {
                 .is_none_or(|port| *port == service_port.port)
     }
 
+    /// The port that the flag names of this Service, whichever port `service` says.
+    #[must_use]
+    pub fn port_of(&self, service: &ServicePort) -> Option<&str> {
+        let is_it = self.namespace == service.namespace && self.service == service.service;
+        self.port.as_deref().filter(|_| is_it)
+    }
+
     /// The endpoints, all healthy.
     pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> + '_ {
         self.addresses.iter().map(|address| Endpoint {

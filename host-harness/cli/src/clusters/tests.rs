@@ -90,3 +90,37 @@ fn a_flag_that_is_no_endpoint_says_what_was_expected() {
     }
     assert_eq!("a/b=".parse::<EndpointsFlag>().unwrap().to_string(), "a/b=");
 }
+
+// `defaultbackend.go`: the Service's first port.
+#[test]
+fn the_service_of_default_backend_is_a_cluster_too() {
+    let manifests = |service: &str| {
+        let ingress = "
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+  annotations: {nginx.ingress.kubernetes.io/default-backend: spare}
+spec:
+  rules:
+  - http: {paths: [{backend: {service: {name: web, port: {number: 80}}}}]}
+---
+";
+        Manifests::parse("shop.yaml", &format!("{ingress}{service}")).unwrap()
+    };
+    let named = |manifests: &Manifests, flags: &[EndpointsFlag]| {
+        let (clusters, notes) = clusters(manifests, flags);
+        assert_eq!(notes, [""; 0]);
+        let spare = clusters.into_iter().filter(|cluster| cluster.by_annotation);
+        spare.map(|cluster| cluster.name()).collect::<Vec<_>>()
+    };
+    let flag = |text: &str| [text.parse().unwrap()];
+    let unknown = manifests("");
+    assert_eq!(named(&unknown, &[]), ["default-spare-80"]);
+    let flags = flag("default/spare:8080=10.0.0.1:80");
+    assert_eq!(named(&unknown, &flags), ["default-spare-8080"]);
+    let ports = "{apiVersion: v1, kind: Service, metadata: {name: spare}, spec: {ports: [{port: 81}, {port: 82}]}}";
+    assert_eq!(named(&manifests(ports), &[]), ["default-spare-81"]);
+    let other = "{apiVersion: v1, kind: Service, metadata: {name: web}}";
+    assert_eq!(named(&manifests(other), &[]), [""; 0], "it does not exist");
+}

@@ -84,7 +84,7 @@ pub fn originals(forwarding: &Forwarding) -> Vec<Written> {
 pub fn early(trusted: bool, side: ListenerSide) -> Vec<Written> {
     let write = |header: &ForwardingHeader| {
         // With a trusted proxy in front its value stays. Those that it does not send itself are
-        // written from the one that it does, which stands before them or after them unchanged.
+        // written from the one that it does, or from what was written in its place before.
         let (value, only_if_absent) = match (trusted, header.name == header.trusted) {
             (false, _) => (own_value(header.source, side), false),
             (true, true) => (own_value(header.source, side), true),

@@ -64,8 +64,6 @@ impl Chain<'_> {
             "use_remote_address": true,
             "skip_xff_append": true,
             "preserve_external_request_id": true,
-            // What is https is the connection's to say, as in nginx, not an HTTP/2 client's.
-            "scheme_header_transformation": { "scheme_to_overwrite": side.scheme },
             "server_header_transformation": "PASS_THROUGH",
             // Paths reach the module as they came: it normalises as nginx does.
             "normalize_path": false,
@@ -92,10 +90,30 @@ impl Chain<'_> {
             "http_filters": [self.module(), session_state(), router()],
             "route_config": route::routes(self.manifests, self.patience),
         });
-        if let (true, Some(fields)) = (self.settings.report, manager.as_object_mut()) {
-            fields.insert("access_log".to_owned(), json!([access_log()]));
+        let mut set = |key: &str, value: Value| {
+            if let Some(fields) = manager.as_object_mut() {
+                fields.insert(key.to_owned(), value);
+            }
+        };
+        if self.settings.report {
+            set("access_log", json!([access_log()]));
+        }
+        if self.forwarding().trusted {
+            // Else Envoy writes its own X-Forwarded-Proto over the proxy's, and ssl-redirect would
+            // send every request round and round.
+            set("xff_num_trusted_hops", json!(1));
+        } else {
+            // What is https is the connection's to say, as in nginx, not an HTTP/2 client's. It
+            // goes into X-Forwarded-Proto too.
+            let scheme = json!({ "scheme_to_overwrite": side.scheme });
+            set("scheme_header_transformation", scheme);
         }
         json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager })
+    }
+
+    fn forwarding(&self) -> Forwarding {
+        let config_map = self.manifests.config_map();
+        Forwarding::read(config_map.and_then(|map| map.value.get("data")))
     }
 
     /// `enable-underscores-in-headers`, off by default in ingress-nginx.
@@ -112,11 +130,7 @@ impl Chain<'_> {
 
     /// Before the module, and even where it is skipped: nobody outside chooses a pod.
     fn early_mutations(&self, side: ListenerSide) -> Vec<Value> {
-        let data = self
-            .manifests
-            .config_map()
-            .and_then(|map| map.value.get("data"));
-        let forwarding = Forwarding::read(data);
+        let forwarding = self.forwarding();
         let originals = forwarding::envoy::originals(&forwarding);
         let strip = DROPPED_HEADERS.iter().map(|name| json!({ "remove": name }));
         let strip_envoy = json!({ "remove_on_match": { "key_matcher": { "prefix": "x-envoy-" } } });

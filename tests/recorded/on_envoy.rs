@@ -1,0 +1,353 @@
+//! The recorded path answers asked of a real Envoy: one process, a listener for each scenario.
+
+use super::path_case;
+use super::tally::Tally;
+use limpet_cli::clusters::{Cluster, EndpointsFlag, clusters};
+use limpet_cli::manifests::Manifests;
+use limpet_cli::render::envoy::{EnvoySettings, render};
+use limpet_tests::envoy::RealEnvoy;
+use limpet_tests::http::{Connection, bytes};
+use limpet_tests::pod::{Pod, Script};
+use limpet_tests::rendered::edit_plugin;
+use limpet_tests::vectors::{self, Observed, list};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+/// How many rows agree on Envoy; the others are refused before any filter, or listed.
+const PATHS: usize = 417;
+const FURTHER: usize = 501;
+/// Of the further scenarios every so many are asked: each has a listener of its own.
+const STRIDE: usize = 8;
+
+#[test]
+fn recorded_paths_are_answered_alike_on_a_real_envoy() {
+    let paths = vectors::read("paths.json");
+    let further = vectors::read("further.json");
+    let mut chosen: Vec<Value> = list(&further).iter().step_by(STRIDE).cloned().collect();
+    // Behind a trusted proxy: what Envoy writes itself must not be what limpet decides by.
+    let trusting = list(&further)
+        .iter()
+        .filter(|s| s["id"] == "cfg-fwd-none-tls");
+    chosen.extend(trusting.cloned());
+    let mut report = Report::default();
+    let envoy = Asked::start(&[list(&paths["vectors"]), &chosen]);
+    envoy.ask("paths", list(&paths["vectors"]), 0, &mut report);
+    assert_eq!(report.finish("paths"), PATHS);
+    let offset = list(&paths["vectors"]).len();
+    envoy.ask("further", &chosen, offset, &mut report);
+    assert_eq!(report.finish("further"), FURTHER);
+}
+
+#[test]
+#[ignore = "several hundred listeners: half a minute"]
+fn all_further_recorded_paths_are_answered_alike_on_a_real_envoy() {
+    let further = vectors::read("further.json");
+    let mut report = Report::default();
+    let envoy = Asked::start(&[list(&further)]);
+    envoy.ask("further", list(&further), 0, &mut report);
+    report.finish("further");
+}
+
+/// One Envoy, and a pod for each Service name.
+struct Asked {
+    envoy: RealEnvoy,
+    pods: BTreeMap<String, Pod>,
+    listeners: BTreeMap<String, SocketAddr>,
+}
+
+impl Asked {
+    fn start(families: &[&[Value]]) -> Self {
+        let scenarios: Vec<&Value> = families.iter().copied().flatten().collect();
+        let services = scenarios.iter().flat_map(|s| vectors::endpoints(s));
+        let names: BTreeSet<String> = services.map(|(name, _)| name).collect();
+        let pods: BTreeMap<String, Pod> =
+            names.into_iter().map(|name| (name, Pod::start())).collect();
+        let mut bootstrap = Value::Null;
+        for (number, scenario) in scenarios.iter().enumerate() {
+            merge(&mut bootstrap, rendered(number, scenario, &pods));
+        }
+        let count = list(&bootstrap["static_resources"]["listeners"]).len();
+        let envoy = RealEnvoy::start(&bootstrap.to_string());
+        let listeners = envoy.listeners(count);
+        Self {
+            envoy,
+            pods,
+            listeners,
+        }
+    }
+
+    /// Asks every row; `offset`: the number of the first scenario.
+    fn ask(&self, family: &str, scenarios: &[Value], offset: usize, report: &mut Report) {
+        let listed = Tally::of(family);
+        for (number, scenario) in scenarios.iter().enumerate() {
+            let services = vectors::endpoints(scenario).into_keys();
+            let services: BTreeMap<String, Vec<String>> = services
+                .map(|name| (name.clone(), vec![self.pods[&name].endpoint()]))
+                .collect();
+            for request in list(&scenario["requests"]) {
+                let case = path_case(scenario, request);
+                let scheme = vectors::text(&request["scheme"]).unwrap_or("http".into());
+                let to = self.listeners[&format!("{}-{scheme}", number + offset)];
+                self.behave(&services, request);
+                let seen = send(to, request);
+                let is_refused = seen.as_ref().is_none_or(|seen| seen.status == 400);
+                if let (Some(reason), true) = (refused_by_the_codec(request), is_refused) {
+                    *report.refused.entry(reason).or_default() += 1;
+                    continue;
+                }
+                let differences = match seen {
+                    Some(mut seen) => {
+                        // Envoy says of every method but GET that there is no body.
+                        seen.headers
+                            .retain(|(name, value)| (&**name, &**value) != ("content-length", "0"));
+                        seen.against_path(&request["expect"], &services)
+                    }
+                    None => vec!["no answer".to_owned()],
+                };
+                match (differences.is_empty(), envoys_own(request)) {
+                    (true, _) => report.agreeing += 1,
+                    (false, _) if listed.is_listed(&case) => report.listed += 1,
+                    (false, Some(reason)) => *report.envoys.entry(reason).or_default() += 1,
+                    (false, None) => report.open.push(format!("{case}\n    {differences:?}")),
+                }
+            }
+        }
+        assert!(
+            report.open.is_empty(),
+            "{}\n{}",
+            report.open.join("\n"),
+            self.envoy.log()
+        );
+    }
+
+    /// What the echo of the recording did when a request told it to.
+    fn behave(&self, services: &BTreeMap<String, Vec<String>>, request: &Value) {
+        let line = vectors::explain_line(request);
+        let status = line["upstream_status"].as_u64().map(|status| status as u16);
+        let header = |field: &Value| {
+            let part = |at: usize| vectors::text(&field[at]).unwrap();
+            (part(0), part(1))
+        };
+        let script = Script {
+            status: status.unwrap_or(200),
+            headers: list(&line["upstream_headers"]).iter().map(header).collect(),
+            ..Script::default()
+        };
+        for name in services.keys() {
+            self.pods[name].behave(script.clone());
+        }
+    }
+}
+
+/// What was counted.
+#[derive(Debug, Default)]
+struct Report {
+    agreeing: usize,
+    listed: usize,
+    refused: BTreeMap<&'static str, usize>,
+    /// Envoy itself does otherwise, whatever limpet says.
+    envoys: BTreeMap<&'static str, usize>,
+    open: Vec<String>,
+}
+
+impl Report {
+    /// Prints the counts and starts anew; how many agreed.
+    fn finish(&mut self, family: &str) -> usize {
+        let Self {
+            agreeing,
+            listed,
+            refused,
+            envoys,
+            ..
+        } = std::mem::take(self);
+        println!("{family} on Envoy: {agreeing} agree, {listed} are listed as otherwise");
+        println!("  refused before any filter: {refused:?}\n  Envoy's own: {envoys:?}");
+        agreeing
+    }
+}
+
+/// Why Envoy's codec answers such a request itself; `None`: it lets it in.
+fn refused_by_the_codec(request: &Value) -> Option<&'static str> {
+    let is_odd = |byte: &u8| !(0x21..=0x7e).contains(byte);
+    let has_odd = |value: &Value| {
+        let text = vectors::text(value).unwrap_or_default();
+        bytes(&text).iter().any(is_odd)
+    };
+    if has_odd(&request["target"]) {
+        return Some("a byte in the target that no URL has");
+    }
+    has_odd(&request["host"]).then_some("a byte in the host that no host has")
+}
+
+/// Why Envoy may do otherwise than nginx with such a request, whatever a filter decides.
+fn envoys_own(request: &Value) -> Option<&'static str> {
+    let text = |value: &Value| vectors::text(value).unwrap_or_default();
+    let target = text(&request["target"]);
+    if target.contains('#') {
+        return Some("it cuts a fragment off before any filter");
+    }
+    if target == "*" || target.ends_with('\t') {
+        return Some("it lets OPTIONS * in, and trims tabs");
+    }
+    if !text(&request["expect"]["upstream_uri"]).is_empty()
+        && !text(&request["expect"]["upstream_uri"]).starts_with('/')
+    {
+        return Some("it routes no target that lacks its first slash");
+    }
+    if ["BREW", "FOO", "CONNECT"].contains(&text(&request["method"]).as_str()) {
+        return Some("it knows a fixed list of methods");
+    }
+    let fields = list(&request["headers"]).iter();
+    let mut names = fields.map(|field| text(&field[0]).to_ascii_lowercase());
+    names.find_map(|name| match name.as_str() {
+        "host" => Some("it joins two Host fields"),
+        "te" | "upgrade" | "content-length" | "proxy-connection" | "expect" => {
+            Some("headers between neighbours are its own")
+        }
+        "x-forwarded-for" | "x-real-ip" => Some("it hands a trusted proxy's addresses on whole"),
+        "x-forwarded-host" => Some("it hands a trusted proxy's hosts on whole"),
+        "x-forwarded-proto" => Some("it reads X-Forwarded-Proto as http or https"),
+        name if name.starts_with("x-envoy-") => Some("what begins with x-envoy- is its own"),
+        _ => None,
+    })
+}
+
+/// `None`: the connection was closed without an answer.
+fn send(to: SocketAddr, request: &Value) -> Option<Observed> {
+    let text = |value: &Value| vectors::text(value);
+    let method = text(&request["method"]).unwrap_or("GET".into());
+    let target = bytes(&text(&request["target"]).unwrap());
+    let version = text(&request["http_version"]).unwrap_or("HTTP/1.1".into());
+    let mut sent = [
+        &bytes(&method),
+        &b" "[..],
+        &target,
+        b" ",
+        version.as_bytes(),
+        b"\r\n",
+    ]
+    .concat();
+    let host = text(&request["host"]).map(|host| ("Host".to_owned(), host));
+    let fields = list(&request["headers"]).iter();
+    let fields = fields.map(|field| (text(&field[0]).unwrap(), text(&field[1]).unwrap()));
+    let close = ("Connection".to_owned(), "close".to_owned());
+    for (name, value) in host.into_iter().chain(fields).chain([close]) {
+        sent.extend([&bytes(&name), &b": "[..], &bytes(&value), b"\r\n"].concat());
+    }
+    sent.extend(b"\r\n");
+    let mut connection = Connection::open(to).unwrap();
+    connection.send_bytes(&sent).ok()?;
+    let answer = connection.read_response(method == "HEAD").ok()?;
+    let echo = answer.echo();
+    Some(Observed {
+        status: answer.status,
+        location: answer.header("location"),
+        set_cookie: answer.all("set-cookie"),
+        endpoint: answer.endpoint(),
+        method: echo.as_ref().map(|echo| echo.method.clone()),
+        target: echo.as_ref().map(|echo| echo.path.clone()),
+        headers: echo.map(|echo| echo.headers).unwrap_or_default(),
+    })
+}
+
+/// What `limpet render envoy` writes for a scenario, every name with the scenario's number.
+fn rendered(number: usize, scenario: &Value, pods: &BTreeMap<String, Pod>) -> Value {
+    let manifests = Manifests::parse("scenario", &vectors::manifests(scenario)).unwrap();
+    let flag = |(name, recorded): (String, Vec<String>)| -> EndpointsFlag {
+        let serves = recorded.iter().any(|endpoint| !endpoint.ends_with(":9"));
+        let pod = if serves {
+            pods[&name].endpoint()
+        } else {
+            String::new()
+        };
+        format!("{name}={pod}").parse().unwrap()
+    };
+    let flags: Vec<_> = vectors::endpoints(scenario).into_iter().map(flag).collect();
+    let (clusters, _) = clusters(&manifests, &flags);
+    let settings = EnvoySettings {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        admin: "unix:admin.sock".parse().unwrap(),
+        wasm: limpet_cli::module::find(None)
+            .unwrap()
+            .canonicalize()
+            .unwrap(),
+        ..EnvoySettings::default()
+    };
+    let strict = scenario["annotation_validation"] != false;
+    let mut bootstrap = render(&manifests, &clusters, &settings, strict)
+        .unwrap()
+        .bootstrap;
+    edit_plugin(&mut bootstrap, |config| {
+        let names = clusters.iter();
+        let names = names.map(|c| (c.service_port.key(), json!(own_name(number, c))));
+        config["clusters"] = names.collect::<Map<_, _>>().into();
+        // Hundreds of them ask at the same time.
+        config["discovery"]["interval_ms"] = 60_000.into();
+    });
+    let resources = &mut bootstrap["static_resources"];
+    for cluster in &clusters {
+        let is_it = |one: &&mut Value| one["name"] == json!(cluster.name());
+        let all = resources["clusters"].as_array_mut().unwrap();
+        let one = all.iter_mut().find(is_it).unwrap();
+        one["name"] = own_name(number, cluster).into();
+        one["load_assignment"]["cluster_name"] = own_name(number, cluster).into();
+    }
+    let mut http = resources["listeners"][0].clone();
+    http["name"] = format!("{number}-http").into();
+    let mut https = http.clone();
+    https["name"] = format!("{number}-https").into();
+    behind_tls(&mut https);
+    resources["listeners"] = json!([http]);
+    if list(&scenario["requests"])
+        .iter()
+        .any(|request| request["scheme"] == "https")
+    {
+        resources["listeners"].as_array_mut().unwrap().push(https);
+    }
+    bootstrap
+}
+
+fn own_name(number: usize, cluster: &Cluster) -> String {
+    format!("{number}-{}", cluster.name())
+}
+
+/// The same listener where something in front ended TLS: it says https and 443.
+fn behind_tls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(scheme) = fields.get_mut("scheme_to_overwrite") {
+                *scheme = "https".into();
+            }
+            let key = fields.get("key").and_then(Value::as_str).map(str::to_owned);
+            match key.as_deref() {
+                Some("x-forwarded-proto" | "x-forwarded-scheme" | "x-scheme")
+                    if fields["value"] == "http" =>
+                {
+                    fields["value"] = "https".into();
+                }
+                Some("x-forwarded-port") if fields["value"] == "80" => {
+                    fields["value"] = "443".into();
+                }
+                _ => fields.values_mut().for_each(behind_tls),
+            }
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(behind_tls),
+        _ => {}
+    }
+}
+
+/// Adds the listeners and clusters of one more bootstrap; the admin's cluster is the same in all.
+fn merge(all: &mut Value, mut more: Value) {
+    if all.is_null() {
+        *all = more;
+        return;
+    }
+    for kind in ["listeners", "clusters"] {
+        let more = more["static_resources"][kind].as_array_mut().unwrap();
+        let have = all["static_resources"][kind].as_array_mut().unwrap();
+        let is_new = |one: &Value| have.iter().all(|known| known["name"] != one["name"]);
+        let new: Vec<Value> = more.drain(..).filter(is_new).collect();
+        have.extend(new);
+    }
+}
