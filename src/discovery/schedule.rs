@@ -8,8 +8,9 @@ pub(super) const EARLY: u64 = 100_000;
 /// No poll takes longer, in µs: whoever holds the lease longer is gone.
 pub(super) const TIMEOUT: u64 = 5_000_000;
 
-/// A VM that serves requests leaves polls that long to one that does not, in µs.
-const COURTESY: u64 = 250_000;
+/// A VM that serves requests leaves polls at most that long to one that does not, in µs: what is
+/// read of thousands of endpoints keeps requests waiting.
+const COURTESY: u64 = 1_000_000;
 
 /// Intervals grow up to this, in µs, unless the configured one is longer.
 const LONGEST: u64 = 10_000_000;
@@ -20,11 +21,13 @@ const SHARE: u64 = 100;
 /// When the next regular poll is due, µs since 1970; `None`: at once.
 pub(super) fn due(shared: &Shared, interval: u64, serving: bool) -> Option<u64> {
     let (lease, _) = shared.lease?;
+    let finished = finished(shared);
     let courtesy = match serving {
-        true => COURTESY.min(interval / 4),
+        // The more a poll costs, the longer its interval.
+        true => COURTESY.min(finished.unwrap_or(interval) / 4),
         false => 0,
     };
-    let pause = finished(shared).unwrap_or(interval.max(TIMEOUT));
+    let pause = finished.unwrap_or(interval.max(TIMEOUT));
     Some(lease.began.saturating_add(pause).saturating_add(courtesy))
 }
 

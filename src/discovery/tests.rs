@@ -286,6 +286,31 @@ fn without_the_figures_the_endpoints_are_polled_at_an_interval_that_grows_with_t
 }
 
 #[test]
+fn the_more_a_poll_costs_the_longer_it_is_left_to_the_vm_without_requests() {
+    let news = |interval| News {
+        began: SECOND,
+        interval,
+        digest: 1,
+        failures: 0,
+    };
+    let due = |interval, serving| {
+        let shared = Shared {
+            lease: Some((Lease { began: SECOND }, 1)),
+            news: Some((news(interval), 1)),
+        };
+        schedule::due(&shared, SECOND, serving).unwrap() - SECOND
+    };
+    for (interval, courtesy) in [
+        (SECOND, 250 * MS),
+        (2 * SECOND, 500 * MS),
+        (10 * SECOND, SECOND),
+    ] {
+        assert_eq!(due(interval, false), interval);
+        assert_eq!(due(interval, true), interval + courtesy);
+    }
+}
+
+#[test]
 fn an_unknown_cookie_asks_for_a_poll_that_begins_after_it() {
     let mut process = Process::new(3);
     process.run(1500 * MS);
