@@ -738,3 +738,35 @@ fn cookies_are_set_under_the_name_that_ingress_nginx_asks_by() {
         }
     }
 }
+
+#[test]
+fn ingresses_that_contradict_each_other_about_a_session_are_told_at_configure() {
+    let one = |name, annotations: &[(&str, &str)], path| {
+        ingress(name, annotations, &[("h.example", "Prefix", path, "s")])
+    };
+    let a = one(
+        "a",
+        &[
+            ("affinity", "cookie"),
+            ("session-cookie-name", "one"),
+            ("affinity-mode", "persistent"),
+        ],
+        "/a",
+    );
+    let b = one(
+        "b",
+        &[("affinity", "cookie"), ("affinity-mode", "balanced")],
+        "/b",
+    );
+    let c = one("c", &[], "/c");
+    let (policy, warnings) = compile_with(&[a, b, c], json!({}));
+    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let want = [
+        r#"ingress default/a: session-cookie-name: "one" differs from "" of ingress default/b on the same service default/s:80: the last one sets the cookie's attributes, as under ingress-nginx"#,
+        "ingress default/c: affinity: is absent, but ingress default/b has it on the same service default/s:80: cookies are honoured on these paths and never set there, as under ingress-nginx",
+        r#"ingress default/b: affinity-mode: "balanced" differs from "persistent" of ingress default/a on the same service default/s:80: the first one decides"#,
+    ];
+    assert_eq!(said, want);
+    let affinity = policy.clusters[0].affinity.as_ref().unwrap();
+    assert_eq!(affinity.cookie_name(), "INGRESSCOOKIE");
+}

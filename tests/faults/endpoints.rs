@@ -190,22 +190,28 @@ fn an_answer_from_elsewhere_asks_for_the_endpoints_at_once() {
 
 #[test]
 fn a_draining_pod_keeps_its_sessions_and_gets_no_new_ones() {
-    let shop = Shop::new(2, PERSISTENT);
-    let envoy = shop.share();
-    let mut crowd = crowd(&envoy);
-    let mut endpoints = eds::healthy(&shop.pods);
-    endpoints[1] = Lb {
-        health: "DRAINING",
-        ..endpoints[1].clone()
-    };
-    envoy.set_endpoints(CLUSTER, &endpoints);
-    for _ in 0..3 {
-        nobody_moved(&crowd.reload());
+    const DRAINABLE: &[(&str, &str)] = &[
+        ("affinity", "cookie"),
+        ("affinity-mode", "persistent-drainable"),
+    ];
+    for annotations in [PERSISTENT, DRAINABLE] {
+        let shop = Shop::new(2, annotations);
+        let envoy = shop.share();
+        let mut crowd = crowd(&envoy);
+        let mut endpoints = eds::healthy(&shop.pods);
+        endpoints[1] = Lb {
+            health: "DRAINING",
+            ..endpoints[1].clone()
+        };
+        envoy.set_endpoints(CLUSTER, &endpoints);
+        for _ in 0..3 {
+            nobody_moved(&crowd.reload());
+        }
+        let mut newcomers = Crowd::new(20, envoy.http(), HOST, "/");
+        assert_eq!(newcomers.reload().cookies, 20);
+        let drained = shop.pods[1].endpoint();
+        assert!((0..20).all(|n| newcomers.home(n) != Some(&drained)));
     }
-    let mut newcomers = Crowd::new(20, envoy.http(), HOST, "/");
-    assert_eq!(newcomers.reload().cookies, 20);
-    let drained = shop.pods[1].endpoint();
-    assert!((0..20).all(|n| newcomers.home(n) != Some(&drained)));
 }
 
 #[test]
