@@ -88,7 +88,11 @@ impl SessionCookie {
                 || !self.conditional_same_site_none
                 || same_site::none_compatible(place.user_agent)
         });
-        let mut line = format!("{}={value}", self.name);
+        // Longer ones grow.
+        let mut line = String::with_capacity(160);
+        line.push_str(&self.name);
+        line.push('=');
+        line.push_str(value);
         let mut add = |name: &str, value: &str| {
             line.push_str("; ");
             line.push_str(name);

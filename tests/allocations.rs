@@ -187,7 +187,7 @@ fn a_request_takes_little_memory() {
             None,
             third,
             Some(2),
-            13,
+            11,
         ),
         ("plain", "plain.test", "/docs/x", None, None, Some(0), 3),
         ("nobody's", "other.test", "/x", None, None, Some(0), 1),
