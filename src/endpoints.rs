@@ -136,14 +136,12 @@ impl ClusterTable {
     #[must_use]
     pub fn find_digest(&self, digests: &[Digest], key: &[u8]) -> Option<(usize, u32)> {
         digests.iter().enumerate().find_map(|(which, digest)| {
-            if !digest.is_shape_of(key) {
-                return None;
-            }
+            let wanted = digest.read(key)?;
             let position = match self.maps.iter().find(|map| map.digest() == digest) {
-                Some(map) => map.find(key, &self.endpoints),
+                Some(map) => map.find(&wanted),
                 None => (0..)
                     .zip(&self.endpoints)
-                    .find(|(_, endpoint)| digest.of(&endpoint.address).as_bytes() == key)
+                    .find(|(_, endpoint)| digest.bytes(&endpoint.address) == wanted)
                     .map(|(position, _)| position),
             };
             Some((which, position?))

@@ -211,7 +211,7 @@ impl Affinity {
             (Writer::Ring, _) => true,
             (Writer::Index, _) => position(key).is_some(),
             (Writer::Nothing, _) => false,
-            (_, Some(digest)) => digest.is_shape_of(key),
+            (_, Some(digest)) => digest.read(key).is_some(),
             (_, None) => false,
         }
     }

@@ -33,6 +33,17 @@ impl PartialEq for Digest {
     }
 }
 
+/// The bytes of a digest; the last four of an MD5 are zero.
+pub(crate) type Bytes = [u8; 20];
+
+fn padded(digest: &[u8]) -> Bytes {
+    let mut bytes = Bytes::default();
+    for (byte, known) in bytes.iter_mut().zip(digest) {
+        *byte = *known;
+    }
+    bytes
+}
+
 /// A hex digest of 32 or 40 lower-case digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hex {
@@ -44,30 +55,45 @@ impl Digest {
     /// The digest of an endpoint's `ip:port`.
     #[must_use]
     pub fn of(&self, address: &str) -> Hex {
+        let bytes = self.bytes(address);
+        Hex::of(bytes.get(..self.length()).unwrap_or_default())
+    }
+
+    /// The same as bytes.
+    pub(crate) fn bytes(&self, address: &str) -> Bytes {
+        let md5 = |digest: Md5| padded(&digest.finalize());
         match self {
-            Self::Persistent { salt } => Hex::of(
-                &Md5::new()
-                    .chain_update(salt)
-                    .chain_update(address)
-                    .finalize(),
-            ),
-            Self::Md5 => Hex::of(&Md5::digest(address)),
-            Self::Sha1 => Hex::of(&Sha1::digest(address)),
-            Self::Keyed(hmac) => Hex::of(&hmac.of(address.as_bytes())),
+            Self::Persistent { salt } => md5(Md5::new_with_prefix(salt).chain_update(address)),
+            Self::Md5 => md5(Md5::new_with_prefix(address)),
+            Self::Sha1 => Sha1::digest(address).into(),
+            Self::Keyed(hmac) => hmac.of(address.as_bytes()),
         }
     }
 
-    /// Whether `key` could be such a digest: its length, and lower-case hex.
-    #[must_use]
-    pub fn is_shape_of(&self, key: &[u8]) -> bool {
-        let length = match self {
-            Self::Persistent { .. } | Self::Md5 => 32,
-            Self::Sha1 | Self::Keyed(_) => 40,
+    /// How many bytes it has.
+    fn length(&self) -> usize {
+        match self {
+            Self::Persistent { .. } | Self::Md5 => 16,
+            Self::Sha1 | Self::Keyed(_) => 20,
+        }
+    }
+
+    /// Reads `key` as such a digest: of its length, in lower-case hex; `None`: it is none.
+    pub(crate) fn read(&self, key: &[u8]) -> Option<Bytes> {
+        if key.len() != self.length().saturating_mul(2) {
+            return None;
+        }
+        let digit = |digit: &u8| match digit {
+            b'0'..=b'9' => Some(digit.wrapping_sub(b'0')),
+            b'a'..=b'f' => Some(digit.wrapping_sub(b'a').wrapping_add(10)),
+            _ => None,
         };
-        key.len() == length
-            && key
-                .iter()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        let mut bytes = Bytes::default();
+        for (byte, pair) in bytes.iter_mut().zip(key.chunks_exact(2)) {
+            let [high, low] = pair else { return None };
+            *byte = digit(high)? << 4 | digit(low)?;
+        }
+        Some(bytes)
     }
 }
 
@@ -197,8 +223,10 @@ mod tests {
             ),
         ] {
             assert_eq!(digest.of(address).as_str(), hex, "{digest:?} of {address}");
-            assert!(digest.is_shape_of(hex.as_bytes()));
-            assert!(!digest.is_shape_of(hex.to_uppercase().as_bytes()));
+            assert_eq!(digest.read(hex.as_bytes()), Some(digest.bytes(address)));
+            for other in [hex.to_uppercase(), format!("{hex}00"), hex[2..].to_owned()] {
+                assert_eq!(digest.read(other.as_bytes()), None, "{other}");
+            }
         }
     }
 
