@@ -128,4 +128,22 @@ mod tests {
             );
         }
     }
+
+    /// What the fuzz target `harness_abi` begins with, and what it found.
+    #[test]
+    fn any_bytes_are_read_or_refused() {
+        let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuzz/seeds/head");
+        let mut read = 0;
+        for seed in std::fs::read_dir(seeds).unwrap() {
+            let bytes = std::fs::read(seed.unwrap().path()).unwrap();
+            let Ok(headers) = read_pairs(&bytes) else {
+                continue;
+            };
+            read += 1;
+            let mut again = Vec::new();
+            write_pairs(&headers, &mut again);
+            assert_eq!(read_pairs(&again), Ok(headers));
+        }
+        assert!(read > 0, "no seed is a header map");
+    }
 }
