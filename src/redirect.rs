@@ -43,7 +43,9 @@ pub(crate) fn to(status: u16, url: Vec<u8>, scope: &Scope, relative: bool) -> Re
         };
     }
     let is_path = url.first() == Some(&b'/');
-    let url = if is_path && !relative && scope.has_host {
+    // To a browser `//name` and `/\name` are other hosts: never relative.
+    let is_host = matches!(url.get(..2), Some(b"//" | b"/\\"));
+    let url = if is_path && (is_host || !relative) && scope.has_host {
         [scope.scheme().as_bytes(), b"://", &scope.host, &url].concat()
     } else {
         url

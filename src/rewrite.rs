@@ -32,6 +32,8 @@ pub(crate) enum Rewritten {
     Path { path: Vec<u8>, uri: Vec<u8> },
     /// A redirect to this Location.
     Redirect(Vec<u8>),
+    /// The redirect would lead to a host that a link chose.
+    Astray,
     /// Nothing is left of the path: nginx answers 500.
     Empty,
 }
@@ -71,6 +73,9 @@ impl Rewrite {
         scope.groups = self.pattern.groups(&scope.uri)?;
         scope.subject = scope.uri.clone();
         let args = if self.keep_args { scope.args } else { &[] };
+        if self.redirect && self.target.leads_astray(scope) {
+            return Some(Rewritten::Astray);
+        }
         if self.redirect {
             let mut location = escape::unescape_redirect(&self.target.escaped(scope));
             if !args.is_empty() {

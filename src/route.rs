@@ -174,6 +174,9 @@ fn enter<'p: 'r, 'r>(
             scope.groups = location.groups(&scope.uri);
             scope.subject = scope.uri.clone();
         }
+        if redirect.url.leads_astray(scope) {
+            return reply_of(redirect::plain(400), Some(location), Reason::BadRequest);
+        }
         let url = redirect.url.value(scope);
         let reply = redirect::to(redirect.status, url, scope, location.relative);
         return reply_of(reply, Some(location), Reason::Redirect);
@@ -191,6 +194,9 @@ fn enter<'p: 'r, 'r>(
         Some(Rewritten::Redirect(url)) => {
             let reply = redirect::to(302, url, scope, location.relative);
             return reply_of(reply, Some(location), Reason::RewriteRedirect);
+        }
+        Some(Rewritten::Astray) => {
+            return reply_of(redirect::plain(400), Some(location), Reason::BadRequest);
         }
         Some(Rewritten::Empty) => {
             return reply_of(redirect::plain(500), Some(location), Reason::EmptyPath);

@@ -10,6 +10,7 @@
 mod allocations;
 mod dependencies;
 mod layering;
+mod open_redirects;
 mod readme;
 mod refusals;
 mod ring;

@@ -97,6 +97,46 @@ impl Template {
         }
     }
 
+    /// Whether a URL of it names another host than its author meant: a part of the request stands
+    /// where the host has not ended yet (`https://host$1`), and goes on with it. nginx sends such
+    /// redirects, anybody may point them anywhere.
+    pub(crate) fn leads_astray(&self, scope: &Scope) -> bool {
+        let mut head = Vec::new();
+        let mut pieces = self.pieces.iter().peekable();
+        while let Some(piece) = pieces.next() {
+            let mut value = Vec::new();
+            let is_requests = match piece {
+                Piece::Text(text) => {
+                    value.extend_from_slice(text);
+                    false
+                }
+                Piece::Args => false,
+                Piece::Group(number) => {
+                    value.extend_from_slice(scope.group(*number));
+                    true
+                }
+                Piece::Variable(variable) => {
+                    variable.append(scope, &mut value);
+                    variable.is_of_the_target()
+                }
+            };
+            if is_requests && is_in_host(&head) && !ends_host(&value) {
+                let is_label =
+                    |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+                let in_domain = match pieces.peek() {
+                    Some(Piece::Text(text)) => text.split(|byte| *byte == b'/').next(),
+                    _ => None,
+                };
+                let in_domain = in_domain.is_some_and(|rest| rest.contains(&b'.'));
+                if !(in_domain && value.iter().all(is_label)) {
+                    return true;
+                }
+            }
+            head.append(&mut value);
+        }
+        false
+    }
+
     fn render(&self, scope: &Scope, quote: bool) -> (Vec<u8>, Option<usize>) {
         let mut out = Vec::with_capacity(self.source.len().saturating_add(scope.subject.len()));
         let mut args = None;
@@ -117,6 +157,21 @@ impl Template {
         }
         (out, args)
     }
+}
+
+/// Whether what follows still belongs to the host of a URL that begins like this.
+fn is_in_host(head: &[u8]) -> bool {
+    let mark = head.windows(3).position(|three| three == b"://");
+    let host = mark.and_then(|at| head.get(at.saturating_add(3)..));
+    host.is_some_and(|host| {
+        !host
+            .iter()
+            .any(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'))
+    })
+}
+
+fn ends_host(value: &[u8]) -> bool {
+    matches!(value.first(), None | Some(b'/' | b'?' | b'#'))
 }
 
 /// What follows a dollar sign: a digit from 1 to 9, a name, or a name in braces.

@@ -140,6 +140,14 @@ impl Variable {
         }
     }
 
+    /// A link decides what it is: a part of the request target.
+    pub(crate) fn is_of_the_target(&self) -> bool {
+        matches!(
+            self,
+            Self::Arg(_) | Self::Plain(Plain::Uri | Plain::RequestUri | Plain::Args)
+        )
+    }
+
     /// Appends the value, nothing where there is none.
     pub(crate) fn append(&self, scope: &Scope, out: &mut Vec<u8>) {
         match self {
