@@ -9,7 +9,7 @@ use limpet_cli::explain::{Explainer, Request, Settings};
 use limpet_cli::manifests::Manifests;
 use limpet_tests::http::latin1;
 use limpet_tests::pod::Pod;
-use limpet_tests::rendered::{Rendered, Setup};
+use limpet_tests::rendered::Rendered;
 use limpet_tests::wait::PATIENCE;
 use serde_json::json;
 use std::io::{self, Read, Write};
@@ -57,7 +57,7 @@ fn bytes_above_0x7f_go_through_in_the_harness() {
 fn bytes_above_0x7f_go_through_on_envoy_over_http_2() {
     let pod = Pod::start();
     let flag = endpoint(&pod.endpoint());
-    let envoy = Rendered::start(&manifests(), &[flag], &Setup::default());
+    let envoy = Rendered::share(&manifests(), &[flag], |_| {});
     let high = high();
     let path = [b"/app1/", &high[..]].concat();
     let cookie = [b"a=", &high[..]].concat();
