@@ -93,6 +93,8 @@ impl Rewrite {
         if uri.is_empty() {
             return Some(Rewritten::Empty);
         }
+        // nginx would send a control character of the target as it is: no header may have one.
+        let own_args = own_args.map(|own| escape::escape(&own, Kind::Header).into_owned());
         let all_args: [&[u8]; 3] = match &own_args {
             None => [b"", b"", args],
             Some(own) if args.is_empty() => [own, b"", b""],
