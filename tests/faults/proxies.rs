@@ -4,7 +4,7 @@ use super::{BALANCED, CLUSTER, DIGEST, HOST, PERSISTENT, Shop, host};
 use limpet_tests::crowd::{Crowd, Moves};
 use limpet_tests::eds;
 use limpet_tests::http::{self, Request};
-use limpet_tests::rendered::{Setup, edit_plugin, edit_plugin_text};
+use limpet_tests::rendered::{Rendered, Setup, edit_plugin, edit_plugin_text};
 use limpet_tests::wait;
 
 const CLIENTS: usize = 30;
@@ -145,6 +145,38 @@ fn a_bad_configuration_is_refused_and_the_old_one_keeps_serving() {
     wait::until("the good one is taken", || {
         envoy.envoy.stat("listener_manager.lds.update_success") > accepted
     });
+    assert_eq!(crowd.reload(), stayed());
+}
+
+/// Before a configuration's text: no JSON then.
+const SPOILT: &str = "spoilt ";
+
+#[test]
+fn a_bad_configuration_at_boot_is_refused_and_a_good_one_serves() {
+    let shop = Shop::new(2, PERSISTENT);
+    let setup = Setup {
+        edit: |value| {
+            edit_plugin_text(value, &mut |text| {
+                *text = format!("{SPOILT}{}", text.as_str().unwrap()).into();
+            });
+        },
+        ..Setup::default()
+    };
+    let envoy = Rendered::boot(&shop.manifests, &shop.endpoints(2), &setup);
+    wait::until("the listener is refused", || {
+        envoy.envoy.stat("listener_manager.lds.update_rejected") > 0
+    });
+    assert_eq!(envoy.envoy.find_listener("http"), None);
+    let log = envoy.envoy.log();
+    assert!(log.contains("limpet: configuration refused: "), "{log}");
+    envoy.edit_listeners(|listeners| {
+        edit_plugin_text(listeners, &mut |text| {
+            *text = text.as_str().unwrap().strip_prefix(SPOILT).into();
+        });
+    });
+    let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
+    let first = crowd.reload();
+    assert_eq!((first.cookies, first.lost), (CLIENTS, 0));
     assert_eq!(crowd.reload(), stayed());
 }
 

@@ -63,6 +63,19 @@ impl Rendered {
     /// It cannot be rendered, or Envoy does not take it.
     #[must_use]
     pub fn start(manifests: &Manifests, endpoints: &[EndpointsFlag], setup: &Setup) -> Self {
+        let started = Self::boot(manifests, endpoints, setup);
+        let _ = started.http();
+        let (clusters, _) = clusters(manifests, endpoints);
+        started.wait_for_endpoints(&clusters);
+        started
+    }
+
+    /// As [`Rendered::start`], for listeners that Envoy may refuse: waits for the admin alone.
+    ///
+    /// # Panics
+    /// It cannot be rendered, or Envoy ends.
+    #[must_use]
+    pub fn boot(manifests: &Manifests, endpoints: &[EndpointsFlag], setup: &Setup) -> Self {
         let (clusters, _) = clusters(manifests, endpoints);
         let folder = folder();
         let rendered = rendered(manifests, &clusters, setup, folder.path());
@@ -71,14 +84,11 @@ impl Rendered {
         }
         let bootstrap = rendered.bootstrap.to_string();
         let envoy = RealEnvoy::start_in(setup.environment, &bootstrap, setup.workers);
-        let started = Self {
+        Self {
             envoy: Arc::new(envoy),
             lot: None,
             folder,
-        };
-        let _ = started.http();
-        started.wait_for_endpoints(&clusters);
-        started
+        }
     }
 
     /// As [`Rendered::start`] for a test that does not look at the process (its counters but those
