@@ -99,7 +99,7 @@ impl Root {
     }
 
     fn take(&mut self, policy: Policy) {
-        let node = host::property(&["node", "id"]).unwrap_or_default();
+        let node = host::property(&["xds", "node", "id"]).unwrap_or_default();
         self.sidecar = node.starts_with(b"sidecar~");
         let policy = Rc::new(policy);
         let endpoints = Endpoints::start(Rc::clone(&policy), self.metrics);
@@ -230,8 +230,9 @@ impl Root {
     /// Whether this request came in for the pod beside a sidecar: not limpet's business.
     pub(super) fn is_inbound(&mut self) -> bool {
         const INBOUND: [u8; 8] = 1u64.to_le_bytes();
-        let inbound =
-            self.sidecar && host::property(&["listener_direction"]).is_some_and(|d| d == INBOUND);
+        // Without `xds` Envoy 1.40 knows neither this name nor the node's.
+        let direction = || host::property(&["xds", "listener_direction"]);
+        let inbound = self.sidecar && direction().is_some_and(|direction| direction == INBOUND);
         if inbound && !self.inbound_seen {
             self.inbound_seen = true;
             let line = "limpet: requests to this pod pass untouched: the plugin belongs to the \

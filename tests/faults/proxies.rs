@@ -6,6 +6,7 @@ use limpet_tests::eds;
 use limpet_tests::http::{self, Request};
 use limpet_tests::rendered::{Rendered, Setup, edit_plugin, edit_plugin_text};
 use limpet_tests::wait;
+use serde_json::{Value, json};
 
 const CLIENTS: usize = 30;
 
@@ -128,7 +129,7 @@ fn a_bad_configuration_is_refused_and_the_old_one_keeps_serving() {
     let envoy = shop.open(2, &Setup::default());
     let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
     assert_eq!(crowd.reload().cookies, CLIENTS);
-    let mut good = serde_json::Value::Null;
+    let mut good = Value::Null;
     envoy.edit_listeners(|listeners| {
         edit_plugin_text(listeners, &mut |text| {
             good = std::mem::replace(text, "not JSON".into());
@@ -203,12 +204,59 @@ fn without_the_session_filter_nothing_is_kept_and_it_is_counted() {
     assert_eq!(told(), 1, "once: {}", envoy.envoy.log());
 }
 
-fn without_session_filter(value: &mut serde_json::Value) {
+fn without_session_filter(value: &mut Value) {
     match value {
-        serde_json::Value::Object(fields) => fields.values_mut().for_each(without_session_filter),
-        serde_json::Value::Array(elements) => {
+        Value::Object(fields) => fields.values_mut().for_each(without_session_filter),
+        Value::Array(elements) => {
             elements.retain(|element| element["name"] != "envoy.filters.http.stateful_session");
             elements.iter_mut().for_each(without_session_filter);
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn what_comes_in_for_the_pod_beside_a_sidecar_passes_untouched() {
+    let shop = Shop::new(2, PERSISTENT);
+    let setup = Setup {
+        edit: as_the_inbound_side_of_a_sidecar,
+        ..Setup::default()
+    };
+    let envoy = shop.open(2, &setup);
+    for _ in 0..5 {
+        let answer = http::send(envoy.http(), &Request::get(HOST, "/a//b?c")).unwrap();
+        assert_eq!((answer.status, answer.all("set-cookie").len()), (200, 0));
+        assert_eq!(answer.echo().unwrap().path, "/a//b?c");
+    }
+    assert_eq!(envoy.envoy.stat("wasmcustom.limpet_sessions_new"), 0);
+    let log = envoy.envoy.log();
+    assert_eq!(
+        log.matches("requests to this pod pass untouched").count(),
+        1,
+        "{log}"
+    );
+}
+
+/// With a route of its own: limpet names no cluster there.
+fn as_the_inbound_side_of_a_sidecar(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if fields.contains_key("static_resources") {
+                let id = "sidecar~10.0.0.9~web-0.default~default.svc.cluster.local";
+                fields.insert("node".into(), json!({ "id": id, "cluster": "web" }));
+            }
+            if fields.contains_key("filter_chains") {
+                fields.insert("traffic_direction".into(), "INBOUND".into());
+            }
+            if fields.remove("cluster_header").is_some() {
+                fields.insert("cluster".into(), CLUSTER.into());
+            }
+            let inner = fields.values_mut();
+            inner.for_each(as_the_inbound_side_of_a_sidecar);
+        }
+        Value::Array(elements) => {
+            let inner = elements.iter_mut();
+            inner.for_each(as_the_inbound_side_of_a_sidecar);
         }
         _ => {}
     }

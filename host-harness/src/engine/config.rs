@@ -36,7 +36,7 @@ impl EngineConfig {
     }
 }
 
-/// Which way the traffic of a listener goes: the property `listener_direction`.
+/// Which way the traffic of a listener goes: the property `xds.listener_direction`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Direction {
     /// Not said, 0.
@@ -59,7 +59,7 @@ pub struct Connection {
     pub tls_version: Option<String>,
     /// `request.protocol`, such as `HTTP/1.1`.
     pub protocol: String,
-    /// `listener_direction`.
+    /// `xds.listener_direction`.
     pub direction: Direction,
 }
 

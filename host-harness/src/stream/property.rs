@@ -26,17 +26,7 @@ impl Stream {
             b"upstream" => self.upstream_property(rest),
             b"xds" => self.xds_property(rest),
             b"filter_state" => self.filter_state.get(rest.strip_prefix(b"wasm.")?).cloned(),
-            b"listener_direction" => self.direction_property(),
             _ => None,
-        }
-    }
-
-    /// A listener that says no direction has no such property.
-    fn direction_property(&self) -> Option<Vec<u8>> {
-        match self.connection.direction {
-            Direction::Unspecified => None,
-            Direction::Inbound => Some(number(1)),
-            Direction::Outbound => Some(number(2)),
         }
     }
 
@@ -98,7 +88,11 @@ impl Stream {
         match name {
             b"cluster_name" => Some(self.summary.cluster.clone()?.into_bytes()),
             b"route_name" => Some(self.summary.route.clone()?.into_bytes()),
-            b"listener_direction" => self.direction_property(),
+            b"listener_direction" => Some(number(match self.connection.direction {
+                Direction::Unspecified => 0,
+                Direction::Inbound => 1,
+                Direction::Outbound => 2,
+            })),
             _ => None,
         }
     }
