@@ -40,7 +40,7 @@ fn recorded_paths_are_answered_alike_on_a_real_envoy() {
 }
 
 #[test]
-#[ignore = "several hundred listeners: half a minute"]
+#[ignore = "half a minute: cargo xtask test --test all all_further -- --ignored"]
 fn all_further_recorded_paths_are_answered_alike_on_a_real_envoy() {
     let further = vectors::read("further.json");
     let mut report = Report::default();

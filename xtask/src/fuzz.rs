@@ -1,9 +1,10 @@
 //! `cargo xtask fuzz`: the targets of `tests/fuzz`, one after the other.
 
-use crate::{process, workspace};
+use crate::{cache, process, workspace};
 use anyhow::{Context, Result, bail};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Which targets, and for how long.
 #[derive(clap::Args)]
@@ -18,10 +19,9 @@ pub(crate) struct Options {
 /// Fuzzes from the seeds on; what is found stands in `tests/fuzz/artifacts`.
 ///
 /// # Errors
-/// When there is no cargo-fuzz, no such target, or something is found.
+/// When cargo-fuzz cannot be had, there is no such target, or something is found.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let installed = process::output(process::cargo().args(["fuzz", "--version"]));
-    installed.context("no cargo-fuzz; `cargo install cargo-fuzz` has it")?;
+    let program = cargo_fuzz()?;
     let folder = workspace::root().join("tests/fuzz");
     let all = targets(&folder)?;
     let chosen: Vec<&String> = match &options.target {
@@ -33,12 +33,25 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     for target in chosen {
         process::announce(format_args!("{target}, {} s", options.seconds));
-        fuzz(&folder, target, options.seconds)?;
+        fuzz(&program, &folder, target, options.seconds)?;
     }
     Ok(())
 }
 
-fn fuzz(folder: &Path, target: &str, seconds: u64) -> Result<()> {
+/// cargo-fuzz, kept in the cache folder.
+fn cargo_fuzz() -> Result<PathBuf> {
+    let folder = cache::folder("cargo-fuzz")?;
+    if !folder.exists() {
+        process::announce("installing cargo-fuzz, once");
+        cache::fill_once(&folder, |aside| {
+            let mut install = process::cargo();
+            process::run(install.args(["install", "cargo-fuzz", "--root"]).arg(aside))
+        })?;
+    }
+    Ok(folder.join("bin/cargo-fuzz"))
+}
+
+fn fuzz(program: &Path, folder: &Path, target: &str, seconds: u64) -> Result<()> {
     // The harness reads the same bytes as the module.
     let seeds = match target {
         "harness_abi" => "seeds/head".to_owned(),
@@ -48,7 +61,7 @@ fn fuzz(folder: &Path, target: &str, seconds: u64) -> Result<()> {
     fs::create_dir_all(folder.join(&corpus))?;
     let limit = format!("-max_total_time={seconds}");
     process::run(
-        process::cargo()
+        Command::new(program)
             .current_dir(folder)
             // Sanitizers and coverage are no part of a stable compiler.
             .env("RUSTC_BOOTSTRAP", "1")
