@@ -7,6 +7,7 @@ use limpet_tests::chromium::{Chromium, Cookie};
 use limpet_tests::eds;
 use limpet_tests::pod::{Echo, Pod};
 use limpet_tests::rendered::{Rendered, Setup};
+use limpet_tests::tls;
 use serde_json::json;
 use sha1::{Digest, Sha1};
 
@@ -142,19 +143,11 @@ fn every_attribute_is_understood_and_a_cookie_of_one_path_is_not_sent_to_another
         "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
         "metadata": { "name": "shop", "namespace": "default", "annotations": annotations },
         "spec": {
-            "tls": [{ "hosts": ["shop.example"], "secretName": "shop-tls" }],
+            "tls": [{ "hosts": ["shop.example"], "secretName": tls::SECRET }],
             "rules": [{ "host": "shop.example", "http": { "paths": [path("/one"), path("/two")] } }],
         },
     });
-    let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
-        "metadata": { "name": "shop-tls", "namespace": "default" },
-        "stringData": {
-            "tls.crt": include_str!("faults/tls/cert.pem"),
-            "tls.key": include_str!("faults/tls/key.pem"),
-        },
-    });
-    let text = format!("{ingress}\n---\n{secret}\n");
+    let text = format!("{ingress}\n---\n{}\n", tls::secret());
     let manifests = Manifests::parse("shop.yaml", &text).unwrap();
     let pods = Pod::several(3);
     let envoy = start(&manifests, "default/web:80", &pods);

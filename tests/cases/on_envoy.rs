@@ -37,24 +37,14 @@ impl Target for Envoy {
             sent = sent.header(name, bytes(value));
         }
         let answer = http::send(self.listener, &sent).map_err(|why| why.to_string())?;
-        let echo = answer.echo();
         let leaked: Vec<_> = answer
             .headers
             .iter()
             .filter(|(n, _)| n.starts_with("x-limpet-"))
             .collect();
         assert!(leaked.is_empty(), "{request:?}: {leaked:?}");
-        let answer = Observed {
-            status: answer.status,
-            location: answer.header("location"),
-            set_cookie: answer.all("set-cookie"),
-            endpoint: answer.endpoint(),
-            method: echo.as_ref().map(|echo| echo.method.clone()),
-            target: echo.as_ref().map(|echo| echo.path.clone()),
-            headers: echo.map(|echo| echo.headers).unwrap_or_default(),
-        };
         Ok(Seen {
-            answer,
+            answer: Observed::from_response(&answer),
             state: None,
         })
     }

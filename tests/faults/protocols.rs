@@ -8,6 +8,7 @@ use limpet_tests::grpc::{Call, GrpcPod};
 use limpet_tests::http::{Connection, Request, Response, send};
 use limpet_tests::pod::{Manner, Script};
 use limpet_tests::rendered::{Rendered, Setup, edit_plugin};
+use limpet_tests::tls;
 use serde_json::json;
 use std::net::SocketAddr;
 
@@ -178,16 +179,8 @@ fn shop_with_tls() -> Shop {
     annotations.push(("ssl-redirect", "false"));
     let mut shop = Shop::new(3, &annotations);
     let mut ingress = shop.manifests.ingresses[0].value.clone();
-    ingress["spec"]["tls"] = json!([{ "hosts": [HOST], "secretName": "shop-tls" }]);
-    let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
-        "metadata": { "name": "shop-tls", "namespace": "default" },
-        "stringData": {
-            "tls.crt": include_str!("tls/cert.pem"),
-            "tls.key": include_str!("tls/key.pem"),
-        },
-    });
-    let text = format!("{ingress}\n---\n{secret}\n");
+    ingress["spec"]["tls"] = json!([{ "hosts": [HOST], "secretName": tls::SECRET }]);
+    let text = format!("{ingress}\n---\n{}\n", tls::secret());
     shop.manifests = Manifests::parse("shop.yaml", &text).unwrap();
     shop
 }

@@ -239,16 +239,7 @@ fn send(to: SocketAddr, request: &Value) -> Option<Observed> {
     let mut connection = Connection::open(to).unwrap();
     connection.send_bytes(&sent).ok()?;
     let answer = connection.read_response(method == "HEAD").ok()?;
-    let echo = answer.echo();
-    Some(Observed {
-        status: answer.status,
-        location: answer.header("location"),
-        set_cookie: answer.all("set-cookie"),
-        endpoint: answer.endpoint(),
-        method: echo.as_ref().map(|echo| echo.method.clone()),
-        target: echo.as_ref().map(|echo| echo.path.clone()),
-        headers: echo.map(|echo| echo.headers).unwrap_or_default(),
-    })
+    Some(Observed::from_response(&answer))
 }
 
 /// What `limpet render envoy` writes for a scenario, every name with the scenario's number.

@@ -24,5 +24,6 @@ pub mod platform;
 pub mod pod;
 pub mod rendered;
 pub mod ring;
+pub mod tls;
 pub mod vectors;
 pub mod wait;

@@ -3,6 +3,7 @@
 //! Whoever answers brings an [`Observed`]; the comparison is the same for every target. What
 //! the files contain is told in `traces/README.md`.
 
+use crate::http::Response;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -131,6 +132,21 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// From an answer on the wire, as a [`Pod`](crate::pod::Pod) echoes what reached it.
+    #[must_use]
+    pub fn from_response(answer: &Response) -> Self {
+        let echo = answer.echo();
+        Self {
+            status: answer.status,
+            location: answer.header("location"),
+            set_cookie: answer.all("set-cookie"),
+            endpoint: answer.endpoint(),
+            method: echo.as_ref().map(|echo| echo.method.clone()),
+            target: echo.as_ref().map(|echo| echo.path.clone()),
+            headers: echo.map(|echo| echo.headers).unwrap_or_default(),
+        }
+    }
+
     /// From an answer of `limpet explain`.
     #[must_use]
     pub fn from_explain(answer: &Value) -> Self {

@@ -132,13 +132,8 @@ pub fn render(
     let plugin = plugin_config::plugin_config(manifests, clusters, options);
     let mut notes = Vec::new();
     let config_map = manifests.config_map();
-    if Forwarding::read(config_map.and_then(|map| map.value.get("data"))).real_ip {
-        notes.push(
-            "use-forwarded-headers: pods get the X-Forwarded-For of the proxy in front whole, also \
-             as X-Real-IP; ingress-nginx sent its first address alone"
-                .to_owned(),
-        );
-    }
+    let forwarding = Forwarding::read(config_map.and_then(|map| map.value.get("data")));
+    notes.extend(addresses(&forwarding).map(str::to_owned));
     let certificates = tls::certificates(manifests, settings, &mut notes)?;
     let patience = route::patience(manifests, clusters, &mut notes);
     let listeners = listener::listeners(manifests, &plugin, &patience, settings, &certificates);
@@ -204,6 +199,21 @@ pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
         .write_all(yaml.as_bytes())
         .context("the output cannot be written")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What differs in the addresses that pods are told; `None`: nothing does.
+fn addresses(forwarding: &Forwarding) -> Option<&'static str> {
+    match (forwarding.trusted, forwarding.real_ip) {
+        (true, _) => Some(
+            "use-forwarded-headers: pods get the X-Forwarded-For of the proxy in front whole, also \
+             as X-Real-IP; ingress-nginx sent its first address alone",
+        ),
+        (false, true) => Some(
+            "enable-real-ip: pods get the address of whoever connects; ingress-nginx took the \
+             first of X-Forwarded-For",
+        ),
+        (false, false) => None,
+    }
 }
 
 #[cfg(test)]
