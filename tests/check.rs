@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use limpet_cli::check::{Level, Platform, Report, Verdict};
-use limpet_cli::manifests::Manifests;
+use limpet_envoy::check::{Level, Platform, Report, Verdict};
+use limpet_envoy::manifests::Manifests;
 
 /// `(line, level, code)`.
 type Expected = BTreeSet<(u64, String, String)>;
@@ -196,7 +196,7 @@ spec:
         .findings
         .iter()
         .filter(|f| f.code == "not-rendered")
-        .map(limpet_cli::check::Finding::message)
+        .map(limpet_envoy::check::Finding::message)
         .collect();
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said.iter().any(|line| line.contains("is a regex")));

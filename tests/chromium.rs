@@ -2,7 +2,7 @@
 //!
 //! Ignored unless asked for, since a browser is a large thing to have: `cargo xtask browser`.
 
-use limpet_cli::manifests::Manifests;
+use limpet_envoy::manifests::Manifests;
 use limpet_tests::chromium::{Chromium, Cookie};
 use limpet_tests::eds;
 use limpet_tests::pod::{Echo, Pod};

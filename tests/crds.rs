@@ -9,11 +9,11 @@ mod schema;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use limpet_cli::manifests::Manifests;
-use limpet_cli::render::envoy_gateway::{self, EnvoyGatewayArgs};
-use limpet_cli::render::istio::{self, IstioArgs};
-use limpet_cli::render::resource::Resource;
-use limpet_cli::render::scene::Scene;
+use limpet_envoy::manifests::Manifests;
+use limpet_envoy::render::envoy_gateway::{self, EnvoyGatewayArgs};
+use limpet_envoy::render::istio::{self, IstioArgs};
+use limpet_envoy::render::resource::Resource;
+use limpet_envoy::render::scene::Scene;
 use serde_json::Value;
 
 fn root() -> PathBuf {

@@ -12,8 +12,8 @@ mod soak;
 mod takeover;
 mod traps;
 
-use limpet_cli::clusters::EndpointsFlag;
-use limpet_cli::manifests::Manifests;
+use limpet_envoy::clusters::EndpointsFlag;
+use limpet_envoy::manifests::Manifests;
 use limpet_tests::pod::Pod;
 use limpet_tests::rendered::{Rendered, Setup};
 

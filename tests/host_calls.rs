@@ -1,6 +1,6 @@
 //! What a request costs in host calls, counted on a real Envoy.
 
-use limpet_cli::manifests::Manifests;
+use limpet_envoy::manifests::Manifests;
 use limpet_tests::browser::Browser;
 use limpet_tests::http::{self, Request};
 use limpet_tests::pod::Pod;

@@ -2,9 +2,9 @@
 //! Envoy.
 
 use crate::recorded::module;
-use limpet_cli::clusters::EndpointsFlag;
 use limpet_cli::explain::{Explainer, Request, Settings};
-use limpet_cli::manifests::Manifests;
+use limpet_envoy::clusters::EndpointsFlag;
+use limpet_envoy::manifests::Manifests;
 use limpet_tests::http;
 use limpet_tests::pod::Pod;
 use limpet_tests::rendered::Rendered;

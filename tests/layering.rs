@@ -100,6 +100,7 @@ fn files_are_named_for_what_they_hold() {
         "src",
         "host-harness/src",
         "host-harness/cli/src",
+        "envoy/src",
         "xtask/src",
     ] {
         for file in sources(folder) {
@@ -115,6 +116,7 @@ fn no_file_is_longer_than_a_mind_can_hold() {
         "src",
         "host-harness/src",
         "host-harness/cli/src",
+        "envoy/src",
         "xtask/src",
     ] {
         for file in sources(folder) {

@@ -1,9 +1,9 @@
 //! The first manifest on Envoys shaped as Istio and Envoy Gateway shape theirs: their filter
 //! chains, their routes, their names of clusters.
 
-use limpet_cli::clusters::clusters;
-use limpet_cli::manifests::Manifests;
-use limpet_cli::render::envoy::{EnvoySettings, render};
+use limpet_envoy::clusters::clusters;
+use limpet_envoy::manifests::Manifests;
+use limpet_envoy::render::envoy::{EnvoySettings, render};
 use limpet_tests::browser::Browser;
 use limpet_tests::http::{self, Request};
 use limpet_tests::platform::{Names, Platform, reshape_bootstrap};

@@ -4,9 +4,9 @@
 //! (`tests/envoy-behaviour/http1.yaml`).
 
 use crate::recorded::module;
-use limpet_cli::clusters::EndpointsFlag;
 use limpet_cli::explain::{Explainer, Request, Settings};
-use limpet_cli::manifests::Manifests;
+use limpet_envoy::clusters::EndpointsFlag;
+use limpet_envoy::manifests::Manifests;
 use limpet_tests::http::latin1;
 use limpet_tests::pod::Pod;
 use limpet_tests::rendered::Rendered;

@@ -1,7 +1,7 @@
 //! The recorded answers through the module in the harness, asked as `limpet explain` asks.
 
 use limpet_cli::explain::{Explainer, Request, Settings};
-use limpet_cli::manifests::Manifests;
+use limpet_envoy::manifests::Manifests;
 use limpet_tests::vectors::{self, Observed, list, strings};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

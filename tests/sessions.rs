@@ -3,11 +3,12 @@
 use crate::recorded::module;
 use host_harness::environment::Collector;
 use host_harness::{Attempted, Connection, Engine, Environment, Headers, LogLevel, Step};
-use limpet_cli::clusters::EndpointsFlag;
-use limpet_cli::forwarding::Forwarding;
-use limpet_cli::manifests::Manifests;
-use limpet_cli::plugin_config::{EndpointSource, Options, Report, plugin_config};
-use limpet_cli::{clusters, filter_chain};
+use limpet_cli::filter_chain;
+use limpet_envoy::clusters;
+use limpet_envoy::clusters::EndpointsFlag;
+use limpet_envoy::forwarding::Forwarding;
+use limpet_envoy::manifests::Manifests;
+use limpet_envoy::plugin_config::{EndpointSource, Options, Report, plugin_config};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,14 +2,14 @@
 
 use super::played::{Asked, Seen, Target};
 use super::table::Table;
-use limpet_cli::plugin_config::{EndpointSource, Options, Report, plugin_config};
+use limpet_envoy::plugin_config::{EndpointSource, Options, Report, plugin_config};
 use limpet_tests::http::bytes;
 use limpet_tests::native::{Head, Native};
 
 pub(super) struct Core(Native);
 
 pub(super) fn start(table: &Table) -> Core {
-    let (clusters, _) = limpet_cli::clusters::clusters(&table.manifests, &table.endpoints());
+    let (clusters, _) = limpet_envoy::clusters::clusters(&table.manifests, &table.endpoints());
     let options = Options {
         endpoints: EndpointSource::Static,
         report: Report::Why,

@@ -1,6 +1,6 @@
 //! The tables: what a file says, and the pods that its Services have.
 
-use limpet_cli::manifests::Manifests;
+use limpet_envoy::manifests::Manifests;
 use limpet_tests::pod::Pod;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -121,7 +121,7 @@ impl Table {
     }
 
     /// What `--endpoints` would say.
-    pub(super) fn endpoints(&self) -> Vec<limpet_cli::clusters::EndpointsFlag> {
+    pub(super) fn endpoints(&self) -> Vec<limpet_envoy::clusters::EndpointsFlag> {
         let flag = |(service, pods): (&String, &Vec<Pod>)| {
             let pods: Vec<_> = pods.iter().map(Pod::endpoint).collect();
             format!("{service}={}", pods.join(",")).parse().unwrap()

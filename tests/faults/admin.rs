@@ -1,7 +1,7 @@
 //! The admin, from which limpet learns the endpoints, is away, slow, or talks nonsense.
 
 use super::{CLUSTER, HOST, PERSISTENT, Shop};
-use limpet_cli::render::envoy::{endpoint_file, write_in_place};
+use limpet_envoy::render::envoy::{endpoint_file, write_in_place};
 use limpet_tests::crowd::{Crowd, Moves};
 use limpet_tests::eds::{self, Lb};
 use limpet_tests::pod::{Manner, Pod, Script};

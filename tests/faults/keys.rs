@@ -3,10 +3,11 @@
 use super::{BALANCED, HOST, PERSISTENT, Shop};
 use crate::recorded::module;
 use host_harness::{Attempted, Connection, Engine, Environment, Headers, Step};
-use limpet_cli::clusters::EndpointsFlag;
-use limpet_cli::forwarding::Forwarding;
-use limpet_cli::plugin_config::{EndpointSource, Options, Report, plugin_config};
-use limpet_cli::{clusters, filter_chain};
+use limpet_cli::filter_chain;
+use limpet_envoy::clusters;
+use limpet_envoy::clusters::EndpointsFlag;
+use limpet_envoy::forwarding::Forwarding;
+use limpet_envoy::plugin_config::{EndpointSource, Options, Report, plugin_config};
 use limpet_tests::browser::Browser;
 use limpet_tests::http::Request;
 use limpet_tests::pod::Pod;
@@ -189,9 +190,9 @@ fn without_the_variable_no_cookie_tells_an_address_and_the_log_says_which() {
 fn a_vm_whose_configuration_names_no_variable_is_given_none() {
     let text = |shop: &Shop| {
         let clusters = clusters::clusters(&shop.manifests, &[]).0;
-        let settings = limpet_cli::render::envoy::EnvoySettings::default();
+        let settings = limpet_envoy::render::envoy::EnvoySettings::default();
         let rendered =
-            limpet_cli::render::envoy::render(&shop.manifests, &clusters, &settings, false);
+            limpet_envoy::render::envoy::render(&shop.manifests, &clusters, &settings, false);
         rendered.unwrap().bootstrap.to_string()
     };
     assert!(!text(&Shop::new(1, PERSISTENT)).contains("host_env_keys"));

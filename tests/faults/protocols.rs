@@ -1,7 +1,7 @@
 //! WebSocket, HTTP/2, gRPC, TLS.
 
 use super::{HOST, PERSISTENT, Shop, front, host};
-use limpet_cli::manifests::Manifests;
+use limpet_envoy::manifests::Manifests;
 use limpet_tests::browser::Browser;
 use limpet_tests::crowd::{Crowd, Moves};
 use limpet_tests::grpc::{Call, GrpcPod};

@@ -2,9 +2,9 @@
 
 use super::path_case;
 use super::tally::Tally;
-use limpet_cli::clusters::{Cluster, EndpointsFlag, clusters};
-use limpet_cli::manifests::Manifests;
-use limpet_cli::render::envoy::{EnvoySettings, render};
+use limpet_envoy::clusters::{Cluster, EndpointsFlag, clusters};
+use limpet_envoy::manifests::Manifests;
+use limpet_envoy::render::envoy::{EnvoySettings, render};
 use limpet_tests::envoy::RealEnvoy;
 use limpet_tests::http::{Connection, bytes};
 use limpet_tests::pod::{Pod, Script};

@@ -7,10 +7,10 @@
 mod envoy_gateway;
 mod istio;
 
-use limpet_cli::forwarding::envoy::{HTTP, HTTPS, ListenerSide};
-use limpet_cli::manifests::Manifests;
-use limpet_cli::render::resource::Resource;
-use limpet_cli::render::scene::Scene;
+use limpet_envoy::forwarding::envoy::{HTTP, HTTPS, ListenerSide};
+use limpet_envoy::manifests::Manifests;
+use limpet_envoy::render::resource::Resource;
+use limpet_envoy::render::scene::Scene;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -14,12 +14,12 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
-use crate::args::ip_port;
-use crate::clusters;
-use crate::manifests::Manifests;
 use crate::module;
 use crate::pods::Pods;
 use crate::run::wait_for_ctrl_c;
+use limpet_envoy::args::ip_port;
+use limpet_envoy::clusters;
+use limpet_envoy::manifests::Manifests;
 
 use browser::Network;
 use report::Report;

@@ -17,8 +17,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::args::{ManifestArgs, ip_port};
-use crate::say;
+use limpet_envoy::args::{ManifestArgs, ip_port};
+use limpet_envoy::say;
 
 pub use answer::{Affinity, Answer, Outcome, Response, Upstream};
 pub use byte_string::ByteString;

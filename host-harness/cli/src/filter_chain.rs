@@ -1,39 +1,16 @@
 //! The chain that `render envoy` writes, for the harness: strip, module, session state, router.
 
-use std::time::Duration;
+mod forwarding;
 
 use host_harness::{
     ClusterSpecifier, EngineConfig, FailurePolicy, HeaderEdit, Health as HostHealth, Module,
     PluginConfig, RetryPolicy, Route, RouteMatch,
 };
+use limpet_envoy::clusters::{Cluster, Health};
+use limpet_envoy::filter_chain::{NOT_RETRIED, PLUGIN_NAME, RELOAD_BACKOFF, RETRIES};
+use limpet_envoy::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER, Forwarding, INTERNAL_HEADERS};
+use limpet_envoy::plugin_config;
 use serde_json::Value;
-
-use crate::clusters::{Cluster, Health};
-use crate::forwarding::{self, CLUSTER_HEADER, ENDPOINT_HEADER, Forwarding, INTERNAL_HEADERS};
-use crate::plugin_config;
-
-/// How often nginx tries again: `proxy-next-upstream-tries` is 3 by default.
-pub const RETRIES: u32 = 2;
-
-/// Methods that nginx tries again after the request may have reached a pod.
-///
-/// Source: `proxy_next_upstream`, ngx_http_proxy_module: without `non_idempotent` requests with
-/// POST, LOCK, PATCH are not passed to the next server.
-pub const NOT_RETRIED: [&str; 3] = ["POST", "LOCK", "PATCH"];
-
-/// What nginx calls its default server, and hands on as the Host of a request without one.
-pub const DEFAULT_HOST: &str = "_";
-
-/// The plugin's name in logs and statistics.
-pub const PLUGIN_NAME: &str = "limpet";
-
-/// After a trap, a worker answers 503 until its VM is so old, and then loads a new one. The
-/// shortest that Envoy bears: it divides by half of it, as an integer, so that 1 ms, which its
-/// configuration allows, ends the process. Nothing else of `backoff` is read.
-///
-/// Source: `PluginConfig::maybeReloadHandleIfNeeded`,
-/// `JitteredLowerBoundBackOffStrategy::nextBackOffMs`; seen on Envoy 1.40.
-pub const RELOAD_BACKOFF: Duration = Duration::from_millis(2);
 
 /// The engine's configuration: `config` is the plugin's.
 #[must_use]

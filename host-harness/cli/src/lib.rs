@@ -1,20 +1,11 @@
-//! The pieces of the command line: manifests in, requests explained, configurations rendered.
+//! The commands that need a host: manifests played, requests explained.
 //!
-//! `manifests` reads what the operator has; `clusters` and `plugin_config` derive from it what
-//! a proxy needs; `explain`, `run`, `demo`, `check` and `render` are the commands.
+//! `filter_chain` builds for the harness what `limpet_envoy` renders for Envoy; `explain`, `run`
+//! and `demo` are the commands.
 
-pub mod args;
-pub mod check;
-pub mod clusters;
 pub mod demo;
 pub mod explain;
 pub mod filter_chain;
-pub mod forwarding;
-pub mod manifests;
 pub mod module;
-pub mod plugin_config;
 pub mod pods;
-pub mod progress;
-pub mod render;
 pub mod run;
-pub mod say;

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
-use limpet_cli::{check, demo, explain, module, render, run, say};
+use limpet_cli::{demo, explain, module, run};
+use limpet_envoy::{check, render, say};
 
 /// ingress-nginx's sticky sessions and rewrites for Envoy and Istio, from unmodified Ingress manifests
 #[derive(Debug, Parser)]

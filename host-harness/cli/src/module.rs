@@ -7,7 +7,7 @@ use host_harness::Module;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
-use crate::progress::Progress;
+use limpet_envoy::progress::Progress;
 
 /// Nobody knows where the module is.
 #[derive(Debug, thiserror::Error)]

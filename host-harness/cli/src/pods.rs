@@ -14,8 +14,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::clusters::{Cluster, Endpoint, Health};
-use crate::manifests::{Manifests, Object};
+use limpet_envoy::clusters::{Cluster, Endpoint, Health};
+use limpet_envoy::manifests::{Manifests, Object};
 
 /// One replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,7 +201,7 @@ mod tests {
     fn replicas_become_the_endpoints_of_the_services_that_select_them() {
         let text = include_str!("../../../envoy/examples/sample-ingress.yaml");
         let manifests = Manifests::parse("sample", text).unwrap();
-        let (mut clusters, _) = crate::clusters::clusters(&manifests, &[]);
+        let (mut clusters, _) = limpet_envoy::clusters::clusters(&manifests, &[]);
         let pods = Pods::start(&manifests).unwrap();
         assert_eq!(pods.fill(&manifests, &mut clusters), Vec::<String>::new());
         assert_eq!(clusters[0].endpoints.len(), 2);

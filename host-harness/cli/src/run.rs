@@ -14,15 +14,16 @@ use host_harness::Environment;
 use host_harness::proxy::{Proxy, ProxyConfig};
 use serde_json::Value;
 
-use crate::args::{ManifestArgs, ip_port};
-use crate::clusters::{self, Cluster};
 use crate::filter_chain;
-use crate::forwarding::Forwarding;
-use crate::manifests::Manifests;
 use crate::module;
-use crate::plugin_config::{self, EndpointSource, Options, Report};
 use crate::pods::Pods;
-use crate::say;
+use limpet_envoy::args::{ManifestArgs, ip_port};
+use limpet_envoy::clusters::{self, Cluster};
+use limpet_envoy::filter_chain::DEFAULT_HOST;
+use limpet_envoy::forwarding::Forwarding;
+use limpet_envoy::manifests::Manifests;
+use limpet_envoy::plugin_config::{self, EndpointSource, Options, Report};
+use limpet_envoy::say;
 
 /// Flags of `limpet run`.
 #[derive(Debug, Args)]
@@ -119,7 +120,7 @@ pub(crate) fn proxy_config(
     let forwarding = Forwarding::read(data);
     let engine = filter_chain::engine_config(module, &plugin, &forwarding);
     let mut config = ProxyConfig::new(listen, engine);
-    config.default_host = Some(filter_chain::DEFAULT_HOST.to_owned());
+    config.default_host = Some(DEFAULT_HOST.to_owned());
     config.log_properties = vec![access_log::RECORD.to_owned()];
     config.access_log = Some(Arc::new(access_log::print));
     config

@@ -4,9 +4,9 @@
 //! `internal/gatewayapi/sort.go`, envoyproxy/gateway d32f28294.
 
 use super::{Shape, filter, retry};
-use limpet_cli::render::envoy_gateway::{EnvoyGatewayArgs, resources as rendered};
-use limpet_cli::render::resource::Resource;
-use limpet_cli::render::scene::Scene;
+use limpet_envoy::render::envoy_gateway::{EnvoyGatewayArgs, resources as rendered};
+use limpet_envoy::render::resource::Resource;
+use limpet_envoy::render::scene::Scene;
 use serde_json::{Value, json};
 
 const SESSION: &str = "envoy.filters.http.stateful_session";

@@ -4,9 +4,9 @@
 //! `patchHTTPFilters`, `pilot/pkg/networking/core/envoyfilter/listener_patch.go`; istio 86c9f01f.
 
 use super::{Platform, Shape, filter, merge, overwrite, retry};
-use limpet_cli::render::istio::{IstioArgs, resources as rendered};
-use limpet_cli::render::resource::Resource;
-use limpet_cli::render::scene::Scene;
+use limpet_envoy::render::istio::{IstioArgs, resources as rendered};
+use limpet_envoy::render::resource::Resource;
+use limpet_envoy::render::scene::Scene;
 use serde_json::{Value, json};
 
 pub(super) fn resources(scene: &Scene<'_>, sidecar: bool) -> Vec<Resource> {

@@ -4,8 +4,8 @@
 use super::edit_plugin;
 use crate::envoy::RealEnvoy;
 use crate::wait;
-use limpet_cli::clusters::Cluster;
-use limpet_cli::render::envoy::write_in_place;
+use limpet_envoy::clusters::Cluster;
+use limpet_envoy::render::envoy::write_in_place;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

@@ -12,9 +12,9 @@ use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
 use super::browser;
-use crate::clusters::Cluster;
-use crate::manifests::Manifests;
-use crate::render::envoy::{self, Address, EnvoySettings};
+use limpet_envoy::clusters::Cluster;
+use limpet_envoy::manifests::Manifests;
+use limpet_envoy::render::envoy::{self, Address, EnvoySettings};
 
 /// From the start to the first answer of `/ready`.
 const START: Duration = Duration::from_secs(60);

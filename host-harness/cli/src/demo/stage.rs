@@ -9,9 +9,9 @@ use host_harness::proxy::Proxy;
 
 use super::envoy::RealEnvoy;
 use super::report::Report;
-use crate::clusters::{Cluster, Endpoint};
-use crate::manifests::Manifests;
 use crate::{filter_chain, module, run};
+use limpet_envoy::clusters::{Cluster, Endpoint};
+use limpet_envoy::manifests::Manifests;
 
 /// A running proxy, and its one cluster.
 pub(super) struct Stage {

@@ -10,11 +10,11 @@ use host_harness::{Engine, Environment, LogLevel, Module};
 
 use super::exchange;
 use super::{Answer, Request};
-use crate::clusters::{self, EndpointsFlag};
-use crate::forwarding::{self, Forwarding};
-use crate::manifests::Manifests;
-use crate::plugin_config::{self, EndpointSource, Options, Report};
 use crate::{filter_chain, module};
+use limpet_envoy::clusters::{self, EndpointsFlag};
+use limpet_envoy::forwarding::{self, Forwarding};
+use limpet_envoy::manifests::Manifests;
+use limpet_envoy::plugin_config::{self, EndpointSource, Options, Report};
 
 /// Where the random numbers of every request start, so that answers repeat.
 const SEED: u64 = 1;

@@ -8,7 +8,7 @@ use host_harness::{
 };
 
 use super::{Answer, AttemptResult, ByteString, Outcome, Request, Response, Upstream, why};
-use crate::filter_chain::{DEFAULT_HOST, RETRIES};
+use limpet_envoy::filter_chain::{DEFAULT_HOST, RETRIES};
 
 /// How often a request that the module holds is asked whether it may go on.
 const PATIENCE: usize = 64;

@@ -10,10 +10,10 @@ use limpet::route::location::{Backend, Kind};
 use limpet::route::{Location, VirtualHost};
 
 use super::Settings;
-use crate::clusters;
-use crate::manifests::Manifests;
-use crate::plugin_config::{self, EndpointSource, Options, Report};
-use crate::say;
+use limpet_envoy::clusters;
+use limpet_envoy::manifests::Manifests;
+use limpet_envoy::plugin_config::{self, EndpointSource, Options, Report};
+use limpet_envoy::say;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();

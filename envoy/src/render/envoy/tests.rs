@@ -1,6 +1,6 @@
 use super::*;
 
-const SHOP: &str = include_str!("../../../../../envoy/examples/sample-ingress.yaml");
+const SHOP: &str = include_str!("../../../examples/sample-ingress.yaml");
 
 fn rendered(text: &str, change: impl FnOnce(&mut EnvoySettings)) -> Rendered {
     let manifests = Manifests::parse("m.yaml", text).unwrap();
@@ -195,10 +195,10 @@ data: {tls.crt: Y2VydA==, tls.key: a2V5}
 fn the_envoy_yaml_of_the_repository_is_what_render_prints_for_the_first_manifest() {
     let out = rendered(SHOP, |settings| settings.dns = true);
     let printed = to_yaml(&out.bootstrap).unwrap();
-    let kept = include_str!("../../../../../envoy/envoy.yaml");
+    let kept = include_str!("../../../envoy.yaml");
     assert!(
         printed == kept,
-        "envoy/envoy.yaml is out of date: cargo run -p limpet-cli --bin limpet -- render envoy \
+        "envoy/envoy.yaml is out of date: cargo run --bin limpet -- render envoy \
          -f envoy/examples/sample-ingress.yaml --dns > envoy/envoy.yaml"
     );
 }

@@ -1,0 +1,15 @@
+//! What puts the module into Envoy, Istio and Envoy Gateway: manifests in, configurations out.
+//!
+//! `manifests` reads what the operator has; `clusters`, `forwarding` and `plugin_config` derive
+//! from it what a proxy needs; `check` and `render` are the commands that need no host.
+
+pub mod args;
+pub mod check;
+pub mod clusters;
+pub mod filter_chain;
+pub mod forwarding;
+pub mod manifests;
+pub mod plugin_config;
+pub mod progress;
+pub mod render;
+pub mod say;
