@@ -9,8 +9,8 @@ use crate::cluster::digest::{Digest, backend_key};
 use crate::config::CookieFormat;
 use crate::edit::{self, Headers};
 use crate::endpoints::ClusterTable;
+use crate::facts::Facts;
 use crate::session_cookie::SessionCookie;
-use crate::stream::Facts;
 
 mod attributes;
 mod conflicts;

@@ -6,10 +6,10 @@ use crate::affinity;
 use crate::cluster::{Cluster, ClusterId};
 use crate::edit::Headers;
 use crate::endpoints::{ClusterTable, EndpointTable};
+use crate::facts::Facts;
 use crate::policy::Policy;
 use crate::route::pattern::Pattern;
 use crate::session_cookie::read::{trim_spaces, variable};
-use crate::stream::Facts;
 use std::borrow::Cow;
 
 /// The `canary-*` annotations of one canary Ingress, as ingress-nginx hands them to its

@@ -15,28 +15,13 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
+use crate::facts::Knowledge;
 use answer::Reading;
 pub use effect::Effect;
 use listing::Listing;
 use news::{Lease, Shared};
 use query::Query;
 use std::collections::BTreeMap;
-
-/// How far one request may trust the endpoint table, at the moment it is decided.
-///
-/// The rule behind it: a session cookie is dead only by a table whose poll began after the
-/// request arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Knowledge {
-    /// The table is newer than the request (or static): a cookie that it does not know is dead.
-    Current,
-    /// The table is older than the request, or there is none yet, and a newer one can be had
-    /// soon: a request whose cookie it does not know waits ([`crate::stream`] answers `Wait`).
-    Coming,
-    /// A newer one cannot be had in time: a cookie that the table does not know is neither
-    /// used nor replaced.
-    Unavailable,
-}
 
 /// The time-out of each question to the admin, in µs.
 pub const TIMEOUT: u64 = schedule::TIMEOUT;

@@ -1,7 +1,7 @@
 //! ingress-nginx's sticky sessions and rewrites, as a proxy-wasm module.
 //!
 //! The core is values in, values out: no clock, no randomness, no log and no
-//! proxy-wasm; those come in as closures ([`stream::Facts`]) and go out as
+//! proxy-wasm; those come in as closures ([`facts::Facts`]) and go out as
 //! [`edit::Edit`]s. Only `shell` (wasm only) talks to a host.
 //!
 //! Arrows point one way: shell → stream → (route, rewrite, canary, affinity) →
@@ -16,6 +16,7 @@ pub mod decision;
 pub mod discovery;
 pub mod edit;
 pub mod endpoints;
+pub mod facts;
 pub mod ingress;
 pub mod pairs;
 pub mod policy;

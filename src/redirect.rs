@@ -6,11 +6,11 @@
 pub(crate) mod response;
 
 use crate::edit::{self, Edit, Headers, Reply};
+use crate::facts::Facts;
 use crate::policy::Policy;
 use crate::rewrite::escape::{Kind, escape};
 use crate::rewrite::variable::Scope;
 use crate::route::{Location, VirtualHost};
-use crate::stream::Facts;
 
 /// What `proxy-cookie-path`, `proxy-cookie-domain` and `proxy-redirect-from/-to` change in a
 /// response's head.

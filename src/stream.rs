@@ -11,28 +11,14 @@ use crate::canary;
 use crate::cluster::{Cluster, ClusterId};
 use crate::config::Report;
 use crate::decision::{Decision, Outcome, Why};
-use crate::discovery::Knowledge;
 use crate::edit::{Edit, Headers, Name, Reply, all};
 use crate::endpoints::{ClusterTable, EndpointTable};
+use crate::facts::{Facts, Knowledge};
 use crate::policy::Policy;
 use crate::redirect;
 use crate::route::{self, Answer, Forward, Location, Reason};
 use edits::{add_first, decode, forward_edits, not_found, strip};
 use std::sync::Arc;
-
-/// What a decision may ask about the world, each asked only where a location needs it.
-pub struct Facts<'f> {
-    /// Seconds since 1970, UTC.
-    pub now: &'f dyn Fn() -> u64,
-    /// Random bits, new at every call.
-    pub random: &'f dyn Fn() -> u64,
-    /// A property of the stream by Envoy's path, such as `["source", "address"]`, in
-    /// Envoy's encoding; `None` where the host has none.
-    pub property: &'f dyn Fn(&[&str]) -> Option<Vec<u8>>,
-    /// How far the endpoint table may be trusted for this request; asked only where its
-    /// cookie names nobody in the table.
-    pub knowledge: &'f dyn Fn() -> Knowledge,
-}
 
 /// The head of a response, read only as far as a decision needs.
 pub struct ResponseHead<'f> {
@@ -40,6 +26,38 @@ pub struct ResponseHead<'f> {
     pub header: &'f dyn Fn(&str) -> Option<Vec<u8>>,
     /// Every header, in order.
     pub headers: &'f dyn Fn() -> &'f Headers<'f>,
+}
+
+/// What is decided about the head of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OnRequest<'p> {
+    /// What is to happen to it now.
+    pub step: Step<'p>,
+    /// Nothing while it waits.
+    pub telemetry: Telemetry,
+}
+
+/// What is decided about the head of a response.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OnResponse<'p> {
+    /// The edits of its head; often none.
+    pub edits: Vec<Edit<'p>>,
+    /// Another endpoint answered than the one that was asked for: it may be gone, and the
+    /// endpoint table is to be looked after.
+    pub served_elsewhere: bool,
+    /// With the whole record so far.
+    pub telemetry: Telemetry,
+}
+
+/// What an operator is told of a decision.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Telemetry {
+    /// What it adds to the counters.
+    pub count: Option<Count>,
+    /// A line for the log; `enable-rewrite-log` asks for it.
+    pub log: Option<String>,
+    /// The record of the decision so far, as JSON; `None` where none is asked for.
+    pub record: Option<String>,
 }
 
 /// What is to happen to a request now.
@@ -76,9 +94,6 @@ pub struct Stream {
     /// limpet answered: the response that comes by is its own.
     replied: bool,
     decision: Option<Box<Decision>>,
-    count: Option<Count>,
-    rewrite: Option<String>,
-    served_elsewhere: bool,
 }
 
 /// What is remembered of a request that went on to a cluster.
@@ -96,6 +111,13 @@ struct Forwarded {
     sets_cookie: bool,
 }
 
+/// What a response means for its session.
+struct Closing {
+    count: Option<Count>,
+    /// The value of the Set-Cookie to add.
+    set_cookie: Option<Vec<u8>>,
+}
+
 impl Stream {
     /// Decides about a request. `headers` with pseudo-headers, as received.
     pub fn on_request<'p>(
@@ -104,12 +126,13 @@ impl Stream {
         endpoints: &EndpointTable,
         headers: &Headers,
         facts: &Facts,
-    ) -> Step<'p> {
+    ) -> OnRequest<'p> {
         self.decision = (policy.report != Report::Off).then(Box::default);
-        match route::answer(policy, headers, facts) {
+        let mut telemetry = Telemetry::default();
+        let step = match route::answer(policy, headers, facts) {
             Answer::Forward(forward) => {
                 let to = forward.path.as_deref();
-                self.rewrite = to.and_then(|to| rewrite_log::line(forward.location, headers, to));
+                telemetry.log = to.and_then(|to| rewrite_log::line(forward.location, headers, to));
                 self.forward(policy, endpoints, headers, facts, forward)
             }
             Answer::Reply {
@@ -120,8 +143,9 @@ impl Stream {
                 let redirect = (300..400).contains(&reply.status);
                 if let (Reason::RewriteRedirect, Some(location)) = (reason, location) {
                     let to = reply.headers.first().map_or(&b""[..], |(_, url)| url);
-                    self.rewrite = rewrite_log::line(location, headers, to);
+                    telemetry.log = rewrite_log::line(location, headers, to);
                 }
+                telemetry.count = redirect.then_some(Count::Redirect);
                 self.note_location(location);
                 self.note(Why::Answered(reason));
                 self.reply(
@@ -134,6 +158,7 @@ impl Stream {
                 )
             }
             Answer::NotFound { location } => {
+                telemetry.count = Some(Count::NotFound);
                 self.note_location(location);
                 self.note(if location.is_some() {
                     Why::UnknownPath
@@ -146,7 +171,13 @@ impl Stream {
                 self.note(Why::UnknownHost);
                 Step::Forward(strip(policy, headers))
             }
+        };
+        if step == Step::Wait {
+            let telemetry = Telemetry::default();
+            return OnRequest { step, telemetry };
         }
+        telemetry.record = self.record();
+        OnRequest { step, telemetry }
     }
 
     /// Decides about a response, or about the local reply in its place.
@@ -156,56 +187,46 @@ impl Stream {
         endpoints: &EndpointTable,
         head: &ResponseHead<'p>,
         facts: &Facts,
-    ) -> Vec<Edit<'p>> {
+    ) -> OnResponse<'p> {
+        let mut decided = OnResponse {
+            edits: Vec::new(),
+            served_elsewhere: false,
+            telemetry: Telemetry::default(),
+        };
         if self.replied {
-            return Vec::new();
+            return decided;
         }
         // The session filter names the endpoint that served where it is another than the one
         // asked for: pod addresses never leak.
         let elsewhere = (head.header)(&policy.headers.endpoint);
-        let mut edits = Vec::new();
         if elsewhere.is_some() {
-            edits.push(Edit::Remove(Name::from(&policy.headers.endpoint)));
+            let header = Name::from(&policy.headers.endpoint);
+            decided.edits.push(Edit::Remove(header));
         }
         let Some(forwarded) = self.forwarded.take() else {
-            return edits;
+            return decided;
         };
-        self.served_elsewhere = forwarded.pinned && elsewhere.is_some();
+        decided.served_elsewhere = forwarded.pinned && elsewhere.is_some();
         if forwarded.location.translates_response() {
-            edits.extend(redirect::on_response(
+            decided.edits.extend(redirect::on_response(
                 &forwarded.location,
                 (head.headers)(),
                 facts,
             ));
         }
-        let set_cookie = self.close(policy, endpoints, &forwarded, elsewhere, head, facts);
-        if let Some(value) = set_cookie {
-            add_first(value, &mut edits, head);
+        let closed = self.close(policy, endpoints, &forwarded, elsewhere, head, facts);
+        if let Some(closing) = closed {
+            decided.telemetry.count = closing.count;
+            if let Some(value) = closing.set_cookie {
+                add_first(value, &mut decided.edits, head);
+            }
         }
-        edits
+        decided.telemetry.record = self.record();
+        decided
     }
 
-    /// The record of the decision so far, as JSON; `None` where none is asked for.
-    #[must_use]
-    pub fn decision(&self) -> Option<String> {
+    fn record(&self) -> Option<String> {
         self.decision.as_ref().map(|decision| decision.to_json())
-    }
-
-    /// Whether another endpoint answered than the one that was asked for: it may be gone, and
-    /// the endpoint table is to be looked after.
-    #[must_use]
-    pub fn served_elsewhere(&self) -> bool {
-        self.served_elsewhere
-    }
-
-    /// What is to be logged of a rewrite, once; `None` unless `enable-rewrite-log` asks for it.
-    pub fn take_rewrite(&mut self) -> Option<String> {
-        self.rewrite.take()
-    }
-
-    /// What the last step counts, once.
-    pub fn take_count(&mut self) -> Option<Count> {
-        self.count.take()
     }
 
     fn forward<'p>(
@@ -288,7 +309,7 @@ impl Stream {
         Some(endpoint)
     }
 
-    /// What the response means for the session: the Set-Cookie to add, if any.
+    /// What the response means for the session; `None`: there is none.
     fn close(
         &mut self,
         policy: &Policy,
@@ -297,7 +318,7 @@ impl Stream {
         elsewhere: Option<Vec<u8>>,
         head: &ResponseHead,
         facts: &Facts,
-    ) -> Option<Vec<u8>> {
+    ) -> Option<Closing> {
         let session = forwarded.session.as_ref()?;
         let cluster = policy.cluster(forwarded.cluster)?;
         let affinity = cluster.affinity.as_ref()?;
@@ -310,9 +331,11 @@ impl Stream {
             || session.is_rewritten())
             && (facts.property)(&["response", "code_details"]).as_deref() != Some(b"via_upstream");
         if !forwarded.pinned && named.is_none() && !local_reply {
-            self.count = Some(Count::FilterMissing);
             self.note(Why::FilterMissing);
-            return None;
+            return Some(Closing {
+                count: Some(Count::FilterMissing),
+                set_cookie: None,
+            });
         }
         let reads_response = affinity.reads_response() && !local_reply;
         let response = if reads_response {
@@ -334,18 +357,15 @@ impl Stream {
         };
         let table = endpoints.get(&cluster.envoy_name).map(Arc::as_ref);
         let closed = affinity::close(session, cluster, table, &place, &served, facts);
-        self.count = (closed.state != State::None).then_some(Count::Session(closed.state));
         self.note_closed(&closed, &served);
-        closed.set_cookie
+        Some(Closing {
+            count: (closed.state != State::None).then_some(Count::Session(closed.state)),
+            set_cookie: closed.set_cookie,
+        })
     }
 
     fn reply(&mut self, outcome: Outcome, reply: Reply) -> Step<'static> {
         self.replied = true;
-        self.count = match outcome {
-            Outcome::Redirect => Some(Count::Redirect),
-            Outcome::NotFound => Some(Count::NotFound),
-            _ => None,
-        };
         if let Some(decision) = &mut self.decision {
             decision.outcome = outcome;
         }

@@ -2,11 +2,11 @@
 
 use limpet::cluster::ring::{POINTS, Ring};
 use limpet::cluster::ring_build::RingBuild;
-use limpet::discovery::Knowledge;
 use limpet::edit;
 use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};
+use limpet::facts::{Facts, Knowledge};
 use limpet::policy::{self, Policy};
-use limpet::stream::{Facts, ResponseHead, Step, Stream};
+use limpet::stream::{ResponseHead, Step, Stream};
 use limpet::{config, pairs};
 use serde_json::json;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -140,7 +140,7 @@ fn exchange(
     };
     let mut stream = Stream::default();
     let request = pairs::decode(head);
-    match stream.on_request(policy, endpoints, &request, &facts) {
+    match stream.on_request(policy, endpoints, &request, &facts).step {
         Step::Forward(edits) => drop(black_box(edits)),
         Step::Reply(reply) => {
             black_box(reply);
@@ -159,7 +159,8 @@ fn exchange(
         header: &|name| edit::first(answered, name).map(<[u8]>::to_vec),
         headers: &|| answered,
     };
-    Some(black_box(stream.on_response(policy, endpoints, &response, &facts)).len())
+    let decided = stream.on_response(policy, endpoints, &response, &facts);
+    Some(black_box(decided.edits).len())
 }
 
 #[test]

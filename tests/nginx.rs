@@ -7,11 +7,11 @@ mod server;
 
 use generate::Scenario;
 use limpet::config;
-use limpet::discovery::Knowledge;
 use limpet::edit::{Edit, fields};
 use limpet::endpoints::EndpointTable;
+use limpet::facts::{Facts, Knowledge};
 use limpet::policy::{self, Policy};
-use limpet::stream::{Facts, Step, Stream};
+use limpet::stream::{Step, Stream};
 use std::fmt;
 
 /// The seeds that are asked; one that once found a difference stays.
@@ -109,7 +109,9 @@ fn answer(policy: &Policy, host: &str, target: &[u8]) -> Seen {
         property: &|_| None,
         knowledge: &|| Knowledge::Current,
     };
-    match Stream::default().on_request(policy, &EndpointTable::default(), &headers, &facts) {
+    let mut stream = Stream::default();
+    let decided = stream.on_request(policy, &EndpointTable::default(), &headers, &facts);
+    match decided.step {
         Step::Forward(edits) => {
             let set = |name: &str| {
                 edits.iter().rev().find_map(|edit| match edit {

@@ -2,11 +2,10 @@
 
 use fastrand::Rng;
 use limpet::config;
-use limpet::discovery::Knowledge;
 use limpet::edit::Edit;
+use limpet::facts::{Facts, Knowledge};
 use limpet::policy::{self, Policy};
 use limpet::route::{self, Answer};
-use limpet::stream::Facts;
 use serde_json::{Value, json};
 
 const SEEDS: std::ops::Range<u64> = 0..20_000;

@@ -7,10 +7,9 @@
 use limpet::affinity::{self, Affinity, AffinitySettings, CookiePlace, Served};
 use limpet::annotations::AffinityAnnotations;
 use limpet::cluster::Cluster;
-use limpet::discovery::Knowledge;
 use limpet::edit::fields;
 use limpet::endpoints::{Build, ClusterTable, Endpoint, Health};
-use limpet::stream::Facts;
+use limpet::facts::{Facts, Knowledge};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 
 use crate::cluster::Cluster;
 use crate::endpoints::ClusterTable;
-use crate::stream::Facts;
+use crate::facts::Facts;
 
 /// The `ip:port` that `upstream-hash-by` names for `value`, where the cluster has no affinity;
 /// `None`: the load balancer chooses. Of a set, any endpoint is drawn.
@@ -36,8 +36,8 @@ pub fn hashed<'t>(
 mod tests {
     use super::*;
     use crate::cluster::HashBy;
-    use crate::discovery::Knowledge;
     use crate::endpoints::{Endpoint, Health};
+    use crate::facts::Knowledge;
     use std::collections::BTreeSet;
     use std::num::NonZeroUsize;
 

@@ -1,8 +1,8 @@
 //! Sessions from cookie to cookie: what is read, asked for, kept and written.
 
 use super::*;
-use crate::discovery::Knowledge;
 use crate::endpoints::{Endpoint, Health};
+use crate::facts::Knowledge;
 
 const NAME: &str = "default-web-8080";
 const A: &str = "10.0.0.1:80";

@@ -5,7 +5,7 @@ use crate::annotations::AffinityAnnotations;
 use crate::cluster::digest::{Digest, Hmac};
 use crate::cluster::{ring, ring_key};
 use crate::endpoints::ClusterTable;
-use crate::stream::Facts;
+use crate::facts::Facts;
 use crate::warning::AS_BEFORE;
 
 /// The format of new cookies.

@@ -5,8 +5,8 @@ use super::*;
 use crate::config;
 use crate::edit::Reply;
 use crate::edit::fields;
+use crate::facts::Facts;
 use crate::route::{self, Answer};
-use crate::stream::Facts;
 use serde_json::{Value, json};
 
 /// An Ingress of the class nginx with annotations and (host, pathType, path, service).
@@ -55,7 +55,7 @@ fn ask(policy: &Policy, url: &str, headers: &[(&str, &str)]) -> String {
         now: &|| 0,
         random: &|| 0,
         property: &|_| None,
-        knowledge: &|| crate::discovery::Knowledge::Current,
+        knowledge: &|| crate::facts::Knowledge::Current,
     };
     let said = |reply: &Reply| {
         let location = reply.headers.iter().find(|(name, _)| name == "location");
@@ -301,7 +301,7 @@ fn nothing_of_a_request_reaches_a_header_unescaped() {
         now: &|| 0,
         random: &|| 0,
         property: &|_| None,
-        knowledge: &|| crate::discovery::Knowledge::Current,
+        knowledge: &|| crate::facts::Knowledge::Current,
     };
     let Answer::Forward(forward) = route::answer(&policy, &headers, &facts) else {
         panic!("not forwarded");
@@ -730,7 +730,7 @@ fn cookies_are_set_under_the_name_that_ingress_nginx_asks_by() {
             now: &|| 0,
             random: &|| 0,
             property: &|_| None,
-            knowledge: &|| crate::discovery::Knowledge::Current,
+            knowledge: &|| crate::facts::Knowledge::Current,
         };
         match route::answer(&policy, &fields(&head), &facts) {
             Answer::Forward(forward) => assert_eq!(forward.location.sets_cookie, sets, "{url}"),

@@ -1,6 +1,6 @@
 use super::*;
+use crate::facts::Facts;
 use crate::route::pattern::Groups;
-use crate::stream::Facts;
 use std::borrow::Cow;
 
 /// What `target` makes of `uri` with `args`.
@@ -10,7 +10,7 @@ fn rewrite(path: &str, target: &str, uri: &str, args: &str) -> Rewritten {
         now: &|| 0,
         random: &|| 0,
         property: &|_| None,
-        knowledge: &|| crate::discovery::Knowledge::Current,
+        knowledge: &|| crate::facts::Knowledge::Current,
     };
     let headers = crate::edit::fields(&[(":authority", "h.example:81")]);
     let mut scope = Scope {

@@ -4,8 +4,8 @@
 //! `set` directives of ingress-nginx's `nginx.tmpl`.
 
 use crate::edit::{self, Headers};
+use crate::facts::Facts;
 use crate::route::pattern::Groups;
-use crate::stream::Facts;
 use std::borrow::Cow;
 
 /// What the variables of one request are read from.

@@ -8,10 +8,10 @@ use super::pattern::Groups;
 use super::{Answer, Reason, reply_of, target};
 use crate::config::Unmatched;
 use crate::edit::{self, Headers};
+use crate::facts::Facts;
 use crate::policy::Policy;
 use crate::redirect;
 use crate::rewrite::variable::{Names, Scope};
-use crate::stream::Facts;
 use std::borrow::Cow;
 
 /// The name of the default server.

@@ -6,7 +6,7 @@ use super::tables::Tables;
 use crate::cluster::Cluster;
 use crate::discovery::news::{Lease, News, Shared};
 use crate::discovery::query::{Keys, Query};
-use crate::discovery::{Discovery, Effect, Knowledge, TIMEOUT};
+use crate::discovery::{Discovery, Effect, TIMEOUT};
 use crate::endpoints::EndpointTable;
 use crate::policy::Policy;
 use std::collections::VecDeque;

@@ -3,11 +3,11 @@
 use super::Action;
 use super::host::{self, Head, HostError, Level};
 use super::root::Root;
-use crate::discovery::Knowledge;
 use crate::edit::Edit;
+use crate::facts::{Facts, Knowledge};
 use crate::pairs;
 use crate::policy::Policy;
-use crate::stream::{Facts, ResponseHead, Step, Stream};
+use crate::stream::{ResponseHead, Step, Stream, Telemetry};
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
@@ -98,11 +98,9 @@ impl HttpStream {
         let knowledge = || root.knowledge(&self.arrived);
         let facts = facts(&knowledge);
         let headers = pairs::decode(&head);
-        let step = self.stream.on_request(policy, endpoints, &headers, &facts);
-        if step != Step::Wait {
-            self.record(root);
-        }
-        step
+        let decided = self.stream.on_request(policy, endpoints, &headers, &facts);
+        report(root, decided.telemetry);
+        decided.step
     }
 
     pub(super) fn on_response(&mut self, root: &mut Root) -> Action {
@@ -120,33 +118,33 @@ impl HttpStream {
         let Some(endpoints) = root.endpoints() else {
             return Action::Continue;
         };
-        let edits = self
+        let decided = self
             .stream
             .on_response(&self.policy, endpoints, &head, &facts);
         if let Some(error) = failed.take() {
             root.report(error);
         }
-        apply(Head::Response, &edits, root);
-        self.record(root);
-        if self.stream.served_elsewhere() {
+        apply(Head::Response, &decided.edits, root);
+        report(root, decided.telemetry);
+        if decided.served_elsewhere {
             root.doubt();
         }
         Action::Continue
     }
+}
 
-    /// Counts what is to be counted, and shows the decision where one is recorded.
-    fn record(&mut self, root: &mut Root) {
-        if let Some(count) = self.stream.take_count() {
-            root.count(count);
-        }
-        if let Some(line) = self.stream.take_rewrite() {
-            host::log(Level::Info, &format!("limpet: {line}"));
-        }
-        if let Some(decision) = self.stream.decision()
-            && let Err(error) = host::set_property("limpet_decision", decision.as_bytes())
-        {
-            root.report(error);
-        }
+/// Counts what is to be counted, and shows the decision where one is recorded.
+fn report(root: &mut Root, telemetry: Telemetry) {
+    if let Some(count) = telemetry.count {
+        root.count(count);
+    }
+    if let Some(line) = telemetry.log {
+        host::log(Level::Info, &format!("limpet: {line}"));
+    }
+    if let Some(record) = telemetry.record
+        && let Err(error) = host::set_property("limpet_decision", record.as_bytes())
+    {
+        root.report(error);
     }
 }
 

@@ -59,7 +59,7 @@ impl Shop {
         stream: &mut Stream,
         more: &[(&str, &str)],
         knowledge: Knowledge,
-    ) -> Step<'_> {
+    ) -> OnRequest<'_> {
         let mut headers = fields(&[
             (":method", "GET"),
             (":scheme", "http"),
@@ -82,7 +82,7 @@ impl Shop {
         stream: &mut Stream,
         headers: &[(&str, &str)],
         code_details: &'static [u8],
-    ) -> (Vec<Edit<'static>>, Vec<String>) {
+    ) -> (Response, Vec<String>) {
         let headers = fields(headers);
         let asked = RefCell::new(Vec::new());
         let ask = |what: &str| asked.borrow_mut().push(what.to_owned());
@@ -105,11 +105,18 @@ impl Shop {
             },
             knowledge: &|| Knowledge::Current,
         };
-        let edits = stream.on_response(&self.policy, &self.endpoints, &head, &facts);
-        let edits = edits.into_iter().map(owned).collect();
-        (edits, asked.take())
+        let decided = stream.on_response(&self.policy, &self.endpoints, &head, &facts);
+        let response = Response {
+            edits: decided.edits.into_iter().map(owned).collect(),
+            served_elsewhere: decided.served_elsewhere,
+            telemetry: decided.telemetry,
+        };
+        (response, asked.take())
     }
 }
+
+/// What is decided about a response, for longer than its head.
+type Response = OnResponse<'static>;
 
 fn owned(edit: Edit) -> Edit<'static> {
     let own = |text: Name| Name::Owned(text.into_owned());
@@ -147,9 +154,9 @@ fn encoded(address: &str) -> String {
 fn a_first_answer_starts_a_session_where_it_came_from_before_the_applications_cookies() {
     let shop = Shop::with(json!({ "proxy-cookie-path": "/ /shop" }));
     let mut stream = Stream::default();
-    let step = shop.request(&mut stream, &[], Knowledge::Current);
+    let decided = shop.request(&mut stream, &[], Knowledge::Current);
     assert_eq!(
-        step,
+        decided.step,
         Step::Forward(vec![set("x-limpet-cluster", "default-web-80")])
     );
     let served = encoded(OTHER);
@@ -158,7 +165,7 @@ fn a_first_answer_starts_a_session_where_it_came_from_before_the_applications_co
         ("x-limpet-endpoint", served.as_str()),
         ("set-cookie", "b=2"),
     ];
-    let (edits, _) = shop.response(&mut stream, &answer, ANSWERED);
+    let (decided, _) = shop.response(&mut stream, &answer, ANSWERED);
     let minted = format!("{}; Path=/; HttpOnly", cookie(OTHER));
     let want = vec![
         remove("x-limpet-endpoint"),
@@ -167,9 +174,10 @@ fn a_first_answer_starts_a_session_where_it_came_from_before_the_applications_co
         add("set-cookie", "app=1; Path=/shopx"),
         add("set-cookie", "b=2"),
     ];
-    assert_eq!(edits, want);
-    assert_eq!(stream.take_count(), Some(Count::Session(State::New)));
-    assert_eq!(stream.take_count(), None);
+    assert_eq!(decided.edits, want);
+    assert_eq!(decided.telemetry.count, Some(Count::Session(State::New)));
+    let (again, _) = shop.response(&mut stream, &[], ANSWERED);
+    assert_eq!(again.telemetry.count, None);
 }
 
 #[test]
@@ -177,16 +185,23 @@ fn a_session_is_pinned_and_its_answer_costs_one_question() {
     let mut shop = Shop::new();
     shop.policy.report = Report::Off;
     let mut stream = Stream::default();
-    let step = shop.request(&mut stream, &[("cookie", &cookie(POD))], Knowledge::Current);
+    let asked = shop.request(&mut stream, &[("cookie", &cookie(POD))], Knowledge::Current);
     let want = vec![
         set("x-limpet-cluster", "default-web-80"),
         set("x-limpet-endpoint", &encoded(POD)),
     ];
-    assert_eq!(step, Step::Forward(want));
-    let answered = shop.response(&mut stream, &[], ANSWERED);
-    assert_eq!(answered, (vec![], vec!["x-limpet-endpoint".to_owned()]));
-    assert_eq!(stream.take_count(), Some(Count::Session(State::Kept)));
-    assert_eq!(stream.decision(), None);
+    assert_eq!(asked.step, Step::Forward(want));
+    assert_eq!(asked.telemetry, Telemetry::default());
+    let (answered, questions) = shop.response(&mut stream, &[], ANSWERED);
+    assert_eq!(
+        (answered.edits, questions),
+        (vec![], vec!["x-limpet-endpoint".to_owned()])
+    );
+    let kept = Telemetry {
+        count: Some(Count::Session(State::Kept)),
+        ..Telemetry::default()
+    };
+    assert_eq!(answered.telemetry, kept);
 }
 
 #[test]
@@ -197,8 +212,8 @@ fn only_a_pinned_request_that_another_endpoint_answered_was_served_elsewhere() {
         shop.request(&mut stream, &[("cookie", cookie)], Knowledge::Current);
         let by = by.map(encoded);
         let headers: Vec<_> = by.iter().map(|by| ("x-limpet-endpoint", &**by)).collect();
-        shop.response(&mut stream, &headers, ANSWERED);
-        stream.served_elsewhere()
+        let (decided, _) = shop.response(&mut stream, &headers, ANSWERED);
+        decided.served_elsewhere
     };
     assert!(served_elsewhere(&cookie(POD), Some(OTHER)));
     assert!(!served_elsewhere(&cookie(POD), None));
@@ -213,12 +228,12 @@ fn a_downstream_never_chooses_an_endpoint_or_a_cluster() {
         ("x-limpet-cluster", "admin"),
         ("x-limpet-endpoint", aimed.as_str()),
     ];
-    let step = shop.request(&mut Stream::default(), &ours, Knowledge::Current);
+    let decided = shop.request(&mut Stream::default(), &ours, Knowledge::Current);
     let want = vec![
         set("x-limpet-cluster", "default-web-80"),
         remove("x-limpet-endpoint"),
     ];
-    assert_eq!(step, Step::Forward(want));
+    assert_eq!(decided.step, Step::Forward(want));
 
     let elsewhere = [(":authority", "other.test")];
     let headers = [fields(&elsewhere), fields(&[(":path", "/")]), fields(&ours)].concat();
@@ -228,9 +243,9 @@ fn a_downstream_never_chooses_an_endpoint_or_a_cluster() {
         property: &|_| None,
         knowledge: &|| Knowledge::Current,
     };
-    let step = Stream::default().on_request(&shop.policy, &shop.endpoints, &headers, &facts);
+    let decided = Stream::default().on_request(&shop.policy, &shop.endpoints, &headers, &facts);
     let want = vec![remove("x-limpet-cluster"), remove("x-limpet-endpoint")];
-    assert_eq!(step, Step::Forward(want));
+    assert_eq!(decided.step, Step::Forward(want));
 }
 
 #[test]
@@ -244,13 +259,17 @@ fn a_cookie_that_names_nobody_waits_for_newer_endpoints_and_is_dead_only_by_thos
         (Knowledge::Current, false, true),
     ] {
         let mut stream = Stream::default();
-        let step = shop.request(&mut stream, &sent, knowledge);
-        assert_eq!(step == Step::Wait, waits, "{knowledge:?}");
+        let decided = shop.request(&mut stream, &sent, knowledge);
+        assert_eq!(decided.step == Step::Wait, waits, "{knowledge:?}");
+        assert_eq!(decided.telemetry.record.is_none(), waits, "{knowledge:?}");
         if !waits {
             let served = encoded(POD);
             let answer = [("x-limpet-endpoint", served.as_str())];
-            let (edits, _) = shop.response(&mut stream, &answer, ANSWERED);
-            let started = edits.iter().any(|edit| matches!(edit, Edit::Add(..)));
+            let (decided, _) = shop.response(&mut stream, &answer, ANSWERED);
+            let started = decided
+                .edits
+                .iter()
+                .any(|edit| matches!(edit, Edit::Add(..)));
             assert_eq!(started, starts, "{knowledge:?}");
         }
     }
@@ -263,8 +282,8 @@ fn a_local_reply_starts_no_session_and_shows_no_address() {
     let _ = shop.request(&mut stream, &[], Knowledge::Current);
     let tried = encoded(POD);
     let details = b"upstream_reset_before_response_started{connection_termination}";
-    let (edits, _) = shop.response(&mut stream, &[("x-limpet-endpoint", &tried)], details);
-    assert_eq!(edits, vec![remove("x-limpet-endpoint")]);
+    let (decided, _) = shop.response(&mut stream, &[("x-limpet-endpoint", &tried)], details);
+    assert_eq!(decided.edits, vec![remove("x-limpet-endpoint")]);
 }
 
 #[test]
@@ -272,9 +291,9 @@ fn an_unpinned_answer_that_names_nobody_betrays_a_missing_session_filter() {
     let shop = Shop::new();
     let mut stream = Stream::default();
     let _ = shop.request(&mut stream, &[], Knowledge::Current);
-    let (edits, _) = shop.response(&mut stream, &[], ANSWERED);
-    assert_eq!(edits, vec![]);
-    assert_eq!(stream.take_count(), Some(Count::FilterMissing));
+    let (decided, _) = shop.response(&mut stream, &[], ANSWERED);
+    assert_eq!(decided.edits, vec![]);
+    assert_eq!(decided.telemetry.count, Some(Count::FilterMissing));
 }
 
 #[test]
@@ -290,11 +309,13 @@ fn the_answer_to_a_request_that_limpet_answered_is_left_alone() {
         property: &|_| None,
         knowledge: &|| Knowledge::Current,
     };
-    let step = stream.on_request(&shop.policy, &shop.endpoints, &headers, &facts);
+    let decided = stream.on_request(&shop.policy, &shop.endpoints, &headers, &facts);
+    let step = decided.step;
     assert!(
         matches!(step, Step::Reply(Reply { status: 404, .. })),
         "{step:?}"
     );
+    assert_eq!(decided.telemetry.count, Some(Count::NotFound));
     let head = ResponseHead {
         header: &|_| {
             asked.set(true);
@@ -302,8 +323,8 @@ fn the_answer_to_a_request_that_limpet_answered_is_left_alone() {
         },
         headers: &|| &[],
     };
-    let edits = stream.on_response(&shop.policy, &shop.endpoints, &head, &facts);
-    assert_eq!((edits, asked.get()), (vec![], false));
+    let decided = stream.on_response(&shop.policy, &shop.endpoints, &head, &facts);
+    assert_eq!((decided.edits, asked.get()), (vec![], false));
 }
 
 // nginx's `rewrite_log`.
@@ -334,8 +355,8 @@ fn a_rewrite_is_told_where_its_ingress_asks_for_it() {
             property: &|_| None,
             knowledge: &|| Knowledge::Current,
         };
-        stream.on_request(&shop.policy, &shop.endpoints, &headers, &facts);
-        stream.take_rewrite()
+        let decided = stream.on_request(&shop.policy, &shop.endpoints, &headers, &facts);
+        decided.telemetry.log
     };
     let told = r#"ingress default/shop: path "/a/(.*)": "/a/x?y=\xc3\xa9" is rewritten to "/b/x?y=\xc3\xa9""#;
     assert_eq!(line("true", "/b/$1", "/a/x?y=é").as_deref(), Some(told));
@@ -388,13 +409,13 @@ fn a_default_backend_takes_over_while_no_endpoint_is_left() {
             let table = ClusterTable::build(web, pods);
             shop.endpoints.insert("default-web-80".into(), table);
         }
-        let step = shop.request(
+        let decided = shop.request(
             &mut Stream::default(),
             &[("accept", "a/b")],
             Knowledge::Current,
         );
-        let Step::Forward(edits) = step else {
-            panic!("{step:?}")
+        let Step::Forward(edits) = decided.step else {
+            panic!("{decided:?}")
         };
         assert!(edits.contains(&set("x-limpet-cluster", want)), "{edits:?}");
         let told = [
@@ -423,7 +444,8 @@ fn all_fields_of_a_user_agent_say_which_same_site_it_can_read() {
         let mut stream = Stream::default();
         shop.request(&mut stream, &sent, Knowledge::Current);
         let served = encoded(OTHER);
-        let (edits, _) = shop.response(&mut stream, &[("x-limpet-endpoint", &served)], ANSWERED);
+        let (decided, _) = shop.response(&mut stream, &[("x-limpet-endpoint", &served)], ANSWERED);
+        let edits = decided.edits;
         let same_site = if none { "; SameSite=None" } else { "" };
         let minted = format!("{}; Path=/; HttpOnly{same_site}", cookie(OTHER));
         assert!(edits.contains(&add("set-cookie", &minted)), "{edits:?}");

@@ -4,11 +4,11 @@
 use crate::vectors::Observed;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use limpet::discovery::Knowledge;
 use limpet::edit::{self, Edit, Reply};
 use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};
+use limpet::facts::{Facts, Knowledge};
 use limpet::policy::Policy;
-use limpet::stream::{Facts, ResponseHead, Step, Stream};
+use limpet::stream::{ResponseHead, Step, Stream};
 
 /// `response.code_details` where an endpoint answered.
 const VIA: &[u8] = b"via_upstream";
@@ -96,8 +96,9 @@ impl Native {
             knowledge: &knowledge,
         };
         let fields = edit::fields(&request.headers);
-        let step = stream.on_request(&self.policy, &self.endpoints, &fields, &facts(VIA));
-        let seen = match step {
+        let asked = stream.on_request(&self.policy, &self.endpoints, &fields, &facts(VIA));
+        let mut record = asked.telemetry.record;
+        let seen = match asked.step {
             Step::Reply(reply) => local(&reply),
             Step::Wait => panic!("the endpoints are there, and the core waits"),
             Step::Forward(edits) => {
@@ -122,8 +123,9 @@ impl Native {
                     header: &|name| edit::first(&fields, name).map(<[u8]>::to_vec),
                     headers: &|| &fields,
                 };
-                let edits = stream.on_response(&self.policy, &self.endpoints, &response, &facts);
-                let headers = apply(headers.clone(), edits);
+                let decided = stream.on_response(&self.policy, &self.endpoints, &response, &facts);
+                record = decided.telemetry.record.or(record);
+                let headers = apply(headers.clone(), decided.edits);
                 seen.status = if served.is_some() { 200 } else { 503 };
                 let headers = edit::fields(&headers);
                 seen.location = edit::first(&headers, "location").map(crate::http::latin1);
@@ -133,9 +135,7 @@ impl Native {
                 seen
             }
         };
-        let record = stream
-            .decision()
-            .map(|text| serde_json::from_str(&text).unwrap());
+        let record = record.map(|text| serde_json::from_str(&text).unwrap());
         (seen, record.unwrap_or_default())
     }
 

@@ -2,11 +2,10 @@
 
 use super::tally::Tally;
 use limpet::config;
-use limpet::discovery::Knowledge;
 use limpet::edit::{Edit, fields};
+use limpet::facts::{Facts, Knowledge};
 use limpet::policy::{self, Policy};
 use limpet::route::{self, Answer};
-use limpet::stream::Facts;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

@@ -6,12 +6,12 @@
 use super::affinity::{RECORDED, list, text};
 use super::tally::Tally;
 use limpet::config;
-use limpet::discovery::Knowledge;
 use limpet::edit::{Edit, fields};
 use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};
+use limpet::facts::{Facts, Knowledge};
 use limpet::policy::{self, Policy};
 use limpet::session_cookie::date::cookie_time;
-use limpet::stream::{Facts, ResponseHead, Step, Stream};
+use limpet::stream::{ResponseHead, Step, Stream};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -99,7 +99,8 @@ impl Site {
         };
         let mut stream = Stream::default();
         let fields = fields(&headers);
-        let edits = match stream.on_request(&self.policy, &self.endpoints, &fields, &facts) {
+        let decided = stream.on_request(&self.policy, &self.endpoints, &fields, &facts);
+        let edits = match decided.step {
             Step::Forward(edits) => edits,
             Step::Reply(reply) => {
                 return Answer {
@@ -132,8 +133,9 @@ impl Site {
             },
             headers: &|| &[],
         };
-        let edits = stream.on_response(&self.policy, &self.endpoints, &response, &facts);
-        let mut set_cookie: Vec<String> = edits
+        let decided = stream.on_response(&self.policy, &self.endpoints, &response, &facts);
+        let mut set_cookie: Vec<String> = decided
+            .edits
             .iter()
             .filter_map(|edit| match edit {
                 Edit::Add(name, value) if name == "set-cookie" => {

@@ -5,16 +5,16 @@ mod policies;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use limpet::discovery::Knowledge;
 use limpet::discovery::answer::Reading;
 use limpet::discovery::listing::Listing;
 use limpet::discovery::membership;
 use limpet::discovery::news::{Lease, News};
 use limpet::edit::{self, Edit, Field, Reply};
 use limpet::endpoints::EndpointTable;
+use limpet::facts::{Facts, Knowledge};
 use limpet::policy::{self, Policy};
 use limpet::route::{self, Answer};
-use limpet::stream::{Facts, ResponseHead, Step, Stream};
+use limpet::stream::{ResponseHead, Step, Stream};
 use limpet::{config, pairs, session_cookie};
 use policies::{ENDPOINTS, SITES, one_path};
 use regex::bytes::RegexBuilder;
@@ -228,7 +228,8 @@ fn exchange(policy: &Policy, endpoints: &EndpointTable, head: &[Field]) {
     for details in [&b"via_upstream"[..], b"local"] {
         let facts = facts(details);
         let mut stream = Stream::default();
-        match stream.on_request(policy, endpoints, head, &facts) {
+        let asked = stream.on_request(policy, endpoints, head, &facts);
+        match asked.step {
             Step::Reply(reply) => check_reply(&reply),
             Step::Forward(edits) => edits.iter().for_each(|edit| check_edit(edit, endpoints)),
             Step::Wait => panic!("everything is known"),
@@ -242,10 +243,14 @@ fn exchange(policy: &Policy, endpoints: &EndpointTable, head: &[Field]) {
             header: &|name| edit::first(&answered, name).map(<[u8]>::to_vec),
             headers: &|| &answered,
         };
-        for edit in stream.on_response(policy, endpoints, &response, &facts) {
-            check_edit(&edit, endpoints);
+        let answered = stream.on_response(policy, endpoints, &response, &facts);
+        for edit in &answered.edits {
+            check_edit(edit, endpoints);
         }
-        if let Some(record) = stream.decision() {
+        for record in [asked.telemetry.record, answered.telemetry.record]
+            .into_iter()
+            .flatten()
+        {
             let record = serde_json::from_str::<serde_json::Value>(&record);
             assert!(record.is_ok_and(|record| record.is_object()));
         }
