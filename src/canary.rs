@@ -193,7 +193,7 @@ mod tests {
     use super::*;
     use crate::edit::fields;
 
-    /// The recorded decisions are replayed by `tests/traces/affinity.rs`.
+    /// The recorded decisions are replayed by `tests/recordings/on_core/affinity.rs`.
     #[test]
     fn a_header_is_read_as_nginx_reads_it() {
         for (sent, name, value) in [

@@ -136,7 +136,7 @@ fn expiry(now: u64, seconds: f64) -> i64 {
 mod tests {
     use super::*;
 
-    /// The recorded ones are replayed by `tests/traces/affinity.rs`; these are limpet's own.
+    /// The recorded ones are replayed by `tests/recordings/on_core/affinity.rs`; these are limpet's own.
     #[test]
     fn attributes_come_in_the_order_of_ingress_nginx_and_then_ours() {
         let cookie = SessionCookie {

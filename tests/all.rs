@@ -1,4 +1,5 @@
-//! All tests in one binary: each further one would link wasmtime again.
+//! All tests that need the module, a host or a process, in one binary: each further one would
+//! link wasmtime again. `README.md` says what each suite is.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,19 +8,31 @@
     reason = "tests"
 )]
 
-mod behaviour;
+mod attacks {
+    mod hostile_clients;
+    mod random_requests;
+    mod raw_bytes;
+}
 mod cases;
 mod check;
 mod chromium;
-mod configure;
-mod crds;
+mod costs {
+    mod configure;
+    mod host_calls;
+}
+mod envoy_behaviour;
 mod faults;
 mod fixtures;
-mod host_calls;
-mod hostile;
-mod module_file;
-mod nginx;
+mod house {
+    mod module_file;
+}
 mod platforms;
-mod raw_bytes;
-mod recorded;
-mod sessions;
+mod recordings {
+    mod agreement;
+    mod nginx;
+    mod on_envoy;
+    mod on_module;
+}
+mod sessions {
+    mod in_the_harness;
+}

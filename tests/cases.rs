@@ -1,17 +1,17 @@
 //! One table of cases, played on the native core, on the module in the harness and on a real
 //! Envoy. They agree, or the case says why Envoy cannot.
 //!
-//! `cases/*.yaml` hold them; the Ingresses stand in `ingresses/`, unmodified.
+//! `cases/*.yaml` hold them; the Ingresses stand in `cases/ingresses/`, unmodified.
 
 mod on_core;
 mod on_envoy;
 mod on_module;
-mod played;
+mod placeholders;
 mod table;
-mod words;
+mod target;
 
-use played::Target;
 use table::Table;
+use target::Target;
 
 /// Plays every table on a target and prints how many cases ran.
 fn play<T: Target>(name: &str, start: impl Fn(&Table) -> T) {

@@ -208,7 +208,7 @@ spec:
 /// What ingress-nginx was recorded to do stays; these alone are told as differences.
 #[test]
 fn of_the_recorded_ingresses_only_what_really_changes_is_a_warning() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("traces");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings");
     let read = |name: &str| -> serde_json::Value {
         let text = std::fs::read_to_string(folder.join(name)).unwrap();
         serde_json::from_str(&text).unwrap()

@@ -1,4 +1,4 @@
-//! What runs on the native core alone.
+//! What runs on the native core alone. `README.md` says what each suite is.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,12 +7,23 @@
     reason = "tests"
 )]
 
-mod allocations;
-mod dependencies;
-mod layering;
-mod open_redirects;
-mod readme;
+mod attacks {
+    mod fuzz_seeds;
+    mod open_redirects;
+}
+mod costs {
+    mod allocations;
+}
+mod house {
+    mod dependencies;
+    mod layering;
+    mod readme;
+}
+mod recordings {
+    mod agreement;
+    mod on_core;
+}
 mod refusals;
-mod ring;
-mod seeds;
-mod traces;
+mod sessions {
+    mod migration;
+}

@@ -4,7 +4,6 @@
 mod admin;
 mod endpoints;
 mod front;
-mod hostile_clients;
 mod keys;
 mod protocols;
 mod proxies;
@@ -18,16 +17,16 @@ use limpet_tests::pod::Pod;
 use limpet_tests::rendered::{Rendered, Setup};
 
 /// Hosts with a Service and a kind of session each, over the same pods.
-struct Shop {
-    pods: Vec<Pod>,
+pub(crate) struct Shop {
+    pub(crate) pods: Vec<Pod>,
     kinds: usize,
     manifests: Manifests,
 }
 
 /// The host of every shop.
-const HOST: &str = "shop.example";
+pub(crate) const HOST: &str = "shop.example";
 /// Its cluster.
-const CLUSTER: &str = "default-web-80";
+pub(crate) const CLUSTER: &str = "default-web-80";
 
 /// The host of a shop's kind of session, by number; the first is [`HOST`].
 fn host(kind: usize) -> String {
@@ -50,12 +49,13 @@ fn cluster(kind: usize) -> String {
 }
 
 /// The three kinds of session, by the annotations that ask for them.
-const PERSISTENT: &[(&str, &str)] = &[("affinity", "cookie"), ("affinity-mode", "persistent")];
+pub(crate) const PERSISTENT: &[(&str, &str)] =
+    &[("affinity", "cookie"), ("affinity-mode", "persistent")];
 const DIGEST: &[(&str, &str)] = &[("affinity", "cookie"), ("session-cookie-hash", "sha1")];
 const BALANCED: &[(&str, &str)] = &[("affinity", "cookie"), ("affinity-mode", "balanced")];
 
 impl Shop {
-    fn new(pods: usize, annotations: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(pods: usize, annotations: &[(&str, &str)]) -> Self {
         Self::several(pods, &[annotations])
     }
 
@@ -79,7 +79,7 @@ impl Shop {
     }
 
     /// The same in the shared Envoy, all pods behind it: see [`Rendered::share`].
-    fn share(&self) -> Rendered {
+    pub(crate) fn share(&self) -> Rendered {
         Rendered::share(&self.manifests, &self.endpoints(self.pods.len()), |_| {})
     }
 

@@ -1,6 +1,8 @@
 //! The first manifest on Envoys shaped as Istio and Envoy Gateway shape theirs: their filter
 //! chains, their routes, their names of clusters.
 
+mod crds;
+
 use limpet_envoy::clusters::clusters;
 use limpet_envoy::manifests::Manifests;
 use limpet_envoy::render::envoy::{EnvoySettings, render};

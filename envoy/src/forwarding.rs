@@ -5,7 +5,7 @@
 //!
 //! Source: the `proxy_set_header` lines and the `$pass_*` maps of
 //! `rootfs/etc/nginx/template/nginx.tmpl`, ingress-nginx dbb11b92d, as recorded in
-//! `tests/traces/paths.json`.
+//! `tests/recordings/paths.json`.
 
 pub mod envoy;
 

@@ -147,7 +147,7 @@ mod tests {
         cookies.iter().map(header).collect()
     }
 
-    /// More of the first kind are replayed by `tests/traces/affinity.rs`.
+    /// More of the first kind are replayed by `tests/recordings/on_core/affinity.rs`.
     #[test]
     fn keys_are_found_from_the_last_cookie_to_the_first() {
         for (cookies, keys) in [

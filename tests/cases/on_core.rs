@@ -1,7 +1,7 @@
 //! The native core.
 
-use super::played::{Asked, Seen, Target};
 use super::table::Table;
+use super::target::{Asked, Seen, Target};
 use limpet_envoy::plugin_config::{EndpointSource, Options, Report, plugin_config};
 use limpet_tests::http::bytes;
 use limpet_tests::native::{Head, Native};

@@ -1,7 +1,7 @@
 //! A real Envoy with what `limpet render envoy` writes.
 
-use super::played::{Asked, Seen, Target};
 use super::table::Table;
+use super::target::{Asked, Seen, Target};
 use limpet_tests::http::{self, Request, bytes};
 use limpet_tests::rendered::Rendered;
 use limpet_tests::vectors::Observed;

@@ -1,8 +1,7 @@
 //! The module in the harness, asked as `limpet explain` asks.
 
-use super::played::{Asked, Seen, Target};
 use super::table::Table;
-use crate::recorded::module;
+use super::target::{Asked, Seen, Target};
 use limpet_cli::explain::{Explainer, Request, Settings};
 use limpet_tests::vectors::Observed;
 use serde_json::json;
@@ -15,7 +14,7 @@ pub(super) fn start(table: &Table) -> Module {
         now: Some(1_732_345_678),
         ..Settings::default()
     };
-    let explainer = Explainer::with_module(module(), &table.manifests, &settings);
+    let explainer = Explainer::with_module(limpet_tests::module(), &table.manifests, &settings);
     Module(explainer.unwrap_or_else(|why| panic!("{}: {why:#}", table.file)))
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// Files of `ingresses/`.
+    /// Files of `cases/ingresses/`.
     ingresses: Vec<String>,
     /// `namespace/service` to how many pods it has.
     pods: BTreeMap<String, usize>,
@@ -37,7 +37,7 @@ pub(super) struct Step {
     pub(super) get: String,
     pub(super) method: Option<String>,
     /// The Cookie header. `{jar}`: what the client was given so far in this case; see
-    /// [`super::words`] for the others.
+    /// [`super::placeholders`] for the others.
     pub(super) cookie: Option<String>,
     #[serde(default)]
     pub(super) headers: Vec<(String, String)>,
@@ -102,7 +102,7 @@ impl Table {
         let text = std::fs::read_to_string(path).unwrap();
         let file: File =
             serde_saphyr::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/ingresses");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/cases/ingresses");
         let paths: Vec<_> = file
             .ingresses
             .iter()

@@ -1,7 +1,6 @@
 //! Cookie keys in environment variables.
 
 use super::{BALANCED, HOST, PERSISTENT, Shop};
-use crate::recorded::module;
 use host_harness::{Attempted, Connection, Engine, Environment, Headers, Step};
 use limpet_cli::filter_chain;
 use limpet_envoy::clusters;
@@ -69,7 +68,8 @@ fn harness(shop: &Shop, variables: &[(&str, &str)]) -> Engine {
         one_virtual_host: true,
     };
     let plugin = plugin_config(&shop.manifests, &clusters, options);
-    let mut config = filter_chain::engine_config(module(), &plugin, &Forwarding::read(None));
+    let mut config =
+        filter_chain::engine_config(limpet_tests::module(), &plugin, &Forwarding::read(None));
     let variables = variables.iter();
     let variables = variables.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
     config.plugin.as_mut().unwrap().environment_variables = variables.collect();

@@ -19,6 +19,7 @@ pub mod envoy;
 pub mod grpc;
 pub mod guest;
 pub mod http;
+mod module;
 pub mod native;
 pub mod platform;
 pub mod pod;
@@ -27,3 +28,5 @@ pub mod ring;
 pub mod tls;
 pub mod vectors;
 pub mod wait;
+
+pub use module::module;

@@ -1,19 +1,19 @@
 //! The recorded answers of a real ingress-nginx, and whether an answer of limpet's agrees.
 //!
 //! Whoever answers brings an [`Observed`]; the comparison is the same for every target. What
-//! the files contain is told in `traces/README.md`.
+//! the files contain is told in `recordings/README.md`.
 
 use crate::http::Response;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// One of the files in `traces/`.
+/// One of the files in `recordings/`.
 ///
 /// # Panics
 /// There is no such file.
 #[must_use]
 pub fn read(file: &str) -> Value {
-    let path = format!("{}/traces/{file}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/recordings/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|why| panic!("{path}: {why}"));
     serde_json::from_str(&text).unwrap()
 }

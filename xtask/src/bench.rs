@@ -68,7 +68,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn configure() -> Result<()> {
-    const TEST: &str = "configure::a_thousand_ingresses_take_little_more_each_than_a_hundred";
+    const TEST: &str =
+        "costs::configure::a_thousand_ingresses_take_little_more_each_than_a_hundred";
     wasm::module()?;
     process::run(
         process::cargo()

@@ -1,5 +1,5 @@
 //! What is fuzzed, each as a function of bytes: parsers of what strangers send, and what must
-//! hold whatever they send. `tests/seeds.rs` replays `seeds/` with the other tests.
+//! hold whatever they send. `tests/attacks/fuzz_seeds.rs` replays `seeds/` with the other tests.
 
 mod policies;
 

@@ -10,7 +10,7 @@ use limpet_tests::pod::{Manner, Pod, Script};
 /// `reset`: one that closes connections. `hold`: one that never answers. `failing`: one
 /// that answers 503. `half`: one that refuses and one that answers.
 /// `draining`: one healthy, one draining, which an override may name.
-pub(super) struct World {
+pub(super) struct Backends {
     clusters: Vec<(&'static str, Vec<Pod>)>,
 }
 
@@ -74,7 +74,7 @@ pub(super) const ROUTES: [RouteRow; 9] = [
     },
 ];
 
-impl World {
+impl Backends {
     pub(super) fn start() -> Self {
         let sizes = ROUTES.map(|route| match route.name {
             "empty" => (route.name, 0),

@@ -1,6 +1,6 @@
 //! `paths.json`: hosts, locations, rewrites, redirects.
 
-use super::tally::Tally;
+use crate::recordings::agreement::Tally;
 use limpet::config;
 use limpet::edit::{Edit, fields};
 use limpet::facts::{Facts, Knowledge};
@@ -9,7 +9,7 @@ use limpet::route::{self, Answer};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-const RECORDED: &str = include_str!("paths.json");
+const RECORDED: &str = include_str!("../paths.json");
 
 /// How many recorded answers agree: may only grow.
 const FLOOR: usize = 422;
@@ -46,7 +46,7 @@ fn paths_agree_with_what_was_recorded() {
 /// the session cookie may be set.
 #[test]
 fn clusters_agree_with_what_the_balancer_was_told() {
-    let recorded: Value = serde_json::from_str(include_str!("affinity.json")).unwrap();
+    let recorded: Value = serde_json::from_str(include_str!("../affinity.json")).unwrap();
     let mut tally = Tally::of("lua_backends");
     for scenario in recorded["E2E_affinity"].as_array().unwrap() {
         let policy = compile(scenario);

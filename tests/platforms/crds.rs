@@ -1,7 +1,7 @@
 //! The rendered resources against the schemas of the platforms, and the kept examples against
 //! what is rendered now.
 //!
-//! `tests/crds/*.json` are the resource definitions' own schemas, reduced to the kinds that are
+//! `tests/platforms/crds/*.json` are the resource definitions' own schemas, reduced to the kinds that are
 //! rendered; an unknown field is refused, as the API server's strict validation does.
 
 mod schema;
@@ -24,7 +24,7 @@ fn root() -> PathBuf {
 }
 
 fn schemas(platform: &str) -> BTreeMap<String, Value> {
-    let file = root().join(format!("tests/crds/{platform}.json"));
+    let file = root().join(format!("tests/platforms/crds/{platform}.json"));
     let mut all: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     serde_json::from_value(all["schemas"].take()).unwrap()
 }

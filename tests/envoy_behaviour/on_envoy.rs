@@ -1,13 +1,13 @@
 //! The rows on a real Envoy: one process, a listener per row.
 
+use super::backends::{Backends, ROUTES};
 use super::row::Row;
-use super::world::{ROUTES, World};
 use limpet_tests::envoy::RealEnvoy;
 use limpet_tests::guest;
 use serde_json::{Value, json};
 
 /// Starts it; the listener of row `n` is called `row-n`.
-pub(super) fn start(rows: &[Row], world: &World) -> RealEnvoy {
+pub(super) fn start(rows: &[Row], backends: &Backends) -> RealEnvoy {
     let modules = tempfile::tempdir().unwrap();
     let listeners: Vec<_> = rows
         .iter()
@@ -18,7 +18,7 @@ pub(super) fn start(rows: &[Row], world: &World) -> RealEnvoy {
             listener(index, row, file.to_str().unwrap())
         })
         .collect();
-    let clusters: Vec<_> = world
+    let clusters: Vec<_> = backends
         .clusters()
         .map(|(name, pods)| cluster(name, &pods))
         .collect();

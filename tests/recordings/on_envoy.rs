@@ -1,7 +1,7 @@
 //! The recorded path answers asked of a real Envoy: one process, a listener for each scenario.
 
-use super::path_case;
-use super::tally::Tally;
+use super::agreement::Tally;
+use super::on_module::path_case;
 use limpet_envoy::clusters::{Cluster, EndpointsFlag, clusters};
 use limpet_envoy::manifests::Manifests;
 use limpet_envoy::render::envoy::{EnvoySettings, render};

@@ -1,6 +1,5 @@
 //! Sessions through the module in the harness: what a statistic, a log or a shared cache shows.
 
-use crate::recorded::module;
 use host_harness::environment::Collector;
 use host_harness::{Attempted, Connection, Engine, Environment, Headers, LogLevel, Step};
 use limpet_cli::filter_chain;
@@ -55,7 +54,8 @@ impl Shop {
             one_virtual_host: true,
         };
         let plugin = plugin_config(&manifests, &clusters, options);
-        let config = filter_chain::engine_config(module(), &plugin, &Forwarding::read(None));
+        let config =
+            filter_chain::engine_config(limpet_tests::module(), &plugin, &Forwarding::read(None));
         let mut environment = Environment::new(filter_chain::host_clusters(&clusters));
         let log = Arc::new(Collector::from_level(LogLevel::Info));
         environment.log = log.clone();

@@ -4,7 +4,7 @@
 //! asked for serves if it accepts connections, else another one that does.
 
 use super::affinity::{RECORDED, list, text};
-use super::tally::Tally;
+use crate::recordings::agreement::Tally;
 use limpet::config;
 use limpet::edit::{Edit, fields};
 use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};

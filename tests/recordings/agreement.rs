@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// One line of `tests/divergences.yaml`.
+/// One line of `tests/recordings/divergences.yaml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Divergence {
@@ -19,7 +19,7 @@ struct Divergence {
 
 /// The cases of one family in which limpet deliberately does otherwise.
 fn listed(vector: &str) -> impl Iterator<Item = Divergence> + use<'_> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("divergences.yaml");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings/divergences.yaml");
     let text = fs::read_to_string(path).unwrap();
     let list: Vec<Divergence> = serde_saphyr::from_str(&text).unwrap();
     list.into_iter().filter(move |line| line.vector == vector)

@@ -1,7 +1,7 @@
 //! Playing one case on one target.
 
+use super::placeholders;
 use super::table::{Case, Expect, Step, Table};
-use super::words;
 use limpet_tests::vectors::Observed;
 
 /// Something that answers requests.
@@ -63,7 +63,7 @@ impl Case {
             match target.ask(&step.asked(&jar, table)) {
                 Ok(seen) => {
                     played.asked += 1;
-                    words::keep(&mut jar, &seen.answer.set_cookie);
+                    placeholders::keep(&mut jar, &seen.answer.set_cookie);
                     let differences = expect.differences(&seen, table, before.as_deref());
                     let line = |d| format!("step {}: {d}", number + 1);
                     played.differences.extend(differences.into_iter().map(line));
@@ -82,8 +82,8 @@ impl Step {
         let at = rest.find('/').unwrap_or(rest.len());
         let mut headers = self.headers.clone();
         if let Some(cookie) = &self.cookie {
-            let cookie = cookie.replace("{jar}", &words::jar(jar));
-            headers.push(("cookie".into(), words::fill_in(&cookie, table, None)));
+            let cookie = cookie.replace("{jar}", &placeholders::jar(jar));
+            headers.push(("cookie".into(), placeholders::fill_in(&cookie, table, None)));
         }
         Asked {
             scheme: scheme.into(),
@@ -150,11 +150,11 @@ impl Expect {
             let served = answer.endpoint.as_deref();
             let want: Vec<_> = want
                 .iter()
-                .map(|w| words::fill_in(w, table, served))
+                .map(|w| placeholders::fill_in(w, table, served))
                 .collect();
             let mut pairs = want.iter().zip(&answer.set_cookie);
-            let fits =
-                want.len() == answer.set_cookie.len() && pairs.all(|(w, c)| words::fits(w, c));
+            let fits = want.len() == answer.set_cookie.len()
+                && pairs.all(|(w, c)| placeholders::fits(w, c));
             if !fits {
                 compare(
                     "set_cookie",

@@ -1,6 +1,6 @@
 //! `affinity.json`: keys, rings, cookies, canaries.
 
-use super::tally::Tally;
+use crate::recordings::agreement::Tally;
 use limpet::affinity::{self, Affinity, AffinitySettings, Served};
 use limpet::annotations::AffinityAnnotations;
 use limpet::canary::{self, CanaryAnnotations, CanaryPolicy};
@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::sync::LazyLock;
 
 pub(super) static RECORDED: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("affinity.json")).unwrap());
+    LazyLock::new(|| serde_json::from_str(include_str!("../affinity.json")).unwrap());
 
 pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().unwrap()

@@ -1,6 +1,5 @@
 //! What a VM needs for a configuration before it answers: `cargo xtask bench --configure`.
 
-use crate::recorded::module;
 use host_harness::environment::Collector;
 use host_harness::{Clusters, Engine, EngineConfig, Environment, LogLevel, PluginConfig};
 use serde_json::{Value, json};
@@ -53,7 +52,11 @@ fn thread_time() -> f64 {
 /// Milliseconds to start a VM with such a configuration, on average over `times`: the kernel
 /// counts in steps of some milliseconds.
 fn start(configuration: &Value, times: u32) -> f64 {
-    let plugin = PluginConfig::new(module(), "limpet", configuration.to_string().into_bytes());
+    let plugin = PluginConfig::new(
+        limpet_tests::module(),
+        "limpet",
+        configuration.to_string().into_bytes(),
+    );
     let mut config = EngineConfig::new(Vec::new());
     config.plugin = Some(plugin);
     let before = thread_time();

@@ -1,8 +1,8 @@
-//! The rows on the harness: one world, a proxy per row.
+//! The rows on the harness: the same clusters, a proxy per row.
 
 use super::Place;
+use super::backends::{Backends, ROUTES};
 use super::row::Row;
-use super::world::{ROUTES, World};
 use host_harness::environment::Discard;
 use host_harness::proxy::{Proxy, ProxyConfig};
 use host_harness::{
@@ -29,8 +29,8 @@ impl Harness {
     }
 }
 
-pub(super) fn start(rows: &[Row], world: &World) -> Harness {
-    let mut environment = Environment::new(clusters(world));
+pub(super) fn start(rows: &[Row], backends: &Backends) -> Harness {
+    let mut environment = Environment::new(clusters(backends));
     environment.log = Arc::new(Discard);
     let proxies = rows.iter().enumerate().map(|(index, row)| {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -96,8 +96,8 @@ fn routes() -> Vec<Route> {
         .collect()
 }
 
-fn clusters(world: &World) -> Clusters {
-    let clusters = world.clusters().map(|(name, pods)| {
+fn clusters(backends: &Backends) -> Clusters {
+    let clusters = backends.clusters().map(|(name, pods)| {
         let endpoints = pods.into_iter().map(|(address, draining)| Endpoint {
             address,
             health: if draining {

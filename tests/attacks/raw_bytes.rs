@@ -1,9 +1,8 @@
 //! Bytes 0x80 to 0xff in a path, a cookie and a user agent go through, on both hosts.
 //!
 //! Over HTTP/2 on Envoy: its HTTP/1.1 parser answers such a target with 400 before any filter
-//! (`tests/envoy-behaviour/http1.yaml`).
+//! (`tests/envoy_behaviour/http1.yaml`).
 
-use crate::recorded::module;
 use limpet_cli::explain::{Explainer, Request, Settings};
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::manifests::Manifests;
@@ -24,7 +23,7 @@ fn high() -> Vec<u8> {
 }
 
 fn manifests() -> Manifests {
-    let text = include_str!("../envoy/examples/sample-ingress.yaml");
+    let text = include_str!("../../envoy/examples/sample-ingress.yaml");
     Manifests::parse("sample-ingress.yaml", text).unwrap()
 }
 
@@ -38,7 +37,8 @@ fn bytes_above_0x7f_go_through_in_the_harness() {
         endpoints: vec![endpoint("10.0.0.1:80")],
         ..Settings::default()
     };
-    let explainer = Explainer::with_module(module(), &manifests(), &settings).unwrap();
+    let explainer =
+        Explainer::with_module(limpet_tests::module(), &manifests(), &settings).unwrap();
     let high = latin1(&high());
     let request: Request = serde_json::from_value(json!({
         "authority": HOST, "path": format!("/app1/{high}"),

@@ -1,7 +1,7 @@
 //! One row: what is done, and what comes of it.
 
 use super::Place;
-use super::world::World;
+use super::backends::Backends;
 use limpet_tests::guest::{Guest, read_pairs};
 use limpet_tests::http::{self, Request, Response};
 use limpet_tests::wait::PATIENCE;
@@ -59,7 +59,7 @@ fn slash_a() -> String {
 struct Expect {
     status: Option<u16>,
     body: Option<String>,
-    /// A name of the world, such as `a0`, a cluster of it for any of its pods, or `none`.
+    /// A name of a pod, such as `a0`, a cluster for any of its pods, or `none`.
     served_by: Option<String>,
     /// Pseudo-headers and fields as the pod got them; `[]`: absent.
     #[serde(default)]
@@ -80,10 +80,10 @@ struct Expect {
 
 impl Row {
     /// Sends its requests; the differences, if there are any.
-    pub(super) fn play(&self, place: &Place, world: &World) -> Result<(), Vec<String>> {
+    pub(super) fn play(&self, place: &Place, backends: &Backends) -> Result<(), Vec<String>> {
         let numbered = self.requests.iter().enumerate();
         let differences = numbered.flat_map(|(number, exchange)| {
-            let differences = exchange.play(place, world);
+            let differences = exchange.play(place, backends);
             differences
                 .into_iter()
                 .map(move |why| format!("request {}: {why}", number + 1))
@@ -98,7 +98,7 @@ impl Row {
 }
 
 impl Exchange {
-    fn play(&self, place: &Place, world: &World) -> Vec<String> {
+    fn play(&self, place: &Place, backends: &Backends) -> Vec<String> {
         let limit = if self.eventually {
             PATIENCE
         } else {
@@ -107,7 +107,7 @@ impl Exchange {
         let mut last = Vec::new();
         let done = limpet_tests::wait::for_some(limit, || {
             last = match self.send(place) {
-                Ok(response) => self.expect.differences(&response, world),
+                Ok(response) => self.expect.differences(&response, backends),
                 Err(why) => vec![format!("no answer: {why}")],
             };
             (last.is_empty() || !self.eventually).then_some(())
@@ -138,7 +138,7 @@ impl Exchange {
 }
 
 impl Expect {
-    fn differences(&self, response: &Response, world: &World) -> Vec<String> {
+    fn differences(&self, response: &Response, backends: &Backends) -> Vec<String> {
         let mut out = Vec::new();
         let mut compare = |what: &str, want: String, have: String| {
             if want != have {
@@ -152,7 +152,7 @@ impl Expect {
             compare("body", body.clone(), response.text());
         }
         if let Some(name) = &self.served_by {
-            let served = world.names(response.endpoint().as_deref());
+            let served = backends.names(response.endpoint().as_deref());
             let fits = served.contains(&name.as_str());
             compare(
                 "served_by",

@@ -1,7 +1,6 @@
 //! Whatever arrives, the request goes through and no VM traps: on the harness and on a real
 //! Envoy.
 
-use crate::recorded::module;
 use limpet_cli::explain::{Explainer, Request, Settings};
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::manifests::Manifests;
@@ -35,7 +34,7 @@ const NAMES: [&str; 7] = [
 ];
 
 fn manifests() -> Manifests {
-    let file = |name| format!("{}/ingresses/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    let file = |name| format!("{}/cases/ingresses/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
     Manifests::load(&FILES.map(file)).unwrap()
 }
 
@@ -103,7 +102,8 @@ fn the_module_in_the_harness_takes_whatever_arrives() {
         .into(),
         ..Settings::default()
     };
-    let explainer = Explainer::with_module(module(), &manifests(), &settings).unwrap();
+    let explainer =
+        Explainer::with_module(limpet_tests::module(), &manifests(), &settings).unwrap();
     let ask = |line: Value| -> Value {
         let request: Request = serde_json::from_value(line).unwrap();
         serde_json::to_value(explainer.answer(&request)).unwrap()

@@ -1,17 +1,11 @@
 //! The recorded answers through the module in the harness, asked as `limpet explain` asks.
 
+use super::agreement::Tally;
 use limpet_cli::explain::{Explainer, Request, Settings};
 use limpet_envoy::manifests::Manifests;
 use limpet_tests::vectors::{self, Observed, list, strings};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
-use tally::Tally;
-
-mod on_envoy;
-// The native runner, in the binary `core`, counts with the same.
-#[path = "traces/tally.rs"]
-mod tally;
 
 /// How many answers of each file agree; only ever raised.
 const PATHS: usize = 422;
@@ -21,16 +15,6 @@ const FURTHER_SESSIONS: usize = 192;
 
 /// The clock of every scenario.
 const NOW: u64 = 1_732_345_678;
-
-/// The module, compiled once for all scenarios.
-pub(crate) fn module() -> host_harness::Module {
-    static MODULE: OnceLock<host_harness::Module> = OnceLock::new();
-    let compile = || {
-        let path = limpet_cli::module::find(None).unwrap_or_else(|why| panic!("{why}"));
-        limpet_cli::module::load(&path).unwrap_or_else(|why| panic!("{why:#}"))
-    };
-    MODULE.get_or_init(compile).clone()
-}
 
 /// A VM configured with a scenario.
 struct Asked {
@@ -53,7 +37,7 @@ impl Asked {
             now: Some(NOW),
             ..Settings::default()
         };
-        let explainer = Explainer::with_module(module(), &manifests, &settings);
+        let explainer = Explainer::with_module(limpet_tests::module(), &manifests, &settings);
         let explainer = explainer.unwrap_or_else(|why| panic!("{}: {why:#}", scenario["id"]));
         Self {
             explainer,
@@ -128,8 +112,8 @@ fn count(tally: &mut Tally, case: &str, differences: Vec<String>) {
     tally.case(case, differences, Vec::new());
 }
 
-/// As `traces/paths.rs` names it: `scenario: GET http host target`, long targets cut.
-fn path_case(scenario: &Value, request: &Value) -> String {
+/// As `on_core/paths.rs` names it: `scenario: GET http host target`, long targets cut.
+pub(super) fn path_case(scenario: &Value, request: &Value) -> String {
     let text = |key: &str| vectors::text(&request[key]).unwrap_or_default();
     let target: String = text("target").chars().take(80).collect();
     let id = scenario["id"].as_str().unwrap();
@@ -148,7 +132,7 @@ fn path_case(scenario: &Value, request: &Value) -> String {
     name
 }
 
-/// As `traces/sessions.rs` names it: the scenario and the request's number from 1.
+/// As `on_core/sessions.rs` names it: the scenario and the request's number from 1.
 fn session_case(scenario: &Value, number: usize) -> String {
     format!("{} {}", scenario["id"].as_str().unwrap(), number + 1)
 }

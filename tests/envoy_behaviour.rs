@@ -1,21 +1,21 @@
 //! What Envoy does, row by row, on a real Envoy and on the harness.
 //!
-//! `envoy-behaviour/*.yaml` hold the rows: a guest written as host calls, requests, and what
-//! comes of them. Each row has a listener with a plugin of its own; the world behind it is
-//! the same for all: see [`world::World`].
+//! `envoy_behaviour/*.yaml` hold the rows: a guest written as host calls, requests, and what
+//! comes of them. Each row has a listener with a plugin of its own; what is behind it is
+//! the same for all: see [`backends::Backends`].
 
+mod backends;
 mod on_envoy;
 mod on_harness;
 mod row;
-mod world;
 
+use backends::Backends;
 use row::Row;
 use std::net::SocketAddr;
-use world::World;
 
 /// All rows, in file order.
-fn rows(world: &World) -> Vec<Row> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/envoy-behaviour");
+fn rows(backends: &Backends) -> Vec<Row> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/envoy_behaviour");
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|f| f.unwrap().path())
@@ -23,7 +23,7 @@ fn rows(world: &World) -> Vec<Row> {
     files.retain(|file| file.extension().is_some_and(|e| e == "yaml"));
     files.sort();
     let rows = files.iter().flat_map(|file| {
-        let text = world.fill_in(&std::fs::read_to_string(file).unwrap());
+        let text = backends.fill_in(&std::fs::read_to_string(file).unwrap());
         let rows: Vec<Row> =
             serde_saphyr::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
         rows
@@ -43,13 +43,13 @@ fn play(
     target: &str,
     rows: &[Row],
     mut place: impl FnMut(usize) -> Place,
-    world: &World,
+    backends: &Backends,
     differs: impl Fn(&Row) -> bool,
 ) {
     let mut failures = Vec::new();
     let mut known = 0;
     for (index, row) in rows.iter().enumerate() {
-        let played = row.play(&place(index), world);
+        let played = row.play(&place(index), backends);
         known += usize::from(differs(row));
         match played {
             Err(why) if !differs(row) => {
@@ -71,26 +71,26 @@ fn play(
 
 #[test]
 fn every_row_is_what_a_real_envoy_does() {
-    let world = World::start();
-    let rows = rows(&world);
-    let envoy = on_envoy::start(&rows, &world);
+    let backends = Backends::start();
+    let rows = rows(&backends);
+    let envoy = on_envoy::start(&rows, &backends);
     let place = |index: usize| Place {
         listener: envoy.listener(&format!("row-{index}")),
         admin: envoy.admin_address().clone(),
     };
-    play("Envoy", &rows, place, &world, |_| false);
+    play("Envoy", &rows, place, &backends, |_| false);
 }
 
 #[test]
 fn the_harness_does_the_same() {
-    let world = World::start();
-    let rows = rows(&world);
-    let harness = on_harness::start(&rows, &world);
+    let backends = Backends::start();
+    let rows = rows(&backends);
+    let harness = on_harness::start(&rows, &backends);
     play(
         "the harness",
         &rows,
         |index| harness.place(index),
-        &world,
+        &backends,
         |row| row.harness.is_some(),
     );
 }

@@ -1,6 +1,6 @@
 //! Clients that try to steer, and answers that no pod gave.
 
-use super::{HOST, PERSISTENT, Shop};
+use crate::faults::{CLUSTER, HOST, PERSISTENT, Shop};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use limpet_tests::browser::Browser;
@@ -21,7 +21,7 @@ fn says_nothing(answer: &Response) {
 fn a_client_never_chooses_a_pod_or_a_cluster() {
     let shop = Shop::new(3, PERSISTENT);
     let envoy = shop.share();
-    envoy.set_endpoints(super::CLUSTER, &eds::healthy(&shop.pods[..2]));
+    envoy.set_endpoints(CLUSTER, &eds::healthy(&shop.pods[..2]));
     let mut browser = Browser::new(envoy.http(), HOST);
     let home = browser.get("/").unwrap().endpoint().unwrap();
     // One that is not in the cluster at all, and the one that is not the session's.
@@ -52,7 +52,7 @@ fn a_client_never_chooses_a_pod_or_a_cluster() {
         );
     }
     let request =
-        Request::get("nobody.example", "/").header("x-limpet-cluster", envoy.name(super::CLUSTER));
+        Request::get("nobody.example", "/").header("x-limpet-cluster", envoy.name(CLUSTER));
     assert_eq!(http::send(envoy.http(), &request).unwrap().status, 404);
 }
 
@@ -70,7 +70,7 @@ fn local_replies_set_no_cookie_and_show_no_address() {
     assert_eq!(refused.status, 503);
     says_nothing(&refused);
 
-    envoy.set_endpoints(super::CLUSTER, &[]);
+    envoy.set_endpoints(CLUSTER, &[]);
     let empty = ask(HOST);
     assert_eq!(empty.status, 503);
     says_nothing(&empty);

@@ -1,6 +1,6 @@
 //! Replays what fuzzing began with, and what it found: `tests/fuzz/seeds`.
 
-#[path = "fuzz/src/lib.rs"]
+#[path = "../fuzz/src/lib.rs"]
 #[allow(unreachable_pub, reason = "public for the fuzz targets")]
 mod fuzz;
 
