@@ -7,9 +7,9 @@ mod prometheus;
 mod query;
 mod stats;
 
-use crate::engine::CallResponse;
 use crate::environment::Environment;
 use crate::headers::Headers;
+use crate::http_call::CallResponse;
 use query::Query;
 
 const HELP: &str = "invalid path. admin commands are:

@@ -1,8 +1,6 @@
 //! Named groups of endpoints, and which endpoint an attempt goes to.
 
-mod balance;
-
-pub(crate) use balance::Choice;
+pub(crate) mod balance;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;

@@ -9,17 +9,20 @@ mod filter;
 mod message;
 mod router;
 mod session;
+mod shared;
 
-pub use config::{Connection, Direction, EngineConfig, StartError};
+pub use config::EngineConfig;
 pub use exchange::Exchange;
-pub use message::{
-    Answer, Attempt, Attempted, Body, CallResponse, HttpCall, PickRequest, Picker, Step, Summary,
-};
+pub use message::{Answer, Attempt, Attempted, Body, PickRequest, Picker, Step};
 
 use crate::admin;
+use crate::connection::Connection;
 use crate::environment::Environment;
 use crate::headers::Headers;
+use crate::http_call::{CallResponse, HttpCall};
+use crate::plugin::StartError;
 use filter::Filter;
+use shared::Shared;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::Waker;
@@ -29,13 +32,6 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Engine {
     shared: Rc<Shared>,
-}
-
-/// What an engine and its exchanges share.
-struct Shared {
-    config: EngineConfig,
-    environment: Environment,
-    filter: RefCell<Filter>,
 }
 
 impl Engine {

@@ -8,7 +8,9 @@ pub use clock::{Clock, SettableClock, SystemClock};
 pub use log::{Collected, Collector, Discard, LogLevel, LogSink, Stderr};
 pub use random::{OsRandom, Random, Scripted};
 
-use crate::{Clusters, Metrics, SharedData};
+use crate::cluster::Clusters;
+use crate::metrics::Metrics;
+use crate::shared_data::SharedData;
 use std::sync::Arc;
 
 /// What the engines of all worker threads share. Cloning shares, it does not copy.

@@ -1,6 +1,6 @@
 //! Header changes that a route makes, with values taken from the request.
 
-use crate::engine::Connection;
+use crate::connection::Connection;
 use crate::headers::Headers;
 use std::sync::Arc;
 

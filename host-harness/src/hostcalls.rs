@@ -4,6 +4,7 @@
 //! HTTP filter has no use for (gRPC, shared queues, writing bodies, resetting streams) answers
 //! `Unimplemented`.
 
+mod answer;
 mod buffer;
 mod clock;
 mod environ;
@@ -17,8 +18,8 @@ mod shared_data;
 mod stream;
 
 use crate::abi::Status;
-use crate::vm::{Guest, Host};
-use wasmtime::{Caller, ExternType, Linker, Module, Result, Val};
+use crate::host::Host;
+use wasmtime::{ExternType, Linker, Module, Result, Val};
 
 /// Defines everything that `module` may import.
 pub(crate) fn define(linker: &mut Linker<Host>, module: &Module) -> Result<()> {
@@ -57,24 +58,4 @@ fn define_unimplemented(linker: &mut Linker<Host>, module: &Module) -> Result<()
         }
     }
     Ok(())
-}
-
-/// Runs the body of a WASI function and answers WASI's numbers: 0 or `EFAULT`.
-fn answer_wasi(
-    caller: Caller<'_, Host>,
-    body: impl FnOnce(&mut Guest<'_>) -> std::result::Result<(), Status>,
-) -> u32 {
-    const EFAULT: u32 = 21;
-    body(&mut Guest::new(caller)).map_or(EFAULT, |()| 0)
-}
-
-/// Runs the body of a host function and answers its status.
-fn answer(
-    caller: Caller<'_, Host>,
-    body: impl FnOnce(&mut Guest<'_>) -> std::result::Result<(), Status>,
-) -> u32 {
-    match body(&mut Guest::new(caller)) {
-        Ok(()) => Status::Ok.into(),
-        Err(status) => status.into(),
-    }
 }

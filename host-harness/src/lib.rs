@@ -15,11 +15,15 @@
 mod abi;
 pub mod admin;
 pub mod cluster;
+pub mod connection;
 pub mod engine;
 pub mod environment;
+mod guest;
 pub mod header_edit;
 pub mod headers;
+mod host;
 mod hostcalls;
+pub mod http_call;
 pub mod metrics;
 pub mod module;
 pub mod plugin;
@@ -27,18 +31,21 @@ pub mod proxy;
 pub mod route;
 pub mod shared_data;
 mod stream;
+pub mod summary;
 mod vm;
 
 pub use cluster::{Cluster, Clusters, Endpoint, Health};
+pub use connection::{Connection, Direction};
 pub use engine::{
-    Answer, Attempt, Attempted, Body, CallResponse, Connection, Direction, Engine, EngineConfig,
-    Exchange, HttpCall, PickRequest, Picker, StartError, Step, Summary,
+    Answer, Attempt, Attempted, Body, Engine, EngineConfig, Exchange, PickRequest, Picker, Step,
 };
 pub use environment::{Clock, Environment, LogLevel, LogSink, Random};
 pub use header_edit::{Append, HeaderEdit, Template};
 pub use headers::Headers;
+pub use http_call::{CallResponse, HttpCall};
 pub use metrics::Metrics;
 pub use module::{Module, ModuleError};
-pub use plugin::{FailurePolicy, PluginConfig};
+pub use plugin::{FailurePolicy, PluginConfig, StartError};
 pub use route::{ClusterSpecifier, RetryPolicy, Route, RouteMatch};
 pub use shared_data::SharedData;
+pub use summary::Summary;

@@ -1,7 +1,7 @@
 //! A wasm module, compiled and linked once.
 
+use crate::host::Host;
 use crate::hostcalls;
-use crate::vm::Host;
 use std::fmt;
 use std::path::Path;
 use wasmtime::{Config, Engine, InstancePre, Linker, OptLevel};

@@ -63,3 +63,24 @@ impl PluginConfig {
         }
     }
 }
+
+/// Why a plugin did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The module could not be instantiated, or trapped while starting.
+    #[error("plugin {plugin:?} did not start: {reason}")]
+    Failed {
+        /// The plugin's name.
+        plugin: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The module refused its configuration; why is in its log lines.
+    #[error("plugin {plugin:?} refused its configuration: {callback} returned false")]
+    Refused {
+        /// The plugin's name.
+        plugin: String,
+        /// `proxy_on_vm_start` or `proxy_on_configure`.
+        callback: &'static str,
+    },
+}

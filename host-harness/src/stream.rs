@@ -5,23 +5,13 @@ mod property;
 
 pub(crate) use local_reply::LocalReply;
 
-use crate::engine::{Connection, Summary};
+use crate::connection::Connection;
 use crate::headers::Headers;
+use crate::summary::Summary;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::task::Waker;
-
-/// Envoy's response flags, by their bits in `response.flags`.
-pub(crate) mod flag {
-    pub(crate) const NO_HEALTHY_UPSTREAM: u64 = 0x2;
-    pub(crate) const UPSTREAM_REQUEST_TIMEOUT: u64 = 0x4;
-    pub(crate) const UPSTREAM_CONNECTION_FAILURE: u64 = 0x20;
-    pub(crate) const UPSTREAM_CONNECTION_TERMINATION: u64 = 0x40;
-    pub(crate) const NO_ROUTE_FOUND: u64 = 0x100;
-    pub(crate) const UPSTREAM_RETRY_LIMIT_EXCEEDED: u64 = 0x8000;
-    pub(crate) const NO_CLUSTER_FOUND: u64 = 0x0100_0000;
-}
 
 /// How far the stream is; decides which heads can be read and written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

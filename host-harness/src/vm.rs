@@ -1,24 +1,17 @@
 //! One instance of a module with its contexts: how the host calls the guest.
 
 mod exports;
-mod guest;
-mod host;
-
-pub(crate) use guest::{Guest, Span};
-pub(crate) use host::Host;
 
 use crate::abi::Status;
-use crate::engine::{CallResponse, HttpCall, StartError};
 use crate::environment::{Environment, LogLevel};
-use crate::plugin::PluginConfig;
+use crate::host::{Host, ROOT};
+use crate::http_call::{CallResponse, HttpCall};
+use crate::plugin::{PluginConfig, StartError};
 use crate::stream::SharedStream;
 use exports::Exports;
 use std::rc::Rc;
 use std::time::Duration;
 use wasmtime::Store;
-
-/// The root context; streams are numbered from the next on.
-pub(crate) const ROOT: u32 = 1;
 
 /// What a header callback wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +44,15 @@ impl Vm {
             plugin: config.name.clone(),
             reason: format!("{error:#}"),
         };
-        let host = Host::new(config, environment, admin_clusters, first_token);
+        let host = Host {
+            plugin_name: config.name.clone(),
+            root_id: config.root_id.clone(),
+            vm_id: config.vm_id.clone(),
+            environment_variables: config.environment_variables.clone(),
+            vm_configuration: config.vm_configuration.clone(),
+            configuration: config.configuration.clone(),
+            ..Host::new(environment, admin_clusters, first_token)
+        };
         let mut store = Store::new(config.module.pre().module().engine(), host);
         let instance = config
             .module

@@ -1,6 +1,6 @@
 //! `/clusters`.
 
-use super::Query;
+use super::query::Query;
 use crate::cluster::{ClusterState, Endpoint, Health};
 use crate::environment::Environment;
 use serde_json::{Map, Value, json};

@@ -4,7 +4,8 @@
 //! labels, as with the `stats_tags` that Envoy can be configured with. Figures of clusters
 //! have the label `envoy_cluster_name`.
 
-use super::{Query, stats};
+use super::query::Query;
+use super::stats;
 use crate::environment::Environment;
 use crate::metrics::{BUCKETS, Distribution, Value};
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! `/stats`: figures of clusters, of the host and of modules.
 
-use super::Query;
+use super::query::Query;
 use crate::cluster::Health;
 use crate::environment::Environment;
 use crate::metrics::{BUCKETS, Distribution, Value};

@@ -4,11 +4,15 @@ mod request;
 mod response;
 
 use super::filter::{Chosen, SharedVm};
-use super::{Attempted, Body, Connection, Picker, Shared, Step, Summary, router};
+use super::message::{Attempted, Body, Picker, Step};
+use super::router;
+use super::shared::Shared;
 use crate::cluster::ClusterState;
+use crate::connection::Connection;
 use crate::header_edit;
 use crate::headers::Headers;
-use crate::stream::{LocalReply, Phase, SharedStream, Stream, flag};
+use crate::stream::{LocalReply, Phase, SharedStream, Stream};
+use crate::summary::{Summary, flag};
 use crate::vm::Action;
 use std::cell::RefCell;
 use std::net::SocketAddr;

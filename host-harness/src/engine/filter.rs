@@ -1,8 +1,8 @@
 //! The wasm filter of an engine, and what becomes of it after a trap.
 
-use super::{EngineConfig, StartError};
+use super::config::EngineConfig;
 use crate::environment::{Environment, LogLevel};
-use crate::plugin::{FailurePolicy, PluginConfig};
+use crate::plugin::{FailurePolicy, PluginConfig, StartError};
 use crate::vm::Vm;
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,6 +1,6 @@
 //! The router: route table, cluster choice, what is tried again.
 
-use super::Attempted;
+use super::message::Attempted;
 use crate::headers::Headers;
 use crate::route::{ClusterSpecifier, RetryPolicy, Route};
 

@@ -1,9 +1,9 @@
 //! Buffers: the configurations and the body of a call's response. Bodies of streams pass
 //! the module by.
 
-use super::answer;
+use super::answer::answer;
 use crate::abi::Status;
-use crate::vm::Host;
+use crate::host::Host;
 use wasmtime::{Caller, Linker, Result};
 
 pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {

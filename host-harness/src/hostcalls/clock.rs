@@ -1,7 +1,8 @@
 //! Time, ticks and random bytes.
 
-use super::{answer, answer_wasi};
-use crate::vm::{Host, Span};
+use super::answer::{answer, answer_wasi};
+use crate::guest::Span;
+use crate::host::Host;
 use std::time::Duration;
 use wasmtime::{Caller, Linker, Result};
 

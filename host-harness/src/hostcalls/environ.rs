@@ -2,8 +2,9 @@
 //!
 //! Source: `wasi_unstable_environ_get`, `src/exports.cc`, proxy-wasm-cpp-host 52a0291.
 
+use super::answer::answer_wasi;
 use crate::abi::Status;
-use crate::vm::Host;
+use crate::host::Host;
 use wasmtime::{Caller, Linker, Result};
 
 const MODULE: &str = "wasi_snapshot_preview1";
@@ -22,7 +23,7 @@ fn texts(host: &Host) -> Vec<Vec<u8>> {
 }
 
 fn environ_sizes_get(caller: Caller<'_, Host>, count_to: u32, size_to: u32) -> u32 {
-    super::answer_wasi(caller, |guest| {
+    answer_wasi(caller, |guest| {
         let texts = texts(guest.host());
         let size = texts.iter().map(Vec::len).sum();
         guest.write_number(count_to, number(texts.len())?)?;
@@ -31,7 +32,7 @@ fn environ_sizes_get(caller: Caller<'_, Host>, count_to: u32, size_to: u32) -> u
 }
 
 fn environ_get(caller: Caller<'_, Host>, addresses_to: u32, bytes_to: u32) -> u32 {
-    super::answer_wasi(caller, |guest| {
+    answer_wasi(caller, |guest| {
         let (mut address_to, mut byte_to) = (addresses_to, bytes_to);
         for text in texts(guest.host()) {
             guest.write_number(address_to, byte_to)?;

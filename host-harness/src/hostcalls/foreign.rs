@@ -1,8 +1,9 @@
 //! Foreign functions and the effective context.
 
-use super::answer;
+use super::answer::answer;
 use crate::abi::Status;
-use crate::vm::{Host, ROOT, Span};
+use crate::guest::Span;
+use crate::host::{Host, ROOT};
 use wasmtime::{Caller, Linker, Result};
 
 pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {

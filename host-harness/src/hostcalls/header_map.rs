@@ -3,11 +3,12 @@
 //! Envoy has no request headers on the response path once they were let go on; asking for
 //! them answers `BadArgument`, at which the Rust SDK panics. So does this host.
 
-use super::answer;
+use super::answer::answer;
 use crate::abi::{self, MapType, Status};
+use crate::guest::{Guest, Span};
 use crate::headers::Headers;
+use crate::host::Host;
 use crate::stream::Phase;
-use crate::vm::{Guest, Host, Span};
 use wasmtime::{Caller, Linker, Result};
 
 type Outcome<T> = std::result::Result<T, Status>;

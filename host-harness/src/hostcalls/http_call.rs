@@ -1,9 +1,10 @@
 //! Calls that a module makes on its own.
 
-use super::answer;
+use super::answer::answer;
 use crate::abi::{self, Status};
-use crate::engine::HttpCall;
-use crate::vm::{Host, Span};
+use crate::guest::Span;
+use crate::host::Host;
+use crate::http_call::HttpCall;
 use std::time::Duration;
 use wasmtime::{Caller, Linker, Result};
 

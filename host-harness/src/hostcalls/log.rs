@@ -1,9 +1,10 @@
 //! Log lines.
 
-use super::answer;
+use super::answer::answer;
 use crate::abi::Status;
 use crate::environment::LogLevel;
-use crate::vm::{Host, Span};
+use crate::guest::Span;
+use crate::host::Host;
 use wasmtime::{Caller, Linker, Result};
 
 pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {

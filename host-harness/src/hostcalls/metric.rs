@@ -1,9 +1,10 @@
 //! Metrics; Envoy prefixes their names with `wasmcustom.`.
 
-use super::answer;
+use super::answer::answer;
 use crate::abi::Status;
+use crate::guest::{Guest, Span};
+use crate::host::Host;
 use crate::metrics::{Kind, Metric};
-use crate::vm::{Guest, Host, Span};
 use std::sync::Arc;
 use wasmtime::{Caller, Linker, Result};
 

@@ -1,8 +1,9 @@
 //! Properties: of the stream, of the plugin, and those a module sets itself.
 
-use super::answer;
+use super::answer::answer;
 use crate::abi::Status;
-use crate::vm::{Host, Span};
+use crate::guest::Span;
+use crate::host::Host;
 use wasmtime::{Caller, Linker, Result};
 
 pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {

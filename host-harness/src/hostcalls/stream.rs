@@ -1,9 +1,10 @@
 //! Letting a stream go on, and answering it.
 
-use super::answer;
+use super::answer::answer;
 use crate::abi::{self, Status};
+use crate::guest::Span;
+use crate::host::Host;
 use crate::stream::{LocalReply, Phase};
-use crate::vm::{Host, Span};
 use wasmtime::{Caller, Linker, Result};
 
 pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {

@@ -1,13 +1,14 @@
 //! What a module does on its own: ticks and HTTP calls.
 
-use super::body::RequestBody;
+use super::context::Context;
 use super::message;
 use super::pool::SendError;
-use super::worker::Context;
-use crate::cluster::Choice;
-use crate::engine::{CallResponse, HttpCall, Summary};
+use super::request_body::RequestBody;
+use crate::cluster::balance::Choice;
 use crate::headers::Headers;
+use crate::http_call::{CallResponse, HttpCall};
 use crate::stream::LocalReply;
+use crate::summary::Summary;
 use http_body_util::BodyExt;
 use std::future::poll_fn;
 use std::rc::Rc;

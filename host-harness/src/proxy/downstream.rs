@@ -1,10 +1,11 @@
 //! Connections from the downstream, and what each request is answered.
 
-use super::body::ResponseBody;
-use super::target::{Incoming, RawTarget};
-use super::worker::Context;
+use super::context::Context;
+use super::incoming::Incoming;
+use super::response_body::ResponseBody;
+use super::target::RawTarget;
 use super::{forward, message};
-use crate::engine::Connection;
+use crate::connection::Connection;
 use http::{Request, Response, StatusCode, Version};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;

@@ -1,12 +1,16 @@
 //! One request through the engine: carries out its steps.
 
-use super::body::{Ending, Log, RequestBody, ResponseBody};
+use super::config::AccessRecord;
+use super::context::Context;
 use super::pool::{Connection as Upstream, SendError};
+use super::request_body::RequestBody;
+use super::response_body::{Ending, Log, ResponseBody};
 use super::target::RawTarget;
-use super::worker::Context;
-use super::{AccessRecord, message, upgrade};
-use crate::engine::{Answer, Attempt, Attempted, Body, Connection, Exchange, Step};
+use super::{message, upgrade};
+use crate::connection::Connection;
+use crate::engine::{Answer, Attempt, Attempted, Body, Exchange, Step};
 use crate::headers::Headers;
+use crate::summary::Summary;
 use http::{Request, Response};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
@@ -154,7 +158,7 @@ fn access_log(context: &Rc<Context>, connection: &Connection, head: &Headers) ->
         method: text(":method"),
         authority: text(":authority"),
         path: text(":path"),
-        summary: crate::engine::Summary::default(),
+        summary: Summary::default(),
         properties: std::collections::HashMap::new(),
     };
     let context = Rc::clone(context);

@@ -1,7 +1,7 @@
 //! Heads between hyper's types and the engine's.
 
-use super::body::RequestBody;
 use super::pool::Request;
+use super::request_body::RequestBody;
 use super::target;
 use crate::headers::Headers;
 use http::header::{self, HeaderName};

@@ -1,7 +1,8 @@
 //! Connections to endpoints, kept alive between requests.
 
-use super::body::RequestBody;
-use super::target::{Outgoing, RawTarget};
+use super::outgoing::Outgoing;
+use super::request_body::RequestBody;
+use super::target::RawTarget;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;

@@ -4,16 +4,10 @@
 //! crate refuses some (`<`, invalid UTF-8) and cuts others off (`#`). So the sockets show
 //! hyper a stand-in for such a target, and the real one travels beside it.
 
-mod incoming;
-mod outgoing;
-
-pub(super) use incoming::Incoming;
-pub(super) use outgoing::Outgoing;
-
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What hyper sees in the place of a target it would not take.
-const STAND_IN: &[u8] = b"/";
+pub(super) const STAND_IN: &[u8] = b"/";
 
 /// The real target of the request under way, if hyper has a stand-in.
 #[derive(Clone, Default)]
@@ -42,13 +36,22 @@ impl RawTarget {
         self.lock().line_expected = true;
     }
 
+    pub(super) fn is_line_expected(&self) -> bool {
+        self.lock().line_expected
+    }
+
+    /// The request line has been read.
+    pub(super) fn line_came(&self) {
+        self.lock().line_expected = false;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Slot> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The target of a request line, with what stands before and behind it.
-fn split_line(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+pub(super) fn split_line(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let first = line.iter().position(|byte| *byte == b' ')?.checked_add(1)?;
     let last = line.iter().rposition(|byte| *byte == b' ')?;
     Some((
@@ -59,7 +62,7 @@ fn split_line(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 }
 
 /// Whether hyper would refuse or change `target`, but a request line can carry it.
-fn needs_stand_in(target: &[u8]) -> bool {
+pub(super) fn needs_stand_in(target: &[u8]) -> bool {
     let odd = |byte: &u8| !byte.is_ascii_graphic() || b"#\"<>`".contains(byte);
     can_be_sent(target) && target.iter().any(odd)
 }

@@ -1,6 +1,6 @@
 //! WebSocket and other upgrades: after the 101, bytes pass both ways.
 
-use super::body::Ending;
+use super::response_body::Ending;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 

@@ -1,8 +1,10 @@
 //! One worker: a thread with a VM, its connections, its pool and its timers. The main thread is one
 //! without a listener.
 
+use super::config::{ProxyConfig, ProxyError};
+use super::context::Context;
 use super::pool::Pool;
-use super::{ProxyConfig, ProxyError, admin, calls, downstream};
+use super::{admin, calls, downstream};
 use crate::engine::Engine;
 use crate::environment::{Environment, LogLevel};
 use std::cell::Cell;
@@ -24,17 +26,6 @@ pub(super) struct Worker {
     pub(super) admin: Option<TcpListener>,
     /// How long requests may still take, once the proxy is to stop.
     pub(super) stopped: watch::Receiver<Option<Duration>>,
-}
-
-/// What all connections of a worker share.
-pub(super) struct Context {
-    pub(super) config: Arc<ProxyConfig>,
-    pub(super) engine: Engine,
-    pub(super) pool: Rc<Pool>,
-    pub(super) local_addr: SocketAddr,
-    pub(super) stopped: watch::Receiver<Option<Duration>>,
-    /// How many connections there are.
-    pub(super) connections: Cell<usize>,
 }
 
 /// Runs until the proxy is stopped. Says once whether it has started.

@@ -1,7 +1,7 @@
 //! Answers that the proxy gives itself, in Envoy's words.
 
-use super::{Summary, flag};
 use crate::headers::Headers;
+use crate::summary::{Summary, flag};
 
 /// An answer without an endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

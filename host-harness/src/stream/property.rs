@@ -4,7 +4,7 @@
 //! Source: Envoy 1.40, `source/extensions/filters/common/expr/context.h`, and observation.
 
 use super::{Phase, Stream};
-use crate::engine::Direction;
+use crate::connection::Direction;
 use crate::headers::Headers;
 
 impl Stream {

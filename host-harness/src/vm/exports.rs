@@ -1,6 +1,6 @@
 //! The functions of the guest, looked up once. Modules may lack most of them.
 
-use super::Host;
+use crate::host::Host;
 use wasmtime::{Instance, Result, Store, TypedFunc};
 
 /// A header callback: context, number of headers, end of stream; answers an action.

@@ -1,9 +1,10 @@
 //! The way there: filter, route, attempts.
 
 use super::{Exchange, State};
-use crate::cluster::Choice;
+use crate::cluster::balance::Choice;
 use crate::engine::filter::SharedVm;
-use crate::engine::{Attempt, PickRequest, Step, router, session};
+use crate::engine::message::{Attempt, PickRequest, Step};
+use crate::engine::{router, session};
 use crate::header_edit;
 use crate::route::Route;
 use crate::stream::{LocalReply, Phase};

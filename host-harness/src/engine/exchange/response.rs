@@ -1,7 +1,8 @@
 //! The way back: an endpoint's response or a local reply, through the filters.
 
 use super::{Exchange, State};
-use crate::engine::{Answer, Attempted, Body, Step, session};
+use crate::engine::message::{Answer, Attempted, Body, Step};
+use crate::engine::session;
 use crate::header_edit;
 use crate::headers::Headers;
 use crate::stream::{LocalReply, Phase};

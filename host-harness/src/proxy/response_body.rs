@@ -1,69 +1,13 @@
-//! Bodies as they pass through, and what hangs on their end.
+//! The body of a response as it passes through, and what hangs on its end.
 
 use super::pool::{Connection, Pool};
-use super::target::RawTarget;
 use crate::engine::Exchange;
 use bytes::Bytes;
+use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-
-/// The body of a request to an endpoint.
-pub(super) enum RequestBody {
-    /// These bytes, perhaps none.
-    Whole(Option<Bytes>),
-    /// As it comes from the downstream, whose socket is told when it has ended.
-    Streamed(Incoming, RawTarget),
-}
-
-impl RequestBody {
-    pub(super) fn whole(bytes: Vec<u8>) -> Self {
-        Self::Whole(Some(Bytes::from(bytes)).filter(|bytes| !bytes.is_empty()))
-    }
-}
-
-type Framed = Poll<Option<Result<Frame<Bytes>, hyper::Error>>>;
-
-fn take_frame(bytes: &mut Option<Bytes>) -> Framed {
-    Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
-}
-
-fn exact_size(bytes: Option<&Bytes>) -> SizeHint {
-    SizeHint::with_exact(bytes.map_or(0, |bytes| bytes.len() as u64))
-}
-
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Framed {
-        match self.get_mut() {
-            Self::Whole(bytes) => take_frame(bytes),
-            Self::Streamed(body, target) => {
-                let frame = Pin::new(&mut *body).poll_frame(cx);
-                if matches!(frame, Poll::Ready(None)) || body.is_end_stream() {
-                    target.expect_line();
-                }
-                frame
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole(bytes) => bytes.is_none(),
-            Self::Streamed(body, _) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(bytes) => exact_size(bytes.as_ref()),
-            Self::Streamed(body, _) => body.size_hint(),
-        }
-    }
-}
 
 /// The body of a response to the downstream. Its end is the end of the exchange.
 pub(super) struct ResponseBody {
@@ -73,7 +17,7 @@ pub(super) struct ResponseBody {
 }
 
 enum Source {
-    Local(Option<Bytes>),
+    Local(Full<Bytes>),
     Upstream {
         body: Incoming,
         ended: bool,
@@ -102,9 +46,8 @@ impl Drop for Ending {
 
 impl ResponseBody {
     pub(super) fn local(bytes: Vec<u8>, ending: Option<Ending>) -> Self {
-        let bytes = Some(Bytes::from(bytes)).filter(|bytes| !bytes.is_empty());
         Self {
-            source: Source::Local(bytes),
+            source: Source::Local(Full::from(bytes)),
             _ending: ending,
         }
     }
@@ -132,9 +75,14 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Framed {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match &mut self.get_mut().source {
-            Source::Local(bytes) => take_frame(bytes),
+            Source::Local(bytes) => Pin::new(bytes)
+                .poll_frame(cx)
+                .map_err(|never| match never {}),
             Source::Upstream { body, ended, .. } => {
                 let frame = Pin::new(body).poll_frame(cx);
                 *ended |= matches!(frame, Poll::Ready(None));
@@ -145,14 +93,14 @@ impl Body for ResponseBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
-            Source::Local(bytes) => bytes.is_none(),
+            Source::Local(bytes) => bytes.is_end_stream(),
             Source::Upstream { body, .. } => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Local(bytes) => exact_size(bytes.as_ref()),
+            Source::Local(bytes) => bytes.size_hint(),
             Source::Upstream { body, .. } => body.size_hint(),
         }
     }

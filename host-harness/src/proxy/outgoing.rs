@@ -1,6 +1,6 @@
 //! An endpoint's socket: the real target takes the place of the stand-in.
 
-use super::{RawTarget, split_line};
+use super::target::{RawTarget, split_line};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A socket on which a request line can have a target that hyper does not take.
-pub(in super::super) struct Outgoing {
+pub(super) struct Outgoing {
     stream: TcpStream,
     target: RawTarget,
     /// A changed request line that is not yet written.
@@ -16,7 +16,7 @@ pub(in super::super) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(in super::super) fn new(stream: TcpStream, target: RawTarget) -> Self {
+    pub(super) fn new(stream: TcpStream, target: RawTarget) -> Self {
         Self {
             stream,
             target,

@@ -4,7 +4,7 @@
 //! before has been read whole. In between, bytes pass unseen; so of requests that are sent
 //! without waiting for responses only the first may have an odd target.
 
-use super::{RawTarget, STAND_IN, needs_stand_in, split_line};
+use super::target::{RawTarget, STAND_IN, needs_stand_in, split_line};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 const LONGEST_LINE: usize = 64 * 1024;
 
 /// A socket whose request lines hyper can read.
-pub(in super::super) struct Incoming {
+pub(super) struct Incoming {
     stream: TcpStream,
     target: RawTarget,
     /// Bytes of a request line, until it is whole.
@@ -25,7 +25,7 @@ pub(in super::super) struct Incoming {
 }
 
 impl Incoming {
-    pub(in super::super) fn new(stream: TcpStream, target: RawTarget) -> Self {
+    pub(super) fn new(stream: TcpStream, target: RawTarget) -> Self {
         target.expect_line();
         Self {
             stream,
@@ -90,19 +90,17 @@ impl AsyncRead for Incoming {
             let before = buffer.filled().len();
             ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
             let arrived = buffer.filled().get(before..).unwrap_or_default();
-            let mut slot = this.target.lock();
-            if !slot.line_expected {
+            if !this.target.is_line_expected() {
                 return Poll::Ready(Ok(()));
             }
             if this.is_plain(arrived) {
-                slot.line_expected = false;
+                this.target.line_came();
                 return Poll::Ready(Ok(()));
             }
-            drop(slot);
             let arrived = arrived.to_vec();
             buffer.set_filled(before);
             if this.take_line(&arrived) {
-                this.target.lock().line_expected = false;
+                this.target.line_came();
                 break;
             }
         }

@@ -1,7 +1,7 @@
 //! Reading and writing the guest's memory during a host call.
 
-use super::Host;
 use crate::abi::Status;
+use crate::host::Host;
 use wasmtime::Caller;
 
 /// A guest that has called the host.

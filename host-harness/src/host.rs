@@ -1,9 +1,8 @@
 //! What the host functions find in the store.
 
-use crate::engine::{CallResponse, HttpCall};
 use crate::environment::{Environment, LogLevel};
+use crate::http_call::{CallResponse, HttpCall};
 use crate::metrics::Metric;
-use crate::plugin::PluginConfig;
 use crate::stream::SharedStream;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -11,6 +10,9 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 use wasmtime::{Memory, TypedFunc};
+
+/// The root context; streams are numbered from the next on.
+pub(crate) const ROOT: u32 = 1;
 
 /// The host's side of one VM.
 pub(crate) struct Host {
@@ -41,19 +43,19 @@ pub(crate) struct Host {
     pub(crate) waker: Option<Waker>,
     /// Memory for values on their way to the guest, kept from call to call.
     pub(crate) scratch: Vec<u8>,
-    pub(super) memory: Option<Memory>,
-    pub(super) allocate: Option<TypedFunc<u32, u32>>,
+    pub(crate) memory: Option<Memory>,
+    pub(crate) allocate: Option<TypedFunc<u32, u32>>,
 }
 
 /// How long the two configurations are.
-pub(super) struct ConfigurationSizes {
-    pub(super) vm: u32,
-    pub(super) plugin: u32,
+pub(crate) struct ConfigurationSizes {
+    pub(crate) vm: u32,
+    pub(crate) plugin: u32,
 }
 
 impl Host {
-    pub(super) fn new(
-        config: &PluginConfig,
+    /// Of a plugin without a name, whose configurations are empty.
+    pub(crate) fn new(
         environment: &Environment,
         admin_clusters: Rc<[String]>,
         first_token: u32,
@@ -61,14 +63,14 @@ impl Host {
         Self {
             environment: environment.clone(),
             admin_clusters,
-            plugin_name: config.name.clone(),
-            root_id: config.root_id.clone(),
-            vm_id: config.vm_id.clone(),
-            environment_variables: config.environment_variables.clone(),
-            vm_configuration: config.vm_configuration.clone(),
-            configuration: config.configuration.clone(),
+            plugin_name: String::new(),
+            root_id: String::new(),
+            vm_id: String::new(),
+            environment_variables: Vec::new(),
+            vm_configuration: Vec::new(),
+            configuration: Vec::new(),
             streams: HashMap::new(),
-            effective: super::ROOT,
+            effective: ROOT,
             tick_period: None,
             new_calls: Vec::new(),
             pending_calls: HashMap::new(),
@@ -82,7 +84,7 @@ impl Host {
         }
     }
 
-    pub(super) fn set_memory(
+    pub(crate) fn set_memory(
         &mut self,
         memory: Option<Memory>,
         allocate: Option<TypedFunc<u32, u32>>,
@@ -91,7 +93,7 @@ impl Host {
         self.allocate = allocate;
     }
 
-    pub(super) fn configuration_sizes(&self) -> ConfigurationSizes {
+    pub(crate) fn configuration_sizes(&self) -> ConfigurationSizes {
         let size = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         ConfigurationSizes {
             vm: size(&self.vm_configuration),
