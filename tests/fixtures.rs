@@ -66,6 +66,8 @@ fn envoy_starts_on_free_ports_and_follows_an_endpoint_file() {
         answer.endpoint() == Some(pods[1].endpoint())
     });
     assert_eq!(envoy.stat("cluster.web.membership_total"), 1);
+    // A name that is not there is no zero: a test that asks for it could not fail.
+    assert_eq!(envoy.find_stat("cluster.web.membership"), None);
 }
 
 const BOOTSTRAP: &str = r#"

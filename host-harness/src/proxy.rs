@@ -62,10 +62,9 @@ impl Proxy {
             let worker = worker::Worker {
                 config: Arc::clone(&config),
                 environment: environment.clone(),
-                listener: match listens {
-                    true => Some(listener.try_clone().map_err(ProxyError::Worker)?),
-                    false => None,
-                },
+                listener: listens
+                    .then(|| listener.try_clone().map_err(ProxyError::Worker))
+                    .transpose()?,
                 local_addr,
                 admin: admin.take(),
                 stopped: stopped.clone(),

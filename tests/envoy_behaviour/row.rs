@@ -117,9 +117,10 @@ impl Exchange {
     }
 
     fn send(&self, place: &Place) -> std::io::Result<Response> {
-        let to = match self.admin {
-            true => place.admin.clone(),
-            false => place.listener.into(),
+        let to = if self.admin {
+            place.admin.clone()
+        } else {
+            place.listener.into()
         };
         if let Some(raw) = &self.raw {
             let mut connection = http::Connection::open(to)?;

@@ -89,9 +89,10 @@ fn without_module(value: &mut Value) {
 impl Subject {
     fn start(name: &'static str, annotations: &[(&str, &str)], has_module: bool) -> (Self, Shop) {
         let shop = Shop::new(1, annotations);
-        let edit = match has_module {
-            true => |_: &mut Value| {},
-            false => without_module,
+        let edit = if has_module {
+            |_: &mut Value| {}
+        } else {
+            without_module
         };
         let setup = Setup {
             interval_ms: 1_000,
@@ -103,11 +104,12 @@ impl Subject {
         let envoy = Rendered::start(&shop.manifests, &[flag.parse().unwrap()], &setup);
         let home = shop.pods[0].endpoint();
         let request = Request::get(HOST, "/");
-        let request = match has_module {
-            true => request.header("Cookie", format!("INGRESSCOOKIE={}", key(name, &shop))),
-            false => request
+        let request = if has_module {
+            request.header("Cookie", format!("INGRESSCOOKIE={}", key(name, &shop)))
+        } else {
+            request
                 .header("x-limpet-cluster", CLUSTER)
-                .header("x-limpet-endpoint", STANDARD.encode(&home)),
+                .header("x-limpet-endpoint", STANDARD.encode(&home))
         };
         let subject = Self {
             name,

@@ -20,10 +20,10 @@ fn sources(folder: &str) -> Vec<PathBuf> {
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => open.push(path),
-                false if path.extension().is_some_and(|name| name == "rs") => files.push(path),
-                false => {}
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|name| name == "rs") {
+                files.push(path);
             }
         }
     }

@@ -192,14 +192,22 @@ impl RealEnvoy {
         &self.admin
     }
 
-    /// The counter or gauge called exactly `name`; 0 if Envoy has none.
+    /// The counter or gauge called exactly `name`.
+    ///
+    /// # Panics
+    /// Envoy has none of that name.
     #[must_use]
     pub fn stat(&self, name: &str) -> u64 {
+        let found = self.find_stat(name);
+        found.unwrap_or_else(|| panic!("Envoy has no statistic {name:?}"))
+    }
+
+    /// As [`RealEnvoy::stat`]; `None`: Envoy has none of that name, or not yet.
+    #[must_use]
+    pub fn find_stat(&self, name: &str) -> Option<u64> {
         let text = self.admin(&format!("/stats?filter=^{name}$")).text();
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(&format!("{name}: ")));
-        line.and_then(|value| value.parse().ok()).unwrap_or(0)
+        let mut lines = text.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.parse().ok())
     }
 
     /// The endpoints of `cluster` and their health flags, as `/clusters` prints them.

@@ -56,9 +56,10 @@ fn site(annotations: &Value) -> Site {
 fn configuration_of(path: &str, annotations: &Value) -> Value {
     let mut full = serde_json::Map::new();
     for (name, value) in annotations.as_object().into_iter().flatten() {
-        let name = match name.contains('/') {
-            true => name.clone(),
-            false => format!("nginx.ingress.kubernetes.io/{name}"),
+        let name = if name.contains('/') {
+            name.clone()
+        } else {
+            format!("nginx.ingress.kubernetes.io/{name}")
         };
         full.insert(name, value.clone());
     }

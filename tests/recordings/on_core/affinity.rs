@@ -377,9 +377,10 @@ fn a7_canaries_take_what_is_recorded() {
         );
         alternative.canary = Some(canary_policy);
         let mut endpoints = EndpointTable::default();
-        let present: &[&str] = match vector["canary_backend_present"] == true {
-            true => &["10.0.0.9:80"],
-            false => &[],
+        let present: &[&str] = if vector["canary_backend_present"] == true {
+            &["10.0.0.9:80"]
+        } else {
+            &[]
         };
         endpoints.insert(alternative.envoy_name.clone(), table(&alternative, present));
         let header = |header: &Value| {
