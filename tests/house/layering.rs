@@ -77,7 +77,7 @@ fn only_the_shell_calls_a_host() {
 fn a_native_build_of_the_core_can_do_no_io() {
     let cargo = std::env::var_os("CARGO").unwrap();
     let tree = Command::new(cargo)
-        .args(["tree", "--offline", "--package", "limpet"])
+        .args(["tree", "--locked", "--package", "limpet"])
         .args(["--edges", "normal", "--prefix", "none"])
         .current_dir(root())
         .output()

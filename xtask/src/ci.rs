@@ -1,41 +1,49 @@
 //! `cargo xtask ci`: what has to hold before a change is taken.
 
-use crate::{demo, process, wasm, workspace};
+mod tally;
+
+use crate::{deny, process, wasm, workspace};
 use anyhow::{Context, Result, bail};
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
+use tally::Tally;
 
 /// Bytes that the module may have: 1,021 KiB and a twentieth. Each of Envoy's workers pays for
 /// them when it starts.
 const SIZE_LIMIT: u64 = 1_100_000;
 
-/// Runs every check in turn and stops at the first that fails.
+/// Runs every check in turn and stops at the first that fails. The README's commands come before
+/// whatever else downloads or builds: what they need they have to fetch themselves.
 ///
 /// # Errors
 /// When a check fails, naming it.
 pub(crate) fn run() -> Result<()> {
     let start = Instant::now();
     step("format", || cargo(&["fmt", "--all", "--check"]))?;
+    step("the README's demo", readme_demo)?;
+    let tally = step("the README's tests", readme_tests)?;
     step("clippy", || {
         let everything = ["clippy", "--workspace", "--all-targets"];
         cargo(&[&everything[..], &["--", "-D", "warnings"]].concat())
     })?;
     step("clippy for the module", wasm::clippy)?;
     step("documentation", documentation)?;
-    step("the README's test command", readme_tests)?;
-    step("demo", demo::once)?;
+    step("licences and sources", || {
+        deny::run(&deny::Options::default())
+    })?;
     step("size of the module", size)?;
     process::announce(format_args!("all good, {:.0?}", start.elapsed()));
+    println!("{tally}");
     Ok(())
 }
 
-fn step(name: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
+fn step<T>(name: &str, check: impl FnOnce() -> Result<T>) -> Result<T> {
     process::announce(format_args!("ci: {name}"));
     let start = Instant::now();
-    check().with_context(|| format!("ci: {name}"))?;
+    let found = check().with_context(|| format!("ci: {name}"))?;
     process::announce(format_args!("ci: {name}: {:.1?}", start.elapsed()));
-    Ok(())
+    Ok(found)
 }
 
 fn cargo(arguments: &[&str]) -> Result<()> {
@@ -55,17 +63,34 @@ fn documentation() -> Result<()> {
     )
 }
 
-/// Runs what a newcomer is told to run, as it stands there.
-fn readme_tests() -> Result<()> {
-    let readme = fs::read_to_string(workspace::root().join("README.md"))?;
-    let commands = fenced_block(&readme, "## Test")
-        .context("README.md: no block of commands under \"## Test\"")?;
+/// Of what a newcomer is told to try, the command that ends by itself.
+fn readme_demo() -> Result<()> {
+    let commands = readme("## Try it")?;
+    let ending = commands.lines().find(|line| line.contains("--once"));
+    process::run(&mut shell(
+        ending.context("README.md: no command with --once under \"## Try it\"")?,
+    ))
+}
+
+/// What a newcomer is told to run, as it stands there, and how many tests that were.
+fn readme_tests() -> Result<Tally> {
+    let tests = shell(&readme("## Test")?).stdout(Stdio::piped()).spawn()?;
+    Tally::of(tests)
+}
+
+fn shell(commands: &str) -> Command {
     let mut shell = Command::new("bash");
-    process::run(
-        shell
-            .args(["-euxc", commands])
-            .current_dir(workspace::root()),
-    )
+    shell
+        .args(["-euxc", commands])
+        .current_dir(workspace::root());
+    shell
+}
+
+/// The commands of the README under a heading.
+fn readme(heading: &str) -> Result<String> {
+    let readme = fs::read_to_string(workspace::root().join("README.md"))?;
+    let commands = fenced_block(&readme, heading).map(str::to_owned);
+    commands.with_context(|| format!("README.md: no block of commands under {heading:?}"))
 }
 
 /// The first fenced block under a heading, without the fences.

@@ -24,14 +24,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Err(demo.exec()).with_context(|| format!("cannot start {}", demo.get_program().display()))
 }
 
-/// Plays it to the end and comes back, for CI.
-///
-/// # Errors
-/// When the set-up fails or any of the demo's claims does not hold.
-pub(crate) fn once() -> Result<()> {
-    process::run(&mut prepare(&["--once".to_owned()])?)
-}
-
 fn prepare(flags: &[String]) -> Result<Command> {
     let mut demo = Command::new(limpet()?);
     demo.arg("demo").args(flags).current_dir(workspace::root());

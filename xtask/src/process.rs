@@ -1,5 +1,6 @@
 //! Running other programs, and saying what is being done.
 
+use crate::workspace;
 use anyhow::{Context, Result, bail};
 use std::io::{self, IsTerminal};
 use std::process::{Command, Stdio};
@@ -13,11 +14,14 @@ pub(crate) fn announce(what: impl std::fmt::Display) {
     }
 }
 
-/// The cargo that started this task, in the repository's top folder.
+/// The cargo that started this task, in the repository's top folder; what it makes is found in
+/// `target/`, wherever else the user lets cargo build.
 pub(crate) fn cargo() -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(crate::workspace::root());
+    command
+        .current_dir(workspace::root())
+        .env("CARGO_TARGET_DIR", workspace::target(""));
     command
 }
 
