@@ -7,7 +7,6 @@ pub mod validator;
 
 mod family;
 
-use crate::canary::CanaryAnnotations;
 use crate::config::settings::Settings;
 use crate::ingress::Ingress;
 use crate::warning::Warning;
@@ -132,6 +131,24 @@ pub struct ResponseRules {
     pub redirect_from: String,
     /// `proxy-redirect-to`.
     pub redirect_to: String,
+}
+
+/// The `canary-*` annotations of one canary Ingress, as ingress-nginx hands them to its
+/// balancer (`TrafficShapingPolicy`). An empty string means not set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CanaryAnnotations {
+    /// `canary-weight`, out of `weight_total`.
+    pub weight: i64,
+    /// `canary-weight-total`; 100 when absent. Totals below 100 count as 100.
+    pub weight_total: i64,
+    /// `canary-by-header`.
+    pub header: String,
+    /// `canary-by-header-value`.
+    pub header_value: String,
+    /// `canary-by-header-pattern`.
+    pub header_pattern: String,
+    /// `canary-by-cookie`.
+    pub cookie: String,
 }
 
 /// Reads the annotations of `ingress`. `None`: ingress-nginx refuses the whole Ingress.

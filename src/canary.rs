@@ -1,34 +1,13 @@
-//! Canaries: which cluster of a primary and its alternatives takes a request.
+//! Canaries: when one takes a request of its primary.
 //!
 //! Source: `route_to_alternative_balancer`, `rootfs/etc/nginx/lua/balancer.lua`, ingress-nginx dbb11b92d.
 
-use crate::affinity;
-use crate::cluster::{Cluster, ClusterId};
+use crate::annotations::CanaryAnnotations;
 use crate::edit::Headers;
-use crate::endpoints::{ClusterTable, EndpointTable};
 use crate::facts::Facts;
-use crate::policy::Policy;
 use crate::route::pattern::Pattern;
 use crate::session_cookie::read::{trim_spaces, variable};
 use std::borrow::Cow;
-
-/// The `canary-*` annotations of one canary Ingress, as ingress-nginx hands them to its
-/// balancer (`TrafficShapingPolicy`). An empty string means not set.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CanaryAnnotations {
-    /// `canary-weight`, out of `weight_total`.
-    pub weight: i64,
-    /// `canary-weight-total`; 100 when absent. Totals below 100 count as 100.
-    pub weight_total: i64,
-    /// `canary-by-header`.
-    pub header: String,
-    /// `canary-by-header-value`.
-    pub header_value: String,
-    /// `canary-by-header-pattern`.
-    pub header_pattern: String,
-    /// `canary-by-cookie`.
-    pub cookie: String,
-}
 
 /// When a canary takes a request: the annotations, compiled.
 #[derive(Debug, Clone)]
@@ -64,7 +43,7 @@ impl CanaryPolicy {
     }
 
     /// Whether the canary takes a request whose session says nothing.
-    fn takes(&self, headers: &Headers, facts: &Facts) -> bool {
+    pub(crate) fn takes(&self, headers: &Headers, facts: &Facts) -> bool {
         self.by_header(headers)
             .or_else(|| self.by_cookie(headers))
             .unwrap_or_else(|| self.by_weight(facts))
@@ -141,51 +120,6 @@ fn header<'h>(headers: &Headers<'h>, name: &str, underscores: bool) -> Option<Co
         joined.to_mut().extend_from_slice(value);
         joined
     }))
-}
-
-/// The cluster that takes a request of the cluster `primary`: itself or its first canary.
-///
-/// A session stays with its cluster, and beats everything else. A cluster that is known to have
-/// no endpoints takes part in nothing. Draws from `facts.random` only where a weight decides,
-/// as `1 + random % total`.
-#[must_use]
-pub fn choose(
-    policy: &Policy,
-    endpoints: &EndpointTable,
-    primary: ClusterId,
-    headers: &Headers,
-    facts: &Facts,
-) -> ClusterId {
-    choose_among(&policy.clusters, endpoints, primary, headers, facts)
-}
-
-/// [`choose`] among the clusters of a policy.
-#[must_use]
-pub fn choose_among(
-    clusters: &[Cluster],
-    endpoints: &EndpointTable,
-    primary: ClusterId,
-    headers: &Headers,
-    facts: &Facts,
-) -> ClusterId {
-    let canary = || {
-        let cluster = clusters.get(primary.0)?;
-        let id = *cluster.alternatives.first()?;
-        let canary = clusters.get(id.0)?;
-        let table = endpoints.get(&cluster.envoy_name).map(AsRef::as_ref);
-        let canary_table = endpoints.get(&canary.envoy_name).map(AsRef::as_ref);
-        if is_empty(table) || is_empty(canary_table) || affinity::is_of(cluster, table, headers) {
-            return None;
-        }
-        let takes = affinity::is_of(canary, canary_table, headers)
-            || canary.canary.as_ref()?.takes(headers, facts);
-        takes.then_some(id)
-    };
-    canary().unwrap_or(primary)
-}
-
-fn is_empty(table: Option<&ClusterTable>) -> bool {
-    table.is_some_and(|table| table.endpoints().is_empty())
 }
 
 #[cfg(test)]

@@ -2,14 +2,8 @@
 
 use crate::affinity::Affinity;
 use crate::canary::CanaryPolicy;
+use crate::endpoints::{Index, Nodes};
 use std::num::NonZeroUsize;
-
-pub mod crc32;
-pub mod digest;
-pub mod node_map;
-pub mod ring;
-pub mod ring_build;
-pub mod ring_key;
 
 /// The place of a cluster in [`crate::policy::Policy::clusters`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,5 +49,27 @@ impl Cluster {
             || self.has_fallback
             || self.canary.is_some()
             || !self.alternatives.is_empty()
+    }
+
+    /// What the tables of its endpoints are looked up in.
+    #[must_use]
+    pub fn index(&self) -> Index<'_> {
+        let sets = |size: NonZeroUsize| Nodes::Sets(size.get());
+        match (&self.affinity, self.hash_by) {
+            (Some(affinity), _) => Index {
+                digests: affinity.digests(),
+                nodes: if affinity.reads_ring() {
+                    Nodes::Endpoints
+                } else {
+                    Nodes::None
+                },
+            },
+            (None, hash_by) => Index {
+                digests: &[],
+                nodes: hash_by.map_or(Nodes::None, |hash_by| {
+                    hash_by.subset_size.map_or(Nodes::Endpoints, sets)
+                }),
+            },
+        }
     }
 }

@@ -129,8 +129,8 @@ impl Why {
 pub struct AffinityRecord {
     /// The session cookie's name.
     pub cookie: String,
-    /// What became of the session; final once the response's head has passed.
-    pub state: State,
+    /// What became of the session; `None` until the response's head has passed.
+    pub state: Option<State>,
     /// The endpoint that was asked for.
     pub override_host: Option<String>,
 }
@@ -159,7 +159,7 @@ impl Decision {
     #[must_use]
     pub fn to_json(&self) -> String {
         let affinity = self.affinity.as_ref().map(|a| {
-            json!({ "cookie": a.cookie, "state": a.state.as_str(), "override": a.override_host })
+            json!({ "cookie": a.cookie, "state": a.state.map_or("none", State::as_str), "override": a.override_host })
         });
         let mut record = Map::new();
         record.insert("outcome".into(), self.outcome.as_str().into());

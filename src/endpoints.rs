@@ -1,15 +1,19 @@
 //! The endpoints of clusters, and what sessions need to find them by.
 
-use crate::cluster::Cluster;
-use crate::cluster::digest::Digest;
-use crate::cluster::node_map::NodeMap;
-use crate::cluster::ring::Ring;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 mod build;
+pub mod crc32;
+pub mod digest;
+pub mod node_map;
+pub mod ring;
+pub mod ring_build;
+pub mod ring_key;
 
 pub use build::Build;
+use digest::Digest;
+use node_map::NodeMap;
+use ring::Ring;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One address that serves a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,15 +66,18 @@ impl EndpointTable {
     pub fn insert(&mut self, envoy_name: String, table: ClusterTable) {
         self.clusters.insert(envoy_name, Arc::new(table));
     }
-
-    /// Forgets a cluster.
-    pub fn remove(&mut self, envoy_name: &str) {
-        self.clusters.remove(envoy_name);
-    }
 }
 
-/// The endpoints of one cluster with what its sessions are looked up in: only what the
-/// cluster's affinity may read.
+/// What the endpoints of one cluster are looked up in: no more than somebody reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Index<'c> {
+    /// The digests that keys are looked up by.
+    pub digests: &'c [Digest],
+    /// What is on the ring.
+    pub nodes: Nodes,
+}
+
+/// The endpoints of one cluster with what they are looked up in.
 #[derive(Debug, Default)]
 pub struct ClusterTable {
     /// Sorted by address, each address once.
@@ -78,13 +85,13 @@ pub struct ClusterTable {
     nodes: Nodes,
     /// Its owners are positions of endpoints, or numbers of sets.
     ring: Arc<Ring>,
-    /// One per digest that the affinity reads, in its order.
+    /// One per digest of its index, in that order.
     maps: Vec<NodeMap>,
 }
 
 /// What is on a ring.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Nodes {
+pub enum Nodes {
     /// Nothing: nobody reads it.
     #[default]
     None,
@@ -95,13 +102,6 @@ enum Nodes {
 }
 
 impl ClusterTable {
-    /// Builds the table of `cluster` at once. For thousands of endpoints in a proxy, see
-    /// [`Build`].
-    #[must_use]
-    pub fn build(cluster: &Cluster, endpoints: Vec<Endpoint>) -> Self {
-        Build::start(cluster, None, endpoints).finish()
-    }
-
     /// The endpoints, sorted by address.
     #[must_use]
     pub fn endpoints(&self) -> &[Endpoint] {

@@ -9,6 +9,7 @@
 
 pub mod affinity;
 pub mod annotations;
+pub mod balancer;
 pub mod canary;
 pub mod cluster;
 pub mod config;

@@ -44,6 +44,12 @@ impl Policy {
         self.clusters.get(id.0)
     }
 
+    /// Nobody but limpet answers on the listener: what no Ingress names is not found.
+    #[must_use]
+    pub fn owns_listener(&self) -> bool {
+        self.unmatched == Unmatched::NotFound
+    }
+
     /// Every virtual host, aliases and the default server included.
     pub fn virtual_hosts(&self) -> impl Iterator<Item = &VirtualHost> {
         self.hosts.iter()

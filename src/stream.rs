@@ -7,16 +7,16 @@ mod rewrite_log;
 mod tests;
 
 use crate::affinity::{self, Affinity, CookiePlace, Served, Session, State};
-use crate::canary;
-use crate::cluster::{Cluster, ClusterId};
+use crate::balancer::{self, Candidate};
+use crate::cluster::ClusterId;
 use crate::config::Report;
 use crate::decision::{Decision, Outcome, Why};
 use crate::edit::{Edit, Headers, Name, Reply, all};
-use crate::endpoints::{ClusterTable, EndpointTable};
+use crate::endpoints::EndpointTable;
 use crate::facts::{Facts, Knowledge};
 use crate::policy::Policy;
 use crate::redirect;
-use crate::route::{self, Answer, Forward, Location, Reason};
+use crate::route::{self, Disposition, Forward, Location, Reason};
 use edits::{add_first, decode, forward_edits, not_found, strip};
 use std::sync::Arc;
 
@@ -75,7 +75,7 @@ pub enum Step<'p> {
 /// What an operator's counters count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
-    /// A session ended as this state says; never [`State::None`].
+    /// A session ended as this state says.
     Session(State),
     /// limpet answered with a redirect.
     Redirect,
@@ -101,14 +101,13 @@ pub struct Stream {
 struct Forwarded {
     location: Arc<Location>,
     cluster: ClusterId,
+    is_canary: bool,
     /// `None`: the cluster has no affinity.
     session: Option<Session>,
     /// An endpoint was asked for, by the session or by `upstream-hash-by`.
     pinned: bool,
     https: bool,
     user_agent: Option<Vec<u8>>,
-    /// The response may start a session: the location says so, and the endpoints were known.
-    sets_cookie: bool,
 }
 
 /// What a response means for its session.
@@ -129,13 +128,13 @@ impl Stream {
     ) -> OnRequest<'p> {
         self.decision = (policy.report != Report::Off).then(Box::default);
         let mut telemetry = Telemetry::default();
-        let step = match route::answer(policy, headers, facts) {
-            Answer::Forward(forward) => {
+        let step = match route::dispose(policy, endpoints, headers, facts) {
+            Disposition::Forward(forward) => {
                 let to = forward.path.as_deref();
                 telemetry.log = to.and_then(|to| rewrite_log::line(forward.location, headers, to));
                 self.forward(policy, endpoints, headers, facts, forward)
             }
-            Answer::Reply {
+            Disposition::Reply {
                 reply,
                 location,
                 reason,
@@ -157,18 +156,14 @@ impl Stream {
                     reply,
                 )
             }
-            Answer::NotFound { location } => {
+            Disposition::NotFound { location, unknown } => {
                 telemetry.count = Some(Count::NotFound);
                 self.note_location(location);
-                self.note(if location.is_some() {
-                    Why::UnknownPath
-                } else {
-                    Why::UnknownHost
-                });
+                self.note_unknown(unknown);
                 self.reply(Outcome::NotFound, not_found())
             }
-            Answer::Pass => {
-                self.note(Why::UnknownHost);
+            Disposition::Pass { unknown } => {
+                unknown.into_iter().for_each(|it| self.note_unknown(it));
                 Step::Forward(strip(policy, headers))
             }
         };
@@ -235,52 +230,41 @@ impl Stream {
         endpoints: &EndpointTable,
         headers: &Headers,
         facts: &Facts,
-        mut forward: Forward<'p>,
+        forward: Forward<'p>,
     ) -> Step<'p> {
-        let id = match fallback(policy, endpoints, &forward) {
-            Some(fallback) => {
-                let further = route::fallback::edits(forward.location, headers);
-                forward.edits.extend(further);
-                forward.cluster = fallback;
-                fallback
-            }
-            None => canary::choose(policy, endpoints, forward.cluster, headers, facts),
+        let clusters = &policy.clusters;
+        let primary = forward.cluster;
+        let chosen = if forward.is_fallback {
+            Candidate::open(clusters, endpoints, primary, headers)
+        } else {
+            balancer::choose(clusters, endpoints, primary, headers, facts)
         };
-        let Some(cluster) = policy.cluster(id) else {
+        let Some(mut chosen) = chosen else {
             return Step::Forward(strip(policy, headers));
         };
-        let table = endpoints.get(&cluster.envoy_name).map(Arc::as_ref);
-        let session = cluster
-            .affinity
-            .as_ref()
-            .map(|_| affinity::open(cluster, table, headers));
-        let mut endpoints_unknown = false;
-        if session.as_ref().is_some_and(Session::wants_refresh) {
+        if let Some(session) = &mut chosen.session
+            && session.wants_refresh()
+        {
             match (facts.knowledge)() {
                 Knowledge::Coming => return Step::Wait,
-                Knowledge::Unavailable => endpoints_unknown = true,
+                Knowledge::Unavailable => session.leave_unjudged(),
                 Knowledge::Current => {}
             }
         }
-        self.note_forward(policy, &forward, id, session.as_ref(), endpoints_unknown);
-        let pin = self.pin(cluster, table, session.as_ref(), &forward, facts);
+        self.note_forward(policy, &forward, &chosen);
+        let pin = self.pin(&chosen, &forward, facts);
+        let (cluster, pinned) = (chosen.cluster, pin.is_some());
         let edits = forward_edits(policy, headers, cluster, pin, forward.path, forward.edits);
-        let sets_cookie = match id == forward.cluster {
-            true => forward.location.sets_cookie,
-            false => forward.location.canary_sets_cookie,
-        };
-        let reads_user_agent = cluster
-            .affinity
-            .as_ref()
-            .is_some_and(Affinity::reads_user_agent);
+        let affinity = cluster.affinity.as_ref();
+        let reads_user_agent = affinity.is_some_and(Affinity::reads_user_agent);
         self.forwarded = Some(Forwarded {
             location: Arc::clone(forward.location),
-            cluster: id,
-            pinned: pin.is_some(),
+            cluster: chosen.id,
+            is_canary: chosen.id != primary,
+            pinned,
             https: forward.https,
             user_agent: reads_user_agent.then(|| user_agent(headers)).flatten(),
-            sets_cookie: sets_cookie && !endpoints_unknown,
-            session,
+            session: chosen.session,
         });
         Step::Forward(edits)
     }
@@ -288,13 +272,11 @@ impl Stream {
     /// The endpoint to ask Envoy for: the session's, else the one `upstream-hash-by` names.
     fn pin<'a>(
         &mut self,
-        cluster: &Cluster,
-        table: Option<&'a ClusterTable>,
-        session: Option<&'a Session>,
+        chosen: &'a Candidate,
         forward: &Forward,
         facts: &Facts,
     ) -> Option<&'a str> {
-        if let Some(session) = session {
+        if let Some(session) = &chosen.session {
             let pin = session.override_host();
             if let Some(record) = self.decision.as_mut().and_then(|d| d.affinity.as_mut()) {
                 record.override_host = pin.map(str::to_owned);
@@ -302,7 +284,7 @@ impl Stream {
             return pin;
         }
         let value = forward.hash_by.as_deref()?;
-        let endpoint = affinity::hashed(cluster, table, value, facts)?;
+        let endpoint = balancer::hashed(chosen.cluster, chosen.table, value, facts)?;
         self.note(Why::HashBy {
             endpoint: endpoint.to_owned(),
         });
@@ -351,15 +333,15 @@ impl Stream {
         };
         let place = CookiePlace {
             location_path: &forwarded.location.path,
-            sets_cookie: forwarded.sets_cookie,
+            sets_cookie: forwarded.location.sets_cookie(forwarded.is_canary),
             https: forwarded.https,
             user_agent: forwarded.user_agent.as_deref(),
         };
         let table = endpoints.get(&cluster.envoy_name).map(Arc::as_ref);
-        let closed = affinity::close(session, cluster, table, &place, &served, facts);
+        let closed = affinity::close(affinity, session, table, &place, &served, facts);
         self.note_closed(&closed, &served);
         Some(Closing {
-            count: (closed.state != State::None).then_some(Count::Session(closed.state)),
+            count: Some(Count::Session(closed.state)),
             set_cookie: closed.set_cookie,
         })
     }
@@ -377,12 +359,4 @@ impl Stream {
 fn user_agent(headers: &Headers) -> Option<Vec<u8>> {
     let fields: Vec<&[u8]> = all(headers, "user-agent").collect();
     (!fields.is_empty()).then(|| fields.join(&b", "[..]))
-}
-
-/// The cluster of `default-backend`, where the location's own is known to have no endpoint.
-fn fallback(policy: &Policy, endpoints: &EndpointTable, forward: &Forward) -> Option<ClusterId> {
-    let fallback = forward.location.fallback?;
-    let own = policy.cluster(forward.cluster)?;
-    let table = endpoints.get(&own.envoy_name)?;
-    table.endpoints().is_empty().then_some(fallback)
 }

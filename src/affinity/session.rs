@@ -1,23 +1,21 @@
 //! What the cookie of one request names.
 
-use super::{Affinity, Served, State};
-use crate::affinity::writer::Writer;
-use crate::cluster::Cluster;
+use super::Affinity;
+use super::writer::Writer;
 use crate::edit::Headers;
-use crate::endpoints::{ClusterTable, Health};
+use crate::endpoints::{ClusterTable, Endpoint, Health};
 use crate::session_cookie::read::{SessionKey, joined, session_keys};
 
 /// What one request's cookie says. Owned: it lives until the response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     pub(super) finding: Finding,
+    is_affinitized: bool,
 }
 
 /// Whom a cookie names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Finding {
-    /// Nobody asks.
-    NoAffinity,
     /// There is no cookie with a key.
     Absent,
     /// An endpoint of the table.
@@ -33,7 +31,7 @@ pub(super) enum Finding {
     Dead,
     /// Nobody, and it is not ours.
     Foreign,
-    /// There is no table yet.
+    /// There is no table yet, or none that may judge.
     Unknown,
 }
 
@@ -75,7 +73,7 @@ impl Session {
     /// The request carries a cookie of the cluster's name with a usable key.
     #[must_use]
     pub fn has_cookie(&self) -> bool {
-        !matches!(self.finding, Finding::NoAffinity | Finding::Absent)
+        self.finding != Finding::Absent
     }
 
     /// The cookie names an endpoint in another format than the one written, so the response
@@ -88,9 +86,30 @@ impl Session {
         *format != Format::Own
     }
 
+    /// Whether it is of the cluster it was opened for: what `is_affinitized` of
+    /// `balancer/sticky.lua` says (ingress-nginx dbb11b92d). A format without a backend key is of
+    /// the cluster whose endpoint it names.
+    #[must_use]
+    pub fn is_affinitized(&self) -> bool {
+        self.is_affinitized
+    }
+
+    /// Nothing is known that could judge its cookie.
+    #[must_use]
+    pub fn is_unjudged(&self) -> bool {
+        self.finding == Finding::Unknown
+    }
+
+    /// Leaves a cookie that names nobody unjudged: a newer table cannot be had in time, so it is
+    /// neither used nor replaced.
+    pub fn leave_unjudged(&mut self) {
+        if self.wants_refresh() {
+            self.finding = Finding::Unknown;
+        }
+    }
+
     pub(super) fn state(&self, served: &Served) -> State {
         match &self.finding {
-            Finding::NoAffinity => State::None,
             Finding::Absent => State::New,
             Finding::Dead => State::Dead,
             Finding::Foreign | Finding::Unknown => State::Foreign,
@@ -107,65 +126,114 @@ impl Session {
     }
 }
 
-/// Reads the session of a request to `cluster`. `None` as table: endpoints not known yet.
-#[must_use]
-pub fn open(cluster: &Cluster, table: Option<&ClusterTable>, headers: &Headers) -> Session {
-    let affinity = cluster.affinity.as_ref();
-    let finding = affinity.map(|affinity| affinity.read(table, headers));
-    Session {
-        finding: finding.unwrap_or(Finding::NoAffinity),
-    }
+/// What became of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// The request carried no cookie with a key: the first choice was the proxy's.
+    New,
+    /// The endpoint that the cookie names served.
+    Kept,
+    /// The cookie names a known endpoint, and another one served, or nobody did.
+    Moved,
+    /// A cookie of ours names nobody: its endpoint is gone.
+    Dead,
+    /// The cookie names nobody, and is another cluster's, not of our making, or not to be judged
+    /// because no endpoints are known yet.
+    Foreign,
 }
 
-/// Whether the request's session is of `cluster`: what `is_affinitized` of
-/// `balancer/sticky.lua` says (ingress-nginx dbb11b92d). A format without a backend key is of
-/// the cluster whose endpoint it names.
-#[must_use]
-pub fn is_of(cluster: &Cluster, table: Option<&ClusterTable>, headers: &Headers) -> bool {
-    let Some(affinity) = &cluster.affinity else {
-        return false;
-    };
-    let cookies = joined(headers);
-    let keys = session_keys(&cookies, affinity.cookie_name());
-    let Some(last) = keys.first() else {
-        return false;
-    };
-    match last.backend_key {
-        Some(key) => key == affinity.backend_key().as_bytes(),
-        None => {
-            matches!(affinity.writer, Writer::Md5 | Writer::Sha1 | Writer::Keyed)
-                && table
-                    .and_then(|table| table.find_digest(affinity.digests(), last.key))
-                    .is_some_and(|(which, _)| which == 0)
+impl State {
+    /// As the decision record spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Kept => "kept",
+            Self::Moved => "moved",
+            Self::Dead => "dead",
+            Self::Foreign => "foreign",
         }
     }
 }
 
+/// Who answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Served<'a> {
+    /// `ip:port` of the endpoint that answered. May be `None` where the one asked for did.
+    pub address: Option<&'a str>,
+    /// Another endpoint answered than [`Session::override_host`]; `false` where none was asked for.
+    pub elsewhere: bool,
+    /// No endpoint answered: the proxy did.
+    pub local_reply: bool,
+    /// The response's headers; may be empty where [`Affinity::reads_response`] is false.
+    pub response: &'a Headers<'a>,
+}
+
+/// Reads the session of a request. `None` as table: endpoints not known yet.
+#[must_use]
+pub fn open(affinity: &Affinity, table: Option<&ClusterTable>, headers: &Headers) -> Session {
+    let cookies = joined(headers);
+    let keys = session_keys(&cookies, affinity.cookie_name());
+    let Some(last) = keys.first() else {
+        return Session {
+            finding: Finding::Absent,
+            is_affinitized: false,
+        };
+    };
+    let named = table.and_then(|table| affinity.first_named(table, &keys));
+    let is_affinitized = match (last.backend_key, &named) {
+        (Some(key), _) => key == affinity.backend_key().as_bytes(),
+        (None, Some(named)) => {
+            matches!(affinity.writer, Writer::Md5 | Writer::Sha1 | Writer::Keyed)
+                && named.format == Format::Own
+                && named.key == last.key
+        }
+        (None, None) => false,
+    };
+    let finding = match (table, named) {
+        (None, _) => Finding::Unknown,
+        (Some(_), None) => affinity.nobody(last),
+        (Some(table), Some(named)) => affinity.somebody(table, &named),
+    };
+    Session {
+        finding,
+        is_affinitized,
+    }
+}
+
+/// The endpoint that a key names.
+struct Named<'a> {
+    key: &'a [u8],
+    endpoint: &'a Endpoint,
+    format: Format,
+}
+
 impl Affinity {
-    fn read(&self, table: Option<&ClusterTable>, headers: &Headers) -> Finding {
-        let cookies = joined(headers);
-        let keys = session_keys(&cookies, self.cookie_name());
-        let Some(last) = keys.first() else {
-            return Finding::Absent;
-        };
-        let Some(table) = table else {
-            return Finding::Unknown;
-        };
-        let named = keys.iter().find_map(|key| {
+    /// Whom the first of `keys` names that names anybody.
+    fn first_named<'a>(
+        &self,
+        table: &'a ClusterTable,
+        keys: &[SessionKey<'a>],
+    ) -> Option<Named<'a>> {
+        keys.iter().find_map(|key| {
             let (position, format) = self.find(table, key.key)?;
-            Some((key.key, table.at(position)?, format))
-        });
-        let Some((key, endpoint, format)) = named else {
-            return self.nobody(last);
-        };
-        let away = endpoint.health == Health::Unhealthy && !self.change_on_failure;
-        let substitute = away.then(|| table.substitute(key)).flatten();
+            Some(Named {
+                key: key.key,
+                endpoint: table.at(position)?,
+                format,
+            })
+        })
+    }
+
+    fn somebody(&self, table: &ClusterTable, named: &Named) -> Finding {
+        let away = named.endpoint.health == Health::Unhealthy && !self.change_on_failure;
+        let substitute = away.then(|| table.substitute(named.key)).flatten();
         Finding::Named {
-            address: endpoint.address.clone(),
+            address: named.endpoint.address.clone(),
             substitute: substitute.map(|substitute| substitute.address.clone()),
-            format,
+            format: named.format,
             key: if self.refresh {
-                key.to_vec()
+                named.key.to_vec()
             } else {
                 Vec::new()
             },

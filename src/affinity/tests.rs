@@ -1,8 +1,11 @@
 //! Sessions from cookie to cookie: what is read, asked for, kept and written.
 
 use super::*;
-use crate::endpoints::{Endpoint, Health};
-use crate::facts::Knowledge;
+use crate::cluster::Cluster;
+use crate::config::CookieFormat;
+use crate::edit;
+use crate::endpoints::{ClusterTable, Endpoint, Health};
+use crate::facts::{Facts, Knowledge};
 
 const NAME: &str = "default-web-8080";
 const A: &str = "10.0.0.1:80";
@@ -48,7 +51,7 @@ fn table(cluster: &Cluster, endpoints: &[(&str, Health)]) -> ClusterTable {
         address: (*address).to_owned(),
         health: *health,
     };
-    ClusterTable::build(cluster, endpoints.iter().map(endpoint).collect())
+    ClusterTable::build(cluster.index(), endpoints.iter().map(endpoint).collect())
 }
 
 fn healthy(cluster: &Cluster) -> ClusterTable {
@@ -65,7 +68,8 @@ fn cookie(value: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 fn open(cluster: &Cluster, table: Option<&ClusterTable>, headers: &Owned) -> Session {
-    super::open(cluster, table, &edit::fields(headers))
+    let affinity = cluster.affinity.as_ref().unwrap();
+    super::open(affinity, table, &edit::fields(headers))
 }
 
 fn place(sets_cookie: bool) -> CookiePlace<'static> {
@@ -99,7 +103,8 @@ fn closed(
         property: &|_| None,
         knowledge: &|| Knowledge::Current,
     };
-    let closed = close(session, cluster, table, &place(true), served, &facts);
+    let affinity = cluster.affinity.as_ref().unwrap();
+    let closed = close(affinity, session, table, &place(true), served, &facts);
     let value = closed.set_cookie.map(|cookie| {
         let cookie = String::from_utf8(cookie).unwrap();
         let (_, value) = cookie.split_once('=').unwrap();
@@ -378,9 +383,10 @@ fn no_cookie_is_set_where_none_is_due() {
         property: &|_| None,
         knowledge: &|| Knowledge::Current,
     };
+    let affinity = balanced.affinity.as_ref().unwrap();
     let nowhere = close(
+        affinity,
         &session,
-        &balanced,
         Some(&table),
         &place(false),
         &served(A, false),
@@ -392,8 +398,8 @@ fn no_cookie_is_set_where_none_is_due() {
         ..served(A, false)
     };
     let nobody = close(
+        affinity,
         &session,
-        &balanced,
         Some(&table),
         &place(true),
         &local,
@@ -407,13 +413,6 @@ fn no_cookie_is_set_where_none_is_due() {
     );
     let (state, _) = closed(&session, &balanced, None, &served(A, false));
     assert_eq!(state, State::New);
-    let none = Cluster {
-        affinity: None,
-        ..balanced
-    };
-    let session = open(&none, Some(&table), &cookie("x"));
-    let (state, set) = closed(&session, &none, Some(&table), &served(A, false));
-    assert_eq!((state, set), (State::None, None));
 }
 
 #[test]

@@ -4,8 +4,9 @@
 //! names, ingress-nginx dbb11b92d.
 
 use super::read::{Reader, Unset};
-use super::{AffinityAnnotations, Annotations, Redirect, ResponseRules, Rewrite};
-use crate::canary::CanaryAnnotations;
+use super::{
+    AffinityAnnotations, Annotations, CanaryAnnotations, Redirect, ResponseRules, Rewrite,
+};
 use crate::config::settings::Settings;
 
 /// All families but the redirects, whose refusals drop the Ingress.

@@ -1,11 +1,9 @@
 //! Building the table of one cluster in slices.
 
-use super::{ClusterTable, Endpoint, Nodes, in_order};
-use crate::affinity::Affinity;
-use crate::cluster::Cluster;
-use crate::cluster::node_map::NodeMap;
-use crate::cluster::ring::Ring;
-use crate::cluster::ring_build::RingBuild;
+use super::node_map::NodeMap;
+use super::ring::Ring;
+use super::ring_build::RingBuild;
+use super::{ClusterTable, Endpoint, Index, Nodes, in_order};
 use std::sync::Arc;
 
 /// What a digest costs, in ring points.
@@ -27,39 +25,39 @@ pub struct Build {
 }
 
 impl Build {
-    /// Starts the table of `cluster`. `previous` is the table in use, if any; one that was
-    /// built for another cluster is of no use.
+    /// Starts a table with this index. `previous` is the table in use, if any; one with another
+    /// index is of no use.
     #[must_use]
     pub fn start(
-        cluster: &Cluster,
+        index: Index,
         previous: Option<&Arc<ClusterTable>>,
         endpoints: Vec<Endpoint>,
     ) -> Self {
         let endpoints = in_order(endpoints);
         let nothing = Arc::new(ClusterTable::default());
-        let previous = previous.filter(|table| serves(table, cluster));
+        let previous = previous.filter(|table| has(table, index));
         let previous = previous.unwrap_or(&nothing);
         let (renumbered, added) = changes(&previous.endpoints, &endpoints);
-        let maps = maps(cluster, previous, &renumbered);
+        let maps = maps(index, previous, &renumbered);
         let mut build = Self {
             maps,
-            nodes: nodes_of(cluster),
+            nodes: index.nodes,
             next: 0,
             ring: None,
             same: Arc::clone(&previous.ring),
             added,
             endpoints,
         };
-        build.ring = build.ring_build(cluster, renumbered);
+        build.ring = build.ring_build(renumbered);
         build
     }
 
     /// The ring that is to be built, unless the one there is stays as it is.
-    fn ring_build(&self, cluster: &Cluster, renumbered: Vec<Option<u32>>) -> Option<RingBuild> {
+    fn ring_build(&self, renumbered: Vec<Option<u32>>) -> Option<RingBuild> {
         if self.added.is_empty() && !renumbered.contains(&None) {
             return None;
         }
-        match nodes_of(cluster) {
+        match self.nodes {
             Nodes::None => None,
             // The nodes of a ring of sets: `build_subset_map`, `balancer/chashsubset.lua`.
             Nodes::Sets(size) => {
@@ -146,30 +144,24 @@ fn changes(old: &[Endpoint], new: &[Endpoint]) -> (Vec<Option<u32>>, Vec<u32>) {
     (renumbered, added)
 }
 
-/// What is on the ring that `cluster` reads.
-fn nodes_of(cluster: &Cluster) -> Nodes {
-    match (&cluster.affinity, cluster.hash_by) {
-        (Some(affinity), _) if affinity.reads_ring() => Nodes::Endpoints,
-        (Some(_), _) | (None, None) => Nodes::None,
-        (None, Some(hash_by)) => match hash_by.subset_size {
-            Some(size) => Nodes::Sets(size.get()),
-            None => Nodes::Endpoints,
-        },
+impl ClusterTable {
+    /// Builds a table at once. For thousands of endpoints in a proxy, see [`Build`].
+    #[must_use]
+    pub fn build(index: Index, endpoints: Vec<Endpoint>) -> Self {
+        Build::start(index, None, endpoints).finish()
     }
 }
 
-/// Whether a table was built for what `cluster` reads.
-fn serves(table: &ClusterTable, cluster: &Cluster) -> bool {
-    let digests = cluster.affinity.as_ref().map_or(&[][..], Affinity::digests);
-    table.nodes == nodes_of(cluster) && table.maps.iter().map(NodeMap::digest).eq(digests)
+/// Whether a table was built with this index.
+fn has(table: &ClusterTable, index: Index) -> bool {
+    table.nodes == index.nodes && table.maps.iter().map(NodeMap::digest).eq(index.digests)
 }
 
-/// The maps that the affinity of `cluster` reads, with what `previous` has of them.
-fn maps(cluster: &Cluster, previous: &ClusterTable, renumbered: &[Option<u32>]) -> Vec<NodeMap> {
-    let digests = cluster.affinity.as_ref().map_or(&[][..], Affinity::digests);
-    let kept = previous.maps.iter().zip(digests);
+/// The maps of an index, with what `previous` has of them.
+fn maps(index: Index, previous: &ClusterTable, renumbered: &[Option<u32>]) -> Vec<NodeMap> {
+    let kept = previous.maps.iter().zip(index.digests);
     let kept = kept.map(|(map, _)| map.renumber(renumbered));
-    let new = digests.iter().skip(previous.maps.len());
+    let new = index.digests.iter().skip(previous.maps.len());
     kept.chain(new.cloned().map(NodeMap::new)).collect()
 }
 

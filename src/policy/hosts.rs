@@ -5,14 +5,14 @@
 //! `should_set_cookie` in `sticky.lua`, ingress-nginx dbb11b92d.
 
 use super::clusters::Ids;
-use super::merge::{DEFAULT_SERVER, Draft, Loaded, Merged, Server, Upstream, is_regex};
+use super::merge::{Draft, Loaded, Merged, Server, Upstream, is_regex};
 use crate::annotations::Annotations;
 use crate::config::settings::Settings;
 use crate::redirect::response::Rules;
 use crate::rewrite::Rewrite;
 use crate::rewrite::template::Template;
 use crate::route::VirtualHost;
-use crate::route::host::Hosts;
+use crate::route::host::{DEFAULT_SERVER, Hosts};
 use crate::route::location::{Backend, Kind, Location, Redirect, Ssl};
 use crate::route::lookup::Lookup;
 use crate::route::pattern::Pattern;
@@ -210,8 +210,9 @@ impl Context<'_> {
         let sets = |upstream: &Upstream| sets_cookie(upstream, host, &location.path);
         let canary = upstream.and_then(|upstream| upstream.alternatives.first());
         let canary = canary.and_then(|name| self.merged.upstreams.get(name));
-        (location.sets_cookie, location.canary_sets_cookie) =
-            (upstream.is_some_and(sets), canary.is_some_and(sets));
+        let (primary, canary) = (upstream.is_some_and(sets), canary.is_some_and(sets));
+        location.primary_sets_cookie = primary;
+        location.canary_sets_cookie = canary;
         if is_regex {
             let pattern = Pattern::location(&draft.path);
             let pattern = pattern.map_err(|reason| ("path", draft.written.clone(), reason))?;

@@ -11,15 +11,13 @@ mod locations;
 pub(super) use locations::is_regex;
 mod upstreams;
 
-use crate::annotations::{AffinityAnnotations, Annotations};
-use crate::canary::CanaryAnnotations;
+use crate::annotations::{AffinityAnnotations, Annotations, CanaryAnnotations};
 use crate::config::Config;
 use crate::ingress::Ingress;
+use crate::route::host::DEFAULT_SERVER;
 use crate::warning::Warning;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The host of rules without one, and of requests that no other host takes.
-pub(super) const DEFAULT_SERVER: &str = "_";
 /// Where requests go that nobody serves.
 pub(super) const DEFAULT_UPSTREAM: &str = "upstream-default-backend";
 

@@ -5,8 +5,9 @@ use super::*;
 use crate::config;
 use crate::edit::Reply;
 use crate::edit::fields;
+use crate::endpoints::EndpointTable;
 use crate::facts::Facts;
-use crate::route::{self, Answer};
+use crate::route::{self, Disposition};
 use serde_json::{Value, json};
 
 /// An Ingress of the class nginx with annotations and (host, pathType, path, service).
@@ -62,11 +63,11 @@ fn ask(policy: &Policy, url: &str, headers: &[(&str, &str)]) -> String {
         let location = location.map_or(&b""[..], |(_, value)| value);
         format!("{} {}", reply.status, String::from_utf8_lossy(location))
     };
-    match route::answer(policy, &fields(&all), &facts) {
-        Answer::Pass => "pass".to_owned(),
-        Answer::NotFound { .. } => "404 ".to_owned(),
-        Answer::Reply { reply, .. } => said(&reply),
-        Answer::Forward(forward) => {
+    match route::dispose(policy, &EndpointTable::default(), &fields(&all), &facts) {
+        Disposition::Pass { .. } => "pass".to_owned(),
+        Disposition::NotFound { .. } => "404 ".to_owned(),
+        Disposition::Reply { reply, .. } => said(&reply),
+        Disposition::Forward(forward) => {
             let cluster = policy.cluster(forward.cluster).unwrap();
             let path = forward.path.unwrap_or(path.as_bytes().to_vec());
             let path = String::from_utf8_lossy(&path).into_owned();
@@ -129,7 +130,7 @@ fn the_first_manifest_works() {
     assert!(
         host.locations
             .iter()
-            .all(|location| location.sets_cookie || location.is_implicit)
+            .all(|location| location.sets_cookie(false) || location.is_implicit)
     );
 }
 
@@ -303,7 +304,9 @@ fn nothing_of_a_request_reaches_a_header_unescaped() {
         property: &|_| None,
         knowledge: &|| crate::facts::Knowledge::Current,
     };
-    let Answer::Forward(forward) = route::answer(&policy, &headers, &facts) else {
+    let Disposition::Forward(forward) =
+        route::dispose(&policy, &EndpointTable::default(), &headers, &facts)
+    else {
         panic!("not forwarded");
     };
     let want = crate::edit::Edit::Set("x-forwarded-prefix".into(), b"/a%0Db".into());
@@ -732,8 +735,10 @@ fn cookies_are_set_under_the_name_that_ingress_nginx_asks_by() {
             property: &|_| None,
             knowledge: &|| crate::facts::Knowledge::Current,
         };
-        match route::answer(&policy, &fields(&head), &facts) {
-            Answer::Forward(forward) => assert_eq!(forward.location.sets_cookie, sets, "{url}"),
+        match route::dispose(&policy, &EndpointTable::default(), &fields(&head), &facts) {
+            Disposition::Forward(forward) => {
+                assert_eq!(forward.location.sets_cookie(false), sets, "{url}")
+            }
             other => panic!("{url}: {other:?}"),
         }
     }

@@ -11,6 +11,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// The host of rules without one, and of requests that no other host takes.
+pub(crate) const DEFAULT_SERVER: &str = "_";
+
 /// All locations of one host.
 #[derive(Debug)]
 pub struct VirtualHost {
@@ -31,6 +34,11 @@ pub struct VirtualHost {
 }
 
 impl VirtualHost {
+    /// It takes the requests that no other host takes.
+    pub(crate) fn is_default(&self) -> bool {
+        self.name == DEFAULT_SERVER
+    }
+
     pub(crate) fn find(&self, uri: &[u8]) -> Found<'_> {
         self.lookup.find(&self.locations, uri)
     }
@@ -56,7 +64,7 @@ impl Hosts {
     pub(crate) fn add(&mut self, host: VirtualHost) {
         let at = self.hosts.len();
         let name = host.name.to_ascii_lowercase();
-        if name == "_" {
+        if name == DEFAULT_SERVER {
             self.default = Some(at);
         } else if let Some(rest) = name.strip_prefix("*.") {
             self.wildcards.entry(rest.into()).or_insert(at);

@@ -18,10 +18,10 @@ pub struct Location {
     pub path: String,
     /// Whether responses of this location may set the session cookie
     /// (`should_set_cookie` of ingress-nginx's `sticky.lua`).
-    pub sets_cookie: bool,
+    pub(crate) primary_sets_cookie: bool,
     /// The same where its canary takes the request: of several Services that have one canary
     /// the last one's paths count, as the others' sessions do not.
-    pub canary_sets_cookie: bool,
+    pub(crate) canary_sets_cookie: bool,
     /// How a path is compared with [`Location::name`].
     pub kind: Kind,
     /// The path that nginx is told: a Prefix path ends with a slash unless the host is regex.
@@ -105,6 +105,16 @@ pub(crate) struct Ssl {
 }
 
 impl Location {
+    /// Whether responses of this location, or of its canary, may set the session cookie.
+    #[must_use]
+    pub fn sets_cookie(&self, is_canary: bool) -> bool {
+        if is_canary {
+            self.canary_sets_cookie
+        } else {
+            self.primary_sets_cookie
+        }
+    }
+
     /// Whether [`crate::redirect::on_response`] has anything to do here.
     #[must_use]
     pub fn translates_response(&self) -> bool {

@@ -32,6 +32,7 @@ pub(crate) struct Prefix {
 }
 
 /// What is found.
+#[derive(Clone, Copy)]
 pub(crate) enum Found<'p> {
     Location(&'p Arc<Location>),
     /// The path and a slash would be this location.

@@ -8,6 +8,7 @@ use crate::discovery::news::{Lease, News, Shared};
 use crate::discovery::query::{Keys, Query};
 use crate::discovery::{Discovery, Effect, TIMEOUT};
 use crate::endpoints::EndpointTable;
+use crate::facts::Knowledge;
 use crate::policy::Policy;
 use std::collections::VecDeque;
 use std::rc::Rc;

@@ -83,7 +83,6 @@ impl Metric {
     /// The counter of what a stream counts.
     pub(super) fn of(count: Count) -> Option<Self> {
         Some(match count {
-            Count::Session(State::None) => return None,
             Count::Session(State::New) => Self::SessionsNew,
             Count::Session(State::Kept) => Self::SessionsKept,
             Count::Session(State::Moved) => Self::SessionsMoved,

@@ -31,7 +31,7 @@ impl Tables {
             if let Some(cluster) = cluster(policy, name) {
                 let endpoints: Vec<Endpoint> = addresses.iter().map(endpoint).collect();
                 tables.given = tables.given.saturating_add(endpoints.len());
-                let table = ClusterTable::build(cluster, endpoints);
+                let table = ClusterTable::build(cluster.index(), endpoints);
                 tables.in_use.insert(name.clone(), table);
             }
         }
@@ -77,7 +77,7 @@ impl Tables {
         } else if let Some((name, endpoints)) = self.queue.pop_front()
             && let Some(cluster) = cluster(policy, &name)
         {
-            let build = Build::start(cluster, self.in_use.get(&name), endpoints);
+            let build = Build::start(cluster.index(), self.in_use.get(&name), endpoints);
             self.current = Some((name, build));
         }
     }

@@ -1,11 +1,11 @@
 //! What a stream writes into the record of its decision.
 
 use super::Stream;
-use crate::affinity::{Closed, Served, Session, State};
-use crate::cluster::ClusterId;
+use crate::affinity::{Closed, Served};
+use crate::balancer::Candidate;
 use crate::decision::{AffinityRecord, Outcome, Why, latin1};
 use crate::policy::Policy;
-use crate::route::{Forward, Location};
+use crate::route::{Forward, Location, Unknown};
 use std::sync::Arc;
 
 /// What the record says of each step; nothing where there is none.
@@ -27,46 +27,47 @@ impl Stream {
         }
     }
 
-    pub(super) fn note_forward(
-        &mut self,
-        policy: &Policy,
-        forward: &Forward,
-        chosen: ClusterId,
-        session: Option<&Session>,
-        endpoints_unknown: bool,
-    ) {
+    pub(super) fn note_unknown(&mut self, unknown: Unknown) {
+        self.note(match unknown {
+            Unknown::Host => Why::UnknownHost,
+            Unknown::Path => Why::UnknownPath,
+        });
+    }
+
+    pub(super) fn note_forward(&mut self, policy: &Policy, forward: &Forward, chosen: &Candidate) {
         if self.decision.is_none() {
             return;
         }
         self.note_location(Some(forward.location));
-        let upstream_name = |id| policy.cluster(id).map(|c| c.upstream_name.clone());
-        if let (true, Some(primary), Some(canary)) = (
-            chosen != forward.cluster,
-            upstream_name(forward.cluster),
-            upstream_name(chosen),
-        ) {
-            self.note(Why::Canary { primary, canary });
+        let upstream_name = &chosen.cluster.upstream_name;
+        if chosen.id != forward.cluster
+            && let Some(primary) = policy.cluster(forward.cluster)
+        {
+            self.note(Why::Canary {
+                primary: primary.upstream_name.clone(),
+                canary: upstream_name.clone(),
+            });
         }
         if let Some(path) = &forward.path {
             self.note(Why::Rewritten { to: latin1(path) });
         }
-        if let Some(session) = session {
+        if let Some(session) = &chosen.session {
             self.note(match session.override_host() {
                 Some(endpoint) => Why::Cookie {
                     endpoint: endpoint.to_owned(),
                 },
-                None if endpoints_unknown => Why::EndpointsUnknown,
+                None if session.is_unjudged() => Why::EndpointsUnknown,
                 None if session.has_cookie() => Why::NobodyNamed,
                 None => Why::Balanced,
             });
         }
-        let affinity = policy.cluster(chosen).and_then(|c| c.affinity.as_ref());
+        let affinity = chosen.cluster.affinity.as_ref();
         if let Some(decision) = &mut self.decision {
             decision.outcome = Outcome::Forward;
-            decision.cluster = upstream_name(chosen);
+            decision.cluster = Some(upstream_name.clone());
             decision.affinity = affinity.map(|affinity| AffinityRecord {
                 cookie: affinity.cookie_name().to_owned(),
-                state: State::None,
+                state: None,
                 override_host: None,
             });
         }
@@ -77,7 +78,7 @@ impl Stream {
             return;
         };
         if let Some(record) = &mut decision.affinity {
-            record.state = closed.state;
+            record.state = Some(closed.state);
         }
         let endpoint = served.address.unwrap_or_default().to_owned();
         if served.local_reply {

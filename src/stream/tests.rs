@@ -1,7 +1,7 @@
 use super::*;
-use crate::cluster::digest::Digest;
 use crate::edit::{fields, first};
-use crate::endpoints::{Endpoint, Health};
+use crate::endpoints::digest::Digest;
+use crate::endpoints::{ClusterTable, Endpoint, Health};
 use crate::{config, policy};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
@@ -49,7 +49,7 @@ impl Shop {
         let mut endpoints = EndpointTable::default();
         endpoints.insert(
             "default-web-80".into(),
-            ClusterTable::build(&policy.clusters[0], pods),
+            ClusterTable::build(policy.clusters[0].index(), pods),
         );
         Self { policy, endpoints }
     }
@@ -406,7 +406,7 @@ fn a_default_backend_takes_over_while_no_endpoint_is_left() {
             endpoints: EndpointTable::default(),
         };
         if let Some(pods) = pods {
-            let table = ClusterTable::build(web, pods);
+            let table = ClusterTable::build(web.index(), pods);
             shop.endpoints.insert("default-web-80".into(), table);
         }
         let decided = shop.request(

@@ -3,9 +3,10 @@
 use fastrand::Rng;
 use limpet::config;
 use limpet::edit::Edit;
+use limpet::endpoints::EndpointTable;
 use limpet::facts::{Facts, Knowledge};
 use limpet::policy::{self, Policy};
-use limpet::route::{self, Answer};
+use limpet::route::{self, Disposition};
 use serde_json::{Value, json};
 
 const SEEDS: std::ops::Range<u64> = 0..20_000;
@@ -215,31 +216,32 @@ fn no_redirect_leads_to_a_host_that_a_link_chose() {
             property: &|_| None,
             knowledge: &|| Knowledge::Current,
         };
-        let fields: Vec<(String, Vec<u8>)> = match route::answer(&policy, &headers, &facts) {
-            Answer::Reply { reply, .. } => {
-                redirects += usize::from(reply.status < 400);
-                reply
-                    .headers
-                    .into_iter()
-                    .map(|(name, value)| (name.to_string(), value))
-                    .collect()
-            }
-            Answer::Forward(forward) => {
-                forwards += 1;
-                let set = forward.edits.iter().filter_map(|edit| match edit {
-                    Edit::Set(name, value) | Edit::Add(name, value) => {
-                        Some((name.to_string(), value.to_vec()))
-                    }
-                    Edit::Remove(_) => None,
-                });
-                let path = forward
-                    .path
-                    .as_ref()
-                    .map(|path| (":path".to_owned(), path.to_vec()));
-                set.chain(path).collect()
-            }
-            Answer::NotFound { .. } | Answer::Pass => continue,
-        };
+        let fields: Vec<(String, Vec<u8>)> =
+            match route::dispose(&policy, &EndpointTable::default(), &headers, &facts) {
+                Disposition::Reply { reply, .. } => {
+                    redirects += usize::from(reply.status < 400);
+                    reply
+                        .headers
+                        .into_iter()
+                        .map(|(name, value)| (name.to_string(), value))
+                        .collect()
+                }
+                Disposition::Forward(forward) => {
+                    forwards += 1;
+                    let set = forward.edits.iter().filter_map(|edit| match edit {
+                        Edit::Set(name, value) | Edit::Add(name, value) => {
+                            Some((name.to_string(), value.to_vec()))
+                        }
+                        Edit::Remove(_) => None,
+                    });
+                    let path = forward
+                        .path
+                        .as_ref()
+                        .map(|path| (":path".to_owned(), path.to_vec()));
+                    set.chain(path).collect()
+                }
+                Disposition::NotFound { .. } | Disposition::Pass { .. } => continue,
+            };
         for (name, value) in fields {
             let is_control = |byte: &u8| matches!(byte, 0..=0x1f | 0x7f);
             assert!(

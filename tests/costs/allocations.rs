@@ -1,8 +1,8 @@
 //! What a request costs in memory taken and given back: counted, and held.
 
-use limpet::cluster::ring::{POINTS, Ring};
-use limpet::cluster::ring_build::RingBuild;
 use limpet::edit;
+use limpet::endpoints::ring::{POINTS, Ring};
+use limpet::endpoints::ring_build::RingBuild;
 use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};
 use limpet::facts::{Facts, Knowledge};
 use limpet::policy::{self, Policy};
@@ -100,7 +100,7 @@ fn endpoints(policy: &Policy) -> EndpointTable {
         let pods = (1..4).map(endpoint).collect();
         table.insert(
             cluster.envoy_name.clone(),
-            ClusterTable::build(cluster, pods),
+            ClusterTable::build(cluster.index(), pods),
         );
     }
     table

@@ -120,9 +120,13 @@ fn endpoints(nodes: &[String]) -> Vec<Endpoint> {
     nodes.iter().map(endpoint).collect()
 }
 
+fn affinity_of(cluster: &Cluster) -> &Affinity {
+    cluster.affinity.as_ref().unwrap()
+}
+
 /// The key that limpet mints for an endpoint.
 fn minted(cluster: &Cluster, table: &ClusterTable, address: &str, random: &Random) -> String {
-    let session = affinity::open(cluster, Some(table), &[]);
+    let session = affinity::open(affinity_of(cluster), Some(table), &[]);
     let place = CookiePlace {
         location_path: "/",
         sets_cookie: true,
@@ -141,7 +145,14 @@ fn minted(cluster: &Cluster, table: &ClusterTable, address: &str, random: &Rando
         property: &|_| None,
         knowledge: &|| Knowledge::Current,
     };
-    let closed = affinity::close(&session, cluster, Some(table), &place, &served, &facts);
+    let closed = affinity::close(
+        affinity_of(cluster),
+        &session,
+        Some(table),
+        &place,
+        &served,
+        &facts,
+    );
     let cookie = String::from_utf8(closed.set_cookie.unwrap()).unwrap();
     let key = cookie.strip_prefix("INGRESSCOOKIE=").unwrap();
     key.split('|').next().unwrap().to_owned()
@@ -169,7 +180,7 @@ fn ten_thousand_cookies_of_either_side_are_understood_by_the_other() {
     for count in [2, 3, 20, 500] {
         let nodes = nodes(count);
         let theirs = Ring::new(&nodes);
-        let ours = ClusterTable::build(&cluster, endpoints(&nodes));
+        let ours = ClusterTable::build(cluster.index(), endpoints(&nodes));
         for _ in 0..10_000 {
             let address = &nodes[random.below(count)];
             let key = minted(&cluster, &ours, address, &random);
@@ -180,7 +191,7 @@ fn ten_thousand_cookies_of_either_side_are_understood_by_the_other() {
             let pid = random.below(40_000) + 1;
             let key = format!("{NOW}.{millis:03}.{pid}.{}", random.below(999_999) + 1);
             let cookie = [("cookie", format!("INGRESSCOOKIE={key}|x"))];
-            let session = affinity::open(&cluster, Some(&ours), &fields(&cookie));
+            let session = affinity::open(affinity_of(&cluster), Some(&ours), &fields(&cookie));
             assert_eq!(
                 session.override_host(),
                 Some(theirs.find(key.as_bytes())),
@@ -195,7 +206,7 @@ fn minted_keys_spread_evenly_over_the_arcs_of_their_endpoint() {
     let random = Random(Cell::new(2));
     let cluster = cluster();
     let nodes = nodes(5);
-    let table = ClusterTable::build(&cluster, endpoints(&nodes));
+    let table = ClusterTable::build(cluster.index(), endpoints(&nodes));
     let ring = Ring::new(&nodes);
     let address = &nodes[2];
     // The arc that ends at each point of the endpoint, and its share.
@@ -235,16 +246,16 @@ fn new_sessions_spread_as_the_proxy_spreads_them_and_stay_there() {
     let random = Random(Cell::new(3));
     let cluster = cluster();
     let nodes = nodes(5);
-    let table = ClusterTable::build(&cluster, endpoints(&nodes));
+    let table = ClusterTable::build(cluster.index(), endpoints(&nodes));
     let mut sessions = BTreeMap::new();
     for _ in 0..10_000 {
         // No cookie, no override: the choice is the proxy's, here a fair one.
-        let session = affinity::open(&cluster, Some(&table), &[]);
+        let session = affinity::open(affinity_of(&cluster), Some(&table), &[]);
         assert_eq!(session.override_host(), None);
         let address = &nodes[random.below(nodes.len())];
         let key = minted(&cluster, &table, address, &random);
         let cookie = [("cookie", format!("INGRESSCOOKIE={key}"))];
-        let session = affinity::open(&cluster, Some(&table), &fields(&cookie));
+        let session = affinity::open(affinity_of(&cluster), Some(&table), &fields(&cookie));
         assert_eq!(session.override_host(), Some(address.as_str()));
         *sessions.entry(address).or_insert(0.0) += 1.0;
     }
@@ -264,13 +275,13 @@ fn a_ring_that_changed_is_the_ring_that_would_be_built() {
             .filter(|_| random.below(3) > 0)
             .cloned()
             .collect();
-        let mut build = Build::start(&cluster, table.as_ref(), endpoints(&some));
+        let mut build = Build::start(cluster.index(), table.as_ref(), endpoints(&some));
         let mut steps = 1;
         while !build.step(1 + random.below(300)) {
             steps += 1;
         }
         let changed = build.finish();
-        let fresh = ClusterTable::build(&cluster, endpoints(&some));
+        let fresh = ClusterTable::build(cluster.index(), endpoints(&some));
         assert_eq!(changed.endpoints(), fresh.endpoints());
         assert_eq!(changed.ring(), fresh.ring(), "round {round}");
         assert_eq!(fresh.ring().len(), some.len() * 160);
@@ -295,7 +306,7 @@ fn digests_that_changed_are_the_digests_that_would_be_built() {
             .filter(|_| random.below(3) > 0)
             .cloned()
             .collect();
-        let mut build = Build::start(&cluster, table.as_ref(), endpoints(&some));
+        let mut build = Build::start(cluster.index(), table.as_ref(), endpoints(&some));
         while !build.step(1 + random.below(100)) {}
         let changed = build.finish();
         for address in &all {
@@ -313,7 +324,7 @@ fn digests_that_changed_are_the_digests_that_would_be_built() {
 
 /// How many slices of so many points a table takes.
 fn slices(cluster: &Cluster, before: Option<&Arc<ClusterTable>>, nodes: &[String]) -> usize {
-    let mut build = Build::start(cluster, before, endpoints(nodes));
+    let mut build = Build::start(cluster.index(), before, endpoints(nodes));
     let mut slices = 1;
     while !build.step(1_000) {
         slices += 1;
@@ -325,7 +336,7 @@ fn slices(cluster: &Cluster, before: Option<&Arc<ClusterTable>>, nodes: &[String
 fn a_change_computes_the_points_of_new_endpoints_alone() {
     let cluster = cluster();
     let all = nodes(501);
-    let before = Arc::new(ClusterTable::build(&cluster, endpoints(&all[..500])));
+    let before = Arc::new(ClusterTable::build(cluster.index(), endpoints(&all[..500])));
     // All points: computed twice over (to count and to place), sorted, merged.
     let anew = slices(&cluster, None, &all);
     assert!(anew >= 4 * 500 * 160 / 1_000, "{anew}");
@@ -338,7 +349,7 @@ fn a_change_computes_the_points_of_new_endpoints_alone() {
     // No change of addresses: the same ring, not a copy.
     let mut ill = endpoints(&all[..500]);
     ill[7].health = Health::Unhealthy;
-    let same = Build::start(&cluster, Some(&before), ill).finish();
+    let same = Build::start(cluster.index(), Some(&before), ill).finish();
     assert!(std::ptr::eq(same.ring(), before.ring()));
 }
 
@@ -356,7 +367,7 @@ fn a_lookup_takes_well_under_a_microsecond() {
     };
     let keys: Vec<String> = (0..KEYS).map(key).collect();
     for count in [2, 500, 5_000] {
-        let table = ClusterTable::build(&cluster, endpoints(&nodes(count)));
+        let table = ClusterTable::build(cluster.index(), endpoints(&nodes(count)));
         let look_up_all = || {
             let start = std::time::Instant::now();
             let found = keys

@@ -50,7 +50,7 @@ impl Native {
                 .unwrap_or_default();
             endpoints.insert(
                 cluster.envoy_name.clone(),
-                ClusterTable::build(cluster, given),
+                ClusterTable::build(cluster.index(), given),
             );
         }
         Self {

@@ -3,8 +3,9 @@
 //! Source: `mergeAlternativeBackends`, `internal/ingress/controller/controller.go`,
 //! ingress-nginx dbb11b92d.
 
-use super::{DEFAULT_SERVER, DEFAULT_UPSTREAM, Draft, Loaded, Merged, host_of, upstream_name};
+use super::{DEFAULT_UPSTREAM, Draft, Loaded, Merged, host_of, upstream_name};
 use crate::ingress::Path;
+use crate::route::host::DEFAULT_SERVER;
 use crate::warning::Warning;
 
 pub(super) fn merge(merged: &mut Merged, canary: &Loaded, warnings: &mut Vec<Warning>) {

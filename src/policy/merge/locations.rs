@@ -4,10 +4,9 @@
 //! `internal/ingress/controller/controller.go`, `updateServerLocations` in `location.go`,
 //! ingress-nginx dbb11b92d.
 
-use super::{
-    DEFAULT_SERVER, DEFAULT_UPSTREAM, Draft, Loaded, Merged, Server, host_of, upstream_name,
-};
+use super::{DEFAULT_UPSTREAM, Draft, Loaded, Merged, Server, host_of, upstream_name};
 use crate::ingress::{Path, Tls};
+use crate::route::host::DEFAULT_SERVER;
 use crate::warning::Warning;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -13,7 +13,7 @@ use limpet::edit::{self, Edit, Field, Reply};
 use limpet::endpoints::EndpointTable;
 use limpet::facts::{Facts, Knowledge};
 use limpet::policy::{self, Policy};
-use limpet::route::{self, Answer};
+use limpet::route::{self, Disposition};
 use limpet::stream::{ResponseHead, Step, Stream};
 use limpet::{config, pairs, session_cookie};
 use policies::{ENDPOINTS, SITES, one_path};
@@ -206,8 +206,13 @@ fn takes(policy: &Policy, path: &str) -> bool {
         (":path", path),
         (":authority", "shop.test"),
     ];
-    let answer = route::answer(policy, &edit::fields(&head), &facts(b"via_upstream"));
-    matches!(answer, Answer::Forward(_))
+    let disposition = route::dispose(
+        policy,
+        &EndpointTable::default(),
+        &edit::fields(&head),
+        &facts(b"via_upstream"),
+    );
+    matches!(disposition, Disposition::Forward(_))
 }
 
 fn facts(details: &'static [u8]) -> Facts<'static> {

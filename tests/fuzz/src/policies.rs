@@ -46,7 +46,7 @@ fn site(annotations: &Value) -> Site {
                 Health::Healthy
             },
         };
-        let table = ClusterTable::build(cluster, ENDPOINTS.iter().map(endpoint).collect());
+        let table = ClusterTable::build(cluster.index(), ENDPOINTS.iter().map(endpoint).collect());
         endpoints.insert(cluster.envoy_name.clone(), table);
     }
     Site { policy, endpoints }

@@ -2,8 +2,9 @@
 
 use crate::recordings::agreement::Tally;
 use limpet::affinity::{self, Affinity, AffinitySettings, Served};
-use limpet::annotations::AffinityAnnotations;
-use limpet::canary::{self, CanaryAnnotations, CanaryPolicy};
+use limpet::annotations::{AffinityAnnotations, CanaryAnnotations};
+use limpet::balancer;
+use limpet::canary::CanaryPolicy;
 use limpet::cluster::{Cluster, ClusterId};
 use limpet::edit::fields;
 use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};
@@ -51,6 +52,10 @@ fn cluster(name: &str, annotations: Option<&AffinityAnnotations>) -> Cluster {
     }
 }
 
+fn affinity_of(cluster: &Cluster) -> &Affinity {
+    cluster.affinity.as_ref().unwrap()
+}
+
 fn mode(mode: &str) -> AffinityAnnotations {
     AffinityAnnotations {
         mode: Some(mode.to_owned()),
@@ -76,14 +81,18 @@ fn table<A: AsRef<str>>(cluster: &Cluster, addresses: &[A]) -> ClusterTable {
         address: address.as_ref().to_owned(),
         health: Health::Healthy,
     };
-    ClusterTable::build(cluster, addresses.iter().map(endpoint).collect())
+    ClusterTable::build(cluster.index(), addresses.iter().map(endpoint).collect())
 }
 
 /// Whom the cookie value names.
 fn named(cluster: &Cluster, table: &ClusterTable, value: &[u8]) -> Option<String> {
-    let name = cluster.affinity.as_ref().unwrap().cookie_name();
+    let name = affinity_of(cluster).cookie_name();
     let cookie = [name.as_bytes(), b"=", value].concat();
-    let session = affinity::open(cluster, Some(table), &fields(&[("cookie", cookie)]));
+    let session = affinity::open(
+        affinity_of(cluster),
+        Some(table),
+        &fields(&[("cookie", cookie)]),
+    );
     session.override_host().map(str::to_owned)
 }
 
@@ -123,10 +132,17 @@ fn a0_keys_have_the_shape_of_ingress_nginx() {
             local_reply: false,
             response: &[],
         };
-        let session = affinity::open(&cluster, Some(&table), &[]);
+        let session = affinity::open(affinity_of(&cluster), Some(&table), &[]);
         let clock = || now;
         let facts = facts(&clock, &|| 0x0123_4567_89AB_CDEF);
-        let closed = affinity::close(&session, &cluster, Some(&table), &PLACE, &served, &facts);
+        let closed = affinity::close(
+            affinity_of(&cluster),
+            &session,
+            Some(&table),
+            &PLACE,
+            &served,
+            &facts,
+        );
         let cookie = String::from_utf8(closed.set_cookie.unwrap()).unwrap();
         let (_, key) = cookie.split_once('=').unwrap();
         let (key, _) = key.split_once('|').unwrap();
@@ -279,7 +295,7 @@ fn a5_cookies_are_parsed_as_recorded() {
         let ours = (
             first.map(|found| found.key.to_vec()),
             first.and_then(|found| found.backend_key.map(<[u8]>::to_vec)),
-            affinity::is_of(&cluster, None, &headers),
+            affinity::open(affinity_of(&cluster), None, &headers).is_affinitized(),
         );
         let recorded = (
             bytes(&vector["upstream_key"]),
@@ -306,7 +322,7 @@ fn a6_sessions_are_balanced_as_recorded() {
             .map(|cookie| ("cookie".to_owned(), cookie.as_bytes().to_vec()))
             .into_iter()
             .collect();
-        let session = affinity::open(&cluster, Some(&table), &fields(&headers));
+        let session = affinity::open(affinity_of(&cluster), Some(&table), &fields(&headers));
         let asked = session.override_host();
         let observed = list(&vector["upstream_observed"]);
         let moved = !vector["last_failure"].is_null() && vector["change_on_failure"] == true;
@@ -328,7 +344,14 @@ fn a6_sessions_are_balanced_as_recorded() {
             ..served
         };
         let facts = facts(&|| 1_732_345_678, &|| 0x0123_4567_89AB_CDEF);
-        let closed = affinity::close(&session, &cluster, Some(&table), &PLACE, &served, &facts);
+        let closed = affinity::close(
+            affinity_of(&cluster),
+            &session,
+            Some(&table),
+            &PLACE,
+            &served,
+            &facts,
+        );
         // A new cookie names the endpoint that answered.
         let fits = closed.set_cookie.as_ref().is_none_or(|cookie| {
             let cookie = str::from_utf8(cookie).unwrap();
@@ -402,8 +425,8 @@ fn a7_canaries_take_what_is_recorded() {
         let facts = facts(&|| 0, &random);
         let clusters = [primary, alternative];
         let headers = fields(&headers);
-        let chosen = canary::choose_among(&clusters, &endpoints, ClusterId(0), &headers, &facts);
-        let ours = (chosen == ClusterId(1), calls.get());
+        let chosen = balancer::choose(&clusters, &endpoints, ClusterId(0), &headers, &facts);
+        let ours = (chosen.unwrap().id == ClusterId(1), calls.get());
         let drawn = vector["random_called_with"].as_array().map_or(0, Vec::len);
         let recorded = (vector["routes_to_canary"] == true, drawn);
         let name = format!("{behavior}: {}", text(&vector["desc"]));

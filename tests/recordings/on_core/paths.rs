@@ -3,9 +3,10 @@
 use crate::recordings::agreement::Tally;
 use limpet::config;
 use limpet::edit::{Edit, fields};
+use limpet::endpoints::EndpointTable;
 use limpet::facts::{Facts, Knowledge};
 use limpet::policy::{self, Policy};
-use limpet::route::{self, Answer};
+use limpet::route::{self, Disposition};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -111,7 +112,8 @@ fn our_backend(policy: &Policy, name: &str, backend: &Value) -> Backend {
             .iter()
             .filter(|location| location.path == path);
         // A canary inherits its primary's places, and has no location of its own.
-        let sets = locations.any(|at| at.sets_cookie && (is_canary || at.upstream_name == name));
+        let sets =
+            locations.any(|at| at.sets_cookie(false) && (is_canary || at.upstream_name == name));
         (host.name.clone(), path, sets)
     });
     let places = places.collect();
@@ -229,27 +231,27 @@ fn ours(policy: &Policy, scenario: &Value, request: &Value) -> Fate {
         policy,
         scenario,
         request,
-        route::answer(policy, &fields(&headers), &facts),
+        route::dispose(policy, &EndpointTable::default(), &fields(&headers), &facts),
     )
 }
 
-fn fate(policy: &Policy, scenario: &Value, request: &Value, answer: Answer) -> Fate {
+fn fate(policy: &Policy, scenario: &Value, request: &Value, disposition: Disposition) -> Fate {
     let header = |name: &str| {
         let headers = request["headers"].as_array().unwrap().iter();
         let mut named =
             headers.filter(|header| header[0].as_str().unwrap().eq_ignore_ascii_case(name));
         named.next().and_then(|header| latin1(&header[1]))
     };
-    match answer {
-        Answer::Pass => Fate {
+    match disposition {
+        Disposition::Pass { .. } => Fate {
             status: 0,
             ..Fate::default()
         },
-        Answer::NotFound { .. } => Fate {
+        Disposition::NotFound { .. } => Fate {
             status: 404,
             ..Fate::default()
         },
-        Answer::Reply { reply, .. } => {
+        Disposition::Reply { reply, .. } => {
             let location = reply.headers.iter().find(|(name, _)| name == "location");
             Fate {
                 status: reply.status.into(),
@@ -257,7 +259,7 @@ fn fate(policy: &Policy, scenario: &Value, request: &Value, answer: Answer) -> F
                 ..Fate::default()
             }
         }
-        Answer::Forward(forward) => {
+        Disposition::Forward(forward) => {
             let cluster = policy.cluster(forward.cluster).unwrap();
             let service = cluster.service.split(':').next().unwrap().to_owned();
             let endpoints = &scenario["endpoints_override"][&service];

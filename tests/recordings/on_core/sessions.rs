@@ -58,7 +58,7 @@ fn site(scenario: &Value) -> Site {
             health: Health::Healthy,
         };
         let addresses = services.get(service).into_iter().flatten();
-        let table = ClusterTable::build(cluster, addresses.map(endpoint).collect());
+        let table = ClusterTable::build(cluster.index(), addresses.map(endpoint).collect());
         endpoints.insert(cluster.envoy_name.clone(), table);
     }
     Site {

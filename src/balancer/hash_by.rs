@@ -62,7 +62,7 @@ mod tests {
             address: format!("10.0.0.{n}:80"),
             health: Health::Healthy,
         };
-        let table = ClusterTable::build(cluster, (1..=endpoints).map(endpoint).collect());
+        let table = ClusterTable::build(cluster.index(), (1..=endpoints).map(endpoint).collect());
         let drawn = |random: u64| {
             let facts = Facts {
                 now: &|| 0,

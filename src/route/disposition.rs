@@ -1,0 +1,134 @@
+//! What is to happen to a request, as its location says.
+
+use super::location::Location;
+use crate::cluster::ClusterId;
+use crate::edit::{Edit, Reply};
+use crate::policy::Policy;
+use std::sync::Arc;
+
+/// What is to happen to a request.
+#[derive(Debug)]
+pub enum Disposition<'p> {
+    /// It goes to an endpoint.
+    Forward(Forward<'p>),
+    /// limpet answers it itself.
+    Reply {
+        /// The answer.
+        reply: Reply,
+        /// The location that says so; `None` for a virtual host's own redirect.
+        location: Option<&'p Arc<Location>>,
+        /// Why.
+        reason: Reason,
+    },
+    /// Nobody serves it, and limpet owns the listener: 404.
+    NotFound {
+        /// The location found, where it is one without a Service.
+        location: Option<&'p Arc<Location>>,
+        /// What no Ingress names.
+        unknown: Unknown,
+    },
+    /// It is none of limpet's: it goes on untouched.
+    Pass {
+        /// What no Ingress names; `None`: nginx would refuse such a request of any host.
+        unknown: Option<Unknown>,
+    },
+}
+
+impl<'p> Disposition<'p> {
+    pub(super) fn reply(reply: Reply, location: Option<&'p Arc<Location>>, reason: Reason) -> Self {
+        Self::Reply {
+            reply,
+            location,
+            reason,
+        }
+    }
+}
+
+/// What no Ingress names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// The host.
+    Host,
+    /// The path; the host is known.
+    Path,
+}
+
+/// A request that goes to an endpoint.
+#[derive(Debug)]
+pub struct Forward<'p> {
+    /// Where it belongs.
+    pub location: &'p Arc<Location>,
+    /// The primary cluster; canaries not yet considered.
+    pub cluster: ClusterId,
+    /// It is that of `default-backend`, which has no canaries.
+    pub is_fallback: bool,
+    /// The new `:path`; `None`: it stays as it came.
+    pub path: Option<Vec<u8>>,
+    /// Further edits of the request's head: X-Forwarded-Prefix, the upstream's host.
+    pub edits: Vec<Edit<'p>>,
+    /// The downstream came by https: what gives the session cookie its Secure.
+    pub https: bool,
+    /// The value that `upstream-hash-by` yields for this request; `None`: no such annotation.
+    pub hash_by: Option<Vec<u8>>,
+}
+
+/// Why limpet answers a request itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// `app-root`.
+    AppRoot,
+    /// `permanent-redirect` or `temporal-redirect`.
+    Redirect,
+    /// `ssl-redirect` or `force-ssl-redirect`.
+    SslRedirect,
+    /// `from-to-www-redirect`.
+    FromToWww,
+    /// `rewrite-target` is an absolute URL.
+    RewriteRedirect,
+    /// The path lacks the slash that its location ends with.
+    MissingSlash,
+    /// The Service or its port is missing: 503.
+    NoService,
+    /// A refused annotation denies the location: 503.
+    Denied,
+    /// nginx refuses such a request: 400, or 405 for TRACE.
+    BadRequest,
+    /// The rewrite leaves nothing of the path: 500, as nginx.
+    EmptyPath,
+    /// A load balancer's health check of a host that nobody serves.
+    HealthCheck,
+}
+
+impl Reason {
+    /// As the decision record spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AppRoot => "app_root",
+            Self::Redirect => "redirect",
+            Self::SslRedirect => "ssl_redirect",
+            Self::FromToWww => "from_to_www",
+            Self::RewriteRedirect => "rewrite_redirect",
+            Self::MissingSlash => "missing_slash",
+            Self::NoService => "no_service",
+            Self::Denied => "denied",
+            Self::BadRequest => "bad_request",
+            Self::EmptyPath => "empty_path",
+            Self::HealthCheck => "health_check",
+        }
+    }
+}
+
+/// A request that may be for nobody here: it goes on untouched, or where limpet owns the
+/// listener, `otherwise` happens.
+pub(super) fn stray<'p>(
+    policy: &Policy,
+    unknown: Option<Unknown>,
+    otherwise: impl FnOnce() -> Disposition<'p>,
+) -> Disposition<'p> {
+    if policy.owns_listener() {
+        otherwise()
+    } else {
+        Disposition::Pass { unknown }
+    }
+}
