@@ -5,13 +5,13 @@
 
 use crate::annotations::AffinityAnnotations;
 use crate::endpoints::digest::{Digest, backend_key};
+use crate::remark::Remark;
 use crate::session_cookie::SessionCookie;
 
 mod attributes;
 mod close;
 mod conflicts;
 mod mint;
-mod remark;
 mod session;
 mod settings;
 mod writer;
@@ -19,7 +19,6 @@ mod writer;
 pub use crate::session_cookie::CookiePlace;
 pub use close::{Closed, close};
 pub use conflicts::{OnService, conflicts};
-pub use remark::{Origin, Remark};
 pub use session::{Served, Session, State, open};
 pub use settings::AffinitySettings;
 use writer::Writer;
@@ -45,7 +44,8 @@ impl Affinity {
     ///
     /// `first` decides what is written: `affinity-mode` of the first Ingress on the Service that
     /// has one, `session-cookie-hash` likewise; `last` the cookie's attributes: the last Ingress
-    /// with `affinity: cookie`. The remarks say what is superseded or not usable.
+    /// with `affinity: cookie`. The remarks say what is superseded or not usable; whose an
+    /// annotation is, they leave to the caller.
     ///
     /// Source: `getBackendServers`, `internal/ingress/controller/controller.go`, dbb11b92d.
     #[must_use]

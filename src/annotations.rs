@@ -8,8 +8,8 @@ pub mod validator;
 mod family;
 
 use crate::config::settings::Settings;
-use crate::ingress::Ingress;
-use crate::warning::Warning;
+use crate::ingress::{Ingress, PREFIX};
+use crate::remark::{Effect, Problem, Remark};
 use catalogue::{Refused, Risk};
 use read::Reader;
 use validator::Patterns;
@@ -157,13 +157,13 @@ pub fn parse(
     settings: &Settings,
     strict: bool,
     patterns: &mut Patterns,
-    warnings: &mut Vec<Warning>,
+    remarks: &mut Vec<Remark>,
 ) -> Option<Annotations> {
     let mut reader = Reader {
         ingress,
         strict,
         patterns,
-        warnings,
+        remarks,
     };
     let risk = settings.risk.or(strict.then_some(Risk::High));
     if blocked(&mut reader, &settings.blocked_words) {
@@ -184,14 +184,12 @@ pub fn parse(
 fn blocked(reader: &mut Reader, words: &[String]) -> bool {
     let annotations = &reader.ingress.annotations;
     for (full, value) in annotations {
-        let Some(name) = full.strip_prefix(read::PREFIX) else {
+        let Some(name) = full.strip_prefix(PREFIX) else {
             continue;
         };
         if let Some(word) = words.iter().find(|word| value.contains(word.as_str())) {
-            let text = format!(
-                "contains {word:?} of annotation-value-word-blocklist; the whole Ingress is ignored"
-            );
-            reader.warn(name, value, text);
+            let word = word.clone();
+            reader.remark(name, value, Problem::Blocked { word }, Effect::Ingress);
             return true;
         }
     }

@@ -5,6 +5,7 @@
 use crate::annotations::CanaryAnnotations;
 use crate::edit::Headers;
 use crate::facts::Facts;
+use crate::remark::Problem;
 use crate::route::pattern::Pattern;
 use crate::session_cookie::read::{trim_spaces, variable};
 use std::borrow::Cow;
@@ -22,24 +23,19 @@ pub struct CanaryPolicy {
 impl CanaryPolicy {
     /// Compiles the annotations. The second value says why the pattern is not usable.
     #[must_use]
-    pub fn new(annotations: CanaryAnnotations) -> (Self, Option<String>) {
+    pub fn new(annotations: CanaryAnnotations) -> (Self, Option<Problem>) {
         let pattern = Some(annotations.header_pattern.as_str());
-        let (pattern, remark) = match pattern.filter(|pattern| !pattern.is_empty()).map(compile) {
+        let (pattern, problem) = match pattern.filter(|pattern| !pattern.is_empty()).map(compile) {
             None => (None, None),
             Some(Ok(pattern)) => (Some(Some(pattern)), None),
-            Some(Err(why)) => (
-                Some(None),
-                Some(format!(
-                    "{why}; a request with this header never goes to the canary"
-                )),
-            ),
+            Some(Err(why)) => (Some(None), Some(Problem::UnusablePattern(why))),
         };
         let policy = Self {
             underscores: false,
             annotations,
             pattern,
         };
-        (policy, remark)
+        (policy, problem)
     }
 
     /// Whether the canary takes a request whose session says nothing.
@@ -192,13 +188,13 @@ mod tests {
 
     #[test]
     fn a_pattern_that_does_not_compile_is_said_and_never_matches() {
-        let (policy, remark) = CanaryPolicy::new(CanaryAnnotations {
+        let (policy, problem) = CanaryPolicy::new(CanaryAnnotations {
             header: "X-Canary".to_owned(),
             header_pattern: "[".to_owned(),
             weight: 100,
             ..CanaryAnnotations::default()
         });
-        assert!(remark.unwrap().contains("never goes to the canary"));
+        assert!(matches!(problem, Some(Problem::UnusablePattern(_))));
         let with = fields(&[("x-canary", "[")]);
         assert_eq!(policy.by_header(&with), Some(false));
         assert_eq!(policy.by_header(&[]), None);

@@ -4,7 +4,7 @@ pub mod environment;
 mod read;
 pub mod settings;
 
-use crate::warning::Warning;
+use crate::remark::Remark;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -163,10 +163,10 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Reads the plugin configuration. An unknown key or an unusable value is a warning.
+/// Reads the plugin configuration. An unknown key or an unusable value is a remark.
 ///
 /// # Errors
 /// Only when `bytes` are not one JSON object of this shape.
-pub fn read(bytes: &[u8]) -> Result<(Config, Vec<Warning>), ConfigError> {
+pub fn read(bytes: &[u8]) -> Result<(Config, Vec<Remark>), ConfigError> {
     read::config(bytes)
 }

@@ -1,9 +1,14 @@
 //! A Kubernetes Ingress as it is written: `networking.k8s.io/v1`, and the older forms that
 //! people still keep. No meaning, unknown fields passed over.
 
-use crate::warning::Warning;
+use crate::remark::{Effect, Expected, Field, Problem, Remark};
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// What every annotation of ingress-nginx begins with.
+pub const PREFIX: &str = "nginx.ingress.kubernetes.io/";
+/// What limpet's own begin with.
+pub const OWN_PREFIX: &str = "limpet.dev/";
 
 /// One Ingress.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +29,8 @@ pub struct Ingress {
     pub default_backend: Option<Backend>,
     /// `spec.tls`.
     pub tls: Vec<Tls>,
+    /// What Kubernetes would not take.
+    pub remarks: Vec<Remark>,
 }
 
 /// One of `spec.tls`.
@@ -70,7 +77,7 @@ impl Ingress {
     ///
     /// # Errors
     /// It has no name, or is of another kind.
-    pub fn read(value: &Value) -> Result<Self, Warning> {
+    pub fn read(value: &Value) -> Result<Self, Box<Remark>> {
         let metadata = value.get("metadata");
         let text = |key: &str| {
             metadata
@@ -79,22 +86,22 @@ impl Ingress {
         };
         let kind = value.get("kind").and_then(Value::as_str);
         if let Some(kind) = kind.filter(|kind| *kind != "Ingress") {
-            let value = Some(kind.to_owned());
-            let text = "is not an Ingress; ignored";
-            return Err(Warning::config("ingresses", value, text));
+            let problem = Problem::Not(Expected::Ingress);
+            return Err(unusable(Some(kind.to_owned()), problem));
         }
         let Some(name) = text("name") else {
-            let text = "an object without metadata.name; ignored";
-            return Err(Warning::config("ingresses", None, text));
+            return Err(unusable(None, Problem::Nameless));
         };
         let namespace = text("namespace").unwrap_or("default").to_owned();
         let spec = value.get("spec").unwrap_or(&Value::Null);
-        let annotations = annotations(metadata);
+        let key = format!("{namespace}/{name}");
+        let mut remarks = Vec::new();
+        let annotations = annotations(metadata, &key, &mut remarks);
         let class = spec.get("ingressClassName").and_then(Value::as_str);
         let class = class.or_else(|| annotations.get(CLASS).map(String::as_str));
         let default_backend = spec.get("defaultBackend").or_else(|| spec.get("backend"));
         Ok(Self {
-            key: format!("{namespace}/{name}"),
+            key,
             namespace,
             created: text("creationTimestamp").map(str::to_owned),
             class: class.map(str::to_owned),
@@ -102,6 +109,7 @@ impl Ingress {
             rules: items(spec.get("rules")).map(rule).collect(),
             default_backend: default_backend.and_then(backend),
             tls: items(spec.get("tls")).map(tls).collect(),
+            remarks,
         })
     }
 }
@@ -117,18 +125,39 @@ impl Ingress {
 /// The annotation that older manifests name their class with.
 const CLASS: &str = "kubernetes.io/ingress.class";
 
-fn annotations(metadata: Option<&Value>) -> BTreeMap<String, String> {
+fn unusable(value: Option<String>, problem: Problem) -> Box<Remark> {
+    Box::new(Remark::key("ingresses", value, problem, Effect::Ingress))
+}
+
+/// The API server wants strings; a manifest that says `true` means "true".
+fn annotations(
+    metadata: Option<&Value>,
+    ingress: &str,
+    remarks: &mut Vec<Remark>,
+) -> BTreeMap<String, String> {
     let map = metadata.and_then(|data| data.get("annotations"));
     let map = map.and_then(Value::as_object).into_iter().flatten();
-    let texts = map.filter_map(|(name, value)| match value {
-        Value::String(text) => Some((name.clone(), text.clone())),
-        // The API server wants strings; a manifest that says `true` means "true".
-        Value::Bool(_) | Value::Number(_) => Some((name.clone(), value.to_string())),
-        _ => None,
-    });
     // One by one: to collect is to sort, which is 6 KiB of the module for each kind of map.
     let mut annotations = BTreeMap::new();
-    annotations.extend(texts);
+    for (name, value) in map {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let effect = match value {
+            Value::String(_) => None,
+            Value::Bool(_) | Value::Number(_) => Some(Effect::Tolerated),
+            _ => Some(Effect::Setting),
+        };
+        if let Some(effect) = effect {
+            let field = Field::annotation(name.strip_prefix(PREFIX).unwrap_or(name));
+            let problem = Problem::NotAString;
+            remarks.push(Remark::new(field, &text, problem, effect).of(ingress));
+        }
+        if effect != Some(Effect::Setting) {
+            annotations.insert(name.clone(), text);
+        }
+    }
     annotations
 }
 

@@ -19,9 +19,11 @@ pub mod edit;
 pub mod endpoints;
 pub mod facts;
 pub mod ingress;
+pub mod nearest;
 pub mod pairs;
 pub mod policy;
 pub mod redirect;
+pub mod remark;
 pub(crate) mod rewrite;
 pub mod route;
 pub mod same_site;
@@ -29,4 +31,3 @@ pub mod session_cookie;
 #[cfg(target_family = "wasm")]
 mod shell;
 pub mod stream;
-pub mod warning;

@@ -7,10 +7,12 @@ mod merge;
 
 use crate::cluster::{Cluster, ClusterId};
 use crate::config::settings::Settings;
-use crate::config::{Config, Discovery, HeaderNames, PathDecoding, Report, Unmatched};
+use crate::config::{
+    self, Config, ConfigError, Discovery, HeaderNames, PathDecoding, Report, Unmatched,
+};
+use crate::remark::{Effect, Problem, Remark};
 use crate::route::VirtualHost;
 use crate::route::host::Hosts;
-use crate::warning::Warning;
 use std::collections::BTreeMap;
 
 /// Everything a request is answered from, but for the endpoints.
@@ -54,17 +56,44 @@ impl Policy {
     pub fn virtual_hosts(&self) -> impl Iterator<Item = &VirtualHost> {
         self.hosts.iter()
     }
+
+    /// How many locations an Ingress made.
+    #[must_use]
+    pub fn location_count(&self) -> usize {
+        let locations = self.virtual_hosts().flat_map(|host| &host.locations);
+        locations
+            .filter(|location| !location.ingress.is_empty())
+            .count()
+    }
+
+    /// That no Ingress is served, where that is so.
+    #[must_use]
+    pub fn idle(&self) -> Option<Remark> {
+        let remark = || Remark::key("ingresses", None, Problem::NoIngress, Effect::Configuration);
+        (self.location_count() == 0).then(remark)
+    }
 }
 
-/// Compiles a configuration. What cannot be used disables itself alone, with a warning.
+/// Reads a configuration and compiles it. Environment variables that it names are not looked up.
+///
+/// # Errors
+/// It is none.
+pub fn read(bytes: &[u8]) -> Result<(Policy, Vec<Remark>), ConfigError> {
+    let (config, mut remarks) = config::read(bytes)?;
+    let (policy, more) = compile(&config);
+    remarks.extend(more);
+    Ok((policy, remarks))
+}
+
+/// Compiles a configuration. What cannot be used disables itself alone, with a remark.
 #[must_use]
-pub fn compile(config: &Config) -> (Policy, Vec<Warning>) {
-    let (settings, mut warnings) = Settings::read(&config.config_map);
-    let loaded = load::load(config, &settings, &mut warnings);
-    let merged = merge::merge(&loaded, config, &mut warnings);
-    let (clusters, ids) = clusters::compile(&merged, config, (&loaded, &settings), &mut warnings);
-    let hosts = hosts::compile(&merged, &loaded, &ids, &settings, &mut warnings);
-    let endpoints = clusters::endpoints(config, &clusters, &mut warnings);
+pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
+    let (settings, mut remarks) = Settings::read(&config.config_map);
+    let loaded = load::load(config, &settings, &mut remarks);
+    let merged = merge::merge(&loaded, config, &mut remarks);
+    let (clusters, ids) = clusters::compile(&merged, config, (&loaded, &settings), &mut remarks);
+    let hosts = hosts::compile(&merged, &loaded, &ids, &settings, &mut remarks);
+    let endpoints = clusters::endpoints(config, &clusters, &mut remarks);
     let policy = Policy {
         clusters,
         headers: config.headers.clone(),
@@ -79,7 +108,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Warning>) {
         use_forwarded_headers: settings.use_forwarded_headers,
         redirect_code: settings.http_redirect_code,
     };
-    (policy, warnings)
+    (policy, remarks)
 }
 
 #[cfg(test)]

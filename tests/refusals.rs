@@ -24,8 +24,7 @@ fn shop(path: &str, annotations: &[(&str, &str)], further: &Value) -> Value {
 
 /// Every remark on `configuration`, in order.
 fn told(configuration: &Value) -> Vec<String> {
-    let (config, mut remarks) = config::read(configuration.to_string().as_bytes()).unwrap();
-    remarks.extend(policy::compile(&config).1);
+    let (_, remarks) = policy::read(configuration.to_string().as_bytes()).unwrap();
     remarks.iter().map(ToString::to_string).collect()
 }
 
@@ -159,6 +158,22 @@ fn a_bad_key_of_the_configuration_is_told_with_its_place() {
             r#"configuration: config_map.http-redirect-code: "200" is not 301, 302, 307 or 308; the default is used"#,
         ),
         (
+            json!({"cookie_keys": ["s"], "cookie_format": "key"}),
+            "configuration: cookie_keys: is superseded by cookie_format: key: it changes nothing",
+        ),
+        (
+            json!({"config_map": {"ssl-redirect": []}}),
+            r#"configuration: config_map.ssl-redirect: "[]" is not a string; ignored"#,
+        ),
+        (
+            json!({"unmatched": "drop"}),
+            r#"configuration: unmatched: "drop" is unknown, expected pass or not_found; the default is used"#,
+        ),
+        (
+            json!({"discovery": {"interval_ms": 0}}),
+            r#"configuration: discovery.interval_ms: "0" is not a whole number above 0; 1000 is used"#,
+        ),
+        (
             json!({"services": []}),
             r#"ingress default/shop: backend: "default/web:80" is a Service that does not exist; its paths answer 503, as under ingress-nginx"#,
         ),
@@ -173,6 +188,73 @@ fn a_bad_key_of_the_configuration_is_told_with_its_place() {
     ] {
         assert_eq!(told(&shop("/", &[], &further)), [want], "{further}");
     }
+}
+
+/// YAML makes a number of `3600` and a boolean of `true`: the API server takes neither.
+#[test]
+fn an_annotation_without_quotes_is_honoured_and_told() {
+    let name = |name: &str| format!("nginx.ingress.kubernetes.io/{name}");
+    for (annotation, value, message) in [
+        (
+            "use-regex",
+            json!(true),
+            r#""true" is not a string; honoured here, but Kubernetes refuses the whole Ingress"#,
+        ),
+        (
+            "session-cookie-expires",
+            json!(3600),
+            r#""3600" is not a string; honoured here, but Kubernetes refuses the whole Ingress"#,
+        ),
+        (
+            "use-regex",
+            json!([true]),
+            r#""[true]" is not a string; ignored, and Kubernetes refuses the whole Ingress"#,
+        ),
+    ] {
+        let mut configuration = shop("/", &[("affinity", "cookie")], &json!({}));
+        configuration["ingresses"][0]["metadata"]["annotations"][name(annotation)] = value.clone();
+        let want = format!("ingress default/shop: {annotation}: {message}");
+        assert_eq!(told(&configuration), [want]);
+        let (policy, _) = policy::read(configuration.to_string().as_bytes()).unwrap();
+        let mut hosts = policy.virtual_hosts();
+        let shop = hosts.find(|host| host.name == "a.example").unwrap();
+        assert_eq!(shop.is_regex, value == json!(true));
+    }
+}
+
+#[test]
+fn a_redirect_to_www_that_meets_an_ingress_is_told_with_the_one_that_asks_for_it() {
+    let mut configuration = shop("/", &[("from-to-www-redirect", "true")], &json!({}));
+    let mut other = configuration["ingresses"][0].clone();
+    other["metadata"] = json!({"name": "other"});
+    other["spec"]["rules"][0]["host"] = json!("www.a.example");
+    configuration["ingresses"]
+        .as_array_mut()
+        .unwrap()
+        .push(other);
+    let want = "ingress default/shop: from-to-www-redirect: \"true\" meets host www.a.example, \
+                which has an Ingress of its own; it is not redirected, as under ingress-nginx";
+    assert_eq!(told(&configuration), [want]);
+}
+
+/// Two Services of one Ingress, or two Ingresses on one Service: whose annotation it is counts.
+#[test]
+fn a_remark_on_a_cookie_names_the_ingress_that_says_it() {
+    let mut configuration = shop("/", &[], &json!({}));
+    let mut other = configuration["ingresses"][0].clone();
+    other["metadata"] = json!({"name": "sticky", "annotations": {
+        "nginx.ingress.kubernetes.io/affinity": "cookie",
+        "nginx.ingress.kubernetes.io/session-cookie-samesite": "lax",
+    }});
+    other["spec"]["rules"][0]["host"] = json!("b.example");
+    configuration["ingresses"]
+        .as_array_mut()
+        .unwrap()
+        .push(other);
+    let said = told(&configuration);
+    let of_it = |line: &&String| line.contains("session-cookie-samesite");
+    let line = said.iter().find(of_it).unwrap();
+    assert!(line.starts_with("ingress default/sticky: "), "{said:?}");
 }
 
 #[test]

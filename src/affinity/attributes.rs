@@ -1,9 +1,8 @@
 //! The cookie's attributes from the annotations, with ingress-nginx's leniency.
 
-use super::{Origin, Remark};
 use crate::annotations::AffinityAnnotations;
+use crate::remark::{Effect, Expected, Field, Problem, Remark};
 use crate::session_cookie::{SameSite, SessionCookie, number};
-use crate::warning::AS_BEFORE;
 
 /// The name where the annotation is absent (`defaultAffinityCookieName`,
 /// `internal/ingress/annotations/sessionaffinity/main.go`, dbb11b92d).
@@ -27,9 +26,9 @@ pub(super) fn compile(last: &AffinityAnnotations, remarks: &mut Vec<Remark>) -> 
     if let Some(text) = given(&last.same_site) {
         cookie.same_site = SameSite::parse(&text);
         if cookie.same_site.is_none() {
-            let text_of = "is not Strict, Lax or None in this spelling; the cookie gets no SameSite, \
-                           as under ingress-nginx";
-            remarks.push(remark("session-cookie-samesite", &text, text_of));
+            let field = Field::annotation("session-cookie-samesite");
+            let problem = Problem::Not(Expected::SameSite);
+            remarks.push(Remark::new(field, &text, problem, Effect::AsBefore));
         }
     }
     if let Some(path) = cookie.path.take() {
@@ -46,46 +45,35 @@ pub(super) fn compile(last: &AffinityAnnotations, remarks: &mut Vec<Remark>) -> 
     cookie
 }
 
-fn remark(field: &'static str, value: &str, text: impl Into<String>) -> Remark {
-    Remark {
-        origin: Origin::Last,
-        field,
-        value: value.to_owned(),
-        text: text.into(),
-    }
-}
-
 /// A lifetime. What is not a number: ingress-nginx answers 500 (expires) or drops the attribute
 /// (max-age); limpet drops it.
-fn seconds(field: &'static str, value: &Option<String>, remarks: &mut Vec<Remark>) -> Option<f64> {
+fn seconds(name: &str, value: &Option<String>, remarks: &mut Vec<Remark>) -> Option<f64> {
     let text = value.as_deref().filter(|text| !text.is_empty())?;
     let seconds = number::parse(text);
     if seconds.is_none() {
-        let mut text_of =
-            "is not a number of seconds; the cookie goes without this attribute".to_owned();
-        if field == "session-cookie-max-age" {
-            text_of.push_str(AS_BEFORE);
-        }
-        remarks.push(remark(field, text, text_of));
+        let effect = if name == "session-cookie-max-age" {
+            Effect::AsBefore
+        } else {
+            Effect::Setting
+        };
+        let problem = Problem::Not(Expected::Seconds);
+        remarks.push(Remark::new(Field::annotation(name), text, problem, effect));
     }
     seconds
 }
 
 /// The value before the first `;`. Older controllers wrote the rest into the cookie as it was,
 /// so manifests carry attributes there: the known ones are kept.
-fn plain(
-    field: &'static str,
-    text: &str,
-    cookie: &mut SessionCookie,
-    remarks: &mut Vec<Remark>,
-) -> String {
+fn plain(name: &str, text: &str, cookie: &mut SessionCookie, remarks: &mut Vec<Remark>) -> String {
     let mut parts = text.split(';').map(str::trim);
     let value = parts.next().unwrap_or_default().to_owned();
     for part in parts.filter(|part| !part.is_empty()) {
-        let kept = attribute(part, cookie);
-        let what = if kept { "kept" } else { "dropped" };
-        let text_of = format!("should not carry another attribute: {part:?} is {what}");
-        remarks.push(remark(field, text, text_of));
+        let problem = Problem::Carries {
+            is_kept: attribute(part, cookie),
+            attribute: part.to_owned(),
+        };
+        let field = Field::annotation(name);
+        remarks.push(Remark::new(field, text, problem, Effect::Setting));
     }
     value
 }

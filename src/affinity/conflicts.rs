@@ -5,16 +5,16 @@
 //! sets every attribute, and a path is given cookies only by an Ingress with `affinity: cookie`.
 
 use crate::annotations::AffinityAnnotations;
-use crate::warning::Warning;
+use crate::remark::{Decides, Effect, Field, Problem, Remark};
 
 /// One Ingress on the Service: `namespace/name`, and its annotations where it says
 /// `affinity: cookie`.
 pub type OnService<'a> = (&'a str, Option<&'a AffinityAnnotations>);
 
-/// Warns where Ingresses on the Service `service` (`namespace/service:port`), in
+/// Tells where Ingresses on the Service `service` (`namespace/service:port`), in
 /// ingress-nginx's order, contradict each other.
 #[must_use]
-pub fn conflicts(service: &str, ingresses: &[OnService]) -> Vec<Warning> {
+pub fn conflicts(service: &str, ingresses: &[OnService]) -> Vec<Remark> {
     let with = || {
         let ingresses = ingresses.iter();
         ingresses.filter_map(|(name, annotations)| Some((*name, (*annotations)?)))
@@ -22,26 +22,30 @@ pub fn conflicts(service: &str, ingresses: &[OnService]) -> Vec<Warning> {
     let Some((last_name, last)) = with().next_back() else {
         return Vec::new();
     };
-    let mut warnings = Vec::new();
+    let mut remarks = Vec::new();
     for (name, annotations) in ingresses {
         match annotations {
-            None => warnings.push(Warning {
+            None => remarks.push(Remark {
                 ingress: Some((*name).to_owned()),
-                field: "affinity".to_owned(),
+                field: Field::annotation("affinity"),
                 value: None,
-                text: format!(
-                    "is absent, but ingress {last_name} has it on the same service {service}: \
-                     cookies are honoured on these paths and never set there, as under ingress-nginx"
-                ),
+                problem: Problem::NoAffinity {
+                    ingress: last_name.to_owned(),
+                    service: service.to_owned(),
+                },
+                effect: Effect::AsBefore,
             }),
             Some(annotations) if *name != last_name => {
-                for (field, own, others) in attributes(annotations, last) {
-                    let text = format!(
-                        "differs from {others:?} of ingress {last_name} on the same service \
-                         {service}: the last one sets the \
-                         cookie's attributes, as under ingress-nginx"
-                    );
-                    warnings.push(Warning::ingress(name, field, &own, text));
+                for (field, own, value) in attributes(annotations, last) {
+                    let problem = Problem::Contradicted {
+                        value,
+                        ingress: last_name.to_owned(),
+                        service: service.to_owned(),
+                        decides: Decides::Last,
+                    };
+                    let field = Field::annotation(field);
+                    let remark = Remark::new(field, &own, problem, Effect::AsBefore);
+                    remarks.push(remark.of(name));
                 }
             }
             Some(_) => {}
@@ -60,14 +64,18 @@ pub fn conflicts(service: &str, ingresses: &[OnService]) -> Vec<Warning> {
             continue;
         };
         for (name, value) in says.filter(|(_, value)| *value != first) {
-            let text = format!(
-                "differs from {first:?} of ingress {first_name} on the same service {service}: \
-                 the first one decides"
-            );
-            warnings.push(Warning::ingress(name, field, value, text));
+            let problem = Problem::Contradicted {
+                value: first.to_owned(),
+                ingress: first_name.to_owned(),
+                service: service.to_owned(),
+                decides: Decides::First,
+            };
+            let field = Field::annotation(field);
+            let remark = Remark::new(field, value, problem, Effect::Setting);
+            remarks.push(remark.of(name));
         }
     }
-    warnings
+    remarks
 }
 
 /// The attributes that differ: (annotation, own value, the other value); `""`: absent.

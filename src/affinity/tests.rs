@@ -654,7 +654,7 @@ fn what_is_superseded_is_said() {
             Writer::Ring,
             &["affinity-mode"],
         ),
-        (None, None, &both, Writer::Ring, &["cookie_keys"]),
+        (None, None, &both, Writer::Ring, &[]),
         (
             Some("persistent"),
             None,
@@ -676,7 +676,7 @@ fn what_is_superseded_is_said() {
             &Annotated::default(),
             settings,
         );
-        let found: Vec<_> = remarks.iter().map(|remark| remark.field).collect();
+        let found: Vec<_> = remarks.iter().map(|remark| remark.field.name()).collect();
         assert_eq!(
             (affinity.writer, found),
             (writer, fields.to_vec()),
@@ -707,7 +707,7 @@ fn lenient_attributes_are_kept_with_a_remark() {
         String::from_utf8(line).unwrap(),
         "INGRESSCOOKIE=v; Domain=example.com; Path=/; Secure; HttpOnly; SameSite=Lax; Partitioned"
     );
-    let found: Vec<_> = remarks.iter().map(|remark| remark.field).collect();
+    let found: Vec<_> = remarks.iter().map(|remark| remark.field.name()).collect();
     assert_eq!(
         found,
         [
@@ -721,10 +721,7 @@ fn lenient_attributes_are_kept_with_a_remark() {
         ]
     );
     for remark in &remarks {
-        assert!(
-            !remark.text.ends_with('.') && !remark.value.is_empty(),
-            "{remark:?}"
-        );
+        assert!(remark.value.is_some(), "{remark:?}");
     }
 }
 
@@ -774,11 +771,11 @@ fn ingresses_on_one_service_are_told_who_wins() {
             ],
         ),
     ] {
-        let warnings = conflicts("d/web:80", ingresses);
-        let found: Vec<_> = warnings
+        let remarks = conflicts("d/web:80", ingresses);
+        let found: Vec<_> = remarks
             .iter()
-            .map(|warning| (warning.ingress.as_deref().unwrap(), warning.field.as_str()))
+            .map(|remark| (remark.ingress.as_deref().unwrap(), remark.field.name()))
             .collect();
-        assert_eq!(found, said, "{warnings:?}");
+        assert_eq!(found, said, "{remarks:?}");
     }
 }

@@ -1,9 +1,9 @@
 //! Which of the formats a cluster's cookies are written in.
 
-use super::{AffinitySettings, Origin, Remark};
+use super::AffinitySettings;
 use crate::annotations::AffinityAnnotations;
 use crate::endpoints::digest::{Digest, Hmac};
-use crate::warning::AS_BEFORE;
+use crate::remark::{Effect, Expected, Field, Problem, Remark};
 
 /// The format of new cookies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,41 +41,24 @@ pub(super) fn choose(
 ) -> Writer {
     let mode = first.mode.as_deref().filter(|mode| !mode.is_empty());
     let hash = first.hash.as_deref().filter(|hash| !hash.is_empty());
-    let mut remark = |origin, field, value: &str, text: &str| {
-        remarks.push(Remark {
-            origin,
-            field,
-            value: value.to_owned(),
-            text: text.to_owned(),
-        });
+    let mut remark = |name, value: &str, problem, effect| {
+        remarks.push(Remark::new(Field::annotation(name), value, problem, effect));
     };
-    let superseded_by = |by: &str| format!("is superseded by {by}: it changes nothing");
+    let superseded = |by: &str| Problem::Superseded { by: by.to_owned() };
+    let said = [("affinity-mode", mode), ("session-cookie-hash", hash)];
+    let said = said
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
     if settings.cookie_format.is_some() {
-        if settings.cookie_keys.is_some() {
-            remark(
-                Origin::Config,
-                "cookie_keys",
-                "***",
-                &superseded_by("cookie_format: key"),
-            );
-        }
-        for (field, value) in [("affinity-mode", mode), ("session-cookie-hash", hash)] {
-            if let Some(value) = value.filter(|value| *value != "balanced") {
-                remark(
-                    Origin::First,
-                    field,
-                    value,
-                    &superseded_by("cookie_format: key"),
-                );
-            }
+        let by = "cookie_format: key";
+        for (name, value) in said.filter(|(_, value)| *value != "balanced") {
+            remark(name, value, superseded(by), Effect::Setting);
         }
         return Writer::Ring;
     }
     if let Some(keys) = &settings.cookie_keys {
-        for (field, value) in [("affinity-mode", mode), ("session-cookie-hash", hash)] {
-            if let Some(value) = value {
-                remark(Origin::First, field, value, &superseded_by("cookie_keys"));
-            }
+        for (name, value) in said {
+            remark(name, value, superseded("cookie_keys"), Effect::Setting);
         }
         return match keys.is_empty() {
             true => Writer::Nothing,
@@ -83,28 +66,27 @@ pub(super) fn choose(
         };
     }
     if let (Some(mode), Some(hash)) = (mode, hash) {
-        let by = superseded_by(&format!("affinity-mode: {mode}")) + AS_BEFORE;
-        remark(Origin::First, "session-cookie-hash", hash, &by);
+        let problem = superseded(&format!("affinity-mode: {mode}"));
+        remark("session-cookie-hash", hash, problem, Effect::AsBefore);
     }
     match (mode, hash) {
         (Some("persistent" | "persistent-drainable"), _) => Writer::Persistent,
         (Some("balanced"), _) | (None, None) => Writer::Ring,
         (Some(mode), _) => {
-            let text = "is not balanced, persistent or persistent-drainable; sessions are balanced, \
-                        as under ingress-nginx";
-            remark(Origin::First, "affinity-mode", mode, text);
+            let problem = Problem::Not(Expected::AffinityMode);
+            remark("affinity-mode", mode, problem, Effect::AsBefore);
             Writer::Ring
         }
         (None, Some("sha1")) => Writer::Sha1,
         (None, Some("md5")) => Writer::Md5,
         (None, Some("index")) => {
-            let text = "moves sessions whenever endpoints come or go; sha1 or md5 keeps them";
-            remark(Origin::First, "session-cookie-hash", "index", text);
+            let problem = Problem::MovesSessions;
+            remark("session-cookie-hash", "index", problem, Effect::Setting);
             Writer::Index
         }
         (None, Some(hash)) => {
-            let text = "is not sha1, md5 or index; sessions are balanced, as under ingress-nginx";
-            remark(Origin::First, "session-cookie-hash", hash, text);
+            let problem = Problem::Not(Expected::CookieHash);
+            remark("session-cookie-hash", hash, problem, Effect::AsBefore);
             Writer::Ring
         }
     }

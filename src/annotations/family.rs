@@ -8,6 +8,7 @@ use super::{
     AffinityAnnotations, Annotations, CanaryAnnotations, Redirect, ResponseRules, Rewrite,
 };
 use crate::config::settings::Settings;
+use crate::remark::{Effect, Expected, Problem};
 
 /// All families but the redirects, whose refusals drop the Ingress.
 pub(super) fn annotations(reader: &mut Reader, settings: &Settings) -> Annotations {
@@ -64,11 +65,8 @@ fn app_root(reader: &mut Reader) -> String {
     if text.is_empty() || text.starts_with('/') {
         return text;
     }
-    reader.warn(
-        "app-root",
-        &text,
-        "is not a path that begins with a slash; ignored, as under ingress-nginx",
-    );
+    let problem = Problem::Not(Expected::RootedPath);
+    reader.remark("app-root", &text, problem, Effect::AsBefore);
     String::new()
 }
 
@@ -88,8 +86,8 @@ fn redirect_of(reader: &mut Reader) -> Result<Redirect, Unset> {
     if let Some(url) = optional(reader.text("temporal-redirect"))? {
         let code = optional(reader.number("temporal-redirect-code"))?;
         if !is_http(&url) {
-            let text = "is not a URL of http or https; no redirect, as under ingress-nginx";
-            reader.warn("temporal-redirect", &url, text);
+            let problem = Problem::Not(Expected::HttpUrl);
+            reader.remark("temporal-redirect", &url, problem, Effect::AsBefore);
             return Err(Unset::Content);
         }
         return Ok(Redirect {

@@ -4,14 +4,10 @@
 //! `internal/ingress/annotations/parser`, ingress-nginx dbb11b92d.
 
 use super::catalogue::{self, Refused};
-use super::validator::{Patterns, Validator};
-use crate::ingress::Ingress;
-use crate::warning::Warning;
-
-/// What every annotation of ingress-nginx begins with.
-pub const PREFIX: &str = "nginx.ingress.kubernetes.io/";
-/// What limpet's own begin with.
-pub const OWN_PREFIX: &str = "limpet.dev/";
+use super::validator::{Patterns, Validator, parse_bool};
+use crate::ingress::{Ingress, OWN_PREFIX, PREFIX};
+use crate::nearest::nearest;
+use crate::remark::{Effect, Expected, Field, Problem, Remark};
 
 /// Why an annotation has no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +29,7 @@ pub struct Reader<'a> {
     /// What values are validated by.
     pub patterns: &'a mut Patterns,
     /// What was found on the way.
-    pub warnings: &'a mut Vec<Warning>,
+    pub remarks: &'a mut Vec<Remark>,
 }
 
 impl<'a> Reader<'a> {
@@ -59,11 +55,8 @@ impl<'a> Reader<'a> {
     pub fn flag(&mut self, name: &str) -> Result<bool, Unset> {
         let value = self.checked(name)?;
         parse_bool(value).ok_or_else(|| {
-            self.warn(
-                name,
-                value,
-                "is not true or false; ignored, as under ingress-nginx",
-            );
+            let problem = Problem::Not(Expected::Flag);
+            self.remark(name, value, problem, Effect::AsBefore);
             Unset::Content
         })
     }
@@ -75,11 +68,8 @@ impl<'a> Reader<'a> {
     pub fn number(&mut self, name: &str) -> Result<i64, Unset> {
         let value = self.checked(name)?;
         value.parse().map_err(|_| {
-            self.warn(
-                name,
-                value,
-                "is not a whole number; ignored, as under ingress-nginx",
-            );
+            let problem = Problem::Not(Expected::WholeNumber);
+            self.remark(name, value, problem, Effect::AsBefore);
             Unset::Content
         })
     }
@@ -96,15 +86,16 @@ impl<'a> Reader<'a> {
         let flag = parse_bool(&value);
         if flag.is_none() {
             let field = format!("{OWN_PREFIX}{name}");
-            self.warn(&field, &value, "is not true or false; ignored");
+            let problem = Problem::Not(Expected::Flag);
+            self.remark(&field, &value, problem, Effect::Setting);
         }
         flag
     }
 
     /// Adds a remark on the annotation `name`.
-    pub fn warn(&mut self, name: &str, value: &str, text: impl Into<String>) {
-        self.warnings
-            .push(Warning::ingress(&self.ingress.key, name, value, text));
+    pub fn remark(&mut self, name: &str, value: &str, problem: Problem, effect: Effect) {
+        let remark = Remark::new(Field::annotation(name), value, problem, effect);
+        self.remarks.push(remark.of(&self.ingress.key));
     }
 
     /// The raw value, validated where `strict`.
@@ -113,18 +104,9 @@ impl<'a> Reader<'a> {
         let value = self.ingress.annotations.get(&full).ok_or(Unset::Missing)?;
         let row = catalogue::find(name).filter(|_| self.strict && !value.is_empty());
         match row {
-            Some(row) if row.validator.check(value, self.patterns).is_err() => Err(Unset::Refused),
+            Some(row) if !row.validator.accepts(value, self.patterns) => Err(Unset::Refused),
             _ => Ok(value),
         }
-    }
-}
-
-/// Go's `strconv.ParseBool`.
-pub(crate) fn parse_bool(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
     }
 }
 
@@ -143,11 +125,7 @@ pub(super) fn survey(reader: &mut Reader, risk: Option<catalogue::Risk>) -> Refu
         };
         reader.unsupported(row, value);
         if risk.is_some_and(|most| row.risk > most) {
-            let text = format!(
-                "is an annotation of risk {:?}, which ingress-nginx refuses; the whole Ingress is ignored",
-                row.risk
-            );
-            reader.warn(name, value, text);
+            reader.remark(name, value, Problem::Risky(row.risk), Effect::Ingress);
             worst = Refused::Ingress;
         }
         if let Some(refused) = reader.refusal(row, value) {
@@ -177,13 +155,9 @@ const OWN: [&str; 4] = [
 impl Reader<'_> {
     fn unknown(&mut self, name: &str, value: &str) {
         let names = catalogue::ANNOTATIONS.iter().map(|row| row.name);
-        let text = match crate::warning::nearest(name, names) {
-            Some(near) => format!(
-                "is set, but ingress-nginx knows no annotation {name}; did you mean {near}? Ignored"
-            ),
-            None => format!("is set, but ingress-nginx knows no annotation {name}; ignored"),
-        };
-        self.warn(name, value, text);
+        let meant = nearest(name, names);
+        let problem = Problem::UnknownAnnotation { meant };
+        self.remark(name, value, problem, Effect::Setting);
     }
 
     fn unknown_own(&mut self) {
@@ -193,54 +167,39 @@ impl Reader<'_> {
                 continue;
             };
             if !OWN.contains(&name) {
-                let text = match crate::warning::nearest(name, OWN.into_iter()) {
-                    Some(near) => format!(
-                        "is set, but limpet knows no such annotation; did you mean {OWN_PREFIX}{near}? Ignored"
-                    ),
-                    None => "is set, but limpet knows no such annotation; ignored".to_owned(),
-                };
-                self.warn(full, value, text);
+                let meant = nearest(name, OWN.into_iter());
+                let problem = Problem::UnknownOwn { meant };
+                self.remark(full, value, problem, Effect::Setting);
             }
         }
     }
 
     fn unsupported(&mut self, row: &catalogue::Annotation, value: &str) {
         if let catalogue::Support::No(instead) = row.support {
-            let text = format!("is not honoured by limpet: {instead}");
-            self.warn(row.name, value, text);
+            let problem = Problem::NotHonoured { instead };
+            self.remark(row.name, value, problem, Effect::Setting);
         }
     }
 
-    /// What ingress-nginx drops because of `value`, told in a warning. `None`: it is good, or
+    /// What ingress-nginx drops because of `value`, told in a remark. `None`: it is good, or
     /// values are not validated. The redirect family is judged by its own parser, which
     /// does not look at every annotation.
     fn refusal(&mut self, row: &catalogue::Annotation, value: &str) -> Option<Refused> {
-        let expected = row
-            .validator
-            .check(value, self.patterns)
-            .err()
-            .filter(|_| !value.is_empty())?;
-        if !self.strict {
-            // Nobody accepts these: their reader says so.
-            if matches!(row.validator, Validator::Bool | Validator::Int) {
-                return None;
-            }
-            let text = format!(
-                "is refused by ingress-nginx 1.15, which expects {expected}; accepted here, strict would not"
-            );
-            self.warn(row.name, value, text);
+        let validator = row.validator;
+        if value.is_empty() || validator.accepts(value, self.patterns) {
             return None;
         }
-        let now = match row.refused {
-            Refused::Annotation => "the annotation is ignored",
-            Refused::Ingress => "the whole Ingress is ignored",
-            Refused::Deny => "its paths answer 503",
+        // Nobody accepts these: their reader says so.
+        if !self.strict && matches!(validator, Validator::Bool | Validator::Int) {
+            return None;
+        }
+        let effect = match row.refused {
+            _ if !self.strict => Effect::Tolerated,
+            Refused::Annotation => Effect::Setting,
+            Refused::Ingress => Effect::Ingress,
+            Refused::Deny => Effect::Path,
         };
-        self.warn(
-            row.name,
-            value,
-            format!("is refused, expected {expected}; {now}"),
-        );
-        (row.family != "redirect").then_some(row.refused)
+        self.remark(row.name, value, Problem::Refused { validator }, effect);
+        (self.strict && row.family != "redirect").then_some(row.refused)
     }
 }

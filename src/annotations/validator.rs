@@ -4,6 +4,7 @@
 
 use regex::bytes::{Regex, RegexBuilder};
 use std::borrow::Cow;
+use std::fmt;
 use std::net::IpAddr;
 
 /// The check of one annotation. An empty value is never checked.
@@ -80,12 +81,11 @@ impl Patterns {
 }
 
 impl Validator {
-    /// # Errors
-    /// What was expected.
-    pub fn check(&self, value: &str, patterns: &mut Patterns) -> Result<(), String> {
-        let good = match self {
+    /// Whether `value` is good.
+    pub fn accepts(&self, value: &str, patterns: &mut Patterns) -> bool {
+        match self {
             Self::Any => true,
-            Self::Bool => super::read::parse_bool(value).is_some(),
+            Self::Bool => parse_bool(value).is_some(),
             Self::Int => value.parse::<i64>().is_ok(),
             Self::Options(words, case) => is_option(words, *case, value.trim()),
             Self::Pattern(pattern, spaces) => patterns.matches(pattern, *spaces, value),
@@ -96,22 +96,33 @@ impl Validator {
             }
             Self::Cidrs => value.split(',').all(|part| is_cidr(part.trim())),
             Self::ServiceName => patterns.matches(SERVICE_NAME, Spaces::Kept, value),
-        };
-        if good { Ok(()) } else { Err(self.expected()) }
-    }
-
-    fn expected(&self) -> String {
-        match self {
-            Self::Any => "anything".to_owned(),
-            Self::Bool => "true or false".to_owned(),
-            Self::Int => "a whole number".to_owned(),
-            Self::Options(words, _) => words.join(" or "),
-            Self::Pattern(pattern, _) => format!("a match of {pattern}"),
-            Self::ServerName => format!("a match of {SERVER_NAME}"),
-            Self::ServerNames => "host names separated by commas".to_owned(),
-            Self::Cidrs => "IP addresses or networks separated by commas".to_owned(),
-            Self::ServiceName => "a Service's name".to_owned(),
         }
+    }
+}
+
+/// What is accepted.
+impl fmt::Display for Validator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Any => "anything",
+            Self::Bool => "true or false",
+            Self::Int => "a whole number",
+            Self::Options(words, _) => return f.write_str(&words.join(" or ")),
+            Self::Pattern(pattern, _) => return write!(f, "a match of {pattern}"),
+            Self::ServerName => return write!(f, "a match of {SERVER_NAME}"),
+            Self::ServerNames => "host names separated by commas",
+            Self::Cidrs => "IP addresses or networks separated by commas",
+            Self::ServiceName => "a Service's name",
+        })
+    }
+}
+
+/// Go's `strconv.ParseBool`.
+pub(crate) fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
     }
 }
 
@@ -143,7 +154,7 @@ mod tests {
     fn every_pattern_compiles() {
         let mut patterns = Patterns::default();
         for annotation in ANNOTATIONS {
-            let _ = annotation.validator.check("x", &mut patterns);
+            let _ = annotation.validator.accepts("x", &mut patterns);
         }
         assert!(!patterns.0.is_empty());
         for (pattern, compiled) in patterns.0 {
@@ -183,8 +194,8 @@ mod tests {
             ("default-backend", "My_Service", false),
         ] {
             let validator = find(name).unwrap().validator;
-            let found = validator.check(value, &mut patterns);
-            assert_eq!(found.is_ok(), good, "{name}: {value:?}");
+            let found = validator.accepts(value, &mut patterns);
+            assert_eq!(found, good, "{name}: {value:?}");
         }
     }
 }

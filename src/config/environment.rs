@@ -2,7 +2,7 @@
 //! stand in it.
 
 use super::{Config, CookieKey};
-use crate::warning::Warning;
+use crate::remark::{Effect, Problem, Remark};
 use std::collections::BTreeMap;
 
 /// Variables by name; values are any bytes but zero.
@@ -37,7 +37,7 @@ impl Config {
     /// out, with an error: a cookie key that is not there never leads to cookies without one,
     /// which would tell pod addresses to whoever tries them all.
     #[must_use]
-    pub fn take_environment(&mut self, environment: &Environment) -> Vec<Warning> {
+    pub fn take_environment(&mut self, environment: &Environment) -> Vec<Remark> {
         let mut absent = Vec::new();
         let keys = self.cookie_keys.iter_mut();
         keys.for_each(|keys| {
@@ -52,15 +52,11 @@ impl Config {
                 matches!(key, CookieKey::Secret(_))
             });
         });
-        let now = match self.cookie_keys.as_deref() {
-            Some([]) => super::read::NO_KEY,
-            _ => "the other keys are used",
+        let has_others = !matches!(self.cookie_keys.as_deref(), Some([]));
+        let error = |name| {
+            let problem = Problem::NoVariable { has_others };
+            Remark::key("cookie_keys", Some(name), problem, Effect::Setting)
         };
-        let text = format!(
-            "is an environment variable that the VM does not have, or is empty: expected in \
-             vm_config.environment_variables, and there where the proxy runs; {now}"
-        );
-        let error = |name| Warning::config("cookie_keys", Some(name), text.as_str());
         absent.into_iter().map(error).collect()
     }
 }
@@ -72,8 +68,8 @@ mod tests {
 
     fn configured(keys: &str) -> Config {
         let text = format!("{{\"cookie_keys\": {keys}}}");
-        let (config, warnings) = config::read(text.as_bytes()).unwrap();
-        assert!(warnings.is_empty(), "{warnings:?}");
+        let (config, remarks) = config::read(text.as_bytes()).unwrap();
+        assert!(remarks.is_empty(), "{remarks:?}");
         config
     }
 

@@ -5,7 +5,8 @@ use super::{
     Config, ConfigError, CookieFormat, CookieKey, Discovery, HeaderNames, PathDecoding, Report,
     Service, ServicePort, Unmatched,
 };
-use crate::warning::{Warning, nearest};
+use crate::nearest::nearest;
+use crate::remark::{Effect, Expected, Problem, Remark};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -29,7 +30,7 @@ const KEYS: [&str; 17] = [
     "report",
 ];
 
-pub(super) fn config(bytes: &[u8]) -> Result<(Config, Vec<Warning>), ConfigError> {
+pub(super) fn config(bytes: &[u8]) -> Result<(Config, Vec<Remark>), ConfigError> {
     let value: Value = serde_json::from_slice(bytes)
         .map_err(|error| ConfigError(format!("the configuration is not JSON: {error}")))?;
     let Value::Object(object) = value else {
@@ -41,24 +42,33 @@ pub(super) fn config(bytes: &[u8]) -> Result<(Config, Vec<Warning>), ConfigError
     let mut reader = Reader {
         object: &object,
         path: "",
-        warnings: Vec::new(),
+        remarks: Vec::new(),
     };
     reader.unknown(&KEYS);
     let config = reader.config()?;
-    Ok((config, reader.warnings))
+    Ok((config, reader.remarks))
 }
 
 /// Reads the keys of one object; `path` is where it stands, with a dot at the end.
 struct Reader<'a> {
     object: &'a Map<String, Value>,
     path: &'static str,
-    warnings: Vec<Warning>,
+    remarks: Vec<Remark>,
 }
 
 impl<'a> Reader<'a> {
     fn config(&mut self) -> Result<Config, ConfigError> {
         let discovery = self.discovery()?;
         let headers = self.headers()?;
+        let cookie_keys = self.cookie_keys();
+        let cookie_format = self.choice(
+            "cookie_format",
+            &[("", None), ("key", Some(CookieFormat::Key))],
+        );
+        if cookie_keys.is_some() && cookie_format.is_some() {
+            let by = "cookie_format: key".to_owned();
+            self.remark("cookie_keys", None, Problem::Superseded { by });
+        }
         Ok(Config {
             ingresses: self.ingresses()?,
             ingress_classes: self.ingress_classes(),
@@ -82,12 +92,9 @@ impl<'a> Reader<'a> {
             ),
             trust_forwarded_proto: self.flag("trust_forwarded_proto"),
             forwarded_host: self.flag("forwarded_host"),
-            cookie_keys: self.cookie_keys(),
+            cookie_keys,
             cookie_keys_only: self.flag("cookie_keys_only"),
-            cookie_format: self.choice(
-                "cookie_format",
-                &[("", None), ("key", Some(CookieFormat::Key))],
-            ),
+            cookie_format,
             report: self.choice(
                 "report",
                 &[
@@ -120,8 +127,7 @@ impl<'a> Reader<'a> {
             names.collect()
         });
         names.unwrap_or_else(|| {
-            let text = "is not a list of names; [\"nginx\"] is used";
-            self.warn("ingress_classes", Some(value.to_string()), text);
+            self.replaced("ingress_classes", value, Expected::Names, "[\"nginx\"]");
             only_nginx()
         })
     }
@@ -136,11 +142,10 @@ impl<'a> Reader<'a> {
         for item in items.iter().flat_map(unfold) {
             match service(item) {
                 Some(service) => services.push(service),
-                None => self.warn(
-                    "services",
-                    Some(item.to_string()),
-                    "is no Service: expected \"namespace/name\" or a Service object; ignored",
-                ),
+                None => {
+                    let problem = Problem::Not(Expected::Service);
+                    self.remark("services", Some(item.to_string()), problem);
+                }
             }
         }
         Ok(Some(services))
@@ -165,11 +170,8 @@ impl<'a> Reader<'a> {
                     endpoints.insert(service.clone(), addresses);
                 }
                 None => {
-                    self.warn(
-                        "endpoints",
-                        Some(service.clone()),
-                        "is not a list of \"ip:port\"; ignored",
-                    );
+                    let problem = Problem::Not(Expected::Addresses);
+                    self.remark("endpoints", Some(service.clone()), problem);
                 }
             }
         }
@@ -184,8 +186,8 @@ impl<'a> Reader<'a> {
             interval_ms: inner.number("interval_ms", 1000),
             hold_ms: inner.number("hold_ms", 1000),
         };
-        let warnings = inner.warnings;
-        self.warnings.extend(warnings);
+        let remarks = inner.remarks;
+        self.remarks.extend(remarks);
         Ok(discovery)
     }
 
@@ -196,8 +198,8 @@ impl<'a> Reader<'a> {
             cluster: inner.header_name("cluster", "x-limpet-cluster"),
             endpoint: inner.header_name("endpoint", "x-limpet-endpoint"),
         };
-        let warnings = inner.warnings;
-        self.warnings.extend(warnings);
+        let remarks = inner.remarks;
+        self.remarks.extend(remarks);
         Ok(headers)
     }
 
@@ -212,17 +214,8 @@ impl<'a> Reader<'a> {
         let keys: Vec<CookieKey> = given.iter().filter_map(cookie_key).collect();
         let unusable = given.len().saturating_sub(keys.len());
         if unusable > 0 {
-            let now = if keys.is_empty() {
-                NO_KEY
-            } else {
-                "the other keys are used"
-            };
-            let text = format!(
-                "expected a list of secrets, non-empty strings or {{\"environment\": \"NAME\"}}: \
-                 {unusable} of {} is none; {now}",
-                given.len()
-            );
-            self.warn("cookie_keys", None, text);
+            let given = given.len();
+            self.remark("cookie_keys", None, Problem::NoKeys { unusable, given });
         }
         Some(keys)
     }
@@ -237,7 +230,7 @@ impl<'a> Reader<'a> {
         Ok(Reader {
             object,
             path,
-            warnings: Vec::new(),
+            remarks: Vec::new(),
         })
     }
 
@@ -254,8 +247,8 @@ impl<'a> Reader<'a> {
                 // A ConfigMap holds strings; YAML's true and 80 are what people mean.
                 Value::Bool(_) | Value::Number(_) => value.to_string(),
                 other => {
-                    let text = format!("of {name} is not a string; ignored");
-                    self.warn(key, Some(other.to_string()), text);
+                    let place = format!("{key}.{name}");
+                    self.remark(&place, Some(other.to_string()), Problem::NotAString);
                     continue;
                 }
             };
@@ -265,7 +258,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One of a few words; the first of `words` is the default.
-    fn choice<T: Copy + Default>(&mut self, key: &str, words: &[(&str, T)]) -> T {
+    fn choice<T: Copy + Default>(&mut self, key: &str, words: &[(&'static str, T)]) -> T {
         let Some(value) = self.get(key) else {
             return T::default();
         };
@@ -275,19 +268,12 @@ impl<'a> Reader<'a> {
         if let Some((_, choice)) = known {
             return *choice;
         }
-        let names: Vec<&str> = words
-            .iter()
-            .map(|(word, _)| *word)
-            .filter(|word| !word.is_empty())
-            .collect();
-        let text = format!(
-            "is unknown, expected {}; the default is used",
-            names.join(" or ")
-        );
+        let words = words.iter().map(|(word, _)| *word);
+        let words = words.filter(|word| !word.is_empty()).collect();
         let shown = value
             .as_str()
             .map_or_else(|| value.to_string(), str::to_owned);
-        self.warn(key, Some(shown), text);
+        self.remark(key, Some(shown), Problem::UnknownWord { words });
         T::default()
     }
 
@@ -296,8 +282,7 @@ impl<'a> Reader<'a> {
             None => false,
             Some(Value::Bool(flag)) => *flag,
             Some(other) => {
-                let shown = other.to_string();
-                self.warn(key, Some(shown), "is not true or false; false is used");
+                self.replaced(key, other, Expected::Flag, "false");
                 false
             }
         }
@@ -310,9 +295,7 @@ impl<'a> Reader<'a> {
         match value.as_u64() {
             Some(number) if number > 0 => number,
             _ => {
-                let shown = value.to_string();
-                let text = format!("is not a whole number above 0; {default} is used");
-                self.warn(key, Some(shown), text);
+                self.replaced(key, value, Expected::Positive, &default.to_string());
                 default
             }
         }
@@ -323,9 +306,7 @@ impl<'a> Reader<'a> {
             None => default.to_owned(),
             Some(Value::String(text)) if !text.is_empty() => text.clone(),
             Some(other) => {
-                let shown = other.to_string();
-                let text = format!("is not a non-empty string; {default:?} is used");
-                self.warn(key, Some(shown), text);
+                self.replaced(key, other, Expected::Text, &format!("{default:?}"));
                 default.to_owned()
             }
         }
@@ -338,8 +319,9 @@ impl<'a> Reader<'a> {
         if name.bytes().all(is_name) {
             return name;
         }
-        let text = format!("is not a header's name; {default:?} is used");
-        self.warn(key, Some(name), text);
+        let by = format!("{default:?}");
+        let expected = Expected::HeaderName;
+        self.remark(key, Some(name), Problem::Replaced { expected, by });
         default.to_owned()
     }
 
@@ -347,22 +329,25 @@ impl<'a> Reader<'a> {
         self.object.get(key).filter(|value| !value.is_null())
     }
 
-    fn unknown(&mut self, known: &[&str]) {
+    fn unknown(&mut self, known: &[&'static str]) {
         for key in self.object.keys() {
             if !known.contains(&key.as_str()) {
-                let text = match nearest(key, known.iter().copied()) {
-                    Some(near) => format!("is unknown; did you mean {near}? Ignored"),
-                    None => "is unknown; ignored".to_owned(),
-                };
-                self.warnings
-                    .push(Warning::config(&format!("{}{key}", self.path), None, text));
+                let meant = nearest(key, known.iter().copied());
+                self.remark(key, None, Problem::UnknownKey { meant });
             }
         }
     }
 
-    fn warn(&mut self, key: &str, value: Option<String>, text: impl Into<String>) {
-        let field = format!("{}{key}", self.path);
-        self.warnings.push(Warning::config(&field, value, text));
+    fn replaced(&mut self, key: &str, value: &Value, expected: Expected, by: &str) {
+        let by = by.to_owned();
+        let problem = Problem::Replaced { expected, by };
+        self.remark(key, Some(value.to_string()), problem);
+    }
+
+    fn remark(&mut self, key: &str, value: Option<String>, problem: Problem) {
+        let key = format!("{}{key}", self.path);
+        let remark = Remark::key(&key, value, problem, Effect::Setting);
+        self.remarks.push(remark);
     }
 
     fn shape(&self, key: &str, value: &Value, expected: &str) -> ConfigError {
@@ -373,10 +358,6 @@ impl<'a> Reader<'a> {
         ))
     }
 }
-
-/// What becomes of the cookies where a key was asked for and none can be used.
-pub(super) const NO_KEY: &str = "no session cookie is written, because one without a key would tell \
-                                 pod addresses";
 
 /// A secret, or `{"environment": "NAME"}`.
 fn cookie_key(value: &Value) -> Option<CookieKey> {

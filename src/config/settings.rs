@@ -4,7 +4,8 @@
 //! `internal/ingress/controller/template/configmap.go`, ingress-nginx dbb11b92d.
 
 use crate::annotations::catalogue::Risk;
-use crate::warning::Warning;
+use crate::annotations::validator::parse_bool;
+use crate::remark::{Effect, Expected, Problem, Remark};
 use std::collections::BTreeMap;
 
 /// The settings, with ingress-nginx's defaults where the ConfigMap says nothing.
@@ -67,21 +68,23 @@ impl Default for Settings {
 impl Settings {
     /// Reads a ConfigMap's `data`; keys that do not bear on limpet are passed over.
     #[must_use]
-    pub fn read(map: &BTreeMap<String, String>) -> (Self, Vec<Warning>) {
+    pub fn read(map: &BTreeMap<String, String>) -> (Self, Vec<Remark>) {
         let mut settings = Self::default();
-        let mut warnings = Vec::new();
+        let mut remarks = Vec::new();
         for (key, value) in map {
             if let Err(expected) = settings.set(key, value) {
-                let text = format!("is not {expected}; the default is used");
+                let by = "the default".to_owned();
+                let problem = Problem::Replaced { expected, by };
                 let field = format!("config_map.{key}");
-                warnings.push(Warning::config(&field, Some(value.clone()), text));
+                let value = Some(value.clone());
+                remarks.push(Remark::key(&field, value, problem, Effect::Setting));
             }
         }
-        (settings, warnings)
+        (settings, remarks)
     }
 
     /// Sets one key, or says what was expected.
-    fn set(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
+    fn set(&mut self, key: &str, value: &str) -> Result<(), Expected> {
         match key {
             "ssl-redirect" => self.ssl_redirect = flag(value)?,
             "force-ssl-redirect" => self.force_ssl_redirect = flag(value)?,
@@ -108,17 +111,17 @@ impl Settings {
 }
 
 /// What mapstructure's weak typing makes of a string: Go's `strconv.ParseBool`, and "" is false.
-fn flag(value: &str) -> Result<bool, &'static str> {
+fn flag(value: &str) -> Result<bool, Expected> {
     if value.is_empty() {
         return Ok(false);
     }
-    crate::annotations::read::parse_bool(value).ok_or("true or false")
+    parse_bool(value).ok_or(Expected::Flag)
 }
 
-fn redirect_code(value: &str) -> Result<u16, &'static str> {
+fn redirect_code(value: &str) -> Result<u16, Expected> {
     let code = value.parse().ok();
     code.filter(|code| matches!(code, 301 | 302 | 307 | 308))
-        .ok_or("301, 302, 307 or 308")
+        .ok_or(Expected::RedirectCode)
 }
 
 fn risk(value: &str) -> Risk {

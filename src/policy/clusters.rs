@@ -6,7 +6,8 @@ use crate::canary::CanaryPolicy;
 use crate::cluster::{Cluster, ClusterId, HashBy};
 use crate::config::settings::Settings;
 use crate::config::{Config, CookieKey};
-use crate::warning::Warning;
+use crate::ingress::PREFIX;
+use crate::remark::{Effect, Expected, Field, Problem, Remark};
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 
@@ -17,7 +18,7 @@ pub(super) fn compile(
     merged: &Merged,
     config: &Config,
     (loaded, of_map): (&[Loaded], &Settings),
-    warnings: &mut Vec<Warning>,
+    remarks: &mut Vec<Remark>,
 ) -> (Vec<Cluster>, Ids) {
     let named = merged
         .upstreams
@@ -38,14 +39,16 @@ pub(super) fn compile(
         cookie_keys_only: config.cookie_keys_only,
     };
     for (_, upstream) in named.iter().filter(|(_, upstream)| !upstream.no_server) {
-        warnings.extend(conflicts(upstream));
+        remarks.extend(conflicts(upstream));
     }
     let clusters = named.into_iter().map(|(name, upstream)| {
-        let mut warn = |field: &str, value: &str, text: String| {
-            let who = owner(upstream, loaded);
-            warnings.push(Warning::ingress(&who, field, value, text));
+        let mut told = Vec::new();
+        let mut cluster = cluster(name, upstream, config, &ids, &settings, &mut told);
+        let of = |remark: Remark| {
+            let owner = owner(upstream, loaded, &remark);
+            remark.of(&owner)
         };
-        let mut cluster = cluster(name, upstream, config, &ids, &settings, &mut warn);
+        remarks.extend(told.into_iter().map(of));
         if let Some(canary) = &mut cluster.canary {
             canary.underscores = of_map.underscores_in_headers;
         }
@@ -60,7 +63,7 @@ fn cluster(
     config: &Config,
     ids: &Ids,
     settings: &AffinitySettings,
-    warn: &mut dyn FnMut(&str, &str, String),
+    remarks: &mut Vec<Remark>,
 ) -> Cluster {
     let service = service(upstream);
     let envoy_name = config.clusters.get(&service).cloned();
@@ -72,9 +75,9 @@ fn cluster(
         upstream_name: name.to_owned(),
         envoy_name: envoy_name.unwrap_or_else(|| name.to_owned()),
         service,
-        affinity: affinity(name, upstream, settings, warn),
+        affinity: affinity(name, upstream, settings, remarks),
         alternatives: alternatives.collect(),
-        canary: canary(upstream, warn),
+        canary: canary(upstream, remarks),
         has_fallback: upstream.has_fallback,
         hash_by: (!upstream.hash_by.is_empty()).then(|| HashBy {
             subset_size: upstream
@@ -94,7 +97,7 @@ fn secrets(keys: &[CookieKey]) -> Vec<Vec<u8>> {
 }
 
 /// Where Ingresses on one Service contradict each other about its sessions.
-fn conflicts(upstream: &Upstream) -> Vec<Warning> {
+fn conflicts(upstream: &Upstream) -> Vec<Remark> {
     let said = upstream.session.said.iter();
     let said: Vec<_> = said
         .map(|(name, own)| (name.as_str(), own.as_ref()))
@@ -114,42 +117,50 @@ fn affinity(
     name: &str,
     upstream: &Upstream,
     settings: &AffinitySettings,
-    warn: &mut dyn FnMut(&str, &str, String),
+    remarks: &mut Vec<Remark>,
 ) -> Option<Affinity> {
     let session = &upstream.session;
     if session.kind != "cookie" {
         if !session.kind.is_empty() {
-            let text =
-                "is no kind of affinity, expected cookie; there is none, as under ingress-nginx";
-            warn("affinity", &session.kind, text.to_owned());
+            let field = Field::annotation("affinity");
+            let problem = Problem::Not(Expected::Affinity);
+            let remark = Remark::new(field, &session.kind, problem, Effect::AsBefore);
+            remarks.push(remark);
         }
         return None;
     }
-    let (affinity, remarks) = Affinity::new(name, &session.first, &session.last, settings);
-    for remark in remarks {
-        warn(remark.field, &remark.value, remark.text);
-    }
+    let (affinity, told) = Affinity::new(name, &session.first, &session.last, settings);
+    remarks.extend(told);
     Some(affinity)
 }
 
-fn canary(upstream: &Upstream, warn: &mut dyn FnMut(&str, &str, String)) -> Option<CanaryPolicy> {
+fn canary(upstream: &Upstream, remarks: &mut Vec<Remark>) -> Option<CanaryPolicy> {
     let annotations = upstream.canary.clone()?;
     let pattern = annotations.header_pattern.clone();
     let (policy, problem) = CanaryPolicy::new(annotations);
     if let Some(problem) = problem {
-        warn("canary-by-header-pattern", &pattern, problem);
+        let field = Field::annotation("canary-by-header-pattern");
+        remarks.push(Remark::new(field, &pattern, problem, Effect::Setting));
     }
     Some(policy)
 }
 
-/// The Ingress to name in a remark on an upstream: the first that names its Service.
-fn owner(upstream: &Upstream, loaded: &[Loaded]) -> String {
+/// Whose a remark on an upstream is: the first Ingress that names its Service and says what is
+/// remarked on, or else the first that names it.
+fn owner(upstream: &Upstream, loaded: &[Loaded], remark: &Remark) -> String {
     let names = |one: &&Loaded| {
         let mut backends = one.ingress.backends();
         one.ingress.namespace == upstream.namespace
             && backends.any(|backend| backend.service == upstream.service)
     };
-    let first = loaded.iter().find(names).map(|one| one.ingress.key.clone());
+    let name = [PREFIX, remark.field.name()].concat();
+    let says = |one: &&Loaded| {
+        let said = one.ingress.annotations.get(&name);
+        said.map(|text| text.trim()) == remark.value.as_deref()
+    };
+    let mut of_it = loaded.iter().filter(names);
+    let first = of_it.clone().find(says).or_else(|| of_it.next());
+    let first = first.map(|one| one.ingress.key.clone());
     first.unwrap_or_else(|| format!("{}/{}", upstream.namespace, upstream.service))
 }
 
@@ -157,7 +168,7 @@ fn owner(upstream: &Upstream, loaded: &[Loaded]) -> String {
 pub(super) fn endpoints(
     config: &Config,
     clusters: &[Cluster],
-    warnings: &mut Vec<Warning>,
+    remarks: &mut Vec<Remark>,
 ) -> BTreeMap<String, Vec<String>> {
     let clusters = clusters.iter().rev();
     let clusters: HashMap<&str, &Cluster> = clusters.map(|c| (c.service.as_str(), c)).collect();
@@ -167,11 +178,11 @@ pub(super) fn endpoints(
             Some(cluster) => {
                 endpoints.insert(cluster.envoy_name.clone(), addresses.clone());
             }
-            None => warnings.push(Warning::config(
-                "endpoints",
-                Some(service.clone()),
-                "is a Service port that no Ingress names; ignored",
-            )),
+            None => {
+                let value = Some(service.clone());
+                let problem = Problem::UnusedEndpoints;
+                remarks.push(Remark::key("endpoints", value, problem, Effect::Setting));
+            }
         }
     }
     endpoints

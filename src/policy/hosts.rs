@@ -5,10 +5,11 @@
 //! `should_set_cookie` in `sticky.lua`, ingress-nginx dbb11b92d.
 
 use super::clusters::Ids;
-use super::merge::{Draft, Loaded, Merged, Server, Upstream, is_regex};
+use super::merge::{Draft, Loaded, Merged, Server, Upstream, host_of, is_regex};
 use crate::annotations::Annotations;
 use crate::config::settings::Settings;
 use crate::redirect::response::Rules;
+use crate::remark::{Effect, Field, Problem, Remark};
 use crate::rewrite::Rewrite;
 use crate::rewrite::template::Template;
 use crate::route::VirtualHost;
@@ -16,7 +17,6 @@ use crate::route::host::{DEFAULT_SERVER, Hosts};
 use crate::route::location::{Backend, Kind, Location, Redirect, Ssl};
 use crate::route::lookup::Lookup;
 use crate::route::pattern::Pattern;
-use crate::warning::Warning;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(super) fn compile(
     loaded: &[Loaded],
     ids: &Ids,
     settings: &Settings,
-    warnings: &mut Vec<Warning>,
+    remarks: &mut Vec<Remark>,
 ) -> Hosts {
     let context = Context {
         merged,
@@ -44,46 +44,27 @@ pub(super) fn compile(
     let mut hosts = Hosts::default();
     for (name, server) in &merged.servers {
         if server.from_to_www
-            && let Some(from) = www_twin(name, merged, warnings)
+            && let Some(from) = context.www_twin(name, remarks)
         {
             hosts.add(redirect_host(from, name));
         }
     }
     for (name, server) in &merged.servers {
-        hosts.add(context.host(name, name, server, warnings));
+        hosts.add(context.host(name, name, server, remarks));
     }
     // After all names: a name of its own takes precedence over an alias.
     for (name, server) in &merged.servers {
         for alias in &server.aliases {
             let host = context.host(name, alias, server, &mut Vec::new());
             if let Err(reason) = hosts.add_alias(host) {
-                let text = format!("{reason}; ignored");
-                let field = "server-alias";
-                warnings.push(Warning::ingress(
-                    context.first_ingress(server),
-                    field,
-                    alias,
-                    text,
-                ));
+                let field = Field::annotation("server-alias");
+                let problem = Problem::Unusable(reason);
+                let remark = Remark::new(field, alias, problem, Effect::Setting);
+                remarks.push(of(context.first_ingress(server), remark));
             }
         }
     }
     hosts
-}
-
-/// The host that is sent to `name`: with `www.` or without. `None`: it has an Ingress.
-fn www_twin(name: &str, merged: &Merged, warnings: &mut Vec<Warning>) -> Option<String> {
-    let bare = name.strip_prefix("www.");
-    let twin = bare.map_or_else(|| format!("www.{name}"), str::to_owned);
-    let reason = if merged.servers.contains_key(&twin) {
-        "is not redirected: it has an Ingress of its own"
-    } else if twin.contains('*') || name == DEFAULT_SERVER {
-        "is no host that could be redirected"
-    } else {
-        return Some(twin);
-    };
-    warnings.push(Warning::config("from-to-www-redirect", Some(twin), reason));
-    None
 }
 
 fn redirect_host(from: String, to: &str) -> VirtualHost {
@@ -99,13 +80,35 @@ fn redirect_host(from: String, to: &str) -> VirtualHost {
 }
 
 impl Context<'_> {
+    /// The host that is sent to `name`: with `www.` or without. `None`: it has an Ingress, where
+    /// `BuildRedirects` makes none either.
+    fn www_twin(&self, name: &str, remarks: &mut Vec<Remark>) -> Option<String> {
+        let bare = name.strip_prefix("www.");
+        let host = bare.map_or_else(|| format!("www.{name}"), str::to_owned);
+        let (problem, effect) = if self.merged.servers.contains_key(&host) {
+            (Problem::OwnHost { host }, Effect::AsBefore)
+        } else if host.contains('*') || name == DEFAULT_SERVER {
+            (Problem::NoHost { host }, Effect::Setting)
+        } else {
+            return Some(host);
+        };
+        let asks = |one: &&Loaded| {
+            let mut rules = one.ingress.rules.iter();
+            one.annotations.redirect.from_to_www && rules.any(|rule| host_of(&rule.host) == name)
+        };
+        let owner = self.loaded.iter().find(asks);
+        let field = Field::annotation("from-to-www-redirect");
+        remarks.push(of(owner, Remark::new(field, "true", problem, effect)));
+        None
+    }
+
     /// The server `name`, as it answers requests for `host`: itself or an alias.
     fn host(
         &self,
         name: &str,
         host: &str,
         server: &Server,
-        warnings: &mut Vec<Warning>,
+        remarks: &mut Vec<Remark>,
     ) -> VirtualHost {
         // The default server asks for cookies by its own name, whatever a request calls it; a
         // name that is a pattern is no request's host.
@@ -121,25 +124,22 @@ impl Context<'_> {
         let mut app_root = None;
         for draft in drafts {
             if !is_regex && !seen.insert((draft.path.as_str(), draft.exact)) {
-                let text = format!(
-                    "is the same location as another one of host {host}; nginx would refuse the whole configuration, this path is ignored"
-                );
-                warnings.push(self.warning(draft, "path", &draft.written, text));
+                let host = host.to_owned();
+                let problem = Problem::SameLocation { host };
+                let remark = Remark::new(Field::Path, &draft.written, problem, Effect::Path);
+                remarks.push(of(self.ingress(draft), remark));
                 continue;
             }
-            match self.location(asked, draft, is_regex, warnings) {
+            match self.location(asked, draft, is_regex, remarks) {
                 Ok(location) => {
                     if app_root.is_none() {
                         app_root = self
-                            .app_root(draft, warnings)
+                            .app_root(draft, remarks)
                             .map(|root| (locations.len(), root));
                     }
                     locations.push(Arc::new(location));
                 }
-                Err((field, value, reason)) => {
-                    let text = format!("{reason}; the path is ignored");
-                    warnings.push(self.warning(draft, field, &value, text));
-                }
+                Err(remark) => remarks.push(of(self.ingress(draft), *remark)),
             }
         }
         if name == DEFAULT_SERVER && !is_regex {
@@ -177,9 +177,9 @@ impl Context<'_> {
         host: &str,
         draft: &Draft,
         is_regex: bool,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Location, (&'static str, String, String)> {
-        let one = draft.ingress.and_then(|at| self.loaded.get(at));
+        remarks: &mut Vec<Remark>,
+    ) -> Result<Location, Box<Remark>> {
+        let one = self.ingress(draft);
         let upstream = self.merged.upstreams.get(&draft.upstream);
         let mut location = Location {
             ingress: one.map_or(String::new(), |one| one.ingress.key.clone()),
@@ -215,14 +215,14 @@ impl Context<'_> {
         location.canary_sets_cookie = canary;
         if is_regex {
             let pattern = Pattern::location(&draft.path);
-            let pattern = pattern.map_err(|reason| ("path", draft.written.clone(), reason))?;
+            let pattern = pattern.map_err(|why| unusable(Field::Path, &draft.written, why))?;
             location.pattern = Some(Arc::new(pattern));
         }
         if let Some(one) = one {
-            self.apply(&mut location, draft, &one.annotations, warnings)?;
+            self.apply(&mut location, draft, &one.annotations, remarks)?;
         }
         if let Some(upstream) = upstream {
-            location.hash_by = self.hash_by(draft, upstream, &location, warnings);
+            location.hash_by = self.hash_by(draft, upstream, &location, remarks);
         }
         location.uses_groups = is_regex && has_groups(&location);
         Ok(location)
@@ -234,24 +234,25 @@ impl Context<'_> {
         location: &mut Location,
         draft: &Draft,
         annotations: &Annotations,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<(), (&'static str, String, String)> {
+        remarks: &mut Vec<Remark>,
+    ) -> Result<(), Box<Remark>> {
         let pattern = location.pattern.clone();
         let names = pattern.as_ref().map_or(&[][..], |pattern| pattern.names());
-        let text = |field: &'static str, value: &str| {
+        let text = |name: &str, value: &str| {
             if value.is_empty() {
                 return Ok(None);
             }
             let template = Template::compile(value, names);
             template
                 .map(Some)
-                .map_err(|reason| (field, value.to_owned(), reason))
+                .map_err(|why| unusable(Field::annotation(name), value, why))
         };
         location.denied = annotations.denied;
         location.ssl.port = annotations.port_in_redirects;
         location.upstream_host = text("upstream-vhost", &annotations.upstream_vhost)?;
-        location.rules = Rules::compile(&annotations.response, |name, value, text| {
-            warnings.push(self.warning(draft, name, value, text));
+        location.rules = Rules::compile(&annotations.response, |name, value, problem| {
+            let remark = Remark::new(Field::annotation(name), value, problem, Effect::Setting);
+            remarks.push(of(self.ingress(draft), remark));
         });
         location.ssl.exempt = self.is_exempt(&draft.path);
         if draft.plain {
@@ -272,8 +273,8 @@ impl Context<'_> {
         });
         if !rewrite.target.is_empty() && rewrite.target != draft.path {
             let compiled = Rewrite::compile(&draft.path, pattern.as_ref(), &rewrite.target);
-            let failed = |reason| ("rewrite-target", rewrite.target.clone(), reason);
-            let compiled = compiled.map_err(failed)?;
+            let field = Field::annotation("rewrite-target");
+            let compiled = compiled.map_err(|why| unusable(field, &rewrite.target, why))?;
             location.forwarded_prefix = text("x-forwarded-prefix", &annotations.forwarded_prefix)?;
             location.rewrite = Some(compiled);
             location.logs_rewrites = annotations.logs_rewrites;
@@ -289,20 +290,18 @@ impl Context<'_> {
         }
     }
 
-    fn app_root(&self, draft: &Draft, warnings: &mut Vec<Warning>) -> Option<Template> {
-        let one = draft
-            .ingress
-            .filter(|_| !draft.plain)
-            .and_then(|at| self.loaded.get(at))?;
+    fn app_root(&self, draft: &Draft, remarks: &mut Vec<Remark>) -> Option<Template> {
+        let one = self.ingress(draft).filter(|_| !draft.plain)?;
         let root = &one.annotations.rewrite.app_root;
         if root.is_empty() {
             return None;
         }
         match Template::compile(&format!("$scheme://$http_host{root}"), &[]) {
             Ok(template) => Some(template),
-            Err(reason) => {
-                let text = format!("{reason}; ignored");
-                warnings.push(self.warning(draft, "app-root", root, text));
+            Err(why) => {
+                let (field, problem) = (Field::annotation("app-root"), Problem::Unusable(why));
+                let remark = Remark::new(field, root, problem, Effect::Setting);
+                remarks.push(of(self.ingress(draft), remark));
                 None
             }
         }
@@ -313,7 +312,7 @@ impl Context<'_> {
         draft: &Draft,
         upstream: &Upstream,
         location: &Location,
-        warnings: &mut Vec<Warning>,
+        remarks: &mut Vec<Remark>,
     ) -> Option<Template> {
         if upstream.hash_by.is_empty() {
             return None;
@@ -322,9 +321,11 @@ impl Context<'_> {
         let names = pattern.map_or(&[][..], |pattern| pattern.names());
         match Template::compile(&upstream.hash_by, names) {
             Ok(template) => Some(template),
-            Err(reason) => {
-                let text = format!("{reason}; requests are not hashed");
-                warnings.push(self.warning(draft, "upstream-hash-by", &upstream.hash_by, text));
+            Err(why) => {
+                let field = Field::annotation("upstream-hash-by");
+                let problem = Problem::UnusableHash(why);
+                let remark = Remark::new(field, &upstream.hash_by, problem, Effect::Setting);
+                remarks.push(of(self.ingress(draft), remark));
                 None
             }
         }
@@ -335,19 +336,28 @@ impl Context<'_> {
         starts.any(|start| path.starts_with(start.as_str()))
     }
 
-    fn warning(&self, draft: &Draft, field: &str, value: &str, text: String) -> Warning {
-        let one = draft.ingress.and_then(|at| self.loaded.get(at));
-        match one {
-            Some(one) => Warning::ingress(&one.ingress.key, field, value, text),
-            None => Warning::config(field, Some(value.to_owned()), text),
-        }
+    fn ingress(&self, draft: &Draft) -> Option<&Loaded> {
+        self.loaded.get(draft.ingress?)
     }
 
-    fn first_ingress(&self, server: &Server) -> &str {
-        let first = server.locations.iter().find_map(|draft| draft.ingress);
-        let first = first.and_then(|at| self.loaded.get(at));
-        first.map_or("", |one| one.ingress.key.as_str())
+    fn first_ingress(&self, server: &Server) -> Option<&Loaded> {
+        let mut drafts = server.locations.iter();
+        drafts.find_map(|draft| self.ingress(draft))
     }
+}
+
+/// The remark, of that Ingress.
+fn of(one: Option<&Loaded>, remark: Remark) -> Remark {
+    match one {
+        Some(one) => remark.of(&one.ingress.key),
+        None => remark,
+    }
+}
+
+/// Why a path is ignored.
+fn unusable(field: Field, value: &str, why: String) -> Box<Remark> {
+    let problem = Problem::Unusable(why);
+    Box::new(Remark::new(field, value, problem, Effect::Path))
 }
 
 /// Whether a text that is filled in without a rewrite has captures.

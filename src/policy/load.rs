@@ -10,42 +10,34 @@ use crate::annotations::validator::Patterns;
 use crate::config::Config;
 use crate::config::settings::Settings;
 use crate::ingress::Ingress;
-use crate::warning::Warning;
+use crate::remark::{Effect, Field, Problem, Remark};
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-pub(super) fn load(
-    config: &Config,
-    settings: &Settings,
-    warnings: &mut Vec<Warning>,
-) -> Vec<Loaded> {
+pub(super) fn load(config: &Config, settings: &Settings, remarks: &mut Vec<Remark>) -> Vec<Loaded> {
     let mut ingresses = Vec::new();
     for value in &config.ingresses {
         match Ingress::read(value) {
             Ok(ingress) => ingresses.push(ingress),
-            Err(warning) => warnings.push(warning),
+            Err(remark) => remarks.push(*remark),
         }
     }
     ingresses.sort_by(order);
     let mut loaded: Vec<Loaded> = Vec::with_capacity(ingresses.len());
     let mut keys = HashSet::new();
     let mut patterns = Patterns::default();
-    for ingress in ingresses {
+    for mut ingress in ingresses {
         if keys.contains(&ingress.key) {
-            let text = "is given twice; the second one is ignored";
-            warnings.push(Warning::ingress(
-                &ingress.key,
-                "metadata.name",
-                &ingress.key,
-                text,
-            ));
+            let (key, problem) = (&ingress.key, Problem::GivenTwice);
+            remarks.push(Remark::new(Field::Name, key, problem, Effect::Ingress).of(key));
             continue;
         }
-        if !is_ours(&ingress, config, warnings) || !is_harmless(&ingress, config.strict, warnings) {
+        if !is_ours(&ingress, config, remarks) || !is_harmless(&ingress, config.strict, remarks) {
             continue;
         }
+        remarks.append(&mut ingress.remarks);
         let annotations =
-            annotations::parse(&ingress, settings, config.strict, &mut patterns, warnings);
+            annotations::parse(&ingress, settings, config.strict, &mut patterns, remarks);
         if let Some(annotations) = annotations {
             keys.insert(ingress.key.clone());
             loaded.push(Loaded {
@@ -71,38 +63,31 @@ fn order(one: &Ingress, two: &Ingress) -> Ordering {
 /// An Ingress of another class is another controller's. One without a class is ours, it was
 /// given to limpet; `strict` ignores it, as ingress-nginx does without
 /// `--watch-ingress-without-class`.
-fn is_ours(ingress: &Ingress, config: &Config, warnings: &mut Vec<Warning>) -> bool {
+fn is_ours(ingress: &Ingress, config: &Config, remarks: &mut Vec<Remark>) -> bool {
     let class = ingress.class.as_deref().unwrap_or_default();
     let named = config.ingress_classes.iter();
-    let mut named = named.filter(|ours| !ours.is_empty()).peekable();
+    let named = named.filter(|ours| !ours.is_empty());
     if config.ingress_classes.iter().any(|ours| ours == class)
         || (ingress.class.is_none() && !config.strict)
     {
         return true;
     }
-    let text = if ingress.class.is_none() {
-        "is missing, and strict takes none without a class; the Ingress is ignored".to_owned()
-    } else if named.peek().is_none() {
-        "is a class, and ingress_classes names none; the Ingress is ignored".to_owned()
+    let served: Vec<String> = named.cloned().collect();
+    let problem = if ingress.class.is_none() {
+        Problem::NoClass
+    } else if served.is_empty() {
+        Problem::NoClassServed
     } else {
-        let named: Vec<&str> = named.map(String::as_str).collect();
-        format!(
-            "is not the class {}; the Ingress is ignored",
-            named.join(" or ")
-        )
+        Problem::OtherClass { served }
     };
-    warnings.push(Warning::ingress(
-        &ingress.key,
-        "ingressClassName",
-        class,
-        text,
-    ));
+    let remark = Remark::new(Field::Class, class, problem, Effect::Ingress);
+    remarks.push(remark.of(&ingress.key));
     false
 }
 
 /// ingress-nginx ignores an Ingress whose texts look like nginx configuration. They are
 /// harmless here, so without `strict` they are only told.
-fn is_harmless(ingress: &Ingress, strict: bool, warnings: &mut Vec<Warning>) -> bool {
+fn is_harmless(ingress: &Ingress, strict: bool, remarks: &mut Vec<Remark>) -> bool {
     let hosts = ingress.rules.iter().map(|rule| rule.host.as_str());
     let paths = ingress.rules.iter().flat_map(|rule| &rule.paths).flatten();
     let texts = hosts.chain(paths.map(|path| path.path.as_str()));
@@ -111,13 +96,13 @@ fn is_harmless(ingress: &Ingress, strict: bool, warnings: &mut Vec<Warning>) -> 
     let Some(text) = texts.find(|text| looks_like_configuration(text)) else {
         return true;
     };
-    let now = if strict {
-        "the whole Ingress is ignored"
+    let effect = if strict {
+        Effect::Ingress
     } else {
-        "accepted here, strict would not"
+        Effect::Tolerated
     };
-    let message = format!("looks like nginx configuration, which ingress-nginx refuses; {now}");
-    warnings.push(Warning::ingress(&ingress.key, "path", text, message));
+    let remark = Remark::new(Field::Path, text, Problem::LooksLikeConfiguration, effect);
+    remarks.push(remark.of(&ingress.key));
     !strict
 }
 

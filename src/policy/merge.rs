@@ -14,8 +14,8 @@ mod upstreams;
 use crate::annotations::{AffinityAnnotations, Annotations, CanaryAnnotations};
 use crate::config::Config;
 use crate::ingress::Ingress;
+use crate::remark::Remark;
 use crate::route::host::DEFAULT_SERVER;
-use crate::warning::Warning;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where requests go that nobody serves.
@@ -98,22 +98,22 @@ pub(super) struct Merged {
     pub upstreams: BTreeMap<String, Upstream>,
 }
 
-pub(super) fn merge(loaded: &[Loaded], config: &Config, warnings: &mut Vec<Warning>) -> Merged {
+pub(super) fn merge(loaded: &[Loaded], config: &Config, remarks: &mut Vec<Remark>) -> Merged {
     let services = config.services.as_deref();
     let mut merged = Merged {
         servers: BTreeMap::new(),
-        upstreams: upstreams::create(loaded, services, warnings),
+        upstreams: upstreams::create(loaded, services, remarks),
     };
     locations::create_servers(&mut merged, loaded);
-    locations::add_aliases_and_tls(&mut merged, loaded, warnings);
-    locations::add_locations(&mut merged, loaded, warnings);
+    locations::add_aliases_and_tls(&mut merged, loaded, remarks);
+    locations::add_locations(&mut merged, loaded, remarks);
     let canaries = loaded.iter().filter(|one| one.annotations.canary.is_some());
     if loaded.iter().any(|one| one.annotations.canary.is_none()) {
         for canary in canaries {
-            canaries::merge(&mut merged, canary, warnings);
+            canaries::merge(&mut merged, canary, remarks);
         }
     }
-    fallbacks::add(&mut merged, loaded, config, warnings);
+    fallbacks::add(&mut merged, loaded, config, remarks);
     for server in merged.servers.values_mut() {
         locations::sort_and_pair(server, loaded);
     }
@@ -121,7 +121,7 @@ pub(super) fn merge(loaded: &[Loaded], config: &Config, warnings: &mut Vec<Warni
 }
 
 /// `rule.host`, `_` for none.
-fn host_of(host: &str) -> &str {
+pub(super) fn host_of(host: &str) -> &str {
     if host.is_empty() {
         DEFAULT_SERVER
     } else {

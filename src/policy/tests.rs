@@ -2,11 +2,11 @@
 //! sources.
 
 use super::*;
-use crate::config;
 use crate::edit::Reply;
 use crate::edit::fields;
 use crate::endpoints::EndpointTable;
 use crate::facts::Facts;
+use crate::remark::Problem;
 use crate::route::{self, Disposition};
 use serde_json::{Value, json};
 
@@ -31,15 +31,12 @@ fn ingress(name: &str, annotations: &[(&str, &str)], paths: &[(&str, &str, &str,
     })
 }
 
-fn compile_with(ingresses: &[Value], extra: Value) -> (Policy, Vec<Warning>) {
+fn compile_with(ingresses: &[Value], extra: Value) -> (Policy, Vec<Remark>) {
     let mut configuration = json!({"ingresses": ingresses, "unmatched": "not_found"});
     for (key, value) in extra.as_object().unwrap() {
         configuration[key] = value.clone();
     }
-    let (config, mut warnings) = config::read(configuration.to_string().as_bytes()).unwrap();
-    let (policy, more) = compile(&config);
-    warnings.extend(more);
-    (policy, warnings)
+    read(configuration.to_string().as_bytes()).unwrap()
 }
 
 /// What becomes of a request, in words.
@@ -182,7 +179,7 @@ fn redirects_stand_in_the_order_of_nginx() {
         &[("force-ssl-redirect", "true")],
         &[("h.example", "Prefix", "/", "s")],
     );
-    let (policy, warnings) = compile_with(&[forced], json!({"services": []}));
+    let (policy, remarks) = compile_with(&[forced], json!({"services": []}));
     check(
         &policy,
         &[
@@ -191,9 +188,9 @@ fn redirects_stand_in_the_order_of_nginx() {
         ],
     );
     assert!(
-        warnings
+        remarks
             .iter()
-            .any(|warning| warning.text.contains("does not exist"))
+            .any(|remark| remark.problem == Problem::NoService)
     );
 }
 
@@ -342,16 +339,16 @@ fn of_two_locations_that_nginx_would_not_take_together_one_is_served() {
             ("h.example", "Prefix", "/foo/", "two"),
         ],
     );
-    let (policy, warnings) = compile_with(&[one], json!({}));
+    let (policy, remarks) = compile_with(&[one], json!({}));
     check(
         &policy,
         &[("http://h.example/foo/x", "default-two-80 /foo/x")],
     );
     assert!(
-        warnings
+        remarks
             .iter()
-            .any(|warning| warning.text.contains("same location")),
-        "{warnings:?}"
+            .any(|remark| matches!(remark.problem, Problem::SameLocation { .. })),
+        "{remarks:?}"
     );
 }
 
@@ -363,7 +360,7 @@ fn a_path_that_cannot_be_compiled_disables_itself_alone() {
         &[("h.example", "Prefix", r"/(a)\1", "s")],
     );
     let good = ingress("good", &[], &[("h.example", "Prefix", "/b", "s")]);
-    let (policy, warnings) = compile_with(&[bad, good], json!({}));
+    let (policy, remarks) = compile_with(&[bad, good], json!({}));
     check(
         &policy,
         &[
@@ -371,7 +368,7 @@ fn a_path_that_cannot_be_compiled_disables_itself_alone() {
             ("http://h.example/b", "default-s-80 /b"),
         ],
     );
-    let text = warnings[0].to_string();
+    let text = remarks[0].to_string();
     let want = r#"ingress default/bad: path: "/(a)\\1" has a back reference, which a linear-time engine cannot run; the path is ignored"#;
     assert_eq!(text, want);
 }
@@ -396,14 +393,14 @@ fn strict_drops_what_ingress_nginx_drops() {
             &[(annotation, value)],
             &[("h.example", "Prefix", "/x", "s")],
         );
-        let (policy, warnings) = compile_with(&[one], json!({"strict": true}));
+        let (policy, remarks) = compile_with(&[one], json!({"strict": true}));
         let want = if served { "default-s-80 /x" } else { "404 " };
         assert_eq!(
             ask(&policy, "http://h.example/x", &[]),
             want,
             "{annotation}: {value}"
         );
-        assert!(!warnings.is_empty(), "{annotation}: {value}");
+        assert!(!remarks.is_empty(), "{annotation}: {value}");
     }
 }
 
@@ -564,7 +561,7 @@ fn canaries_stand_beside_the_primary_of_the_same_host_and_path() {
         &[("canary", "true")],
         &[("x.example", "Prefix", "/", "three")],
     );
-    let (policy, warnings) = compile_with(&[primary, canary, lost], json!({}));
+    let (policy, remarks) = compile_with(&[primary, canary, lost], json!({}));
     let named = |name: &str| {
         policy
             .clusters
@@ -579,8 +576,10 @@ fn canaries_stand_beside_the_primary_of_the_same_host_and_path() {
     assert_eq!(alternative.upstream_name, two.upstream_name);
     assert!(two.canary.is_some() && two.affinity.is_some());
     assert!(
-        warnings.iter().any(|warning| warning.field == "canary"),
-        "{warnings:?}"
+        remarks
+            .iter()
+            .any(|remark| remark.problem == Problem::NoPrimary),
+        "{remarks:?}"
     );
 }
 
@@ -591,11 +590,11 @@ fn unknown_names_are_told_with_the_nearest_known_one() {
         &[("rewrite-traget", "/")],
         &[("h.example", "Prefix", "/", "s")],
     );
-    let (_, warnings) = compile_with(
+    let (_, remarks) = compile_with(
         &[one],
         json!({"clustres": {}, "discovery": {"interval": 5}}),
     );
-    let texts: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let texts: Vec<String> = remarks.iter().map(ToString::to_string).collect();
     let has = |part: &str| texts.iter().any(|text| text.contains(part));
     assert!(has("did you mean rewrite-target?"), "{texts:?}");
     assert!(has("did you mean clusters?"), "{texts:?}");
@@ -641,10 +640,10 @@ fn strict_takes_an_ingress_without_a_class_only_where_the_default_class_is_ours(
             .unwrap()
             .remove("ingressClassName");
         let extra = json!({"ingress_classes": classes, "strict": strict});
-        let (policy, warnings) = compile_with(&[one], extra);
+        let (policy, remarks) = compile_with(&[one], extra);
         let found = policy.virtual_hosts().any(|host| host.name == "a.example");
         assert_eq!(found, taken, "{classes}, strict: {strict}");
-        assert_eq!(warnings.is_empty(), taken, "{warnings:?}");
+        assert_eq!(remarks.is_empty(), taken, "{remarks:?}");
     }
 }
 
@@ -674,13 +673,13 @@ fn a_default_backend_takes_what_nobody_else_can() {
         &[("h.example", "Prefix", "/a", "gone")],
     );
     let services = json!({"services": ["default/spare"]});
-    let (policy, warnings) = compile_with(std::slice::from_ref(&elsewhere), services.clone());
+    let (policy, remarks) = compile_with(std::slice::from_ref(&elsewhere), services.clone());
     check(&policy, &[("http://h.example/a", "503 ")]);
     assert!(
-        warnings
+        remarks
             .iter()
-            .any(|warning| warning.field == "default-backend"),
-        "{warnings:?}"
+            .any(|remark| remark.problem == Problem::NoCluster),
+        "{remarks:?}"
     );
     let mut named = services;
     named["clusters"] = json!({"default/spare:8080": "spare"});
@@ -710,8 +709,8 @@ fn cookies_are_set_under_the_name_that_ingress_nginx_asks_by() {
     let named = "al.example,Al2.example,~^re[0-9]+\\.example$";
     let one = ingress("a", &sticky(named), &[("h.example", "Prefix", "/", "s")]);
     let any = ingress("b", &sticky("Any.example"), &[("", "Prefix", "/", "t")]);
-    let (policy, warnings) = compile_with(&[one, any], json!({}));
-    assert!(warnings.is_empty(), "{warnings:?}");
+    let (policy, remarks) = compile_with(&[one, any], json!({}));
+    assert!(remarks.is_empty(), "{remarks:?}");
     for (url, sets) in [
         ("http://h.example/", true),
         ("http://al.example/", true),
@@ -764,8 +763,8 @@ fn ingresses_that_contradict_each_other_about_a_session_are_told_at_configure() 
         "/b",
     );
     let c = one("c", &[], "/c");
-    let (policy, warnings) = compile_with(&[a, b, c], json!({}));
-    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let (policy, remarks) = compile_with(&[a, b, c], json!({}));
+    let said: Vec<String> = remarks.iter().map(ToString::to_string).collect();
     let want = [
         r#"ingress default/a: session-cookie-name: "one" differs from "" of ingress default/b on the same service default/s:80: the last one sets the cookie's attributes, as under ingress-nginx"#,
         "ingress default/c: affinity: is absent, but ingress default/b has it on the same service default/s:80: cookies are honoured on these paths and never set there, as under ingress-nginx",

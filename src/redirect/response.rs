@@ -6,6 +6,7 @@
 
 use crate::annotations::ResponseRules;
 use crate::edit::{Edit, Headers};
+use crate::remark::Problem;
 use crate::route::pattern::{Groups, Pattern};
 use std::borrow::Cow;
 
@@ -34,8 +35,11 @@ enum From {
 }
 
 impl Rules {
-    /// Compiles the annotations; `warn` is told (annotation, value, what happens now).
-    pub(crate) fn compile(rules: &ResponseRules, mut warn: impl FnMut(&str, &str, String)) -> Self {
+    /// Compiles the annotations; `tell` is told annotation, value, and why it is ignored.
+    pub(crate) fn compile(
+        rules: &ResponseRules,
+        mut tell: impl FnMut(&str, &str, Problem),
+    ) -> Self {
         let mut pair = |name: &str, value: &str, is_domain: bool| {
             if value.is_empty() || value == "off" {
                 return None;
@@ -43,7 +47,7 @@ impl Rules {
             match two_words(value).and_then(|(from, to)| rule(from, to, is_domain)) {
                 Ok(rule) => Some(rule),
                 Err(reason) => {
-                    warn(name, value, format!("{reason}; ignored"));
+                    tell(name, value, Problem::Unusable(reason));
                     None
                 }
             }
@@ -56,7 +60,7 @@ impl Rules {
         let redirect = match has_redirect.then(|| rule(from.into(), to.into(), false)) {
             Some(Ok(rule)) => Some(rule),
             Some(Err(reason)) => {
-                warn("proxy-redirect-from", from, format!("{reason}; ignored"));
+                tell("proxy-redirect-from", from, Problem::Unusable(reason));
                 None
             }
             None => None,
@@ -281,7 +285,9 @@ mod tests {
     use super::*;
 
     fn edits<'h>(rules: &ResponseRules, headers: &'h [(&str, &str)]) -> Vec<Edit<'h>> {
-        let rules = Rules::compile(rules, |name, value, text| panic!("{name} {value} {text}"));
+        let rules = Rules::compile(rules, |name, value, problem| {
+            panic!("{name} {value} {problem:?}")
+        });
         rules.edits(&crate::edit::fields(headers))
     }
 

@@ -4,7 +4,7 @@ use super::host::{self, Level};
 use super::metrics::{Metric, Metrics};
 use crate::discovery::listing::digest;
 use crate::policy::Policy;
-use crate::warning::Warning;
+use crate::remark::Remark;
 
 /// With a configuration's digest behind it: when that configuration was told of, µs since 1970.
 const KEY: &str = "limpet/1/announced";
@@ -21,17 +21,12 @@ pub(super) fn announce(
     metrics: Metrics,
     bytes: &[u8],
     policy: &Policy,
-    (warnings, errors): (&[Warning], &[Warning]),
+    (remarks, errors): (&[Remark], &[Remark]),
 ) {
-    let locations = policy
-        .virtual_hosts()
-        .flat_map(|host| &host.locations)
-        .filter(|location| !location.ingress.is_empty())
-        .count();
-    let is_idle = locations == 0;
-    let error_count = errors.len().saturating_add(usize::from(is_idle));
-    metrics.set(Metric::ConfigErrors, error_count);
-    metrics.set(Metric::ConfigWarnings, warnings.len());
+    let idle = policy.idle();
+    let errors = || errors.iter().chain(&idle);
+    metrics.set(Metric::ConfigErrors, errors().count());
+    metrics.set(Metric::ConfigWarnings, remarks.len());
     let digest = digest(bytes);
     if !is_first_to_tell(digest) {
         return;
@@ -40,24 +35,20 @@ pub(super) fn announce(
     let _ = host::set_shared(KEY_FILTER, b"", 0);
     let affinity = policy.clusters.iter().filter(|c| c.affinity.is_some());
     let line = format!(
-        "limpet {} configuration {digest:016x}: hosts {}, locations {locations}, clusters with \
+        "limpet {} configuration {digest:016x}: hosts {}, locations {}, clusters with \
          affinity {}, warnings {}",
         env!("CARGO_PKG_VERSION"),
         policy.virtual_hosts().count(),
+        policy.location_count(),
         affinity.count(),
-        warnings.len(),
+        remarks.len(),
     );
     host::log(Level::Warn, &line);
-    for warning in warnings {
-        host::log(Level::Warn, &format!("limpet: {warning}"));
+    for remark in remarks {
+        host::log(Level::Warn, &format!("limpet: {remark}"));
     }
-    for error in errors {
+    for error in errors() {
         host::log(Level::Error, &format!("limpet: {error}"));
-    }
-    if is_idle {
-        let line = "limpet: the configuration has no Ingress that can be used; every request \
-                    passes untouched, or is answered 404 where `unmatched` says so";
-        host::log(Level::Error, line);
     }
 }
 

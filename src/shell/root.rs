@@ -80,7 +80,7 @@ impl Root {
                 return false;
             }
         };
-        let (mut config, mut warnings) = match config::read(&bytes) {
+        let (mut config, mut remarks) = match config::read(&bytes) {
             Ok(read) => read,
             Err(error) => {
                 announce::refuse(self.metrics, &error.to_string());
@@ -92,8 +92,8 @@ impl Root {
             errors = config.take_environment(&environment::read(&host::environment()));
         }
         let (policy, further) = policy::compile(&config);
-        warnings.extend(further);
-        announce::announce(self.metrics, &bytes, &policy, (&warnings, &errors));
+        remarks.extend(further);
+        announce::announce(self.metrics, &bytes, &policy, (&remarks, &errors));
         self.take(policy);
         true
     }

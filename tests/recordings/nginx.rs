@@ -6,11 +6,11 @@ mod render;
 mod server;
 
 use generate::Scenario;
-use limpet::config;
 use limpet::edit::{Edit, fields};
 use limpet::endpoints::EndpointTable;
 use limpet::facts::{Facts, Knowledge};
 use limpet::policy::{self, Policy};
+use limpet::remark::{Field, Remark};
 use limpet::stream::{Step, Stream};
 use std::fmt;
 
@@ -52,7 +52,7 @@ fn nginx_and_the_core_answer_alike() {
         let scenario = Scenario::generate(seed, REQUESTS);
         let nginx = server::Nginx::start(&render::nginx_conf(&scenario));
         let mut client = nginx.connect();
-        let (policy, warnings) = compile(&scenario);
+        let (policy, remarks) = compile(&scenario);
         for request in &scenario.requests {
             let theirs = client.ask(&request.host, &request.target);
             let ours = answer(&policy, &request.host, &request.target);
@@ -65,7 +65,7 @@ fn nginx_and_the_core_answer_alike() {
                 ));
             }
         }
-        let refused = warnings.iter().filter(|warning| warning.field == "path");
+        let refused = remarks.iter().filter(|remark| remark.field == Field::Path);
         assert_eq!(
             refused.map(ToString::to_string).collect::<Vec<_>>(),
             Vec::<String>::new()
@@ -86,12 +86,9 @@ fn nginx_and_the_core_answer_alike() {
     );
 }
 
-fn compile(scenario: &Scenario) -> (Policy, Vec<limpet::warning::Warning>) {
-    let (config, mut warnings) = config::read(scenario.configuration().to_string().as_bytes())
-        .expect("the generated configuration is one");
-    let (policy, more) = policy::compile(&config);
-    warnings.extend(more);
-    (policy, warnings)
+fn compile(scenario: &Scenario) -> (Policy, Vec<Remark>) {
+    policy::read(scenario.configuration().to_string().as_bytes())
+        .expect("the generated configuration is one")
 }
 
 /// What the core makes of a request, seen from outside.

@@ -1,6 +1,7 @@
 //! One verdict for each annotation of each Ingress.
 
 use limpet::annotations::catalogue::{self, Support};
+use limpet::nearest::nearest;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -70,7 +71,6 @@ pub(crate) fn judge(ingress: &Ingress<'_>) -> (Vec<Judged>, Vec<Finding>) {
         findings.extend(finding(ingress, name, verdict));
     }
     findings.extend(under_another_prefix(ingress));
-    findings.extend(not_a_string(ingress));
     (judged, findings)
 }
 
@@ -141,7 +141,7 @@ fn finding(ingress: &Ingress<'_>, name: &str, verdict: Verdict) -> Option<Findin
         Verdict::Unknown => {
             let expected = "is no annotation of ingress-nginx".to_owned();
             let finding = about("unknown", expected, "ignored, by ingress-nginx too");
-            Some(match nearest(name) {
+            Some(match meant(name) {
                 Some(known) => finding.help(format!("did you mean {known}?")),
                 None => finding,
             })
@@ -150,18 +150,9 @@ fn finding(ingress: &Ingress<'_>, name: &str, verdict: Verdict) -> Option<Findin
 }
 
 /// The known annotation that `name` was probably meant to be.
-fn nearest(name: &str) -> Option<&'static str> {
-    catalogue::ANNOTATIONS
-        .iter()
-        .map(|annotation| {
-            (
-                strsim::damerau_levenshtein(name, annotation.name),
-                annotation.name,
-            )
-        })
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 6)
-        .min()
-        .map(|(_, known)| known)
+fn meant(name: &str) -> Option<&'static str> {
+    let known = catalogue::ANNOTATIONS.iter();
+    nearest(name, known.map(|annotation| annotation.name))
 }
 
 fn under_another_prefix(ingress: &Ingress<'_>) -> Vec<Finding> {
@@ -187,27 +178,6 @@ fn under_another_prefix(ingress: &Ingress<'_>) -> Vec<Finding> {
         });
     }
     findings
-}
-
-/// A value that YAML reads as a number or a boolean: the API server refuses such an object.
-fn not_a_string(ingress: &Ingress<'_>) -> Vec<Finding> {
-    let annotations = ingress.object.value.pointer("/metadata/annotations");
-    let annotations = annotations.and_then(Value::as_object).into_iter().flatten();
-    annotations
-        .filter(|(key, value)| key.starts_with(PREFIX) && !value.is_string())
-        .map(|(key, value)| {
-            let name = key.strip_prefix(PREFIX).unwrap_or(key);
-            let mut finding = Finding::annotation(
-                (Level::Warning, "not-a-string"),
-                ingress,
-                name,
-                "is not a string",
-                "ignored; Kubernetes refuses the whole Ingress",
-            );
-            finding.value = Some(value.to_string());
-            finding.help(format!("write \"{value}\", with quotes"))
-        })
-        .collect()
 }
 
 fn keys<'m>(ingress: &Ingress<'m>) -> impl Iterator<Item = &'m String> {

@@ -1,10 +1,10 @@
 //! What the module itself says when it reads these manifests.
 
-use limpet::warning::Warning;
+use limpet::remark::{Effect, Field, Problem, Remark};
 
-use super::finding::{Finding, Level};
+use super::finding::{Finding, VALIDATION};
 use super::view::{Ingress, PREFIX, annotation_pointer};
-use crate::manifests::{Manifests, Object};
+use crate::manifests::Manifests;
 use crate::plugin_config::{EndpointSource, Options, Report, plugin_config};
 
 /// What the lints have said already, better.
@@ -19,9 +19,6 @@ const SAID: [&str; 5] = [
 /// The same, for what the module tells but does not refuse.
 const SAID_AS_NOTE: [&str; 2] = ["shared-service", "cookie-path-attributes"];
 
-/// The code of a value that only the validation of ingress-nginx 1.15 refuses.
-const VALIDATION: &str = "validation";
-
 /// The module's own remarks, each with its place, but for what `said` says already.
 ///
 /// A value that only the validation of ingress-nginx 1.15 refuses is a note; with `strict` it is
@@ -32,10 +29,10 @@ pub(super) fn run(
     said: &[Finding],
     strict: bool,
 ) -> Vec<Finding> {
-    let all: Vec<Finding> = warnings(manifests, strict)
+    let all: Vec<Finding> = remarks(manifests, strict)
         .iter()
-        .map(|warning| finding(ingresses, warning))
-        .filter(|finding| !is_said(said, finding))
+        .filter(|remark| !is_said(said, remark))
+        .map(|remark| finding(ingresses, remark))
         .collect();
     let (tolerated, mut findings): (Vec<Finding>, Vec<Finding>) = all
         .into_iter()
@@ -54,17 +51,17 @@ fn is_about_the_same(one: &Finding, other: &Finding) -> bool {
     (&one.ingress, &one.field, &one.value) == (&other.ingress, &other.field, &other.value)
 }
 
-fn is_said(said: &[Finding], finding: &Finding) -> bool {
-    let drops_all = finding.consequence.contains("whole Ingress");
+fn is_said(said: &[Finding], remark: &Remark) -> bool {
+    let drops_all = remark.effect == Effect::Ingress && remark.field != Field::Class;
     let says_it =
         |other: &Finding| SAID.contains(&other.code) || SAID_AS_NOTE.contains(&other.code);
     !drops_all
         && said.iter().any(|other| {
-            says_it(other) && (&other.ingress, &other.field) == (&finding.ingress, &finding.field)
+            says_it(other) && other.ingress == remark.ingress && other.field == remark.field.name()
         })
 }
 
-fn warnings(manifests: &Manifests, strict: bool) -> Vec<Warning> {
+fn remarks(manifests: &Manifests, strict: bool) -> Vec<Remark> {
     let options = Options {
         endpoints: EndpointSource::Discovery,
         report: Report::Off,
@@ -73,60 +70,47 @@ fn warnings(manifests: &Manifests, strict: bool) -> Vec<Warning> {
         one_virtual_host: false,
     };
     let text = plugin_config(manifests, &[], options).to_string();
-    match limpet::config::read(text.as_bytes()) {
-        Ok((config, mut warnings)) => {
-            warnings.extend(limpet::policy::compile(&config).1);
-            warnings
+    match limpet::policy::read(text.as_bytes()) {
+        Ok((_, remarks)) => remarks,
+        Err(error) => {
+            let problem = Problem::Unreadable(error.to_string());
+            vec![Remark::key(
+                "ingresses",
+                None,
+                problem,
+                Effect::Configuration,
+            )]
         }
-        Err(error) => vec![Warning::config("ingresses", None, error.to_string())],
     }
 }
 
-fn finding(ingresses: &[Ingress<'_>], warning: &Warning) -> Finding {
-    let ingress = ingresses
-        .iter()
-        .find(|ingress| Some(&ingress.id) == warning.ingress.as_ref());
+fn finding(ingresses: &[Ingress<'_>], remark: &Remark) -> Finding {
+    let mut ingresses = ingresses.iter();
+    let ingress = ingresses.find(|ingress| Some(&ingress.id) == remark.ingress.as_ref());
     let (file, line) = ingress.map_or_else(Default::default, |ingress| {
-        (ingress.object.origin.file.clone(), line(ingress, warning))
+        (ingress.object.origin.file.clone(), line(ingress, remark))
     });
-    let tolerated = warning.text.ends_with("accepted here, strict would not");
-    let (level, code) = match (tolerated, warning.is_as_before()) {
-        (true, _) => (Level::Note, VALIDATION),
-        (false, true) => (Level::Note, "as-before"),
-        (false, false) => (Level::Warning, "refused"),
+    Finding::of(remark, file, line)
+}
+
+/// The line of what the remark is on, or of what stands around it.
+fn line(ingress: &Ingress<'_>, remark: &Remark) -> u64 {
+    let value = remark.value.as_deref().unwrap_or_default();
+    let pointer = match &remark.field {
+        Field::Annotation(name) if name.contains('/') => annotation_pointer("", name),
+        Field::Annotation(name) => annotation_pointer(PREFIX, name),
+        Field::Path => {
+            let path = ingress.paths.iter().find(|path| path.path == value);
+            path.map_or_else(String::new, |path| path.pointer.clone())
+        }
+        Field::Backend => {
+            let mut paths = ingress.paths.iter();
+            let path = paths.find(|path| path.service.as_ref().is_some_and(|s| s.key() == value));
+            path.map_or_else(String::new, |path| path.pointer.clone())
+        }
+        Field::Class => "/spec/ingressClassName".to_owned(),
+        Field::Name => "/metadata/name".to_owned(),
+        Field::Key(_) => String::new(),
     };
-    let (expected, consequence) = (warning.text.split_once("; "))
-        .or_else(|| warning.text.split_once(": "))
-        .unwrap_or((&warning.text, "it works otherwise than written"));
-    Finding {
-        level,
-        code,
-        file,
-        line,
-        ingress: warning.ingress.clone(),
-        field: warning.field.clone(),
-        value: warning.value.clone(),
-        expected: expected.to_owned(),
-        consequence: consequence.to_owned(),
-        help: Vec::new(),
-    }
-}
-
-/// The line of the annotation, or of the path, that the warning is about.
-fn line(ingress: &Ingress<'_>, warning: &Warning) -> u64 {
-    if ingress.annotation(&warning.field).is_some() {
-        return ingress.annotation_line(&warning.field);
-    }
-    let is_path = |text: &str| text == warning.field || warning.value.as_deref() == Some(text);
-    match ingress.paths.iter().find(|path| is_path(&path.path)) {
-        Some(path) => ingress.object.line_of(&path.pointer),
-        None => nearest(ingress.object, &warning.field),
-    }
-}
-
-fn nearest(object: &Object, field: &str) -> u64 {
-    match field.contains('/') {
-        true => object.origin.line,
-        false => object.line_of(&annotation_pointer(PREFIX, field)),
-    }
+    ingress.object.line_of(&pointer)
 }

@@ -1,5 +1,6 @@
 //! What `check` has to say: one remark, with its place.
 
+use limpet::remark::{Effect, Problem, Remark};
 use serde::Serialize;
 
 use super::view::Ingress;
@@ -53,7 +54,40 @@ pub struct Finding {
     pub help: Vec<String>,
 }
 
+/// The code of a value that only the validation of ingress-nginx 1.15 refuses.
+pub(super) const VALIDATION: &str = "validation";
+
 impl Finding {
+    /// What the module itself says of the field at `file` and `line`.
+    #[must_use]
+    pub(crate) fn of(remark: &Remark, file: String, line: u64) -> Self {
+        let (level, code) = match (&remark.problem, remark.effect) {
+            (Problem::NotAString, Effect::Tolerated) => (Level::Note, "not-a-string"),
+            (_, Effect::Tolerated) => (Level::Note, VALIDATION),
+            (_, Effect::AsBefore) => (Level::Note, "as-before"),
+            (_, Effect::Configuration) => (Level::Error, "unusable"),
+            (_, Effect::Setting | Effect::Path | Effect::Ingress) => (Level::Warning, "refused"),
+        };
+        let finding = Self {
+            level,
+            code,
+            file,
+            line,
+            ingress: remark.ingress.clone(),
+            field: remark.field.name().to_owned(),
+            value: remark.value.clone(),
+            expected: remark.expectation(),
+            consequence: remark.consequence(),
+            help: Vec::new(),
+        };
+        match (&remark.problem, &remark.value) {
+            (Problem::NotAString, Some(value)) => {
+                finding.help(format!("write \"{value}\", with quotes"))
+            }
+            _ => finding,
+        }
+    }
+
     /// A remark on the annotation `name` of `ingress`.
     #[must_use]
     pub(crate) fn annotation(

@@ -5,14 +5,14 @@
 
 use super::{DEFAULT_UPSTREAM, Draft, Loaded, Merged, host_of, upstream_name};
 use crate::ingress::Path;
+use crate::remark::{Effect, Field, Problem, Remark};
 use crate::route::host::DEFAULT_SERVER;
-use crate::warning::Warning;
 
-pub(super) fn merge(merged: &mut Merged, canary: &Loaded, warnings: &mut Vec<Warning>) {
+pub(super) fn merge(merged: &mut Merged, canary: &Loaded, remarks: &mut Vec<Remark>) {
     let ingress = &canary.ingress;
     if let Some(backend) = &ingress.default_backend {
         let name = upstream_name(&ingress.namespace, backend);
-        attach(merged, canary, &name, DEFAULT_SERVER, |_| true, warnings);
+        attach(merged, canary, &name, DEFAULT_SERVER, |_| true, remarks);
     }
     for rule in &ingress.rules {
         for path in rule.paths.iter().flatten() {
@@ -21,7 +21,7 @@ pub(super) fn merge(merged: &mut Merged, canary: &Loaded, warnings: &mut Vec<War
             };
             let name = upstream_name(&ingress.namespace, backend);
             let same = |draft: &Draft| is_same(draft, path);
-            attach(merged, canary, &name, host_of(&rule.host), same, warnings);
+            attach(merged, canary, &name, host_of(&rule.host), same, remarks);
         }
     }
 }
@@ -38,17 +38,18 @@ fn attach(
     name: &str,
     host: &str,
     matches: impl Fn(&Draft) -> bool,
-    warnings: &mut Vec<Warning>,
+    remarks: &mut Vec<Remark>,
 ) {
-    let mut warn = |text: &str| {
-        let warning = Warning::ingress(&canary.ingress.key, "canary", name, text);
-        warnings.push(warning);
+    let mut tell = |problem| {
+        let field = Field::annotation("canary");
+        let remark = Remark::new(field, name, problem, Effect::AsBefore);
+        remarks.push(remark.of(&canary.ingress.key));
     };
     if !merged.upstreams.contains_key(name) {
         return;
     }
     let Some(server) = merged.servers.get(host) else {
-        return warn("has no Ingress of the same host to be a canary of; ignored");
+        return tell(Problem::NoPrimary);
     };
     let mut found = false;
     for draft in &server.locations {
@@ -56,7 +57,7 @@ fn attach(
             continue;
         }
         if draft.upstream == name {
-            warn("is a primary of the same host already; it is no canary of it");
+            tell(Problem::OwnPrimary);
             return;
         }
         let primary = draft.upstream.as_str();
@@ -66,7 +67,7 @@ fn attach(
         }
     }
     if !found {
-        warn("has no Ingress of the same host and path to be a canary of; ignored");
+        tell(Problem::NoPrimary);
         merged.upstreams.remove(name);
     }
 }

@@ -7,13 +7,13 @@
 
 use super::{DEFAULT_UPSTREAM, Loaded, Merged, Upstream};
 use crate::config::Config;
-use crate::warning::Warning;
+use crate::remark::{Effect, Field, Problem, Remark};
 
 pub(super) fn add(
     merged: &mut Merged,
     loaded: &[Loaded],
     config: &Config,
-    warnings: &mut Vec<Warning>,
+    remarks: &mut Vec<Remark>,
 ) {
     for (at, one) in loaded.iter().enumerate() {
         let service = &one.annotations.default_backend;
@@ -22,13 +22,12 @@ pub(super) fn add(
         }
         match upstream(merged, &one.ingress.namespace, service, config) {
             Some(name) => give(merged, at, &name),
-            None => warnings.push(Warning::ingress(
-                &one.ingress.key,
-                "default-backend",
-                service,
-                "is a Service without a cluster, expected one that an Ingress path names or that \
-                 stands in clusters; ignored",
-            )),
+            None => {
+                let field = Field::annotation("default-backend");
+                let problem = Problem::NoCluster;
+                let remark = Remark::new(field, service, problem, Effect::Setting);
+                remarks.push(remark.of(&one.ingress.key));
+            }
         }
     }
 }

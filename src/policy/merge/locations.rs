@@ -6,8 +6,8 @@
 
 use super::{DEFAULT_UPSTREAM, Draft, Loaded, Merged, Server, host_of, upstream_name};
 use crate::ingress::{Path, Tls};
+use crate::remark::{Effect, Field, Problem, Remark};
 use crate::route::host::DEFAULT_SERVER;
-use crate::warning::Warning;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Every host gets a server with a root location, which inherits from the host's first Ingress.
@@ -72,7 +72,7 @@ fn primaries(loaded: &[Loaded]) -> impl Iterator<Item = (usize, &Loaded)> {
 pub(super) fn add_aliases_and_tls(
     merged: &mut Merged,
     loaded: &[Loaded],
-    warnings: &mut Vec<Warning>,
+    remarks: &mut Vec<Remark>,
 ) {
     for (_, one) in primaries(loaded) {
         let annotations = &one.annotations;
@@ -85,15 +85,11 @@ pub(super) fn add_aliases_and_tls(
                 server.aliases.clone_from(&annotations.aliases);
             } else if !annotations.aliases.is_empty() && server.aliases != annotations.aliases {
                 let value = annotations.aliases.join(",");
-                let text = format!(
-                    "is ignored, as under ingress-nginx: another Ingress gave {host} its aliases already"
-                );
-                warnings.push(Warning::ingress(
-                    &one.ingress.key,
-                    "server-alias",
-                    &value,
-                    text,
-                ));
+                let host = host.to_owned();
+                let field = Field::annotation("server-alias");
+                let problem = Problem::OtherAliases { host };
+                let remark = Remark::new(field, &value, problem, Effect::AsBefore);
+                remarks.push(remark.of(&one.ingress.key));
             }
             if !server.tls && !one.ingress.tls.is_empty() {
                 server.tls = true;
@@ -121,13 +117,13 @@ fn certificate(tls: &[Tls], host: &str) -> Vec<String> {
     entry.map(|tls| tls.hosts.clone()).unwrap_or_default()
 }
 
-pub(super) fn add_locations(merged: &mut Merged, loaded: &[Loaded], warnings: &mut Vec<Warning>) {
+pub(super) fn add_locations(merged: &mut Merged, loaded: &[Loaded], remarks: &mut Vec<Remark>) {
     let mut places = Places::new();
     for (at, one) in loaded.iter().enumerate() {
         for rule in &one.ingress.rules {
             for path in rule.paths.iter().flatten() {
                 let host = host_of(&rule.host);
-                add_location(merged, &mut places, loaded, at, host, path, warnings);
+                add_location(merged, &mut places, loaded, at, host, path, remarks);
             }
         }
     }
@@ -143,7 +139,7 @@ fn add_location<'l>(
     at: usize,
     host: &'l str,
     path: &'l Path,
-    warnings: &mut Vec<Warning>,
+    remarks: &mut Vec<Remark>,
 ) {
     let (Some(one), Some(backend)) = (loaded.get(at), &path.backend) else {
         return;
@@ -170,11 +166,12 @@ fn add_location<'l>(
     let first = places.entry((server_host, &path.path)).or_insert(next);
     if let Some(owner) = place(server, *first, at, &name, path) {
         let owner = owner.and_then(|owner| loaded.get(owner));
-        let owner = owner.map_or("the default backend", |owner| owner.ingress.key.as_str());
-        let text = format!(
-            "is served by {owner} already on host {host}; this one is ignored, as under ingress-nginx"
-        );
-        warnings.push(Warning::ingress(&one.ingress.key, "path", &path.path, text));
+        let problem = Problem::PathTaken {
+            owner: owner.map(|owner| owner.ingress.key.clone()),
+            host: host.to_owned(),
+        };
+        let remark = Remark::new(Field::Path, &path.path, problem, Effect::AsBefore);
+        remarks.push(remark.of(&one.ingress.key));
     } else if one.annotations.redirect.from_to_www {
         server.from_to_www = true;
     }

@@ -5,7 +5,7 @@
 use super::{DEFAULT_UPSTREAM, Loaded, Upstream, upstream_name};
 use crate::config::{Service, ServicePort};
 use crate::ingress::Backend;
-use crate::warning::Warning;
+use crate::remark::{Effect, Field, Problem, Remark};
 use std::collections::{BTreeMap, HashMap};
 
 /// The Services that exist, by name.
@@ -16,7 +16,7 @@ type Services<'c> = HashMap<&'c str, &'c Service>;
 pub(super) fn create(
     loaded: &[Loaded],
     services: Option<&[Service]>,
-    warnings: &mut Vec<Warning>,
+    remarks: &mut Vec<Remark>,
 ) -> BTreeMap<String, Upstream> {
     let services = services.map(|services| {
         let named = services.iter().rev();
@@ -30,13 +30,13 @@ pub(super) fn create(
     for one in loaded {
         let namespace = &one.ingress.namespace;
         if let Some(backend) = &one.ingress.default_backend {
-            let upstream = upstream(one, backend, services, warnings);
+            let upstream = upstream(one, backend, services, remarks);
             upstreams.insert(upstream_name(namespace, backend), upstream);
         }
         for backend in one.ingress.backends() {
             upstreams
                 .entry(upstream_name(namespace, backend))
-                .or_insert_with(|| upstream(one, backend, services, warnings));
+                .or_insert_with(|| upstream(one, backend, services, remarks));
         }
     }
     upstreams
@@ -46,21 +46,22 @@ fn upstream(
     one: &Loaded,
     backend: &Backend,
     services: Option<&Services>,
-    warnings: &mut Vec<Warning>,
+    remarks: &mut Vec<Remark>,
 ) -> Upstream {
     let annotations = &one.annotations;
     let name = format!("{}/{}", one.ingress.namespace, backend.service);
     let missing = missing(&name, &backend.port, services);
-    if let Some(what) = missing {
-        let text = format!("{what}; its paths answer 503, as under ingress-nginx");
+    let exists = missing.is_none();
+    if let Some(problem) = missing {
         let value = format!("{name}:{}", backend.port);
-        warnings.push(Warning::ingress(&one.ingress.key, "backend", &value, text));
+        let remark = Remark::new(Field::Backend, &value, problem, Effect::AsBefore);
+        remarks.push(remark.of(&one.ingress.key));
     }
     Upstream {
         namespace: one.ingress.namespace.clone(),
         service: backend.service.clone(),
         port: backend.port.clone(),
-        exists: missing.is_none(),
+        exists,
         no_server: annotations.canary.is_some(),
         canary: annotations.canary.clone(),
         hash_by: annotations.hash_by.clone(),
@@ -71,20 +72,18 @@ fn upstream(
 
 /// Why a Service port cannot be used; `None`: it can, as far as is known. The port of an
 /// Ingress may be the Service's number, its name or its target (`serviceEndpoints`).
-fn missing(name: &str, port: &str, services: Option<&Services>) -> Option<&'static str> {
+fn missing(name: &str, port: &str, services: Option<&Services>) -> Option<Problem> {
     if port.is_empty() {
-        return Some("has no port");
+        return Some(Problem::NoPort);
     }
     let Some(service) = services?.get(name) else {
-        return Some("is a Service that does not exist");
+        return Some(Problem::NoService);
     };
     let is_port = |known: &ServicePort| {
         known.port.to_string() == port || known.target == port || known.name == port
     };
     match &service.ports {
-        Some(ports) if !ports.iter().any(is_port) => {
-            Some("is a port that the Service does not have")
-        }
+        Some(ports) if !ports.iter().any(is_port) => Some(Problem::NoServicePort),
         _ => None,
     }
 }

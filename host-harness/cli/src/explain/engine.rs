@@ -1,5 +1,6 @@
 //! The module in the harness, ready for requests.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,9 @@ use std::time::Duration;
 use anyhow::Context;
 use host_harness::environment::{Collector, Scripted, SettableClock};
 use host_harness::{Engine, Environment, LogLevel, Module};
+use limpet::remark::Remark;
+use limpet::{config, policy};
+use serde_json::Value;
 
 use super::exchange;
 use super::{Answer, Request};
@@ -87,10 +91,7 @@ impl Explainer {
             let said: Vec<String> = log.take().into_iter().map(|line| line.message).collect();
             said.join("; ")
         })?;
-        // The line that every start logs is no news to somebody who has just started it.
-        let start_line = concat!("limpet ", env!("CARGO_PKG_VERSION"), " configuration");
-        let said = log.take().into_iter().map(|line| line.message);
-        notes.extend(said.filter(|message| !message.starts_with(start_line)));
+        notes.extend(remarks(&config)?.iter().map(ToString::to_string));
         Ok(Self {
             engine,
             random,
@@ -99,7 +100,7 @@ impl Explainer {
         })
     }
 
-    /// What the operator should know: unused flags, and the module's own warnings about the
+    /// What the operator should know: unused flags, and the module's own remarks on the
     /// configuration.
     #[must_use]
     pub fn notes(&self) -> &[String] {
@@ -116,4 +117,15 @@ impl Explainer {
         }
         exchange::answer(&self.engine, request, self.drops_underscores)
     }
+}
+
+/// What the module says when it takes `config`.
+fn remarks(config: &Value) -> anyhow::Result<Vec<Remark>> {
+    let (mut config, mut remarks) = config::read(config.to_string().as_bytes())?;
+    // The VM has no environment here.
+    remarks.extend(config.take_environment(&BTreeMap::new()));
+    let (policy, more) = policy::compile(&config);
+    remarks.extend(more);
+    remarks.extend(policy.idle());
+    Ok(remarks)
 }

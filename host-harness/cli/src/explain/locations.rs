@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anstyle::Style;
-use limpet::config;
 use limpet::policy::{self, Policy};
 use limpet::route::location::{Backend, Kind};
 use limpet::route::{Location, VirtualHost};
@@ -29,11 +28,9 @@ pub(super) fn print(manifests: &Manifests, settings: &Settings) -> anyhow::Resul
         one_virtual_host: true,
     };
     let plugin = plugin_config::plugin_config(manifests, &clusters, options);
-    let (config, mut warnings) = config::read(plugin.to_string().as_bytes())?;
-    let (policy, more) = policy::compile(&config);
-    warnings.extend(more);
-    for warning in warnings {
-        say::note(warning);
+    let (policy, remarks) = policy::read(plugin.to_string().as_bytes())?;
+    for remark in remarks {
+        say::note(remark);
     }
     let mut hosts: Vec<&VirtualHost> = policy.virtual_hosts().collect();
     hosts.sort_by(|a, b| a.name.cmp(&b.name));

@@ -1,0 +1,262 @@
+//! The words of a remark: what was expected, and what happens now.
+
+use super::{Decides, Effect, Expected, Problem, Remark};
+use crate::ingress::OWN_PREFIX;
+use std::fmt::{self, Write};
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.ingress {
+            Some(ingress) => write!(f, "ingress {ingress}: ")?,
+            None => f.write_str("configuration: ")?,
+        }
+        write!(f, "{}: ", self.field.name())?;
+        if let Some(value) = &self.value {
+            write!(f, "{value:?} ")?;
+        }
+        self.write_expectation(f)?;
+        f.write_str(joint(&self.problem))?;
+        self.write_consequence(f)
+    }
+}
+
+impl Remark {
+    /// What was expected, said of the value: `is not true or false`.
+    #[must_use]
+    pub fn expectation(&self) -> String {
+        let mut text = String::new();
+        let _ = self.write_expectation(&mut text); // a String takes all that is written
+        text
+    }
+
+    /// What happens now: `ignored, as under ingress-nginx`.
+    #[must_use]
+    pub fn consequence(&self) -> String {
+        let mut text = String::new();
+        let _ = self.write_consequence(&mut text); // a String takes all that is written
+        text
+    }
+
+    fn write_expectation(&self, out: &mut dyn Write) -> fmt::Result {
+        let text = match &self.problem {
+            Problem::Unreadable(why)
+            | Problem::Unusable(why)
+            | Problem::UnusablePattern(why)
+            | Problem::UnusableHash(why) => why,
+            Problem::UnknownKey { .. } => "is unknown",
+            Problem::UnknownAnnotation { .. } => {
+                let name = self.field.name();
+                return write!(out, "is set, but ingress-nginx knows no annotation {name}");
+            }
+            Problem::UnknownOwn { .. } => "is set, but limpet knows no such annotation",
+            Problem::NotHonoured { .. } => "is not honoured by limpet",
+            Problem::Not(expected) | Problem::Replaced { expected, .. } => {
+                out.write_str("is not ")?;
+                noun(*expected)
+            }
+            Problem::UnknownWord { words } => {
+                return write!(out, "is unknown, expected {}", words.join(" or "));
+            }
+            Problem::NotAString => "is not a string",
+            Problem::NoIngress => "holds no Ingress that can be used",
+            Problem::NoKeys { unusable, given } => {
+                return write!(
+                    out,
+                    "expected a list of secrets, non-empty strings or {{\"environment\": \
+                     \"NAME\"}}: {unusable} of {given} is none"
+                );
+            }
+            Problem::NoVariable { .. } => {
+                "is an environment variable that the VM does not have, or is empty: expected in \
+                 vm_config.environment_variables, and there where the proxy runs"
+            }
+            Problem::UnusedEndpoints => "is a Service port that no Ingress names",
+            Problem::Nameless => "an object without metadata.name",
+            Problem::GivenTwice => "is given twice",
+            Problem::NoClass => "is missing, and strict takes none without a class",
+            Problem::NoClassServed => "is a class, and ingress_classes names none",
+            Problem::OtherClass { served } => {
+                return write!(out, "is not the class {}", served.join(" or "));
+            }
+            Problem::LooksLikeConfiguration => {
+                "looks like nginx configuration, which ingress-nginx refuses"
+            }
+            Problem::NoPort => "has no port",
+            Problem::NoService => "is a Service that does not exist",
+            Problem::NoServicePort => "is a port that the Service does not have",
+            Problem::NoCluster => {
+                "is a Service without a cluster, expected one that an Ingress path names or that \
+                 stands in clusters"
+            }
+            Problem::NoPrimary => "has no Ingress of the same host and path to be a canary of",
+            Problem::OwnPrimary => "is a primary of the same host already",
+            Problem::OtherAliases { host } => {
+                return write!(out, "comes after other aliases of host {host}");
+            }
+            Problem::PathTaken { owner, host } => {
+                let owner = owner.as_deref().unwrap_or("the default backend");
+                return write!(out, "is served by {owner} already on host {host}");
+            }
+            Problem::SameLocation { host } => {
+                return write!(out, "is the same location as another one of host {host}");
+            }
+            Problem::OwnHost { host } => {
+                return write!(out, "meets host {host}, which has an Ingress of its own");
+            }
+            Problem::NoHost { host } => {
+                return write!(
+                    out,
+                    "meets {host}, which is no host that could be redirected"
+                );
+            }
+            Problem::Blocked { word } => {
+                return write!(out, "contains {word:?} of annotation-value-word-blocklist");
+            }
+            Problem::Risky(risk) => {
+                return write!(
+                    out,
+                    "is an annotation of risk {risk:?}, which ingress-nginx refuses"
+                );
+            }
+            Problem::Refused { validator } => {
+                out.write_str(match self.effect {
+                    Effect::Tolerated => "is refused by ingress-nginx 1.15, which expects ",
+                    _ => "is refused, expected ",
+                })?;
+                return write!(out, "{validator}");
+            }
+            Problem::Carries { .. } => "should not carry another attribute",
+            Problem::Superseded { by } => return write!(out, "is superseded by {by}"),
+            Problem::MovesSessions => "moves sessions whenever endpoints come or go",
+            Problem::NoAffinity { ingress, service } => {
+                return write!(
+                    out,
+                    "is absent, but ingress {ingress} has it on the same service {service}"
+                );
+            }
+            Problem::Contradicted {
+                value,
+                ingress,
+                service,
+                ..
+            } => {
+                return write!(
+                    out,
+                    "differs from {value:?} of ingress {ingress} on the same service {service}"
+                );
+            }
+        };
+        out.write_str(text)
+    }
+
+    fn write_consequence(&self, out: &mut dyn Write) -> fmt::Result {
+        let text = match &self.problem {
+            Problem::UnknownKey { meant: Some(near) }
+            | Problem::UnknownAnnotation { meant: Some(near) } => {
+                return write!(out, "did you mean {near}? Ignored");
+            }
+            Problem::UnknownOwn { meant: Some(near) } => {
+                return write!(out, "did you mean {OWN_PREFIX}{near}? Ignored");
+            }
+            Problem::NotHonoured { instead } => instead,
+            Problem::Replaced { by, .. } => return write!(out, "{by} is used"),
+            Problem::UnknownWord { .. } => "the default is used",
+            Problem::NoIngress => {
+                "every request passes untouched, or is answered 404 where `unmatched` says so"
+            }
+            Problem::NoKeys { unusable, given } if unusable < given => OTHER_KEYS,
+            Problem::NoVariable { has_others: true } => OTHER_KEYS,
+            Problem::NoKeys { .. } | Problem::NoVariable { .. } => {
+                "no session cookie is written, because one without a key would tell pod addresses"
+            }
+            Problem::NotAString if self.effect == Effect::Tolerated => {
+                "honoured here, but Kubernetes refuses the whole Ingress"
+            }
+            Problem::NotAString if self.ingress.is_some() => {
+                "ignored, and Kubernetes refuses the whole Ingress"
+            }
+            Problem::Not(Expected::Ingress) | Problem::Nameless => "ignored",
+            Problem::GivenTwice => "the second one is ignored",
+            Problem::NoClass | Problem::NoClassServed | Problem::OtherClass { .. } => {
+                "the Ingress is ignored"
+            }
+            Problem::NoPort | Problem::NoService | Problem::NoServicePort => "its paths answer 503",
+            Problem::OwnPrimary => "it is no canary of it",
+            Problem::PathTaken { .. } => "this one is ignored",
+            Problem::SameLocation { .. } => {
+                "nginx would refuse the whole configuration, this path is ignored"
+            }
+            Problem::OwnHost { .. } | Problem::NoHost { .. } => "it is not redirected",
+            Problem::UnusablePattern(_) => "a request with this header never goes to the canary",
+            Problem::UnusableHash(_) => "requests are not hashed",
+            Problem::Refused { .. } if self.effect == Effect::Setting => {
+                "the annotation is ignored"
+            }
+            Problem::Refused { .. } if self.effect == Effect::Path => "its paths answer 503",
+            Problem::Carries { attribute, is_kept } => {
+                let what = if *is_kept { "kept" } else { "dropped" };
+                return write!(out, "{attribute:?} is {what}");
+            }
+            Problem::Superseded { .. } => "it changes nothing",
+            Problem::MovesSessions => "sha1 or md5 keeps them",
+            Problem::NoAffinity { .. } => "cookies are honoured on these paths and never set there",
+            Problem::Contradicted { decides, .. } => match decides {
+                Decides::First => "the first one decides",
+                Decides::Last => "the last one sets the cookie's attributes",
+            },
+            Problem::Not(Expected::Affinity) => "there is none",
+            Problem::Not(Expected::AffinityMode | Expected::CookieHash) => "sessions are balanced",
+            Problem::Not(Expected::SameSite) => "the cookie gets no SameSite",
+            Problem::Not(Expected::Seconds) => "the cookie goes without this attribute",
+            Problem::Not(Expected::HttpUrl) => "no redirect",
+            _ => match self.effect {
+                Effect::AsBefore | Effect::Setting => "ignored",
+                Effect::Tolerated => "accepted here, strict would not",
+                Effect::Path => "the path is ignored",
+                Effect::Ingress => "the whole Ingress is ignored",
+                Effect::Configuration => "nothing of it is used",
+            },
+        };
+        out.write_str(text)?;
+        if self.effect == Effect::AsBefore {
+            out.write_str(", as under ingress-nginx")?;
+        }
+        Ok(())
+    }
+}
+
+const OTHER_KEYS: &str = "the other keys are used";
+
+/// What stands between the two: a colon where the second explains the first.
+fn joint(problem: &Problem) -> &'static str {
+    match problem {
+        Problem::NotHonoured { .. }
+        | Problem::Carries { .. }
+        | Problem::Superseded { .. }
+        | Problem::NoAffinity { .. }
+        | Problem::Contradicted { .. } => ": ",
+        _ => "; ",
+    }
+}
+
+fn noun(expected: Expected) -> &'static str {
+    match expected {
+        Expected::Flag => "true or false",
+        Expected::WholeNumber => "a whole number",
+        Expected::Positive => "a whole number above 0",
+        Expected::Text => "a non-empty string",
+        Expected::HeaderName => "a header's name",
+        Expected::Names => "a list of names",
+        Expected::Addresses => "a list of \"ip:port\"",
+        Expected::Service => "\"namespace/name\" or a Service object",
+        Expected::Ingress => "an Ingress",
+        Expected::RedirectCode => "301, 302, 307 or 308",
+        Expected::RootedPath => "a path that begins with a slash",
+        Expected::HttpUrl => "a URL of http or https",
+        Expected::Affinity => "cookie, the only kind of affinity",
+        Expected::AffinityMode => "balanced, persistent or persistent-drainable",
+        Expected::CookieHash => "sha1, md5 or index",
+        Expected::SameSite => "Strict, Lax or None in this spelling",
+        Expected::Seconds => "a number of seconds",
+    }
+}
