@@ -28,7 +28,6 @@ mod house {
 }
 mod platforms;
 mod recordings {
-    mod agreement;
     mod nginx;
     mod on_envoy;
     mod on_module;

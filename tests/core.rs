@@ -20,7 +20,6 @@ mod house {
     mod readme;
 }
 mod recordings {
-    mod agreement;
     mod on_core;
 }
 mod refusals;

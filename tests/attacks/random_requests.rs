@@ -1,13 +1,13 @@
 //! Whatever arrives, the request goes through and no VM traps: on the harness and on a real
 //! Envoy.
 
-use limpet_cli::explain::{Explainer, Request, Settings};
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::manifests::Manifests;
 use limpet_tests::http;
 use limpet_tests::pod::Pod;
 use limpet_tests::rendered::Rendered;
-use serde_json::{Value, json};
+use limpet_tests::target::Harness;
+use serde_json::json;
 
 /// Every kind of location at once: a rewrite, each writer of cookies, a canary, redirects.
 const FILES: [&str; 5] = ["affinity", "attributes", "rewrites", "redirects", "canary"];
@@ -32,6 +32,9 @@ const NAMES: [&str; 7] = [
     "x-limpet-cluster",
     "x-other",
 ];
+
+/// Of the namespace `default`.
+const SERVICES: [&str; 5] = ["web", "shop", "cart", "desk", "c"];
 
 fn manifests() -> Manifests {
     let file = |name| format!("{}/cases/ingresses/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
@@ -89,25 +92,11 @@ impl Dice {
 
 #[test]
 fn the_module_in_the_harness_takes_whatever_arrives() {
-    let endpoints = |flag: &str| flag.parse::<EndpointsFlag>().unwrap();
-    let settings = Settings {
-        endpoints: [
-            "default/web",
-            "default/shop",
-            "default/cart",
-            "default/desk",
-            "default/c",
-        ]
-        .map(|service| endpoints(&format!("{service}=10.0.0.1:80,10.0.0.2:80,10.0.0.3:80")))
-        .into(),
-        ..Settings::default()
-    };
-    let explainer =
-        Explainer::with_module(limpet_tests::module(), &manifests(), &settings).unwrap();
-    let ask = |line: Value| -> Value {
-        let request: Request = serde_json::from_value(line).unwrap();
-        serde_json::to_value(explainer.answer(&request)).unwrap()
-    };
+    let flags = SERVICES.map(|name| {
+        let flag = format!("default/{name}=10.0.0.1:80,10.0.0.2:80,10.0.0.3:80");
+        flag.parse::<EndpointsFlag>().unwrap()
+    });
+    let harness = Harness::start(&manifests(), &flags, false);
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     for number in 0..3000 {
         let headers: Vec<_> = dice
@@ -119,7 +108,7 @@ fn the_module_in_the_harness_takes_whatever_arrives() {
             "authority": dice.pick(&HOSTS), "path": http::latin1(&dice.target()), "headers": headers,
             "draw": dice.roll(100),
         });
-        let answer = ask(line.clone());
+        let answer = harness.explain(&line);
         let status = answer["response"]["status"].as_u64().unwrap();
         // 400: a percent sign without two digits, as nginx answers it.
         assert!(
@@ -127,7 +116,7 @@ fn the_module_in_the_harness_takes_whatever_arrives() {
             "{number}: {line}\n{answer}"
         );
     }
-    let well = ask(json!({"authority": "persistent.example", "path": "/"}));
+    let well = harness.explain(&json!({"authority": "persistent.example", "path": "/"}));
     assert_eq!(well["response"]["status"], 200, "still well");
 }
 
@@ -135,7 +124,7 @@ fn the_module_in_the_harness_takes_whatever_arrives() {
 fn a_real_envoy_takes_whatever_arrives() {
     let pods = Pod::several(2);
     let addresses: Vec<_> = pods.iter().map(Pod::endpoint).collect();
-    let flags = ["web", "shop", "cart", "desk", "c"].map(|service| {
+    let flags = SERVICES.map(|service| {
         format!("default/{service}={}", addresses.join(","))
             .parse::<EndpointsFlag>()
             .unwrap()

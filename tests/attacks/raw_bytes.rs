@@ -3,14 +3,13 @@
 //! Over HTTP/2 on Envoy: its HTTP/1.1 parser answers such a target with 400 before any filter
 //! (`tests/envoy_behaviour/http1.yaml`).
 
-use limpet_cli::explain::{Explainer, Request, Settings};
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::manifests::Manifests;
 use limpet_tests::http::latin1;
 use limpet_tests::pod::Pod;
 use limpet_tests::rendered::Rendered;
+use limpet_tests::target::{Asked, Harness, Target};
 use limpet_tests::wait::PATIENCE;
-use serde_json::json;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
@@ -33,24 +32,22 @@ fn endpoint(address: &str) -> EndpointsFlag {
 
 #[test]
 fn bytes_above_0x7f_go_through_in_the_harness() {
-    let settings = Settings {
-        endpoints: vec![endpoint("10.0.0.1:80")],
-        ..Settings::default()
-    };
-    let explainer =
-        Explainer::with_module(limpet_tests::module(), &manifests(), &settings).unwrap();
+    let harness = Harness::start(&manifests(), &[endpoint("10.0.0.1:80")], false);
     let high = latin1(&high());
-    let request: Request = serde_json::from_value(json!({
-        "authority": HOST, "path": format!("/app1/{high}"),
-        "headers": [["cookie", format!("a={high}")], ["user-agent", high]],
-    }))
-    .unwrap();
-    let answer = serde_json::to_value(explainer.answer(&request)).unwrap();
-    assert_eq!(answer["response"]["status"], 200);
-    let headers = answer["upstream"]["headers"].as_array().unwrap();
-    assert!(headers.contains(&json!(["cookie", format!("a={high}")])));
-    assert!(headers.contains(&json!(["user-agent", high])));
-    assert_eq!(answer["upstream"]["path"], escaped());
+    let cookie = format!("a={high}");
+    let answer = harness
+        .ask(&Asked {
+            headers: vec![
+                ("cookie".to_owned(), cookie.clone()),
+                ("user-agent".to_owned(), high.clone()),
+            ],
+            ..Asked::get("http", HOST, &format!("/app1/{high}"))
+        })
+        .unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("cookie"), Some(cookie));
+    assert_eq!(answer.header("user-agent"), Some(high));
+    assert_eq!(answer.target, Some(escaped()));
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub(super) fn fill_in(text: &str, table: &Table, served: Option<&str>) -> String
 /// Whether a cookie is what was expected; `{key}` fits any key.
 pub(super) fn fits(want: &str, cookie: &str) -> bool {
     let want = want.replace("{key}", "{chash-key}");
-    limpet_tests::vectors::fits_template(&want, cookie, 0)
+    limpet_tests::recordings::fits_template(&want, cookie, 0)
 }
 
 /// Keeps what a response set.

@@ -78,7 +78,6 @@ pub(super) struct OnEnvoy {
 
 /// A file with its pods started.
 pub(super) struct Table {
-    pub(super) file: String,
     pub(super) manifests: Manifests,
     /// `namespace/service` to its pods.
     pub(super) pods: BTreeMap<String, Vec<Pod>>,
@@ -113,7 +112,6 @@ impl Table {
             .into_iter()
             .map(|(service, count)| (service, Pod::several(count)));
         Self {
-            file: path.file_stem().unwrap().to_string_lossy().into_owned(),
             manifests: Manifests::load(&paths).unwrap_or_else(|why| panic!("{why}")),
             pods: pods.collect(),
             cases: file.cases,

@@ -4,10 +4,11 @@ use limpet::edit;
 use limpet::endpoints::ring::{POINTS, Ring};
 use limpet::endpoints::ring_build::RingBuild;
 use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};
-use limpet::facts::{Facts, Knowledge};
+use limpet::facts::Facts;
 use limpet::policy::{self, Policy};
 use limpet::stream::{ResponseHead, Step, Stream};
 use limpet::{config, pairs};
+use limpet_tests::target::FACTS;
 use serde_json::json;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -133,10 +134,8 @@ fn exchange(
     elsewhere: Option<&str>,
 ) -> Option<usize> {
     let facts = Facts {
-        now: &|| 1_700_000_000,
-        random: &|| 7,
         property: &|_| Some(b"via_upstream".to_vec()),
-        knowledge: &|| Knowledge::Current,
+        ..FACTS
     };
     let mut stream = Stream::default();
     let request = pairs::decode(head);

@@ -78,7 +78,7 @@ fn thread_time() -> f64 {
 /// counts in steps of some milliseconds.
 fn start(configuration: &Value, times: u32) -> f64 {
     let plugin = PluginConfig::new(
-        limpet_tests::module(),
+        limpet_tests::target::module(),
         "limpet",
         configuration.to_string().into_bytes(),
     );

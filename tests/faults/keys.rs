@@ -1,16 +1,11 @@
 //! Cookie keys in environment variables.
 
 use super::{BALANCED, HOST, PERSISTENT, Shop};
-use host_harness::{Attempted, Connection, Engine, Environment, Headers, Step};
-use limpet_cli::filter_chain;
 use limpet_envoy::clusters;
-use limpet_envoy::clusters::EndpointsFlag;
-use limpet_envoy::forwarding::Forwarding;
-use limpet_envoy::plugin_config::{EndpointSource, Options, Report, plugin_config};
 use limpet_tests::browser::Browser;
 use limpet_tests::http::Request;
-use limpet_tests::pod::Pod;
 use limpet_tests::rendered::{Rendered, Setup};
+use limpet_tests::target::{Asked, Chain, Target};
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
 
@@ -54,56 +49,18 @@ fn hmac(secret: &str, address: &str) -> String {
 }
 
 /// The module in the harness, with these variables in its VM.
-fn harness(shop: &Shop, variables: &[(&str, &str)]) -> Engine {
-    let addresses: Vec<_> = shop.pods.iter().map(Pod::endpoint).collect();
-    let flag: EndpointsFlag = format!("default/web:80={}", addresses.join(","))
-        .parse()
-        .unwrap();
-    let (clusters, _) = clusters::clusters(&shop.manifests, &[flag]);
-    let options = Options {
-        endpoints: EndpointSource::Static,
-        report: Report::Off,
-        strict: false,
-        unmatched_is_not_found: true,
-        one_virtual_host: true,
-    };
-    let plugin = plugin_config(&shop.manifests, &clusters, options);
-    let mut config =
-        filter_chain::engine_config(limpet_tests::module(), &plugin, &Forwarding::read(None));
-    let variables = variables.iter();
-    let variables = variables.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
-    config.plugin.as_mut().unwrap().environment_variables = variables.collect();
-    let environment = Environment::new(filter_chain::host_clusters(&clusters));
-    Engine::start(&config, &environment).unwrap()
+fn harness(shop: &Shop, variables: &[(&str, &str)]) -> Chain {
+    Chain::start(&shop.manifests, &shop.endpoints(shop.pods.len()), variables)
 }
 
 /// Who answers a request with this cookie in the harness, and the cookie that comes back.
-fn ask(engine: &Engine, cookie: Option<&str>) -> (String, Option<String>) {
-    let mut head: Headers = [
-        (":authority", HOST),
-        (":path", "/"),
-        (":method", "GET"),
-        (":scheme", "http"),
-    ]
-    .into_iter()
-    .collect();
-    if let Some(cookie) = cookie {
-        head.add("cookie", format!("INGRESSCOOKIE={cookie}"));
-    }
-    let (mut exchange, step) = engine.request(head, Connection::default(), true, None);
-    let Step::Attempt(attempt) = step else {
-        panic!("no try: {step:?}");
-    };
-    let step = exchange.respond(Attempted::Response(Headers::with_status(200)));
-    let Step::Answer(answer) = step else {
-        panic!("no answer: {step:?}");
-    };
-    let set = answer.head.first("set-cookie").map(|set| {
-        let set = String::from_utf8(set.to_vec()).unwrap();
-        let (_, value) = set.split_once('=').unwrap();
-        value.split(';').next().unwrap().to_owned()
-    });
-    (attempt.endpoint.to_string(), set)
+fn ask(chain: &Chain, cookie: Option<&str>) -> (String, Option<String>) {
+    let mut asked = Asked::get("http", HOST, "/");
+    let cookie = cookie.map(|cookie| ("cookie".to_owned(), format!("INGRESSCOOKIE={cookie}")));
+    asked.headers.extend(cookie);
+    let answer = chain.ask(&asked).unwrap();
+    let cookie = answer.cookie("INGRESSCOOKIE");
+    (answer.endpoint.unwrap(), cookie)
 }
 
 #[test]

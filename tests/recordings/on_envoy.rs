@@ -1,15 +1,15 @@
 //! The recorded path answers asked of a real Envoy: one process, a listener for each scenario.
 
-use super::agreement::Tally;
-use super::on_module::path_case;
 use limpet_envoy::clusters::{Cluster, EndpointsFlag, clusters};
 use limpet_envoy::manifests::Manifests;
 use limpet_envoy::render::envoy::{EnvoySettings, render};
 use limpet_tests::envoy::RealEnvoy;
-use limpet_tests::http::{Connection, bytes};
+use limpet_tests::http::bytes;
 use limpet_tests::pod::{Pod, Script};
+use limpet_tests::recordings::{self, Tally, list, path_case};
 use limpet_tests::rendered::edit_plugin;
-use limpet_tests::vectors::{self, Observed, list};
+use limpet_tests::target::{Envoy, Script as Recorded, Target};
+
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -22,8 +22,8 @@ const STRIDE: usize = 8;
 
 #[test]
 fn recorded_paths_are_answered_alike_on_a_real_envoy() {
-    let paths = vectors::read("paths.json");
-    let further = vectors::read("further.json");
+    let paths = recordings::read("paths.json");
+    let further = recordings::read("further.json");
     let mut chosen: Vec<Value> = list(&further).iter().step_by(STRIDE).cloned().collect();
     // Behind a trusted proxy: what Envoy writes itself must not be what limpet decides by.
     let trusting = list(&further)
@@ -42,7 +42,7 @@ fn recorded_paths_are_answered_alike_on_a_real_envoy() {
 #[test]
 #[ignore = "half a minute: cargo xtask test --test all all_further -- --ignored"]
 fn all_further_recorded_paths_are_answered_alike_on_a_real_envoy() {
-    let further = vectors::read("further.json");
+    let further = recordings::read("further.json");
     let mut report = Report::default();
     let envoy = Asked::start(&[list(&further)]);
     envoy.ask("further", list(&further), 0, &mut report);
@@ -59,7 +59,7 @@ struct Asked {
 impl Asked {
     fn start(families: &[&[Value]]) -> Self {
         let scenarios: Vec<&Value> = families.iter().copied().flatten().collect();
-        let services = scenarios.iter().flat_map(|s| vectors::endpoints(s));
+        let services = scenarios.iter().flat_map(|s| recordings::endpoints(s));
         let names: BTreeSet<String> = services.map(|(name, _)| name).collect();
         let pods: BTreeMap<String, Pod> =
             names.into_iter().map(|name| (name, Pod::start())).collect();
@@ -81,16 +81,20 @@ impl Asked {
     fn ask(&self, family: &str, scenarios: &[Value], offset: usize, report: &mut Report) {
         let listed = Tally::of(family);
         for (number, scenario) in scenarios.iter().enumerate() {
-            let services = vectors::endpoints(scenario).into_keys();
+            let services = recordings::endpoints(scenario).into_keys();
             let services: BTreeMap<String, Vec<String>> = services
                 .map(|name| (name.clone(), vec![self.pods[&name].endpoint()]))
                 .collect();
+            let listener = |scheme| self.listeners.get(&format!("{}-{scheme}", number + offset));
+            let envoy = Envoy {
+                http: *listener("http").unwrap(),
+                https: listener("https").copied(),
+            };
             for request in list(&scenario["requests"]) {
                 let case = path_case(scenario, request);
-                let scheme = vectors::text(&request["scheme"]).unwrap_or("http".into());
-                let to = self.listeners[&format!("{}-{scheme}", number + offset)];
-                self.behave(&services, request);
-                let seen = send(to, request);
+                let asked = recordings::asked(request);
+                self.behave(&services, &asked.endpoints);
+                let seen = envoy.ask(&asked).ok();
                 let is_refused = seen.as_ref().is_none_or(|seen| seen.status == 400);
                 if let (Some(reason), true) = (refused_by_the_codec(request), is_refused) {
                     *report.refused.entry(reason).or_default() += 1;
@@ -101,7 +105,7 @@ impl Asked {
                         // Envoy says of every method but GET that there is no body.
                         seen.headers
                             .retain(|(name, value)| (&**name, &**value) != ("content-length", "0"));
-                        seen.against_path(&request["expect"], &services)
+                        seen.against_path(&request["expect"], &services, |_| true)
                     }
                     None => vec!["no answer".to_owned()],
                 };
@@ -122,16 +126,10 @@ impl Asked {
     }
 
     /// What the echo of the recording did when a request told it to.
-    fn behave(&self, services: &BTreeMap<String, Vec<String>>, request: &Value) {
-        let line = vectors::explain_line(request);
-        let status = line["upstream_status"].as_u64().map(|status| status as u16);
-        let header = |field: &Value| {
-            let part = |at: usize| vectors::text(&field[at]).unwrap();
-            (part(0), part(1))
-        };
+    fn behave(&self, services: &BTreeMap<String, Vec<String>>, recorded: &Recorded) {
         let script = Script {
-            status: status.unwrap_or(200),
-            headers: list(&line["upstream_headers"]).iter().map(header).collect(),
+            status: recorded.status,
+            headers: recorded.headers.clone(),
             ..Script::default()
         };
         for name in services.keys() {
@@ -171,7 +169,7 @@ impl Report {
 fn refused_by_the_codec(request: &Value) -> Option<&'static str> {
     let is_odd = |byte: &u8| !(0x21..=0x7e).contains(byte);
     let has_odd = |value: &Value| {
-        let text = vectors::text(value).unwrap_or_default();
+        let text = recordings::text(value).unwrap_or_default();
         bytes(&text).iter().any(is_odd)
     };
     if has_odd(&request["target"]) {
@@ -182,7 +180,7 @@ fn refused_by_the_codec(request: &Value) -> Option<&'static str> {
 
 /// Why Envoy may do otherwise than nginx with such a request, whatever a filter decides.
 fn envoys_own(request: &Value) -> Option<&'static str> {
-    let text = |value: &Value| vectors::text(value).unwrap_or_default();
+    let text = |value: &Value| recordings::text(value).unwrap_or_default();
     let target = text(&request["target"]);
     if target.contains('#') {
         return Some("it cuts a fragment off before any filter");
@@ -213,38 +211,9 @@ fn envoys_own(request: &Value) -> Option<&'static str> {
     })
 }
 
-/// `None`: the connection was closed without an answer.
-fn send(to: SocketAddr, request: &Value) -> Option<Observed> {
-    let text = |value: &Value| vectors::text(value);
-    let method = text(&request["method"]).unwrap_or("GET".into());
-    let target = bytes(&text(&request["target"]).unwrap());
-    let version = text(&request["http_version"]).unwrap_or("HTTP/1.1".into());
-    let mut sent = [
-        &bytes(&method),
-        &b" "[..],
-        &target,
-        b" ",
-        version.as_bytes(),
-        b"\r\n",
-    ]
-    .concat();
-    let host = text(&request["host"]).map(|host| ("Host".to_owned(), host));
-    let fields = list(&request["headers"]).iter();
-    let fields = fields.map(|field| (text(&field[0]).unwrap(), text(&field[1]).unwrap()));
-    let close = ("Connection".to_owned(), "close".to_owned());
-    for (name, value) in host.into_iter().chain(fields).chain([close]) {
-        sent.extend([&bytes(&name), &b": "[..], &bytes(&value), b"\r\n"].concat());
-    }
-    sent.extend(b"\r\n");
-    let mut connection = Connection::open(to).unwrap();
-    connection.send_bytes(&sent).ok()?;
-    let answer = connection.read_response(method == "HEAD").ok()?;
-    Some(Observed::from_response(&answer))
-}
-
 /// What `limpet render envoy` writes for a scenario, every name with the scenario's number.
 fn rendered(number: usize, scenario: &Value, pods: &BTreeMap<String, Pod>) -> Value {
-    let manifests = Manifests::parse("scenario", &vectors::manifests(scenario)).unwrap();
+    let manifests = Manifests::parse("scenario", &recordings::manifests(scenario)).unwrap();
     let flag = |(name, recorded): (String, Vec<String>)| -> EndpointsFlag {
         let serves = recorded.iter().any(|endpoint| !endpoint.ends_with(":9"));
         let pod = if serves {
@@ -254,7 +223,10 @@ fn rendered(number: usize, scenario: &Value, pods: &BTreeMap<String, Pod>) -> Va
         };
         format!("{name}={pod}").parse().unwrap()
     };
-    let flags: Vec<_> = vectors::endpoints(scenario).into_iter().map(flag).collect();
+    let flags: Vec<_> = recordings::endpoints(scenario)
+        .into_iter()
+        .map(flag)
+        .collect();
     let (clusters, _) = clusters(&manifests, &flags);
     let settings = EnvoySettings {
         listen: "127.0.0.1:0".parse().unwrap(),

@@ -1,102 +1,44 @@
 //! Sessions through the module in the harness: what a statistic, a log or a shared cache shows.
 
-use host_harness::environment::Collector;
-use host_harness::{Attempted, Connection, Engine, Environment, Headers, LogLevel, Step};
-use limpet_cli::filter_chain;
-use limpet_envoy::clusters;
-use limpet_envoy::clusters::EndpointsFlag;
-use limpet_envoy::forwarding::Forwarding;
 use limpet_envoy::manifests::Manifests;
-use limpet_envoy::plugin_config::{EndpointSource, Options, Report, plugin_config};
+use limpet_tests::target::{Asked, Chain, Observed, Target};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 const HOST: &str = "shop.example";
 
 /// A host with sessions over five endpoints.
-struct Shop {
-    engine: Engine,
-    log: Arc<Collector>,
+fn shop(annotations: &[(&str, &str)]) -> Chain {
+    let annotations: serde_json::Map<_, _> = annotations
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+        .collect();
+    let ingress = json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+        "metadata": {"name": "shop", "namespace": "default", "annotations": annotations},
+        "spec": {"rules": [{"host": HOST, "http": {"paths": [{
+            "path": "/", "pathType": "Prefix",
+            "backend": {"service": {"name": "web", "port": {"number": 80}}},
+        }]}}]},
+    });
+    let manifests = Manifests::parse("shop.yaml", &ingress.to_string()).unwrap();
+    let flag = "default/web:80=10.0.0.1:80,10.0.0.2:80,10.0.0.3:80,10.0.0.4:80,[fd00::5]:80";
+    Chain::start(&manifests, &[flag.parse().unwrap()], &[])
 }
 
-/// What came of a request.
-struct Seen {
-    endpoint: String,
-    /// Without its name.
-    set_cookie: Option<String>,
-    record: String,
+/// A visit with this session cookie, answered with these header fields.
+fn visit(shop: &Chain, cookie: Option<&str>, answer: &[(&str, &str)]) -> Observed {
+    let mut asked = Asked::get("http", HOST, "/");
+    let cookie = cookie.map(|cookie| ("cookie".to_owned(), format!("INGRESSCOOKIE={cookie}")));
+    asked.headers.extend(cookie);
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    asked.endpoints.headers = answer.iter().map(owned).collect();
+    shop.ask(&asked).unwrap()
 }
 
-impl Shop {
-    fn new(annotations: &[(&str, &str)]) -> Self {
-        let annotations: serde_json::Map<_, _> = annotations
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).into()))
-            .collect();
-        let ingress = json!({
-            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-            "metadata": {"name": "shop", "namespace": "default", "annotations": annotations},
-            "spec": {"rules": [{"host": HOST, "http": {"paths": [{
-                "path": "/", "pathType": "Prefix",
-                "backend": {"service": {"name": "web", "port": {"number": 80}}},
-            }]}}]},
-        });
-        let manifests = Manifests::parse("shop.yaml", &ingress.to_string()).unwrap();
-        let flag = "default/web:80=10.0.0.1:80,10.0.0.2:80,10.0.0.3:80,10.0.0.4:80,[fd00::5]:80";
-        let flag: EndpointsFlag = flag.parse().unwrap();
-        let (clusters, _) = clusters::clusters(&manifests, &[flag]);
-        let options = Options {
-            endpoints: EndpointSource::Static,
-            report: Report::Why,
-            strict: false,
-            unmatched_is_not_found: true,
-            one_virtual_host: true,
-        };
-        let plugin = plugin_config(&manifests, &clusters, options);
-        let config =
-            filter_chain::engine_config(limpet_tests::module(), &plugin, &Forwarding::read(None));
-        let mut environment = Environment::new(filter_chain::host_clusters(&clusters));
-        let log = Arc::new(Collector::from_level(LogLevel::Info));
-        environment.log = log.clone();
-        let engine = Engine::start(&config, &environment).unwrap();
-        Self { engine, log }
-    }
-
-    fn ask(&self, cookie: Option<&str>, answer: &[(&str, &str)]) -> Seen {
-        let head = [
-            (":authority", HOST),
-            (":path", "/"),
-            (":method", "GET"),
-            (":scheme", "http"),
-        ];
-        let mut head: Headers = head.into_iter().collect();
-        if let Some(cookie) = cookie {
-            head.add("cookie", format!("INGRESSCOOKIE={cookie}"));
-        }
-        let (mut exchange, step) = self.engine.request(head, Connection::default(), true, None);
-        let Step::Attempt(attempt) = step else {
-            panic!("no try: {step:?}");
-        };
-        let mut response = Headers::with_status(200);
-        for (name, value) in answer {
-            response.add(*name, *value);
-        }
-        let step = exchange.respond(Attempted::Response(response));
-        let Step::Answer(answer) = step else {
-            panic!("no answer: {step:?}");
-        };
-        let set_cookie = answer.head.first("set-cookie").map(|set| {
-            let set = String::from_utf8(set.to_vec()).unwrap();
-            set.strip_prefix("INGRESSCOOKIE=").unwrap().to_owned()
-        });
-        let record = exchange.property("limpet_decision").unwrap();
-        Seen {
-            endpoint: attempt.endpoint.to_string(),
-            set_cookie,
-            record: String::from_utf8(record).unwrap(),
-        }
-    }
+/// The session cookie's value.
+fn cookie(seen: &Observed) -> Option<String> {
+    seen.cookie("INGRESSCOOKIE")
 }
 
 const COOKIE: (&str, &str) = ("nginx.ingress.kubernetes.io/affinity", "cookie");
@@ -106,14 +48,17 @@ const SHA1: (&str, &str) = ("nginx.ingress.kubernetes.io/session-cookie-hash", "
 #[test]
 fn ten_thousand_requests_without_a_cookie_spread_evenly_and_their_cookies_lead_back() {
     const SESSIONS: usize = 10_000;
-    let shop = Shop::new(&[COOKIE]);
+    let shop = shop(&[COOKIE]);
     let mut sessions: BTreeMap<String, f64> = BTreeMap::new();
     for _ in 0..SESSIONS {
-        let first = shop.ask(None, &[]);
-        let cookie = first.set_cookie.unwrap();
-        let again = shop.ask(Some(cookie.split(';').next().unwrap()), &[]);
-        assert_eq!((&again.endpoint, again.set_cookie), (&first.endpoint, None));
-        *sessions.entry(first.endpoint).or_default() += 1.0;
+        let first = visit(&shop, None, &[]);
+        let again = visit(&shop, cookie(&first).as_deref(), &[]);
+        assert_eq!(
+            (&again.endpoint, cookie(&again)),
+            (&first.endpoint, None),
+            "{first:?}"
+        );
+        *sessions.entry(first.endpoint.unwrap()).or_default() += 1.0;
     }
     assert_eq!(sessions.len(), 5, "{sessions:?}");
     let expected = SESSIONS as f64 / 5.0;
@@ -128,9 +73,8 @@ fn ten_thousand_requests_without_a_cookie_spread_evenly_and_their_cookies_lead_b
 #[test]
 fn no_log_and_no_record_shows_more_of_a_cookie_than_six_characters() {
     for annotations in [&[COOKIE][..], &[COOKIE, PERSISTENT], &[COOKIE, SHA1]] {
-        let shop = Shop::new(annotations);
-        let minted = shop.ask(None, &[]).set_cookie.unwrap();
-        let minted = minted.split(';').next().unwrap().to_owned();
+        let shop = shop(annotations);
+        let minted = cookie(&visit(&shop, None, &[])).unwrap();
         let mut shown = String::new();
         let sent = [
             minted.as_str(),
@@ -140,8 +84,8 @@ fn no_log_and_no_record_shows_more_of_a_cookie_than_six_characters() {
             "sEcReT-oF-aNoThEr-application",
         ];
         for cookie in sent {
-            let seen = shop.ask(Some(cookie), &[]);
-            shown.push_str(&seen.record);
+            let seen = visit(&shop, Some(cookie), &[]);
+            shown.push_str(&seen.record.unwrap());
         }
         for line in shop.log.take() {
             shown.push_str(&line.message);
@@ -169,7 +113,7 @@ fn what_shared_caches_may_keep_gets_no_cookie_where_the_annotation_asks_for_that
         (&[COOKIE, careful], "max-age=60", true),
         (&[COOKIE], "public, s-maxage=60", true),
     ] {
-        let seen = Shop::new(annotations).ask(None, &[("cache-control", control)]);
-        assert_eq!(seen.set_cookie.is_some(), sets, "{annotations:?} {control}");
+        let seen = visit(&shop(annotations), None, &[("cache-control", control)]);
+        assert_eq!(cookie(&seen).is_some(), sets, "{annotations:?} {control}");
     }
 }

@@ -1,68 +1,18 @@
 //! Both directions of a migration: ingress-nginx's ring, implemented once more from its
-//! published algorithm, understands the cookies limpet mints, and limpet understands its keys.
-//!
-//! Written for this test and on purpose unlike `src/cluster`: CRC-32 bit by bit, a plain
-//! sorted list, a linear search.
+//! published algorithm (`support/ring.rs`), understands the cookies limpet mints, and limpet
+//! understands its keys.
 
 use limpet::affinity::{self, Affinity, AffinitySettings, CookiePlace, Served};
 use limpet::annotations::AffinityAnnotations;
 use limpet::cluster::Cluster;
 use limpet::edit::fields;
 use limpet::endpoints::{Build, ClusterTable, Endpoint, Health};
-use limpet::facts::{Facts, Knowledge};
+use limpet::facts::Facts;
+use limpet_tests::ring::Ring;
+use limpet_tests::target::{FACTS, NOW};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-const NOW: u64 = 1_732_345_678;
-
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = 0xFFFF_FFFFu32;
-    for byte in bytes {
-        for bit in 0..8 {
-            let feedback = (crc ^ u32::from(byte >> bit)) & 1;
-            crc >>= 1;
-            if feedback == 1 {
-                crc ^= 0xEDB8_8320;
-            }
-        }
-    }
-    !crc
-}
-
-/// ingress-nginx's side (`lua-resty-balancer`, weights of 1).
-struct Ring(Vec<(u32, String)>);
-
-impl Ring {
-    fn new(nodes: &[String]) -> Self {
-        let mut points = Vec::new();
-        for node in nodes {
-            let mut previous = [0u8; 4];
-            for _ in 0..160 {
-                let hash = crc32(&[node.as_bytes(), &previous].concat());
-                points.push((hash, node.clone()));
-                previous = hash.to_le_bytes();
-            }
-        }
-        points.sort();
-        Self(points)
-    }
-
-    /// The first point at or after the key's hash, from a guess on: a full scan of 80,000
-    /// points for each of 10,000 keys would be slow in a debug build.
-    fn find(&self, key: &[u8]) -> &str {
-        let hash = crc32(key);
-        let guess = (u64::from(hash) * self.0.len() as u64) >> 32;
-        let mut at = usize::try_from(guess).unwrap();
-        while at > 0 && self.0[at - 1].0 >= hash {
-            at -= 1;
-        }
-        while at < self.0.len() && self.0[at].0 < hash {
-            at += 1;
-        }
-        &self.0[at % self.0.len()].1
-    }
-}
 
 /// A generator of the tests' own (SplitMix64).
 struct Random(Cell<u64>);
@@ -140,10 +90,8 @@ fn minted(cluster: &Cluster, table: &ClusterTable, address: &str, random: &Rando
         response: &[],
     };
     let facts = Facts {
-        now: &|| NOW,
         random: &|| random.next(),
-        property: &|_| None,
-        knowledge: &|| Knowledge::Current,
+        ..FACTS
     };
     let closed = affinity::close(
         affinity_of(cluster),
@@ -184,7 +132,7 @@ fn ten_thousand_cookies_of_either_side_are_understood_by_the_other() {
         for _ in 0..10_000 {
             let address = &nodes[random.below(count)];
             let key = minted(&cluster, &ours, address, &random);
-            assert_eq!(theirs.find(key.as_bytes()), address, "{count}: {key}");
+            assert_eq!(theirs.endpoint(&key).unwrap(), address, "{count}: {key}");
 
             // `pick_new_upstream`, `balancer/sticky_balanced.lua`.
             let millis = random.below(1000);
@@ -194,7 +142,7 @@ fn ten_thousand_cookies_of_either_side_are_understood_by_the_other() {
             let session = affinity::open(affinity_of(&cluster), Some(&ours), &fields(&cookie));
             assert_eq!(
                 session.override_host(),
-                Some(theirs.find(key.as_bytes())),
+                theirs.endpoint(&key),
                 "{count}: {key}"
             );
         }
@@ -211,8 +159,8 @@ fn minted_keys_spread_evenly_over_the_arcs_of_their_endpoint() {
     let address = &nodes[2];
     // The arc that ends at each point of the endpoint, and its share.
     let mut arcs: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
-    let mut before = ring.0.last().unwrap().0;
-    for (hash, owner) in &ring.0 {
+    let mut before = ring.points().last().unwrap().0;
+    for (hash, owner) in ring.points() {
         if owner == address {
             arcs.insert(*hash, (0.0, f64::from(hash.wrapping_sub(before))));
         }
@@ -220,9 +168,8 @@ fn minted_keys_spread_evenly_over_the_arcs_of_their_endpoint() {
     }
     let total: f64 = arcs.values().map(|(_, length)| length).sum();
     for _ in 0..10_000 {
-        let hash = crc32(minted(&cluster, &table, address, &random).as_bytes());
-        let next = ring.0.iter().find(|(point, _)| *point >= hash);
-        let (point, _) = next.unwrap_or(&ring.0[0]);
+        let key = minted(&cluster, &table, address, &random);
+        let (point, _) = ring.point(&key).unwrap();
         arcs.get_mut(point).unwrap().0 += 1.0;
     }
     // Arcs too short for the test's approximation count as one.

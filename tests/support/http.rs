@@ -34,6 +34,8 @@ pub struct Request {
     pub method: Vec<u8>,
     /// The request target, raw.
     pub target: Vec<u8>,
+    /// `HTTP/1.1` or another.
+    pub version: Vec<u8>,
     /// Header fields in order, `Host` included; names as they will be written.
     pub headers: Vec<(Vec<u8>, Vec<u8>)>,
     /// The body; sent as it is, with no length added.
@@ -47,6 +49,7 @@ impl Request {
         Self {
             method: b"GET".to_vec(),
             target: target.as_ref().to_vec(),
+            version: b"HTTP/1.1".to_vec(),
             headers: vec![(b"Host".to_vec(), bytes(host))],
             body: Vec::new(),
         }
@@ -72,7 +75,9 @@ impl Request {
         out.extend_from_slice(&self.method);
         out.push(b' ');
         out.extend_from_slice(&self.target);
-        out.extend_from_slice(b" HTTP/1.1\r\n");
+        out.push(b' ');
+        out.extend_from_slice(&self.version);
+        out.extend_from_slice(b"\r\n");
         for (name, value) in &self.headers {
             out.extend_from_slice(name);
             out.extend_from_slice(b": ");

@@ -19,14 +19,11 @@ pub mod envoy;
 pub mod grpc;
 pub mod guest;
 pub mod http;
-mod module;
-pub mod native;
 pub mod platform;
 pub mod pod;
+pub mod recordings;
 pub mod rendered;
 pub mod ring;
+pub mod target;
 pub mod tls;
-pub mod vectors;
 pub mod wait;
-
-pub use module::module;

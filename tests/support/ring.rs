@@ -29,13 +29,24 @@ impl Ring {
         Self { points }
     }
 
+    /// The points, in order, with their endpoints.
+    #[must_use]
+    pub fn points(&self) -> &[(u32, String)] {
+        &self.points
+    }
+
+    /// The point that a key belongs to, with its endpoint.
+    #[must_use]
+    pub fn point(&self, key: &str) -> Option<&(u32, String)> {
+        let hash = crc32(key.as_bytes());
+        let at = self.points.partition_point(|(point, _)| *point < hash);
+        self.points.get(at).or(self.points.first())
+    }
+
     /// The endpoint that a key belongs to.
     #[must_use]
     pub fn endpoint(&self, key: &str) -> Option<&str> {
-        let hash = crc32(key.as_bytes());
-        let at = self.points.partition_point(|(point, _)| *point < hash);
-        let point = self.points.get(at).or(self.points.first());
-        point.map(|(_, endpoint)| endpoint.as_str())
+        self.point(key).map(|(_, endpoint)| endpoint.as_str())
     }
 }
 
@@ -50,7 +61,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vectors::{list, read, strings};
+    use crate::recordings::{list, read, strings};
 
     #[test]
     fn it_is_the_recorded_ring() {

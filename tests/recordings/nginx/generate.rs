@@ -271,8 +271,30 @@ impl Scenario {
     /// The plugin configuration: every Ingress, as Kubernetes would give it.
     pub(super) fn configuration(&self) -> Value {
         let ingresses: Vec<Value> = self.hosts.iter().flat_map(Host::manifests).collect();
-        json!({ "ingresses": ingresses, "unmatched": "not_found" })
+        let services = self.services();
+        let endpoint = |(number, name)| (format!("default/{name}:80"), json!([address(number)]));
+        let endpoints: serde_json::Map<_, _> =
+            services.into_iter().enumerate().map(endpoint).collect();
+        json!({ "ingresses": ingresses, "unmatched": "not_found", "endpoints": endpoints })
     }
+
+    fn services(&self) -> BTreeSet<&str> {
+        let ingresses = self.hosts.iter().flat_map(|host| &host.ingresses);
+        let paths = ingresses.flat_map(|ingress| &ingress.paths);
+        paths.map(|path| path.service.as_str()).collect()
+    }
+
+    /// The Service whose endpoint listens there.
+    pub(super) fn service_at(&self, endpoint: &str) -> String {
+        let mut services = self.services().into_iter().enumerate();
+        let found = services.find(|(number, _)| address(*number) == endpoint);
+        found.expect("an endpoint of a Service").1.to_owned()
+    }
+}
+
+/// The endpoint of the Service with that number.
+fn address(number: usize) -> String {
+    format!("127.1.0.1:{}", 8_000 + number)
 }
 
 impl Host {

@@ -1,9 +1,9 @@
 //! A real nginx on unix sockets, and a client that speaks to it in bytes.
 
-use super::Seen;
+use limpet_tests::http::{Connection, Request, bytes};
+use limpet_tests::target::{Asked, Observed};
 use limpet_tests::wait::PATIENCE;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command};
@@ -46,7 +46,7 @@ impl Nginx {
     pub(super) fn connect(&self) -> Client {
         Client {
             socket: self.dir.path().join("front.sock"),
-            stream: None,
+            connection: None,
         }
     }
 }
@@ -74,75 +74,31 @@ fn binary() -> PathBuf {
 /// One keep-alive connection at a time.
 pub(super) struct Client {
     socket: PathBuf,
-    stream: Option<BufReader<UnixStream>>,
+    connection: Option<Connection>,
 }
 
 impl Client {
-    /// One GET, and what came of it.
-    pub(super) fn ask(&mut self, host: &str, target: &[u8]) -> Seen {
-        let mut stream = self.stream.take().unwrap_or_else(|| {
-            BufReader::new(UnixStream::connect(&self.socket).expect("nginx listens"))
-        });
-        let head = [
-            b"GET ",
-            target,
-            b" HTTP/1.1\r\nHost: ",
-            host.as_bytes(),
-            b"\r\n\r\n",
-        ]
-        .concat();
-        stream.get_mut().write_all(&head).expect("nginx reads");
-        let (head, body) = read_response(&mut stream);
-        if header(&head, "connection").is_none_or(|value| value != b"close") {
-            self.stream = Some(stream);
+    /// One GET, and what came of it; the endpoint is called by its Service.
+    pub(super) fn ask(&mut self, request: &Asked) -> Observed {
+        let open = || Connection::open(self.socket.as_path()).expect("nginx listens");
+        let mut connection = self.connection.take().unwrap_or_else(open);
+        let host = request.host.as_deref().unwrap();
+        let answer = connection.send(&Request::get(host, bytes(&request.target)));
+        let answer = answer.expect("nginx answers");
+        if answer
+            .header("connection")
+            .is_none_or(|value| value != "close")
+        {
+            self.connection = Some(connection);
         }
-        let status = String::from_utf8_lossy(&head[0][9..12])
-            .parse()
-            .expect("a status");
-        match (status, header(&head, "location")) {
-            (200, _) => {
-                let space = body
-                    .iter()
-                    .position(|b| *b == b' ')
-                    .expect("service and target");
-                Seen::Upstream {
-                    service: String::from_utf8_lossy(&body[..space]).into_owned(),
-                    target: body[space + 1..].to_vec(),
-                }
-            }
-            (_, Some(location)) => Seen::Redirect {
-                status,
-                location: location.to_vec(),
-            },
-            _ => Seen::Status(status),
+        let text = answer.text();
+        let echo = text.split_once(' ').filter(|_| answer.status == 200);
+        Observed {
+            status: answer.status,
+            location: answer.header("location"),
+            endpoint: echo.map(|(service, _)| service.to_owned()),
+            target: echo.map(|(_, target)| target.to_owned()),
+            ..Observed::default()
         }
     }
-}
-
-/// The lines of a response's head, and its body.
-fn read_response(stream: &mut BufReader<UnixStream>) -> (Vec<Vec<u8>>, Vec<u8>) {
-    let mut head = Vec::new();
-    loop {
-        let mut line = Vec::new();
-        let read = stream.read_until(b'\n', &mut line).expect("nginx answers");
-        line.truncate(line.trim_ascii_end().len());
-        if line.is_empty() || read == 0 {
-            break;
-        }
-        head.push(line);
-    }
-    let length = header(&head, "content-length").map_or(0, |value| {
-        String::from_utf8_lossy(value).parse().expect("a length")
-    });
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).expect("the whole body");
-    (head, body)
-}
-
-fn header<'h>(head: &'h [Vec<u8>], name: &str) -> Option<&'h [u8]> {
-    head.iter().find_map(|line| {
-        let colon = line.iter().position(|b| *b == b':')?;
-        let matches = line[..colon].eq_ignore_ascii_case(name.as_bytes());
-        matches.then(|| line[colon + 1..].trim_ascii())
-    })
 }

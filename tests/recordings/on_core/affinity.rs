@@ -1,6 +1,5 @@
 //! `affinity.json`: keys, rings, cookies, canaries.
 
-use crate::recordings::agreement::Tally;
 use limpet::affinity::{self, Affinity, AffinitySettings, Served};
 use limpet::annotations::{AffinityAnnotations, CanaryAnnotations};
 use limpet::balancer;
@@ -8,31 +7,24 @@ use limpet::canary::CanaryPolicy;
 use limpet::cluster::{Cluster, ClusterId};
 use limpet::edit::fields;
 use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};
-use limpet::facts::{Facts, Knowledge};
+use limpet::facts::Facts;
 use limpet::session_cookie::{CookiePlace, SameSite, SessionCookie, number, read};
+use limpet_tests::http;
+use limpet_tests::recordings::{self, Tally, list, read};
+use limpet_tests::target::FACTS;
 use serde_json::Value;
 use std::cell::Cell;
 use std::sync::LazyLock;
 
-pub(super) static RECORDED: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../affinity.json")).unwrap());
-
-pub(super) fn list(value: &Value) -> &[Value] {
-    value.as_array().unwrap()
-}
+pub(super) static RECORDED: LazyLock<Value> = LazyLock::new(|| read("affinity.json"));
 
 pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
-/// A string of the vectors: text, or `{"hex": ...}` for other bytes.
+/// A recorded string as bytes.
 fn bytes(value: &Value) -> Option<Vec<u8>> {
-    if let Some(hex) = value.get("hex") {
-        let digits = text(hex).as_bytes();
-        let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
-        return Some(digits.chunks(2).map(byte).collect());
-    }
-    value.as_str().map(|text| text.as_bytes().to_vec())
+    recordings::text(value).map(|text| http::bytes(&text))
 }
 
 /// A cluster with affinity in a mode; `None`: without affinity.
@@ -103,15 +95,6 @@ const PLACE: CookiePlace = CookiePlace {
     user_agent: None,
 };
 
-fn facts<'f>(now: &'f dyn Fn() -> u64, random: &'f dyn Fn() -> u64) -> Facts<'f> {
-    Facts {
-        now,
-        random,
-        property: &|_| None,
-        knowledge: &|| Knowledge::Current,
-    }
-}
-
 #[test]
 fn a0_keys_have_the_shape_of_ingress_nginx() {
     let shape = |key: &str| {
@@ -133,8 +116,10 @@ fn a0_keys_have_the_shape_of_ingress_nginx() {
             response: &[],
         };
         let session = affinity::open(affinity_of(&cluster), Some(&table), &[]);
-        let clock = || now;
-        let facts = facts(&clock, &|| 0x0123_4567_89AB_CDEF);
+        let facts = Facts {
+            now: &|| now,
+            ..FACTS
+        };
         let closed = affinity::close(
             affinity_of(&cluster),
             &session,
@@ -343,14 +328,13 @@ fn a6_sessions_are_balanced_as_recorded() {
             elsewhere: served.elsewhere && moved,
             ..served
         };
-        let facts = facts(&|| 1_732_345_678, &|| 0x0123_4567_89AB_CDEF);
         let closed = affinity::close(
             affinity_of(&cluster),
             &session,
             Some(&table),
             &PLACE,
             &served,
-            &facts,
+            &FACTS,
         );
         // A new cookie names the endpoint that answered.
         let fits = closed.set_cookie.as_ref().is_none_or(|cookie| {
@@ -422,7 +406,10 @@ fn a7_canaries_take_what_is_recorded() {
             calls.set(calls.get() + 1);
             draw - 1
         };
-        let facts = facts(&|| 0, &random);
+        let facts = Facts {
+            random: &random,
+            ..FACTS
+        };
         let clusters = [primary, alternative];
         let headers = fields(&headers);
         let chosen = balancer::choose(&clusters, &endpoints, ClusterId(0), &headers, &facts);

@@ -26,7 +26,7 @@ fn listed(vector: &str) -> impl Iterator<Item = Divergence> + use<'_> {
 }
 
 /// The recorded answers of one family.
-pub(crate) struct Tally {
+pub struct Tally {
     vector: String,
     listed: BTreeMap<String, bool>,
     agreeing: usize,
@@ -36,7 +36,11 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Nothing compared yet.
-    pub(crate) fn of(vector: &str) -> Self {
+    ///
+    /// # Panics
+    /// A case is listed without a reason.
+    #[must_use]
+    pub fn of(vector: &str) -> Self {
         let listed = listed(vector);
         let case = |line: Divergence| {
             assert!(line.reason.len() > 20, "{}: no reason", line.case);
@@ -52,18 +56,13 @@ impl Tally {
     }
 
     /// Whether this case is listed as otherwise.
-    #[allow(dead_code, reason = "the other binary that has this file does not ask")]
-    pub(crate) fn is_listed(&self, case: &str) -> bool {
+    #[must_use]
+    pub fn is_listed(&self, case: &str) -> bool {
         self.listed.contains_key(case)
     }
 
     /// Compares one case with what is recorded.
-    pub(crate) fn case<T: PartialEq + std::fmt::Debug>(
-        &mut self,
-        case: &str,
-        ours: T,
-        recorded: T,
-    ) {
+    pub fn case<T: PartialEq + std::fmt::Debug>(&mut self, case: &str, ours: T, recorded: T) {
         let agrees = ours == recorded;
         match self.listed.get_mut(case) {
             Some(seen) => {
@@ -81,7 +80,10 @@ impl Tally {
 
     /// Prints the count and fails unless exactly `floor` agree, nothing is open beyond
     /// `recorded - floor - listed`, and every listed divergence still is one.
-    pub(crate) fn finish(self, floor: usize) {
+    ///
+    /// # Panics
+    /// That is how it fails.
+    pub fn finish(self, floor: usize) {
         let Self { vector, listed, .. } = &self;
         let recorded = self.agreeing + self.open.len() + listed.len();
         println!(

@@ -1,9 +1,15 @@
 //! The recorded answers of a real ingress-nginx, and whether an answer of limpet's agrees.
 //!
-//! Whoever answers brings an [`Observed`]; the comparison is the same for every target. What
-//! the files contain is told in `recordings/README.md`.
+//! The comparison is the same for every target. What the files contain is told in
+//! `recordings/README.md`.
 
-use crate::http::Response;
+mod replay;
+mod tally;
+
+pub use replay::{path_case, paths, sessions, start};
+pub use tally::Tally;
+
+use crate::target::{Asked, NOW, Observed, Script};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -83,103 +89,52 @@ fn services(scenario: &Value) -> impl Iterator<Item = String> {
     names.into_iter()
 }
 
-/// A recorded request as a line for `limpet explain`.
+/// A recorded request, and what the echo server of the recording was told to answer.
+///
+/// # Panics
+/// It has no target.
 #[must_use]
-pub fn explain_line(request: &Value) -> Value {
-    let mut headers: Vec<Value> = Vec::new();
-    let mut line = json!({
-        "method": request["method"],
-        "scheme": request["scheme"],
-        "authority": text(&request["host"]),
-        "path": text(&request["target"]),
-        "http_version": request.get("http_version").unwrap_or(&json!("HTTP/1.1")),
-    });
+pub fn asked(request: &Value) -> Asked {
+    let or = |key: &str, default: &str| text(&request[key]).unwrap_or_else(|| default.to_owned());
+    let mut asked = Asked {
+        host: text(&request["host"]),
+        method: or("method", "GET"),
+        version: or("http_version", "HTTP/1.1"),
+        ..Asked::get(
+            &or("scheme", "http"),
+            "",
+            &text(&request["target"]).unwrap(),
+        )
+    };
     for field in list(&request["headers"]) {
         let (name, value) = (text(&field[0]).unwrap(), text(&field[1]).unwrap());
-        // What the echo server of the recording was told to answer.
+        let Script {
+            status, headers, ..
+        } = &mut asked.endpoints;
         match name.to_ascii_lowercase().as_str() {
-            "x-echo-status" => line["upstream_status"] = value[..3].parse::<u16>().unwrap().into(),
-            "x-echo-location" => line["upstream_headers"] = json!([["location", value]]),
-            "x-echo-set-cookie" => line["upstream_headers"] = json!([["set-cookie", value]]),
+            "x-echo-status" => *status = value[..3].parse().unwrap(),
+            "x-echo-location" => *headers = vec![("location".to_owned(), value.clone())],
+            "x-echo-set-cookie" => *headers = vec![("set-cookie".to_owned(), value.clone())],
             _ => {}
         }
-        headers.push(json!([name, value]));
+        asked.headers.push((name, value));
     }
-    if let Some(cookie) = text(&request["cookie"]) {
-        headers.push(json!(["Cookie", cookie]));
-    }
-    line["headers"] = headers.into();
-    line
-}
-
-/// What became of a request, from whatever target.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Observed {
-    /// The status that the downstream got.
-    pub status: u16,
-    /// The endpoint that answered, `ip:port`.
-    pub endpoint: Option<String>,
-    /// `Location`.
-    pub location: Option<String>,
-    /// The method, target and header fields that reached the endpoint; names in lower case.
-    pub method: Option<String>,
-    /// See `method`.
-    pub target: Option<String>,
-    /// See `method`; `host` included.
-    pub headers: Vec<(String, String)>,
-    /// Every `Set-Cookie`, in order.
-    pub set_cookie: Vec<String>,
+    let cookie = text(&request["cookie"]);
+    asked
+        .headers
+        .extend(cookie.map(|cookie| ("Cookie".to_owned(), cookie)));
+    asked
 }
 
 impl Observed {
-    /// From an answer on the wire, as a [`Pod`](crate::pod::Pod) echoes what reached it.
-    #[must_use]
-    pub fn from_response(answer: &Response) -> Self {
-        let echo = answer.echo();
-        Self {
-            status: answer.status,
-            location: answer.header("location"),
-            set_cookie: answer.all("set-cookie"),
-            endpoint: answer.endpoint(),
-            method: echo.as_ref().map(|echo| echo.method.clone()),
-            target: echo.as_ref().map(|echo| echo.path.clone()),
-            headers: echo.map(|echo| echo.headers).unwrap_or_default(),
-        }
-    }
-
-    /// From an answer of `limpet explain`.
-    #[must_use]
-    pub fn from_explain(answer: &Value) -> Self {
-        let upstream = &answer["upstream"];
-        let endpoint = text(&upstream["endpoint"]);
-        let reached = |value: &Value| endpoint.as_ref().and_then(|_| text(value));
-        let mut headers: Vec<_> = list(&upstream["headers"])
-            .iter()
-            .map(|field| {
-                (
-                    text(&field[0]).unwrap().to_ascii_lowercase(),
-                    text(&field[1]).unwrap(),
-                )
-            })
-            .collect();
-        headers.extend(reached(&upstream["authority"]).map(|host| ("host".to_owned(), host)));
-        Self {
-            status: u16::try_from(answer["response"]["status"].as_u64().unwrap_or(0)).unwrap(),
-            method: reached(&upstream["method"]),
-            target: reached(&upstream["path"]),
-            endpoint,
-            location: text(&answer["response"]["location"]),
-            headers,
-            set_cookie: strings(&answer["response"]["set_cookie"]),
-        }
-    }
-
-    /// How it differs from what `paths.json` recorded. `services`: see [`endpoints`].
+    /// How it differs from what `paths.json` recorded. `services`: see [`endpoints`];
+    /// `compared`: which header fields are, by their names in lower case.
     #[must_use]
     pub fn against_path(
         &self,
         expect: &Value,
         services: &BTreeMap<String, Vec<String>>,
+        compared: fn(&str) -> bool,
     ) -> Vec<String> {
         let mut out = Vec::new();
         let mut compare = |what: &str, want: Option<String>, have: Option<String>| {
@@ -207,8 +162,10 @@ impl Observed {
                 self.method.clone(),
             );
             for (name, want) in headers {
-                let have = self.header(&name.to_ascii_lowercase());
-                compare(name, text(want), have);
+                let lower = name.to_ascii_lowercase();
+                if compared(&lower) {
+                    compare(name, text(want), self.header(&lower));
+                }
             }
             let known: Vec<_> = headers
                 .keys()
@@ -216,7 +173,8 @@ impl Observed {
                 .collect();
             let free = ["x-request-id", "connection"];
             for (name, value) in &self.headers {
-                if !known.contains(name) && !free.contains(&name.as_str()) {
+                let is_free = free.contains(&name.as_str()) || !compared(name);
+                if !known.contains(name) && !is_free {
                     compare(name, None, Some(value.clone()));
                 }
             }
@@ -224,20 +182,12 @@ impl Observed {
         out
     }
 
-    /// The values of a header that reached the endpoint, joined as the recording did.
-    fn header(&self, name: &str) -> Option<String> {
-        let values = self.headers.iter().filter(|(n, _)| n == name);
-        let values: Vec<_> = values.map(|(_, value)| value.as_str()).collect();
-        (!values.is_empty()).then(|| values.join(", "))
-    }
-
-    /// How it differs from what the part `E2E_affinity` recorded. `now`: the clock.
+    /// How it differs from what the part `E2E_affinity` recorded.
     #[must_use]
     pub fn against_affinity(
         &self,
         recorded: &Value,
         services: &BTreeMap<String, Vec<String>>,
-        now: u64,
     ) -> Vec<String> {
         let mut out = Vec::new();
         let statuses = &recorded["status"];
@@ -261,7 +211,7 @@ impl Observed {
         let fits = |template: &Value| {
             let template = strings(template);
             let mut pairs = template.iter().zip(&self.set_cookie);
-            template.len() == self.set_cookie.len() && pairs.all(|(t, c)| fits_template(t, c, now))
+            template.len() == self.set_cookie.len() && pairs.all(|(t, c)| fits_template(t, c, NOW))
         };
         if !templates.iter().any(fits) {
             let want = &recorded["set_cookie_templates"];

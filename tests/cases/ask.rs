@@ -1,60 +1,31 @@
-//! Playing one case on one target.
+//! One case, asked of one target.
 
 use super::placeholders;
 use super::table::{Case, Expect, Step, Table};
-use limpet_tests::vectors::Observed;
-
-/// Something that answers requests.
-pub(super) trait Target {
-    /// What becomes of a request; `Err` says why it cannot be asked here.
-    fn ask(&self, request: &Asked) -> Result<Seen, String>;
-
-    /// Whether answers are Envoy's own.
-    const ENVOY: bool = false;
-}
-
-/// A request, ready to be sent.
-#[derive(Debug, Clone)]
-pub(super) struct Asked {
-    pub(super) scheme: String,
-    pub(super) host: String,
-    /// Raw, from the first `/` on.
-    pub(super) target: String,
-    pub(super) method: String,
-    /// Cookie included; each code point a byte.
-    pub(super) headers: Vec<(String, String)>,
-}
-
-/// What became of it.
-#[derive(Debug, Clone)]
-pub(super) struct Seen {
-    pub(super) answer: Observed,
-    /// The record's word for the session, where the target shows it.
-    pub(super) state: Option<String>,
-}
+use limpet_tests::target::{Asked, Observed, Target};
 
 /// How a case went.
 #[derive(Debug, Default)]
-pub(super) struct Played {
+pub(super) struct Report {
     pub(super) asked: usize,
     pub(super) unasked: usize,
     pub(super) differences: Vec<String>,
 }
 
 impl Case {
-    pub(super) fn play<T: Target>(&self, target: &T, table: &Table) -> Played {
-        let mut played = Played::default();
+    pub(super) fn ask(&self, target: &impl Target, on_envoy: bool, table: &Table) -> Report {
+        let mut report = Report::default();
         let mut jar = Vec::new();
         let mut before = None;
         for (number, step) in self.steps.iter().enumerate() {
             let expect = match &step.on_envoy {
-                Some(other) if T::ENVOY => match other.status {
+                Some(other) if on_envoy => match other.status {
                     Some(status) => Expect {
                         status: Some(status),
                         ..Expect::default()
                     },
                     None => {
-                        played.unasked += 1;
+                        report.unasked += 1;
                         continue;
                     }
                 },
@@ -62,17 +33,17 @@ impl Case {
             };
             match target.ask(&step.asked(&jar, table)) {
                 Ok(seen) => {
-                    played.asked += 1;
-                    placeholders::keep(&mut jar, &seen.answer.set_cookie);
+                    report.asked += 1;
+                    placeholders::keep(&mut jar, &seen.set_cookie);
                     let differences = expect.differences(&seen, table, before.as_deref());
                     let line = |d| format!("step {}: {d}", number + 1);
-                    played.differences.extend(differences.into_iter().map(line));
-                    before = seen.answer.endpoint;
+                    report.differences.extend(differences.into_iter().map(line));
+                    before = seen.endpoint;
                 }
-                Err(_) => played.unasked += 1,
+                Err(_) => report.unasked += 1,
             }
         }
-        played
+        report
     }
 }
 
@@ -86,18 +57,15 @@ impl Step {
             headers.push(("cookie".into(), placeholders::fill_in(&cookie, table, None)));
         }
         Asked {
-            scheme: scheme.into(),
-            host: rest[..at].into(),
-            target: rest[at..].into(),
             method: self.method.clone().unwrap_or_else(|| "GET".into()),
             headers,
+            ..Asked::get(scheme, &rest[..at], &rest[at..])
         }
     }
 }
 
 impl Expect {
-    fn differences(&self, seen: &Seen, table: &Table, before: Option<&str>) -> Vec<String> {
-        let answer = &seen.answer;
+    fn differences(&self, answer: &Observed, table: &Table, before: Option<&str>) -> Vec<String> {
         let mut out = Vec::new();
         let mut compare = |what: &str, want: Option<String>, have: Option<String>| {
             if want != have {
@@ -143,8 +111,8 @@ impl Expect {
             let want = Some(location.clone()).filter(|l| !l.is_empty());
             compare("location", want, answer.location.clone());
         }
-        if let (Some(want), true) = (&self.state, seen.state.is_some()) {
-            compare("state", Some(want.clone()), seen.state.clone());
+        if let (Some(want), true) = (&self.state, answer.state.is_some()) {
+            compare("state", Some(want.clone()), answer.state.clone());
         }
         if let Some(want) = &self.set_cookie {
             let served = answer.endpoint.as_deref();
