@@ -2,17 +2,12 @@
 //! The names, and what limpet makes of each, are in [`catalogue`].
 
 pub mod catalogue;
+mod family;
+mod parse;
 pub mod read;
 pub mod validator;
 
-mod family;
-
-use crate::config::settings::Settings;
-use crate::ingress::{Ingress, PREFIX};
-use crate::remark::{Effect, Problem, Remark};
-use catalogue::{Refused, Risk};
-use read::Reader;
-use validator::Patterns;
+pub use parse::parse;
 
 /// The affinity family of one Ingress after ingress-nginx's validation: `None` where the
 /// annotation is absent or was refused.
@@ -149,49 +144,4 @@ pub struct CanaryAnnotations {
     pub header_pattern: String,
     /// `canary-by-cookie`.
     pub cookie: String,
-}
-
-/// Reads the annotations of `ingress`. `None`: ingress-nginx refuses the whole Ingress.
-pub fn parse(
-    ingress: &Ingress,
-    settings: &Settings,
-    strict: bool,
-    patterns: &mut Patterns,
-    remarks: &mut Vec<Remark>,
-) -> Option<Annotations> {
-    let mut reader = Reader {
-        ingress,
-        strict,
-        patterns,
-        remarks,
-    };
-    let risk = settings.risk.or(strict.then_some(Risk::High));
-    if blocked(&mut reader, &settings.blocked_words) {
-        return None;
-    }
-    let refused = read::survey(&mut reader, risk);
-    if refused == Refused::Ingress {
-        return None;
-    }
-    let redirect = family::redirect(&mut reader).ok()?;
-    let mut annotations = family::annotations(&mut reader, settings);
-    annotations.redirect = redirect;
-    annotations.denied = refused == Refused::Deny;
-    Some(annotations)
-}
-
-/// Source: `checkBadAnnotationValue`, `internal/ingress/controller/store/store.go`.
-fn blocked(reader: &mut Reader, words: &[String]) -> bool {
-    let annotations = &reader.ingress.annotations;
-    for (full, value) in annotations {
-        let Some(name) = full.strip_prefix(PREFIX) else {
-            continue;
-        };
-        if let Some(word) = words.iter().find(|word| value.contains(word.as_str())) {
-            let word = word.clone();
-            reader.remark(name, value, Problem::Blocked { word }, Effect::Ingress);
-            return true;
-        }
-    }
-    false
 }

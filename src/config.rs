@@ -4,7 +4,7 @@ pub mod environment;
 mod read;
 pub mod settings;
 
-use crate::remark::Remark;
+pub use read::read;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -162,11 +162,3 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-/// Reads the plugin configuration. An unknown key or an unusable value is a remark.
-///
-/// # Errors
-/// Only when `bytes` are not one JSON object of this shape.
-pub fn read(bytes: &[u8]) -> Result<(Config, Vec<Remark>), ConfigError> {
-    read::config(bytes)
-}

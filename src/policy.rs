@@ -1,18 +1,17 @@
 //! What the configuration means: compiled once, then only read.
 
 mod clusters;
+mod compile;
 mod hosts;
 mod load;
 mod merge;
 
 use crate::cluster::{Cluster, ClusterId};
-use crate::config::settings::Settings;
-use crate::config::{
-    self, Config, ConfigError, Discovery, HeaderNames, PathDecoding, Report, Unmatched,
-};
+use crate::config::{Discovery, HeaderNames, PathDecoding, Report, Unmatched};
 use crate::remark::{Effect, Problem, Remark};
 use crate::route::VirtualHost;
 use crate::route::host::Hosts;
+pub use compile::{compile, read};
 use std::collections::BTreeMap;
 
 /// Everything a request is answered from, but for the endpoints.
@@ -72,43 +71,6 @@ impl Policy {
         let remark = || Remark::key("ingresses", None, Problem::NoIngress, Effect::Configuration);
         (self.location_count() == 0).then(remark)
     }
-}
-
-/// Reads a configuration and compiles it. Environment variables that it names are not looked up.
-///
-/// # Errors
-/// It is none.
-pub fn read(bytes: &[u8]) -> Result<(Policy, Vec<Remark>), ConfigError> {
-    let (config, mut remarks) = config::read(bytes)?;
-    let (policy, more) = compile(&config);
-    remarks.extend(more);
-    Ok((policy, remarks))
-}
-
-/// Compiles a configuration. What cannot be used disables itself alone, with a remark.
-#[must_use]
-pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
-    let (settings, mut remarks) = Settings::read(&config.config_map);
-    let loaded = load::load(config, &settings, &mut remarks);
-    let merged = merge::merge(&loaded, config, &mut remarks);
-    let (clusters, ids) = clusters::compile(&merged, config, (&loaded, &settings), &mut remarks);
-    let hosts = hosts::compile(&merged, &loaded, &ids, &settings, &mut remarks);
-    let endpoints = clusters::endpoints(config, &clusters, &mut remarks);
-    let policy = Policy {
-        clusters,
-        headers: config.headers.clone(),
-        unmatched: config.unmatched,
-        report: config.report,
-        discovery: config.discovery.clone(),
-        endpoints,
-        hosts,
-        path_decoding: config.path_decoding,
-        trust_forwarded_proto: config.trust_forwarded_proto,
-        forwarded_host: config.forwarded_host,
-        use_forwarded_headers: settings.use_forwarded_headers,
-        redirect_code: settings.http_redirect_code,
-    };
-    (policy, remarks)
 }
 
 #[cfg(test)]

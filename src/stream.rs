@@ -213,7 +213,7 @@ impl Stream {
         if let Some(closing) = closed {
             decided.telemetry.count = closing.count;
             if let Some(value) = closing.set_cookie {
-                add_first(value, &mut decided.edits, head);
+                add_first(value, &mut decided.edits, head.headers);
             }
         }
         decided.telemetry.record = self.record();

@@ -30,7 +30,11 @@ const KEYS: [&str; 17] = [
     "report",
 ];
 
-pub(super) fn config(bytes: &[u8]) -> Result<(Config, Vec<Remark>), ConfigError> {
+/// Reads the plugin configuration. An unknown key or an unusable value is a remark.
+///
+/// # Errors
+/// Only when `bytes` are not one JSON object of this shape.
+pub fn read(bytes: &[u8]) -> Result<(Config, Vec<Remark>), ConfigError> {
     let value: Value = serde_json::from_slice(bytes)
         .map_err(|error| ConfigError(format!("the configuration is not JSON: {error}")))?;
     let Value::Object(object) = value else {

@@ -1,18 +1,12 @@
 //! Reads an answer of Envoy's `/clusters`: addresses and health only, in either form.
 
+mod garbage;
 mod json;
 mod text;
 
 use crate::endpoints::Endpoint;
+pub use garbage::Garbage;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-
-/// Why an answer is not used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Garbage(
-    /// What was expected.
-    pub &'static str,
-);
 
 /// An answer that is being read, in slices: one about thousands of endpoints has megabytes.
 #[derive(Debug)]
@@ -58,11 +52,6 @@ impl Reading {
             Form::Text(text) => text.finish(asked),
         }
     }
-}
-
-/// Whether `address` is an `ip:port`, IPv6 in brackets.
-fn is_address(address: &str) -> bool {
-    address.parse::<SocketAddr>().is_ok()
 }
 
 #[cfg(test)]

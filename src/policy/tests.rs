@@ -6,7 +6,7 @@ use crate::edit::Reply;
 use crate::edit::fields;
 use crate::endpoints::EndpointTable;
 use crate::facts::Facts;
-use crate::remark::Problem;
+use crate::remark::{Problem, Remark};
 use crate::route::{self, Disposition};
 use serde_json::{Value, json};
 

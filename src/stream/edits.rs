@@ -1,6 +1,5 @@
 //! The edits that a decision comes to.
 
-use super::ResponseHead;
 use crate::cluster::Cluster;
 use crate::edit::{Edit, Headers, Name, Reply, all, first};
 use crate::policy::Policy;
@@ -54,7 +53,7 @@ fn remove_if_present<'p>(headers: &Headers, name: &'p str) -> Option<Edit<'p>> {
 pub(super) fn add_first<'e>(
     session_cookie: Vec<u8>,
     edits: &mut Vec<Edit<'e>>,
-    head: &ResponseHead<'e>,
+    headers: &dyn Fn() -> &'e Headers<'e>,
 ) {
     const NAME: Name = Name::Borrowed("set-cookie");
     let session_cookie = Edit::Add(NAME, session_cookie.into());
@@ -62,7 +61,7 @@ pub(super) fn add_first<'e>(
         edits.insert(at.saturating_add(1), session_cookie);
         return;
     }
-    let mut upstreams = all((head.headers)(), "set-cookie").peekable();
+    let mut upstreams = all(headers(), "set-cookie").peekable();
     edits.extend(upstreams.peek().map(|_| Edit::Remove(NAME)));
     edits.push(session_cookie);
     edits.extend(upstreams.map(|value| Edit::Add(NAME, value.into())));

@@ -2,7 +2,7 @@
 //!
 //! Source: `envoy.admin.v3.Clusters`, Envoy 1.40.
 
-use super::{Garbage, is_address};
+use super::garbage::{Garbage, is_address};
 use crate::endpoints::{Endpoint, Health};
 use serde::Deserialize;
 use std::borrow::Cow;

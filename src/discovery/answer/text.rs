@@ -3,7 +3,7 @@
 //!
 //! Source: `ClustersHandler::writeClustersAsText`, Envoy 1.40.
 
-use super::{Garbage, is_address};
+use super::garbage::{Garbage, is_address};
 use crate::endpoints::{Endpoint, Health};
 use memchr::{memchr, memmem, memrchr};
 use std::collections::BTreeMap;

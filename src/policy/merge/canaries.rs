@@ -3,7 +3,7 @@
 //! Source: `mergeAlternativeBackends`, `internal/ingress/controller/controller.go`,
 //! ingress-nginx dbb11b92d.
 
-use super::{DEFAULT_UPSTREAM, Draft, Loaded, Merged, host_of, upstream_name};
+use super::merged::{DEFAULT_UPSTREAM, Draft, Loaded, Merged, Upstream, host_of, upstream_name};
 use crate::ingress::Path;
 use crate::remark::{Effect, Field, Problem, Remark};
 use crate::route::host::DEFAULT_SERVER;
@@ -73,7 +73,7 @@ fn attach(
 }
 
 fn join(
-    upstreams: &mut std::collections::BTreeMap<String, super::Upstream>,
+    upstreams: &mut std::collections::BTreeMap<String, Upstream>,
     primary: &str,
     name: &str,
     canary: &Loaded,

@@ -5,7 +5,7 @@
 //! ingress-nginx dbb11b92d. There the Service's first port is taken; here the one that has a
 //! cluster.
 
-use super::{DEFAULT_UPSTREAM, Loaded, Merged, Upstream};
+use super::merged::{DEFAULT_UPSTREAM, Loaded, Merged, Upstream};
 use crate::config::Config;
 use crate::remark::{Effect, Field, Problem, Remark};
 

@@ -4,7 +4,9 @@
 //! `internal/ingress/controller/controller.go`, `updateServerLocations` in `location.go`,
 //! ingress-nginx dbb11b92d.
 
-use super::{DEFAULT_UPSTREAM, Draft, Loaded, Merged, Server, host_of, upstream_name};
+use super::merged::{
+    DEFAULT_UPSTREAM, Draft, Loaded, Merged, Server, Upstream, host_of, upstream_name,
+};
 use crate::ingress::{Path, Tls};
 use crate::remark::{Effect, Field, Problem, Remark};
 use crate::route::host::DEFAULT_SERVER;
@@ -209,7 +211,7 @@ fn place(
 }
 
 fn note_session(
-    upstreams: &mut BTreeMap<String, super::Upstream>,
+    upstreams: &mut BTreeMap<String, Upstream>,
     one: &Loaded,
     name: &str,
     host: &str,

@@ -2,7 +2,7 @@
 //!
 //! Source: `createUpstreams`, `internal/ingress/controller/controller.go`, ingress-nginx dbb11b92d.
 
-use super::{DEFAULT_UPSTREAM, Loaded, Upstream, upstream_name};
+use super::merged::{DEFAULT_UPSTREAM, Loaded, Upstream, upstream_name};
 use crate::config::{Service, ServicePort};
 use crate::ingress::Backend;
 use crate::remark::{Effect, Field, Problem, Remark};

@@ -1,0 +1,103 @@
+//! What is merged, in ingress-nginx's own terms.
+
+use crate::annotations::{AffinityAnnotations, Annotations, CanaryAnnotations};
+use crate::ingress::{Backend, Ingress};
+use crate::route::host::DEFAULT_SERVER;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where requests go that nobody serves.
+pub(in crate::policy) const DEFAULT_UPSTREAM: &str = "upstream-default-backend";
+
+/// An Ingress that was accepted.
+pub(in crate::policy) struct Loaded {
+    pub ingress: Ingress,
+    pub annotations: Annotations,
+}
+
+/// `ingress.Server`.
+#[derive(Debug, Default)]
+pub(in crate::policy) struct Server {
+    pub aliases: Vec<String>,
+    pub locations: Vec<Draft>,
+    pub tls: bool,
+    pub from_to_www: bool,
+    /// The names of its certificate: the hosts of the `tls` entry that lists its own.
+    pub certificate: Vec<String>,
+}
+
+/// `ingress.Location`, before it is compiled.
+#[derive(Debug, Clone)]
+pub(in crate::policy) struct Draft {
+    /// The path, normalised: what nginx is told.
+    pub path: String,
+    /// The path as written; empty: the root.
+    pub written: String,
+    pub exact: bool,
+    /// Nobody named it: the root that every server has.
+    pub implicit: bool,
+    /// The upstream's name.
+    pub upstream: String,
+    /// The place of its Ingress; `None`: the default server's own root.
+    pub ingress: Option<usize>,
+    /// Redirects and rewrites of the Ingress do not apply (the catch-all default backend).
+    pub plain: bool,
+    /// The upstream of `default-backend`, for when its own has no endpoint.
+    pub fallback: Option<String>,
+}
+
+/// `ingress.Backend`.
+#[derive(Debug, Clone, Default)]
+pub(in crate::policy) struct Upstream {
+    pub namespace: String,
+    pub service: String,
+    pub port: String,
+    /// Its Service and port exist, as far as is known.
+    pub exists: bool,
+    /// It is a canary: no location is made for it.
+    pub no_server: bool,
+    pub canary: Option<CanaryAnnotations>,
+    pub hash_by: String,
+    pub hash_subset: Option<i64>,
+    pub session: Session,
+    pub alternatives: Vec<String>,
+    /// Some location has another upstream for when this one has no endpoint.
+    pub has_fallback: bool,
+}
+
+/// `SessionAffinityConfig`.
+#[derive(Debug, Clone, Default)]
+pub(in crate::policy) struct Session {
+    /// `affinity` of the first Ingress that says one.
+    pub kind: String,
+    /// `affinity-mode` and `session-cookie-hash` of the first Ingresses that say one.
+    pub first: AffinityAnnotations,
+    /// The attributes of the last Ingress with `affinity: cookie`.
+    pub last: AffinityAnnotations,
+    /// Host to the paths that may set the cookie.
+    pub locations: BTreeMap<String, BTreeSet<String>>,
+    /// Every Ingress that names the Service, with its annotations where it has affinity.
+    pub said: Vec<(String, Option<AffinityAnnotations>)>,
+}
+
+/// The servers and the upstreams of all Ingresses.
+pub(in crate::policy) struct Merged {
+    pub servers: BTreeMap<String, Server>,
+    pub upstreams: BTreeMap<String, Upstream>,
+}
+
+/// `rule.host`, `_` for none.
+pub(in crate::policy) fn host_of(host: &str) -> &str {
+    if host.is_empty() {
+        DEFAULT_SERVER
+    } else {
+        host
+    }
+}
+
+/// `upstreamName`, `internal/ingress/controller/util.go`.
+pub(super) fn upstream_name(namespace: &str, backend: &Backend) -> String {
+    if backend.port.is_empty() {
+        return format!("{namespace}-INVALID");
+    }
+    format!("{namespace}-{}-{}", backend.service, backend.port)
+}
