@@ -2,6 +2,7 @@
 //! Envoy read. Made only where the configuration says `report: summary` or `why`.
 
 use crate::affinity::State;
+use crate::config::Report;
 use crate::route::Reason;
 use serde_json::{Map, Value, json};
 
@@ -148,11 +149,32 @@ pub struct Decision {
     pub cluster: Option<String>,
     /// `None`: the location has no affinity.
     pub affinity: Option<AffinityRecord>,
-    /// The way there, in order; empty under `report: summary`.
-    pub why: Vec<Why>,
+    /// The way there, in order; `None` under `report: summary`.
+    pub why: Option<Vec<Why>>,
 }
 
 impl Decision {
+    /// A record of what `report` asks for.
+    #[must_use]
+    pub fn new(report: Report) -> Option<Self> {
+        let why = match report {
+            Report::Off => return None,
+            Report::Summary => None,
+            Report::Why => Some(Vec::new()),
+        };
+        Some(Self {
+            why,
+            ..Self::default()
+        })
+    }
+
+    /// Adds a step of the way.
+    pub fn note(&mut self, step: Why) {
+        if let Some(why) = &mut self.why {
+            why.push(step);
+        }
+    }
+
     /// One JSON object: `outcome`, `ingress`, `location`, `cluster`, `affinity`, `why`; what
     /// does not apply is null. Strings that are bytes of a request hold one code point
     /// U+0000..U+00FF for each.
@@ -167,7 +189,9 @@ impl Decision {
         record.insert("location".into(), json!(self.location));
         record.insert("cluster".into(), json!(self.cluster));
         record.insert("affinity".into(), affinity.into());
-        record.insert("why".into(), self.why.iter().map(Why::to_json).collect());
+        let why = self.why.as_ref();
+        let why = why.map(|why| why.iter().map(Why::to_json).collect::<Value>());
+        record.insert("why".into(), why.into());
         Value::Object(record).to_string()
     }
 }

@@ -5,20 +5,11 @@
 
 pub(crate) mod response;
 
-use crate::edit::{self, Edit, Headers, Reply};
-use crate::facts::Facts;
+use crate::edit::{self, Reply};
 use crate::policy::Policy;
 use crate::rewrite::escape::{Kind, escape};
 use crate::rewrite::variable::Scope;
 use crate::route::{Location, VirtualHost};
-
-/// What `proxy-cookie-path`, `proxy-cookie-domain` and `proxy-redirect-from/-to` change in a
-/// response's head.
-#[must_use]
-pub fn on_response<'h>(location: &Location, headers: &Headers<'h>, facts: &Facts) -> Vec<Edit<'h>> {
-    let _ = facts;
-    location.rules.edits(headers)
-}
 
 /// An answer without a Location.
 pub(crate) fn plain(status: u16) -> Reply {

@@ -9,13 +9,11 @@ mod tests;
 use crate::affinity::{self, Affinity, CookiePlace, Served, Session, State};
 use crate::balancer::{self, Candidate};
 use crate::cluster::ClusterId;
-use crate::config::Report;
 use crate::decision::{Decision, Outcome, Why};
 use crate::edit::{Edit, Headers, Name, Reply, all};
 use crate::endpoints::EndpointTable;
 use crate::facts::{Facts, Knowledge};
 use crate::policy::Policy;
-use crate::redirect;
 use crate::route::{self, Disposition, Forward, Location, Reason};
 use edits::{add_first, decode, forward_edits, not_found, strip};
 use std::sync::Arc;
@@ -126,7 +124,7 @@ impl Stream {
         headers: &Headers,
         facts: &Facts,
     ) -> OnRequest<'p> {
-        self.decision = (policy.report != Report::Off).then(Box::default);
+        self.decision = Decision::new(policy.report).map(Box::new);
         let mut telemetry = Telemetry::default();
         let step = match route::dispose(policy, endpoints, headers, facts) {
             Disposition::Forward(forward) => {
@@ -203,11 +201,8 @@ impl Stream {
         };
         decided.served_elsewhere = forwarded.pinned && elsewhere.is_some();
         if forwarded.location.translates_response() {
-            decided.edits.extend(redirect::on_response(
-                &forwarded.location,
-                (head.headers)(),
-                facts,
-            ));
+            let edits = forwarded.location.rules.edits((head.headers)());
+            decided.edits.extend(edits);
         }
         let closed = self.close(policy, endpoints, &forwarded, elsewhere, head, facts);
         if let Some(closing) = closed {

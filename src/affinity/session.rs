@@ -48,19 +48,30 @@ pub(super) enum Format {
 }
 
 impl Session {
+    /// `ip:port` of the endpoint that the cookie names, whoever stands in for it.
+    #[must_use]
+    pub fn named(&self) -> Option<&str> {
+        match &self.finding {
+            Finding::Named { address, .. } => Some(address),
+            _ => None,
+        }
+    }
+
+    /// `ip:port` of the endpoint that stands in for the one named.
+    #[must_use]
+    pub fn substitute(&self) -> Option<&str> {
+        match &self.finding {
+            Finding::Named { substitute, .. } => substitute.as_deref(),
+            _ => None,
+        }
+    }
+
     /// `ip:port` of the endpoint to ask Envoy for; `None`: its load balancer chooses. The
     /// endpoint named by the cookie, or while it is unhealthy and the cookie is not to change, a
     /// substitute.
     #[must_use]
     pub fn override_host(&self) -> Option<&str> {
-        match &self.finding {
-            Finding::Named {
-                address,
-                substitute,
-                ..
-            } => Some(substitute.as_deref().unwrap_or(address)),
-            _ => None,
-        }
+        self.substitute().or(self.named())
     }
 
     /// The cookie names nobody that this table knows, or there is no table: a fresh one may

@@ -91,8 +91,10 @@ pub enum Reason {
     NoService,
     /// A refused annotation denies the location: 503.
     Denied,
-    /// nginx refuses such a request: 400, or 405 for TRACE.
+    /// nginx refuses such a request: 400.
     BadRequest,
+    /// nginx refuses TRACE: 405.
+    NotAllowed,
     /// The rewrite leaves nothing of the path: 500, as nginx.
     EmptyPath,
     /// A load balancer's health check of a host that nobody serves.
@@ -113,6 +115,7 @@ impl Reason {
             Self::NoService => "no_service",
             Self::Denied => "denied",
             Self::BadRequest => "bad_request",
+            Self::NotAllowed => "not_allowed",
             Self::EmptyPath => "empty_path",
             Self::HealthCheck => "health_check",
         }

@@ -115,7 +115,8 @@ impl Location {
         }
     }
 
-    /// Whether [`crate::redirect::on_response`] has anything to do here.
+    /// Whether `proxy-cookie-path`, `proxy-cookie-domain` or `proxy-redirect-from` and `-to`
+    /// change responses of this location.
     #[must_use]
     pub fn translates_response(&self) -> bool {
         !self.rules.is_empty()

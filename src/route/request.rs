@@ -34,14 +34,16 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
         let authority = edit::first(headers, ":authority").filter(|name| !name.is_empty());
         let target = target::read(path, policy.path_decoding);
         let in_target = target.as_ref().ok().and_then(|target| target.host);
-        let stray_refused = |status| stray(policy, None, || refuse(status));
+        let stray_refused = |status, reason| stray(policy, None, || refuse(status, reason));
         let named = match in_target.or(authority) {
-            Some(name) => Some(host::normalise(name).ok_or_else(|| stray_refused(400))?),
+            Some(name) => {
+                Some(host::normalise(name).ok_or_else(|| stray_refused(400, Reason::BadRequest))?)
+            }
             None => None,
         };
         // HTTP/1.0 may leave the host out, later versions may not.
         if authority.is_none() && has_version(facts, b"HTTP/1.1") {
-            return Err(stray_refused(400));
+            return Err(stray_refused(400, Reason::BadRequest));
         }
         let Some(host) = policy.hosts.find(named.as_deref()) else {
             let unknown = Unknown::Host;
@@ -53,13 +55,13 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
         let Ok(target) = target else {
             // A host that an Ingress names is limpet's, and such a path cannot be compared.
             return Err(if host.is_default() {
-                stray_refused(400)
+                stray_refused(400, Reason::BadRequest)
             } else {
-                refuse(400)
+                refuse(400, Reason::BadRequest)
             });
         };
         if method == b"TRACE" {
-            return Err(stray_refused(405));
+            return Err(stray_refused(405, Reason::NotAllowed));
         }
         let server_name: &'r str = &host.name;
         let scope = Scope {
@@ -85,6 +87,6 @@ fn has_version(facts: &Facts, version: &[u8]) -> bool {
     (facts.property)(&["request", "protocol"]).as_deref() == Some(version)
 }
 
-fn refuse<'p>(status: u16) -> Disposition<'p> {
-    Disposition::reply(redirect::plain(status), None, Reason::BadRequest)
+fn refuse<'p>(status: u16, reason: Reason) -> Disposition<'p> {
+    Disposition::reply(redirect::plain(status), None, reason)
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 impl Stream {
     pub(super) fn note(&mut self, why: Why) {
         if let Some(decision) = &mut self.decision {
-            decision.why.push(why);
+            decision.note(why);
         }
     }
 
@@ -20,7 +20,7 @@ impl Stream {
         if let (Some(decision), Some(location)) = (&mut self.decision, location) {
             decision.ingress = Some(location.ingress.clone()).filter(|name| !name.is_empty());
             decision.location = Some(location.path.clone());
-            decision.why.push(Why::Location {
+            decision.note(Why::Location {
                 ingress: location.ingress.clone(),
                 path: location.path.clone(),
             });
@@ -52,7 +52,7 @@ impl Stream {
             self.note(Why::Rewritten { to: latin1(path) });
         }
         if let Some(session) = &chosen.session {
-            self.note(match session.override_host() {
+            self.note(match session.named() {
                 Some(endpoint) => Why::Cookie {
                     endpoint: endpoint.to_owned(),
                 },
@@ -60,6 +60,11 @@ impl Stream {
                 None if session.has_cookie() => Why::NobodyNamed,
                 None => Why::Balanced,
             });
+            if let Some(endpoint) = session.substitute() {
+                self.note(Why::Substitute {
+                    endpoint: endpoint.to_owned(),
+                });
+            }
         }
         let affinity = chosen.cluster.affinity.as_ref();
         if let Some(decision) = &mut self.decision {
@@ -82,14 +87,14 @@ impl Stream {
         }
         let endpoint = served.address.unwrap_or_default().to_owned();
         if served.local_reply {
-            decision.why.push(Why::LocalReply);
+            decision.note(Why::LocalReply);
         } else if served.elsewhere {
-            decision.why.push(Why::Elsewhere {
+            decision.note(Why::Elsewhere {
                 endpoint: endpoint.clone(),
             });
         }
         if closed.set_cookie.is_some() {
-            decision.why.push(Why::Minted { endpoint });
+            decision.note(Why::Minted { endpoint });
         }
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::Report;
 use crate::edit::{fields, first};
 use crate::endpoints::digest::Digest;
 use crate::endpoints::{ClusterTable, Endpoint, Health};
@@ -450,4 +451,80 @@ fn all_fields_of_a_user_agent_say_which_same_site_it_can_read() {
         let minted = format!("{}; Path=/; HttpOnly{same_site}", cookie(OTHER));
         assert!(edits.contains(&add("set-cookie", &minted)), "{edits:?}");
     }
+}
+
+/// What the record of a request says.
+fn record(shop: &Shop, host: &str, path: &str, cookie: &str) -> Value {
+    let sent = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":authority", host),
+        (":path", path),
+        ("cookie", cookie),
+    ];
+    let facts = Facts {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|_| None,
+        knowledge: &|| Knowledge::Current,
+    };
+    let decided =
+        Stream::default().on_request(&shop.policy, &shop.endpoints, &fields(&sent), &facts);
+    serde_json::from_str(&decided.telemetry.record.unwrap()).unwrap()
+}
+
+#[test]
+fn an_unknown_host_is_told_from_an_unknown_path() {
+    let service = json!({ "service": { "name": "web", "port": { "number": 80 } } });
+    let path = json!({ "path": "/cart", "pathType": "Prefix", "backend": service });
+    for (unmatched, outcome) in [("not_found", "not_found"), ("pass", "pass")] {
+        let config = json!({ "unmatched": unmatched, "report": "why", "ingresses": [{
+            "kind": "Ingress",
+            "metadata": { "name": "shop" },
+            "spec": { "rules": [{ "host": "shop.test", "http": { "paths": [path] } }] },
+        }]});
+        let (config, _) = config::read(config.to_string().as_bytes()).unwrap();
+        let shop = Shop {
+            policy: policy::compile(&config).0,
+            endpoints: EndpointTable::default(),
+        };
+        for (host, why) in [
+            ("other.test", json!(["unknown_host"])),
+            ("shop.test", json!(["unknown_path"])),
+        ] {
+            let record = record(&shop, host, "/", "");
+            assert_eq!(record["outcome"], outcome, "{host}: {record}");
+            let last = record["why"].as_array().unwrap().last();
+            assert_eq!(last, Some(&why), "{host}: {record}");
+        }
+    }
+}
+
+#[test]
+fn a_summary_tells_what_was_decided_and_not_the_way_there() {
+    let mut shop = Shop::new();
+    let whole = record(&shop, "shop.test", "/cart", "");
+    shop.policy.report = Report::Summary;
+    let summary = record(&shop, "shop.test", "/cart", "");
+    assert!(whole["why"].is_array() && summary["why"].is_null());
+    for field in ["outcome", "ingress", "location", "cluster", "affinity"] {
+        assert_eq!(summary[field], whole[field], "{field}");
+    }
+}
+
+#[test]
+fn who_stands_in_for_the_cookies_endpoint_is_told_apart_from_it() {
+    let mut shop = Shop::new();
+    let pods = [(POD, Health::Unhealthy), (OTHER, Health::Healthy)];
+    let pods = pods.map(|(address, health)| Endpoint {
+        address: address.into(),
+        health,
+    });
+    let table = ClusterTable::build(shop.policy.clusters[0].index(), pods.to_vec());
+    shop.endpoints.insert("default-web-80".into(), table);
+    let record = record(&shop, "shop.test", "/cart", &cookie(POD));
+    assert_eq!(record["affinity"]["override"], OTHER);
+    let why = record["why"].as_array().unwrap();
+    let want = [json!(["cookie", POD]), json!(["substitute", OTHER])];
+    assert!(why.ends_with(&want), "{record}");
 }

@@ -101,7 +101,11 @@ fn answered(reason: &str) -> String {
         "rewrite_redirect" => "rewrite-target is an absolute URL, which is a redirect",
         "missing_slash" => "the location ends with a slash and the path does not",
         "no_service" => "the Service is missing or has no endpoint: 503",
+        "denied" => "an annotation is refused, which denies the location: 503",
         "bad_request" => "nginx refuses such a request: 400",
+        "not_allowed" => "nginx refuses TRACE: 405",
+        "empty_path" => "the rewrite leaves nothing of the path: 500",
+        "health_check" => "a load balancer's health check of a host that no Ingress names",
         other => return format!("answered here: {other}"),
     }
     .to_owned()
@@ -126,6 +130,28 @@ mod tests {
             (json!(["new_reason", "x"]), "[\"new_reason\",\"x\"]"),
         ] {
             assert_eq!(in_words(&reason), words);
+        }
+    }
+
+    #[test]
+    fn every_reason_of_the_module_has_words() {
+        use limpet::route::Reason::*;
+        for reason in [
+            AppRoot,
+            Redirect,
+            SslRedirect,
+            FromToWww,
+            RewriteRedirect,
+            MissingSlash,
+            NoService,
+            Denied,
+            BadRequest,
+            NotAllowed,
+            EmptyPath,
+            HealthCheck,
+        ] {
+            let words = in_words(&json!(["answered", reason.as_str()]));
+            assert!(!words.contains("answered here"), "{reason:?}");
         }
     }
 
