@@ -21,6 +21,7 @@ mod costs {
     mod host_calls;
 }
 mod envoy_behaviour;
+mod example_guest;
 mod faults;
 mod fixtures;
 mod house {

@@ -2,6 +2,7 @@
 //! `cargo xtask <task>`, each task doing its own set-up on a fresh machine.
 
 mod apt;
+mod archive;
 mod bench;
 mod browser;
 mod cache;
@@ -14,6 +15,8 @@ mod nginx;
 mod package;
 mod pip;
 mod process;
+mod release;
+mod rustup;
 mod soak;
 mod test;
 mod wasm;
@@ -57,6 +60,8 @@ enum Task {
     Envoy(envoy::Options),
     /// Package the module: target/dist, with OCI images for Istio and Envoy Gateway.
     Package(package::Options),
+    /// What a release is made of, with checksums: target/dist/release.
+    Release(release::Options),
     /// Fetch Debian's nginx and link it at target/nginx; NGINX=/path uses another one.
     Nginx,
 }
@@ -85,6 +90,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Fuzz(options) => fuzz::run(options),
         Task::Envoy(options) => envoy::run(options),
         Task::Package(options) => package::run(options),
+        Task::Release(options) => release::run(options),
         Task::Nginx => nginx::run(),
     }
 }

@@ -3,7 +3,7 @@
 //! The bare module and its SHA-256, and two OCI image layouts: Istio and Envoy Gateway accept
 //! either, registries and other tools sometimes only one.
 
-mod layout;
+pub(crate) mod layout;
 mod loader;
 
 use crate::{process, wasm, workspace};
@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What is packaged, and how far it is trusted.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Options {
     /// Build the module once more from a copy of the sources elsewhere: every byte has to be the same
     #[arg(long)]

@@ -22,6 +22,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     wasm::module()?;
     wasm::faulty_module()?;
+    wasm::example_guest()?;
     envoy::envoy()?;
     nginx::nginx()?;
     process::announce("cargo test");

@@ -12,9 +12,18 @@ use toolchain::Toolchain;
 /// What rustc calls the target: no WASI, for Envoy's clock is a host call.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
+/// The package that is the module.
+const MODULE: &str = "limpet";
+
+/// The example of a module on the proxy-wasm crate.
+const EXAMPLE: &str = "example-guest";
+
 /// How the module is built.
 #[derive(clap::Args)]
 pub(crate) struct Options {
+    /// What is built: limpet, or example-guest
+    #[arg(long, default_value = MODULE)]
+    package: String,
     /// Cargo features of the module, e.g. `fault`: target/module/limpet-fault.wasm
     #[arg(long, value_name = "FEATURE")]
     features: Option<String>,
@@ -32,7 +41,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         true => toolchain::fetch_debian()?,
         false => toolchain::find()?,
     };
-    let made = build(&toolchain, options.features.as_deref())?;
+    let made = build(&toolchain, &options.package, options.features.as_deref())?;
     println!("{}", made.display());
     Ok(())
 }
@@ -42,7 +51,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn module() -> Result<PathBuf> {
-    build(&toolchain::find()?, None)
+    build(&toolchain::find()?, MODULE, None)
 }
 
 /// The module with the feature `fault`, for tests of what a host does after a trap.
@@ -50,7 +59,15 @@ pub(crate) fn module() -> Result<PathBuf> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn faulty_module() -> Result<PathBuf> {
-    build(&toolchain::find()?, Some("fault"))
+    build(&toolchain::find()?, MODULE, Some("fault"))
+}
+
+/// The example of a guest: target/module/example-guest.wasm.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn example_guest() -> Result<PathBuf> {
+    build(&toolchain::find()?, EXAMPLE, None)
 }
 
 /// The module of the sources at `sources`, built in `folder`, for comparison.
@@ -58,15 +75,15 @@ pub(crate) fn faulty_module() -> Result<PathBuf> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn module_of(sources: &Path, folder: &Path) -> Result<PathBuf> {
-    let mut command = toolchain::find()?.cargo("build", folder)?;
+    let mut command = toolchain::find()?.cargo("build", MODULE, folder)?;
     process::run(command.current_dir(sources))?;
     Ok(folder.join(TARGET).join("module/limpet.wasm"))
 }
 
-fn build(toolchain: &Toolchain, feature: Option<&str>) -> Result<PathBuf> {
+fn build(toolchain: &Toolchain, package: &str, feature: Option<&str>) -> Result<PathBuf> {
     let name = match feature {
-        Some(feature) => format!("limpet-{feature}"),
-        None => "limpet".to_owned(),
+        Some(feature) => format!("{package}-{feature}"),
+        None => package.to_owned(),
     };
     let folder = workspace::target("module");
     let _lock = cache::lock(&folder.join(".lock"))?;
@@ -76,10 +93,11 @@ fn build(toolchain: &Toolchain, feature: Option<&str>) -> Result<PathBuf> {
     let build = folder.join("build").join(&name);
     process::run(
         toolchain
-            .cargo("build", &build)?
+            .cargo("build", package, &build)?
             .args(feature.iter().flat_map(|name| ["--features", name])),
     )?;
-    let linked = build.join(TARGET).join("module/limpet.wasm");
+    let linked = format!("{}.wasm", package.replace('-', "_"));
+    let linked = build.join(TARGET).join("module").join(linked);
     let made = folder.join(format!("{name}.wasm"));
     let bytes = fs::read(&linked).with_context(|| format!("cannot read {}", linked.display()))?;
     write_if_changed(&made, &bytes)?;
@@ -100,13 +118,16 @@ fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(fs::rename(&aside, path)?)
 }
 
-/// Clippy for what is compiled only for the module.
+/// Clippy for what is compiled for wasm alone.
 ///
 /// # Errors
 /// When clippy has anything to say.
 pub(crate) fn clippy() -> Result<()> {
     let toolchain = toolchain::find()?;
     let build = workspace::target("module").join("build/clippy");
-    let mut command = toolchain.cargo("clippy", &build)?;
-    process::run(command.args(["--", "-D", "warnings"]))
+    for package in [MODULE, EXAMPLE] {
+        let mut command = toolchain.cargo("clippy", package, &build)?;
+        process::run(command.args(["--", "-D", "warnings"]))?;
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@
 //! `pkg/wasm/imagefetcher.go` of Istio (86c9f01f) and `internal/wasm/imagefetcher.go` of Envoy
 //! Gateway (d32f28294) read.
 
+use crate::archive::{self, Entry};
 use anyhow::Result;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -48,8 +49,8 @@ pub(super) fn write(folder: &Path, form: Form, module: &[u8]) -> Result<String> 
     fs::create_dir_all(folder.join("blobs/sha256"))?;
     let (layers, diff_ids) = match form {
         Form::Compat => {
-            let archive = archive(module)?;
-            let layer = blob(folder, TAR, &compress(&archive)?)?;
+            let archive = archive::tar(&[Entry::file("plugin.wasm", module)])?;
+            let layer = blob(folder, TAR, &archive::gzip(&archive)?)?;
             (vec![layer], vec![archive])
         }
         Form::Artifact => {
@@ -120,25 +121,4 @@ fn named(mut descriptor: Value, title: &str) -> Value {
         fields.insert("annotations".into(), annotations);
     }
     descriptor
-}
-
-/// `plugin.wasm` alone; no times, no owners: the same bytes every time.
-fn archive(module: &[u8]) -> Result<Vec<u8>> {
-    let mut header = tar::Header::new_ustar();
-    header.set_size(u64::try_from(module.len())?);
-    header.set_mode(0o644);
-    header.set_mtime(0);
-    header.set_uid(0);
-    header.set_gid(0);
-    let mut archive = tar::Builder::new(Vec::new());
-    archive.append_data(&mut header, "plugin.wasm", module)?;
-    Ok(archive.into_inner()?)
-}
-
-fn compress(bytes: &[u8]) -> Result<Vec<u8>> {
-    use std::io::Write;
-    // GzBuilder's defaults: no name, no time.
-    let mut writer = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::best());
-    writer.write_all(bytes)?;
-    Ok(writer.finish()?)
 }

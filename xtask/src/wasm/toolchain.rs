@@ -1,15 +1,11 @@
 //! Which compiler builds the module.
 
 use super::{TARGET, debian};
-use crate::process;
+use crate::{process, rustup};
 use anyhow::{Context, Result};
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
-
-/// How long `rustup` may take: 20 MB, where it can download at all.
-const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
 
 /// A compiler that has, or can make, the module's standard library.
 pub(crate) struct Toolchain {
@@ -20,8 +16,13 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
-    /// `cargo <subcommand>` for the module alone, built in `target_dir`.
-    pub(crate) fn cargo(&self, subcommand: &str, target_dir: &Path) -> Result<Command> {
+    /// `cargo <subcommand>` for one package's wasm, built in `target_dir`.
+    pub(crate) fn cargo(
+        &self,
+        subcommand: &str,
+        package: &str,
+        target_dir: &Path,
+    ) -> Result<Command> {
         let mut command = match &self.debian {
             Some(root) => debian::cargo(root, subcommand)?,
             None => {
@@ -31,7 +32,7 @@ impl Toolchain {
             }
         };
         command
-            .args(["--package", "limpet", "--lib", "--profile", "module"])
+            .args(["--package", package, "--lib", "--profile", "module"])
             .args(["--target", TARGET, "--target-dir"])
             .arg(target_dir)
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags()?);
@@ -60,19 +61,16 @@ impl Toolchain {
 /// # Errors
 /// When none can be had, with what to do by hand.
 pub(crate) fn find() -> Result<Toolchain> {
-    if installed()? {
+    if rustup::has(TARGET)? {
         return Ok(plain("the toolchain has the target"));
     }
     if let Some(root) = debian::unpacked()? {
         return Ok(debian_at(root));
     }
-    match rustup() {
-        Ok(()) if installed()? => Ok(plain("rustup installed the target")),
-        refused => {
-            let why = refused
-                .err()
-                .map_or_else(String::new, |why| format!(": {why:#}"));
-            process::announce(format_args!("rustup gave no {TARGET}{why}"));
+    match rustup::add(TARGET) {
+        Ok(()) => Ok(plain("rustup installed the target")),
+        Err(why) => {
+            process::announce(format_args!("rustup gave no {TARGET}: {why:#}"));
             fetch_debian()
         }
     }
@@ -110,32 +108,9 @@ fn debian_at(root: PathBuf) -> Toolchain {
     }
 }
 
-/// Whether the compiler in use has the target's standard library, however it
-/// was installed.
-fn installed() -> Result<bool> {
-    let ask = ["--print", "target-libdir", "--target", TARGET];
-    let libraries = process::output(Command::new("rustc").args(ask))?;
-    let Ok(mut entries) = Path::new(&libraries).read_dir() else {
-        return Ok(false);
-    };
-    Ok(entries.any(|entry| {
-        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
-    }))
-}
-
 fn cargo_home() -> Result<PathBuf> {
     match env::var_os("CARGO_HOME") {
         Some(home) => Ok(home.into()),
         None => Ok(env::home_dir().context("no home folder")?.join(".cargo")),
     }
-}
-
-fn rustup() -> Result<()> {
-    process::announce(format_args!("rustup target add {TARGET}"));
-    process::run_within(
-        RUSTUP_LIMIT,
-        Command::new("rustup")
-            .args(["target", "add", TARGET])
-            .env("RUSTUP_MAX_RETRIES", "0"),
-    )
 }
