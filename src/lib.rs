@@ -1,11 +1,11 @@
 //! ingress-nginx's sticky sessions and rewrites, as a proxy-wasm module.
 //!
 //! The core is values in, values out: no clock, no randomness, no log and no
-//! proxy-wasm; those come in as closures ([`facts::Facts`]) and go out as
-//! [`edit::Edit`]s. Only `shell` (wasm only) talks to a host.
+//! proxy-wasm; what it needs comes in ([`facts::Facts`], [`plugin::Host`]), what it wants done
+//! goes out ([`edit::Edit`], [`plugin::Effect`]). Only `shell` (wasm only) talks to a host.
 //!
-//! Arrows point one way: shell → stream → (route, rewrite, canary, affinity) →
-//! (cluster, session_cookie).
+//! Arrows point one way: shell → plugin → (stream, discovery) → (route, rewrite, canary,
+//! affinity) → (cluster, session_cookie).
 
 pub mod affinity;
 pub mod annotations;
@@ -21,6 +21,7 @@ pub mod facts;
 pub mod ingress;
 pub mod nearest;
 pub mod pairs;
+pub mod plugin;
 pub mod policy;
 pub mod redirect;
 pub mod remark;

@@ -1,113 +1,168 @@
 //! One request: its heads go in, edits come out.
 
-use super::Action;
-use super::host::{self, Head, HostError, Level};
-use super::root::Root;
+use super::host::{self, Calls, HostError};
+use super::shared::{Paused, Resume, Shared};
 use crate::edit::Edit;
 use crate::facts::{Facts, Knowledge};
 use crate::pairs;
+use crate::plugin::Host;
+use crate::plugin::metric::Metric;
 use crate::policy::Policy;
-use crate::stream::{ResponseHead, Step, Stream, Telemetry};
-use std::cell::{Cell, OnceCell};
-use std::rc::Rc;
+use crate::stream::{Count, ResponseHead, Step, Stream, Telemetry};
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, LogLevel, MapType};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::{Rc, Weak};
 
-/// The HTTP context.
-pub(super) struct HttpStream {
+/// The HTTP context. The root context may have to go on with what is in it.
+pub(super) struct HttpStream(Rc<RefCell<Exchange>>);
+
+/// A request and its response.
+struct Exchange {
     context: u32,
-    /// The context of the plugin it belongs to.
-    pub(super) root: u32,
-    /// The configuration it began with, whatever comes later.
-    policy: Rc<Policy>,
+    shared: Rc<Shared>,
+    /// The configuration it began with, whatever comes later; `None` before configure.
+    policy: Option<Rc<Policy>>,
     stream: Stream,
     /// When it was first asked how far the endpoints may be trusted, µs since 1970.
     arrived: Cell<Option<u64>>,
+    /// Itself, as one that waits.
+    this: Paused,
 }
 
 impl HttpStream {
-    pub(super) fn new(context: u32, root: u32, policy: Rc<Policy>) -> Self {
-        Self {
-            context,
-            root,
-            policy,
-            stream: Stream::default(),
-            arrived: Cell::new(None),
-        }
+    pub(super) fn new(context: u32, shared: Rc<Shared>) -> Self {
+        let policy = shared.plugin.borrow_mut().serve();
+        Self(Rc::new_cyclic(|this: &Weak<RefCell<Exchange>>| {
+            let this = Weak::clone(this);
+            RefCell::new(Exchange {
+                context,
+                shared,
+                policy,
+                stream: Stream::default(),
+                arrived: Cell::new(None),
+                this,
+            })
+        }))
+    }
+}
+
+impl Resume for RefCell<Exchange> {
+    fn resume(&self) {
+        self.borrow_mut().resume();
+    }
+}
+
+impl Context for HttpStream {}
+
+impl HttpContext for HttpStream {
+    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+        self.0.borrow_mut().on_request()
     }
 
-    pub(super) fn on_request(&mut self, root: &mut Root) -> Action {
+    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+        self.0.borrow_mut().on_response();
+        Action::Continue
+    }
+}
+
+impl Exchange {
+    fn on_request(&mut self) -> Action {
         #[cfg(feature = "fault")]
-        root.fault();
-        if root.is_inbound() {
+        self.shared.fault();
+        let inbound = self.shared.plugin.borrow_mut().inbound(&Calls);
+        if let Some(effects) = inbound {
+            self.shared.carry_out(effects);
             return Action::Continue;
         }
-        let policy = Rc::clone(&self.policy);
-        match self.decide(&policy, root) {
+        let Some(policy) = self.policy.clone() else {
+            return Action::Continue;
+        };
+        match self.decide(&policy) {
             Step::Wait => {
-                root.wait(self.context, self.arrived.get());
+                let arrived = self.arrived.get().unwrap_or_default();
+                let this = Weak::clone(&self.this);
+                let effects = self.shared.plugin.borrow_mut().wait(this, arrived);
+                self.shared.carry_out(effects);
                 Action::Pause
             }
             Step::Reply(reply) => match host::reply(&reply) {
                 Ok(()) => Action::Pause,
                 // Better answered by an endpoint than by nobody.
                 Err(error) => {
-                    root.report(error);
+                    self.shared.refused(error);
                     Action::Continue
                 }
             },
             Step::Forward(edits) => {
-                apply(Head::Request, &edits, root);
+                self.apply(MapType::HttpRequestHeaders, &edits);
                 Action::Continue
             }
         }
     }
 
-    /// Whether a paused request has waited long enough, or for what has come.
-    pub(super) fn is_due(&self, root: &Root) -> bool {
-        root.knowledge(&self.arrived) != Knowledge::Coming
-    }
-
-    /// Goes on with a paused request, from another context's callback, unless it is still to
-    /// wait. Says whether it went on.
-    pub(super) fn resume(&mut self, root: &mut Root) -> bool {
-        let policy = Rc::clone(&self.policy);
-        let went_on = match self.decide(&policy, root) {
-            Step::Wait => return false,
-            Step::Reply(reply) => host::reply(&reply).or_else(|_| host::continue_request()),
-            Step::Forward(edits) => {
-                apply(Head::Request, &edits, root);
-                host::continue_request()
-            }
+    /// Goes on with a paused request, from a callback of the root context.
+    fn resume(&mut self) {
+        let Some(policy) = self.policy.clone() else {
+            return;
         };
-        if let Err(error) = went_on {
-            root.report(error);
+        // Envoy knows it no more: there is nobody to go on.
+        if hostcalls::set_effective_context(self.context).is_err() {
+            return;
         }
-        true
+        match self.decide(&policy) {
+            Step::Wait => {
+                let arrived = self.arrived.get().unwrap_or_default();
+                let this = Weak::clone(&self.this);
+                let effects = self.shared.plugin.borrow_mut().wait_on(this, arrived);
+                return self.shared.carry_out(effects);
+            }
+            Step::Reply(reply) => match host::reply(&reply) {
+                Ok(()) => return,
+                Err(error) => self.shared.refused(error),
+            },
+            Step::Forward(edits) => self.apply(MapType::HttpRequestHeaders, &edits),
+        }
+        // Envoy always lets go on what it has paused.
+        let _ = hostcalls::resume_http_request();
     }
 
-    fn decide<'p>(&mut self, policy: &'p Policy, root: &mut Root) -> Step<'p> {
-        let head = match host::headers(Head::Request) {
+    fn decide<'p>(&mut self, policy: &'p Policy) -> Step<'p> {
+        let head = match host::headers(MapType::HttpRequestHeaders) {
             Ok(head) => head,
             Err(error) => {
-                root.report(error);
+                self.shared.refused(error);
                 return Step::Forward(Vec::new());
             }
         };
-        let Some(endpoints) = root.endpoints() else {
+        let plugin = self.shared.plugin.borrow();
+        let Some(endpoints) = plugin.endpoints() else {
             return Step::Forward(Vec::new());
         };
-        let knowledge = || root.knowledge(&self.arrived);
+        let knowledge = || {
+            let now = Calls.now_us();
+            let arrived = self.arrived.get().unwrap_or(now);
+            self.arrived.set(Some(arrived));
+            plugin.knowledge(now, arrived)
+        };
         let facts = facts(&knowledge);
         let headers = pairs::decode(&head);
         let decided = self.stream.on_request(policy, endpoints, &headers, &facts);
-        report(root, decided.telemetry);
+        drop(plugin);
+        self.report(decided.telemetry);
         decided.step
     }
 
-    pub(super) fn on_response(&mut self, root: &mut Root) -> Action {
+    fn on_response(&mut self) {
+        let Some(policy) = self.policy.clone() else {
+            return;
+        };
         let failed = Cell::new(None);
-        let header = |name: &str| noted(&failed, host::header(Head::Response, name));
+        let of = MapType::HttpResponseHeaders;
+        let header = |name: &str| noted(&failed, host::header(of, name));
         let (bytes, fields) = (OnceCell::new(), OnceCell::new());
-        let all = || noted(&failed, host::headers(Head::Response).map(Some)).unwrap_or_default();
+        let all = || noted(&failed, host::headers(of).map(Some)).unwrap_or_default();
         let headers = || fields.get_or_init(|| pairs::decode(bytes.get_or_init(all)));
         let head = ResponseHead {
             header: &header,
@@ -115,44 +170,62 @@ impl HttpStream {
         };
         // What the response means was settled when the request was decided.
         let facts = facts(&|| Knowledge::Current);
-        let Some(endpoints) = root.endpoints() else {
-            return Action::Continue;
+        let plugin = self.shared.plugin.borrow();
+        let Some(endpoints) = plugin.endpoints() else {
+            return;
         };
-        let decided = self
-            .stream
-            .on_response(&self.policy, endpoints, &head, &facts);
+        let decided = self.stream.on_response(&policy, endpoints, &head, &facts);
+        drop(plugin);
         if let Some(error) = failed.take() {
-            root.report(error);
+            self.shared.refused(error);
         }
-        apply(Head::Response, &decided.edits, root);
-        report(root, decided.telemetry);
+        self.apply(of, &decided.edits);
+        self.report(decided.telemetry);
         if decided.served_elsewhere {
-            root.doubt();
+            let effects = self.shared.plugin.borrow_mut().doubt(&Calls);
+            self.shared.carry_out(effects);
         }
-        Action::Continue
     }
-}
 
-/// Counts what is to be counted, and shows the decision where one is recorded.
-fn report(root: &mut Root, telemetry: Telemetry) {
-    if let Some(count) = telemetry.count {
-        root.count(count);
+    /// Counts what is to be counted, and shows the decision where one is recorded.
+    fn report(&self, telemetry: Telemetry) {
+        if let Some(count) = telemetry.count {
+            self.shared.metrics.get().count(Metric::of(count));
+        }
+        if telemetry.count == Some(Count::FilterMissing) {
+            let effects = self.shared.plugin.borrow_mut().filter_missing(&Calls);
+            self.shared.carry_out(effects);
+        }
+        if let Some(line) = telemetry.log {
+            host::log(LogLevel::Info, &format!("limpet: {line}"));
+        }
+        if let Some(record) = telemetry.record
+            && let Err(error) = host::set_property("limpet_decision", record.as_bytes())
+        {
+            self.shared.refused(error);
+        }
     }
-    if let Some(line) = telemetry.log {
-        host::log(Level::Info, &format!("limpet: {line}"));
-    }
-    if let Some(record) = telemetry.record
-        && let Err(error) = host::set_property("limpet_decision", record.as_bytes())
-    {
-        root.report(error);
+
+    /// Applies edits in order. One that fails costs itself: the message goes on.
+    fn apply(&self, head: MapType, edits: &[Edit]) {
+        for edit in edits {
+            let done = match edit {
+                Edit::Set(name, value) => host::set_header(head, name, value),
+                Edit::Add(name, value) => host::add_header(head, name, value),
+                Edit::Remove(name) => host::remove_header(head, name),
+            };
+            if let Err(error) = done {
+                self.shared.refused(error);
+            }
+        }
     }
 }
 
 fn facts<'f>(knowledge: &'f dyn Fn() -> Knowledge) -> Facts<'f> {
     Facts {
-        now: &|| host::now_ns() / 1_000_000_000,
+        now: &|| Calls.now_ns() / 1_000_000_000,
         random: &host::random,
-        property: &host::property,
+        property: &|path| Calls.property(path),
         knowledge,
     }
 }
@@ -163,18 +236,4 @@ fn noted<T>(failed: &Cell<Option<HostError>>, result: host::Result<Option<T>>) -
         failed.set(Some(error));
         None
     })
-}
-
-/// Applies edits in order. One that fails costs itself: the message goes on.
-fn apply(head: Head, edits: &[Edit], root: &mut Root) {
-    for edit in edits {
-        let done = match edit {
-            Edit::Set(name, value) => host::set_header(head, name, value),
-            Edit::Add(name, value) => host::add_header(head, name, value),
-            Edit::Remove(name) => host::remove_header(head, name),
-        };
-        if let Err(error) = done {
-            root.report(error);
-        }
-    }
 }

@@ -76,7 +76,7 @@ pub(crate) fn cargo(root: &Path, subcommand: &str) -> Result<Command> {
         .env("RUSTC", programs.join("rustc"))
         .env("RUSTC_BOOTSTRAP", "1") // -Z on a stable compiler
         .env("LD_LIBRARY_PATH", env::join_paths(libraries(root)?)?)
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker()?);
+        .env("LIMPET_LINKER", linker()?);
     Ok(command)
 }
 

@@ -1,6 +1,6 @@
-//! The endpoint tables of one root context, and those that are being built, a slice at a time.
+//! The endpoint tables of one plugin, and those that are being built, a slice at a time.
 
-use super::host;
+use super::host::Host;
 use crate::cluster::Cluster;
 use crate::endpoints::{Build, ClusterTable, Endpoint, EndpointTable, Health};
 use crate::policy::Policy;
@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 const POINTS: usize = 1_000;
 
 /// The tables in use, and what is to become of them.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Tables {
     in_use: EndpointTable,
     /// How many endpoints the configuration gives.
@@ -62,17 +62,18 @@ impl Tables {
     }
 
     /// Builds until that time, ns since 1970.
-    pub(super) fn work(&mut self, policy: &Policy, until: u64) {
-        while !self.is_built() && host::now_ns() < until {
+    pub(super) fn work(&mut self, policy: &Policy, until: u64, host: &impl Host) {
+        while !self.is_built() && host.now_ns() < until {
             self.step(policy);
         }
     }
 
     fn step(&mut self, policy: &Policy) {
         if let Some((name, mut build)) = self.current.take() {
-            match build.step(POINTS) {
-                true => self.in_use.insert(name, build.finish()),
-                false => self.current = Some((name, build)),
+            if build.step(POINTS) {
+                self.in_use.insert(name, build.finish());
+            } else {
+                self.current = Some((name, build));
             }
         } else if let Some((name, endpoints)) = self.queue.pop_front()
             && let Some(cluster) = cluster(policy, &name)

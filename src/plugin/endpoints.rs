@@ -1,12 +1,13 @@
-//! The endpoints of one root context: carries out what discovery asks for.
+//! The endpoints of one plugin: carries out what discovery asks for.
 
-use super::host::{self, Level};
-use super::metrics::{Metric, Metrics};
+use super::effect::{Effect, Level};
+use super::host::Host;
+use super::metric::Metric;
 use super::tables::Tables;
 use crate::cluster::Cluster;
 use crate::discovery::news::{Lease, News, Shared};
 use crate::discovery::query::{Keys, Query};
-use crate::discovery::{Discovery, Effect, TIMEOUT};
+use crate::discovery::{self, Discovery, TIMEOUT};
 use crate::endpoints::EndpointTable;
 use crate::facts::Knowledge;
 use crate::policy::Policy;
@@ -20,6 +21,7 @@ const SLICE_NS: u64 = 2_000_000;
 const ENDPOINTS: usize = 100;
 
 /// The endpoint tables of one configuration, and how they are kept.
+#[derive(Debug)]
 pub(super) struct Endpoints {
     policy: Rc<Policy>,
     tables: Tables,
@@ -27,28 +29,24 @@ pub(super) struct Endpoints {
     discovery: Option<(Discovery, Keys)>,
     /// The question to the admin that is under way.
     call: Option<u32>,
-    metrics: Metrics,
     changed: bool,
 }
 
 impl Endpoints {
-    /// Takes the endpoints of the configuration, and begins to poll for the others. Called in
-    /// `on_configure`.
-    pub(super) fn start(policy: Rc<Policy>, metrics: Metrics) -> Self {
-        let now = host::now_us();
+    /// Takes the endpoints of the configuration, and begins to poll for the others.
+    pub(super) fn start(policy: Rc<Policy>, host: &impl Host, effects: &mut Vec<Effect>) -> Self {
         let mut endpoints = Self {
             tables: Tables::of_configuration(&policy),
-            discovery: discovery(&policy, now),
+            discovery: discovery(&policy, host.now_us()),
             policy,
             call: None,
-            metrics,
             changed: false,
         };
-        endpoints
-            .metrics
-            .set(Metric::Endpoints, endpoints.tables.given());
-        endpoints.step(|discovery, shared| discovery.start(now, shared));
-        endpoints.work();
+        effects.push(Effect::Set(Metric::Endpoints, endpoints.tables.given()));
+        endpoints.step(host, effects, |discovery, now, shared| {
+            discovery.start(now, shared)
+        });
+        endpoints.work(host, effects);
         endpoints
     }
 
@@ -80,45 +78,51 @@ impl Endpoints {
         }
     }
 
-    /// A request waits for newer tables.
-    pub(super) fn want(&mut self, arrived: u64) {
+    /// Notes that tables are wanted that are newer than `since`.
+    pub(super) fn want(&mut self, since: u64) {
         if let Some((discovery, _)) = &mut self.discovery {
-            discovery.want(arrived);
+            discovery.want(since);
         }
     }
 
-    /// Learns what there is to learn, and polls if it is time. The root context must be the
-    /// effective one: an answer comes to the context that asked.
-    pub(super) fn look(&mut self, serving: bool) {
-        self.step(|discovery, shared| discovery.tick(host::now_us(), shared, serving));
+    /// Learns what there is to learn, and polls if it is time.
+    pub(super) fn look(&mut self, serving: bool, host: &impl Host, effects: &mut Vec<Effect>) {
+        self.step(host, effects, |discovery, now, shared| {
+            discovery.tick(now, shared, serving)
+        });
     }
 
-    /// The answer to a question; none without headers. Called in `on_http_call_response`.
-    pub(super) fn answered(&mut self, token: u32, headers: usize, body: usize) {
-        if self.call.take_if(|call| *call == token).is_none() {
-            return;
+    /// The answer to a question, `answer` if it is the one under way.
+    pub(super) fn answered(
+        &mut self,
+        token: u32,
+        answer: impl FnOnce() -> Result<Vec<u8>, String>,
+        host: &impl Host,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.call.take_if(|call| *call == token).is_some() {
+            let answer = answer();
+            self.step(host, effects, |discovery, now, shared| {
+                discovery.answered(now, shared, answer)
+            });
         }
-        let answer = match headers {
-            0 => Err("no answer".to_owned()),
-            _ => read_answer(body),
-        };
-        self.step(|discovery, shared| discovery.answered(host::now_us(), shared, answer));
     }
 
     /// Reads answers and builds tables, for one slice of time.
-    pub(super) fn work(&mut self) {
-        let until = host::now_ns().saturating_add(SLICE_NS);
-        while self.is_reading() && host::now_ns() < until {
-            self.step(|discovery, shared| discovery.read_on(host::now_us(), shared, ENDPOINTS));
+    pub(super) fn work(&mut self, host: &impl Host, effects: &mut Vec<Effect>) {
+        let until = host.now_ns().saturating_add(SLICE_NS);
+        while self.is_reading() && host.now_ns() < until {
+            self.step(host, effects, |discovery, now, shared| {
+                discovery.read_on(now, shared, ENDPOINTS)
+            });
         }
         if !self.tables.is_built() {
-            self.tables.work(&self.policy, until);
+            self.tables.work(&self.policy, until, host);
             if self.tables.is_built() {
                 self.changed = true;
-                self.step(|discovery, _| {
+                if let Some((discovery, _)) = &mut self.discovery {
                     discovery.built();
-                    Vec::new()
-                });
+                }
             }
         }
     }
@@ -129,13 +133,19 @@ impl Endpoints {
     }
 
     /// One step of the machine with all that follows from it.
-    fn step(&mut self, step: impl FnOnce(&mut Discovery, &Shared) -> Vec<Effect>) {
+    fn step(
+        &mut self,
+        host: &impl Host,
+        effects: &mut Vec<Effect>,
+        step: impl FnOnce(&mut Discovery, u64, &Shared) -> Vec<discovery::Effect>,
+    ) {
         let Some((mut discovery, keys)) = self.discovery.take() else {
             return;
         };
-        let mut queue = VecDeque::from(step(&mut discovery, &shared(&keys)));
+        let first = step(&mut discovery, host.now_us(), &shared(&keys, host));
+        let mut queue = VecDeque::from(first);
         while let Some(effect) = queue.pop_front() {
-            match self.carry_out(effect, &mut discovery, &keys) {
+            match self.carry_out(effect, &mut discovery, &keys, host, effects) {
                 // What follows from an effect comes before the effects behind it: those may be off.
                 Some(more) => more.into_iter().rev().for_each(|e| queue.push_front(e)),
                 None => break,
@@ -147,42 +157,43 @@ impl Endpoints {
     /// Carries out one effect; gives what follows from it, `None` if the others are off.
     fn carry_out(
         &mut self,
-        effect: Effect,
+        effect: discovery::Effect,
         discovery: &mut Discovery,
         keys: &Keys,
-    ) -> Option<Vec<Effect>> {
+        host: &impl Host,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Vec<discovery::Effect>> {
+        use discovery::Effect as Asked;
         match effect {
-            Effect::Claim { lease, cas } => {
-                // Where nothing can be shared, every VM polls for itself.
-                if host::set_shared(&keys.lease, &lease, cas) == Ok(false) {
+            Asked::Claim { lease, cas } => {
+                if !host.set_shared_data(&keys.lease, &lease, cas) {
                     discovery.beaten();
                     return None;
                 }
             }
-            Effect::Ask { path } => match ask(discovery.query(), &path) {
+            Asked::Ask { path } => match host.http_call(&discovery.query().admin, &path, TIMEOUT) {
                 Ok(token) => self.call = Some(token),
-                Err(error) => {
-                    let answer = Err(error.to_string());
-                    return Some(discovery.answered(host::now_us(), &shared(keys), answer));
+                Err(why) => {
+                    let shared = shared(keys, host);
+                    return Some(discovery.answered(host.now_us(), &shared, Err(why)));
                 }
             },
-            Effect::Publish(table) => drop(host::set_shared(&keys.table, &table, 0)),
-            Effect::Tell { news, cas } => drop(host::set_shared(&keys.news, &news, cas)),
-            Effect::Read => {
-                let (table, _) = host::shared(&keys.table).ok().flatten().unwrap_or_default();
-                return Some(discovery.read(&shared(keys), &table));
+            Asked::Publish(table) => drop(host.set_shared_data(&keys.table, &table, 0)),
+            Asked::Tell { news, cas } => drop(host.set_shared_data(&keys.news, &news, cas)),
+            Asked::Read => {
+                let (table, _) = host.shared_data(&keys.table).unwrap_or_default();
+                return Some(discovery.read(&shared(keys, host), &table));
             }
-            Effect::Build(clusters) => {
+            Asked::Build(clusters) => {
                 let known = discovery.endpoints().saturating_add(self.tables.given());
-                self.metrics.set(Metric::Endpoints, known);
+                effects.push(Effect::Set(Metric::Endpoints, known));
                 self.tables.build(clusters);
             }
-            Effect::Polled => self.metrics.count(Metric::DiscoveryPolls),
-            Effect::Failed(line) => {
-                self.metrics.count(Metric::DiscoveryFailures);
-                if let Some(line) = line {
-                    host::log(Level::Warn, &format!("limpet: {line}"));
-                }
+            Asked::Polled => effects.push(Effect::Count(Metric::DiscoveryPolls)),
+            Asked::Failed(line) => {
+                effects.push(Effect::Count(Metric::DiscoveryFailures));
+                let line = line.map(|line| Effect::Log(Level::Warn, format!("limpet: {line}")));
+                effects.extend(line);
             }
         }
         Some(Vec::new())
@@ -205,33 +216,13 @@ fn discovery(policy: &Policy, now: u64) -> Option<(Discovery, Keys)> {
     Some((discovery, keys))
 }
 
-fn shared(keys: &Keys) -> Shared {
-    let value = |key: &str| host::shared(key).ok().flatten();
+fn shared(keys: &Keys, host: &impl Host) -> Shared {
     Shared {
-        lease: value(&keys.lease)
+        lease: host
+            .shared_data(&keys.lease)
             .and_then(|(bytes, cas)| Lease::decode(&bytes).map(|lease| (lease, cas))),
-        news: value(&keys.news)
+        news: host
+            .shared_data(&keys.news)
             .and_then(|(bytes, cas)| News::decode(&bytes).map(|news| (news, cas))),
-    }
-}
-
-fn ask(query: &Query, path: &str) -> host::Result<u32> {
-    let headers = [
-        (":method", "GET"),
-        (":path", path),
-        (":authority", "limpet"),
-    ];
-    let timeout_ms = u32::try_from(TIMEOUT / 1000).unwrap_or(u32::MAX);
-    host::http_call(&query.admin, &headers, timeout_ms)
-}
-
-fn read_answer(body: usize) -> Result<Vec<u8>, String> {
-    match host::call_status() {
-        Ok(Some(status)) if status == b"200" => host::call_body(body).map_err(|e| e.to_string()),
-        Ok(status) => {
-            let status = status.unwrap_or_default();
-            Err(format!("status {:?}", String::from_utf8_lossy(&status)))
-        }
-        Err(error) => Err(error.to_string()),
     }
 }

@@ -1,0 +1,86 @@
+//! The counters and gauges, by their fixed names.
+
+use crate::affinity::State;
+use crate::stream::Count;
+
+/// Every metric, in the order of [`NAMES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// Sessions that began.
+    SessionsNew,
+    /// Requests that were answered by the endpoint of their session.
+    SessionsKept,
+    /// Sessions that another endpoint took over.
+    SessionsMoved,
+    /// Sessions whose endpoint was gone.
+    SessionsDead,
+    /// Cookies that name nobody and are left alone.
+    SessionsForeign,
+    /// Redirects that limpet answered with.
+    Redirects,
+    /// Requests that no location takes.
+    NotFound,
+    /// Requests that waited for the endpoints.
+    Waited,
+    /// Polls of Envoy's admin.
+    DiscoveryPolls,
+    /// Polls that went wrong.
+    DiscoveryFailures,
+    /// Requests whose endpoint the session filter did not name.
+    FilterMissing,
+    /// Host calls that were refused.
+    HostCallFailures,
+    /// How many endpoints are known.
+    Endpoints,
+    /// How many warnings the configuration has.
+    ConfigWarnings,
+    /// How many errors it has.
+    ConfigErrors,
+}
+
+/// What a metric does with the numbers it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Adds them up.
+    Counter,
+    /// Keeps the last.
+    Gauge,
+}
+
+use Kind::{Counter, Gauge};
+
+/// Envoy shows them in `/stats/prometheus` under these names.
+pub const NAMES: [(&str, Kind); 15] = [
+    ("limpet_sessions_new", Counter),
+    ("limpet_sessions_kept", Counter),
+    ("limpet_sessions_moved", Counter),
+    ("limpet_sessions_dead", Counter),
+    ("limpet_sessions_foreign", Counter),
+    ("limpet_redirects", Counter),
+    ("limpet_not_found", Counter),
+    ("limpet_waited", Counter),
+    ("limpet_discovery_polls", Counter),
+    ("limpet_discovery_failures", Counter),
+    ("limpet_filter_missing", Counter),
+    ("limpet_host_call_failures", Counter),
+    ("limpet_endpoints", Gauge),
+    ("limpet_config_warnings", Gauge),
+    ("limpet_config_errors", Gauge),
+];
+
+impl Metric {
+    /// The counter of what a stream counts.
+    #[must_use]
+    pub fn of(count: Count) -> Self {
+        match count {
+            Count::Session(State::New) => Self::SessionsNew,
+            Count::Session(State::Kept) => Self::SessionsKept,
+            Count::Session(State::Moved) => Self::SessionsMoved,
+            Count::Session(State::Dead) => Self::SessionsDead,
+            Count::Session(State::Foreign) => Self::SessionsForeign,
+            Count::Redirect => Self::Redirects,
+            Count::NotFound => Self::NotFound,
+            Count::FilterMissing => Self::FilterMissing,
+        }
+    }
+}
