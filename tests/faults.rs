@@ -1,4 +1,5 @@
-//! What goes wrong in production, on a real Envoy with what `limpet render envoy` writes.
+//! What goes wrong in production, on a real Envoy with what `limpet render envoy` writes; and
+//! every host call that may be refused, in the harness.
 //! Nothing is lost: each test says so as a count.
 
 mod admin;
@@ -7,6 +8,7 @@ mod front;
 mod keys;
 mod protocols;
 mod proxies;
+mod refused_calls;
 mod soak;
 mod takeover;
 mod traps;

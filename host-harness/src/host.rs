@@ -3,6 +3,7 @@
 use crate::environment::{Environment, LogLevel};
 use crate::http_call::{CallResponse, HttpCall};
 use crate::metrics::Metric;
+use crate::refusal::{Callback, Refusal};
 use crate::stream::SharedStream;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -27,6 +28,11 @@ pub(crate) struct Host {
     pub(crate) configuration: Vec<u8>,
     /// The streams by context.
     pub(crate) streams: HashMap<u32, SharedStream>,
+    /// Which host calls are refused.
+    pub(crate) refusal: Option<Refusal>,
+    /// The callback under way, or the last one, and its context.
+    pub(crate) callback: Callback,
+    pub(crate) active: u32,
     /// The context that host calls are about.
     pub(crate) effective: u32,
     pub(crate) tick_period: Option<Duration>,
@@ -70,6 +76,9 @@ impl Host {
             vm_configuration: Vec::new(),
             configuration: Vec::new(),
             streams: HashMap::new(),
+            refusal: None,
+            callback: Callback::Configure,
+            active: ROOT,
             effective: ROOT,
             tick_period: None,
             new_calls: Vec::new(),
@@ -111,6 +120,11 @@ impl Host {
         if level >= sink.level() {
             sink.log(level, &self.plugin_name, message);
         }
+    }
+
+    /// The status that `call` answers instead of being carried out.
+    pub(crate) fn refusal_of(&self, call: &str) -> Option<u32> {
+        self.refusal.as_ref()?.status(call, self.callback)
     }
 
     /// Wakes the driver.

@@ -1,6 +1,7 @@
 //! How a module is run as a plugin, and what happens when it fails.
 
 use crate::module::Module;
+use crate::refusal::Refusal;
 use std::time::Duration;
 
 /// What happens to requests once a VM has trapped; Envoy's `failure_policy`.
@@ -45,6 +46,8 @@ pub struct PluginConfig {
     pub configuration: Vec<u8>,
     /// What happens after a trap.
     pub failure_policy: FailurePolicy,
+    /// Which host calls are refused; `None` but for tests of what the module does then.
+    pub refusal: Option<Refusal>,
 }
 
 impl PluginConfig {
@@ -60,6 +63,7 @@ impl PluginConfig {
             vm_configuration: Vec::new(),
             configuration,
             failure_policy: FailurePolicy::default(),
+            refusal: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::environment::{Environment, LogLevel};
 use crate::host::{Host, ROOT};
 use crate::http_call::{CallResponse, HttpCall};
 use crate::plugin::{PluginConfig, StartError};
+use crate::refusal::Callback;
 use crate::stream::SharedStream;
 use exports::Exports;
 use std::rc::Rc;
@@ -51,6 +52,7 @@ impl Vm {
             environment_variables: config.environment_variables.clone(),
             vm_configuration: config.vm_configuration.clone(),
             configuration: config.configuration.clone(),
+            refusal: config.refusal.clone(),
             ..Host::new(environment, admin_clusters, first_token)
         };
         let mut store = Store::new(config.module.pre().module().engine(), host);
@@ -77,7 +79,7 @@ impl Vm {
     fn configure(&mut self) -> wasmtime::Result<Result<(), &'static str>> {
         self.exports.initialize(&mut self.store)?;
         let sizes = self.store.data().configuration_sizes();
-        self.enter(ROOT);
+        self.enter(ROOT, Callback::Configure);
         let create = self.exports.on_context_create.clone();
         create.call(&mut self.store, (ROOT, 0))?;
         for (callback, name, size) in [
@@ -107,7 +109,7 @@ impl Vm {
         self.last_context = self.last_context.wrapping_add(1).max(ROOT + 1);
         let id = self.last_context;
         self.store.data_mut().streams.insert(id, stream.clone());
-        self.enter(id);
+        self.enter(id, Callback::RequestHeaders);
         let create = self.exports.on_context_create.clone();
         let created = create.call(&mut self.store, (id, ROOT));
         let _ = self.check(created);
@@ -122,6 +124,7 @@ impl Vm {
         end: bool,
     ) -> Result<Action, Trapped> {
         let callback = self.exports.on_request_headers.clone();
+        self.enter(id, Callback::RequestHeaders);
         self.on_headers(callback, id, count, end)
     }
 
@@ -133,6 +136,7 @@ impl Vm {
         end: bool,
     ) -> Result<Action, Trapped> {
         let callback = self.exports.on_response_headers.clone();
+        self.enter(id, Callback::ResponseHeaders);
         self.on_headers(callback, id, count, end)
     }
 
@@ -149,7 +153,6 @@ impl Vm {
         let Some(callback) = callback else {
             return Ok(Action::Continue);
         };
-        self.enter(id);
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let action = callback.call(&mut self.store, (id, count, u32::from(end)));
         Ok(match self.check(action)? {
@@ -169,7 +172,7 @@ impl Vm {
     }
 
     fn call_closing(&mut self, id: u32) -> Result<(), Trapped> {
-        self.enter(id);
+        self.enter(id, Callback::Close);
         if let Some(on_log) = self.exports.on_log.clone() {
             let logged = on_log.call(&mut self.store, id);
             self.check(logged)?;
@@ -188,7 +191,7 @@ impl Vm {
     /// `proxy_on_tick` of the root context.
     pub(crate) fn tick(&mut self) {
         if let Some(on_tick) = self.exports.on_tick.clone().filter(|_| !self.failed) {
-            self.enter(ROOT);
+            self.enter(ROOT, Callback::Tick);
             let ticked = on_tick.call(&mut self.store, ROOT);
             let _ = self.check(ticked);
         }
@@ -232,7 +235,7 @@ impl Vm {
                 trailers,
             )
         });
-        self.enter(context);
+        self.enter(context, Callback::HttpCallResponse);
         self.store.data_mut().call_response = Some(response.unwrap_or_default());
         let called = callback.call(&mut self.store, (ROOT, token, headers, body, trailers));
         self.store.data_mut().call_response = None;
@@ -244,8 +247,11 @@ impl Vm {
         self.store.data_mut().waker = Some(waker);
     }
 
-    fn enter(&mut self, context: u32) {
-        self.store.data_mut().effective = context;
+    fn enter(&mut self, context: u32, callback: Callback) {
+        let host = self.store.data_mut();
+        host.callback = callback;
+        host.active = context;
+        host.effective = context;
     }
 
     /// Notes a trap: all streams of this VM have failed.

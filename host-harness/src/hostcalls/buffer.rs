@@ -20,7 +20,7 @@ fn get_buffer_bytes(
     address_to: u32,
     size_to: u32,
 ) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_get_buffer_bytes", |guest| {
         guest.give_filled(address_to, size_to, |host, out| {
             let bytes = find(host, buffer)?;
             let start = usize::try_from(start).map_err(|_| Status::BadArgument)?;

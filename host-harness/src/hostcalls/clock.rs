@@ -14,7 +14,7 @@ pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {
 }
 
 fn current_time(caller: Caller<'_, Host>, to: u32) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_get_current_time_nanoseconds", |guest| {
         let nanos = guest.host().environment.clock.unix_nanos();
         guest.write(to, &nanos.to_le_bytes())
     })
@@ -22,7 +22,7 @@ fn current_time(caller: Caller<'_, Host>, to: u32) -> u32 {
 
 /// 0 stops the ticks.
 fn set_tick_period(caller: Caller<'_, Host>, milliseconds: u32) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_set_tick_period_milliseconds", |guest| {
         let host = guest.host_mut();
         let period = Duration::from_millis(milliseconds.into());
         host.tick_period = Some(period).filter(|period| !period.is_zero());
@@ -32,7 +32,7 @@ fn set_tick_period(caller: Caller<'_, Host>, milliseconds: u32) -> u32 {
 }
 
 fn random_get(caller: Caller<'_, Host>, start: u32, length: u32) -> u32 {
-    answer_wasi(caller, |guest| {
+    answer_wasi(caller, "random_get", |guest| {
         let mut bytes = guest.copy(Span::new(start, length))?;
         guest.host().environment.random.fill(&mut bytes);
         guest.write(start, &bytes)

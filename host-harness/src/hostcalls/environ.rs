@@ -23,7 +23,7 @@ fn texts(host: &Host) -> Vec<Vec<u8>> {
 }
 
 fn environ_sizes_get(caller: Caller<'_, Host>, count_to: u32, size_to: u32) -> u32 {
-    answer_wasi(caller, |guest| {
+    answer_wasi(caller, "environ_sizes_get", |guest| {
         let texts = texts(guest.host());
         let size = texts.iter().map(Vec::len).sum();
         guest.write_number(count_to, number(texts.len())?)?;
@@ -32,7 +32,7 @@ fn environ_sizes_get(caller: Caller<'_, Host>, count_to: u32, size_to: u32) -> u
 }
 
 fn environ_get(caller: Caller<'_, Host>, addresses_to: u32, bytes_to: u32) -> u32 {
-    answer_wasi(caller, |guest| {
+    answer_wasi(caller, "environ_get", |guest| {
         let (mut address_to, mut byte_to) = (addresses_to, bytes_to);
         for text in texts(guest.host()) {
             guest.write_number(address_to, byte_to)?;

@@ -25,7 +25,7 @@ fn call_foreign_function(
     _results_to: u32,
     _size_to: u32,
 ) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_call_foreign_function", |guest| {
         let (name, host) = guest.read(Span::new(name, name_size))?;
         if name != b"clear_route_cache" {
             return Err(Status::NotFound);
@@ -37,8 +37,13 @@ fn call_foreign_function(
     })
 }
 
-fn set_effective_context(caller: Caller<'_, Host>, context: u32) -> u32 {
-    answer(caller, |guest| {
+fn set_effective_context(mut caller: Caller<'_, Host>, context: u32) -> u32 {
+    let host = caller.data_mut();
+    if context == host.active {
+        host.effective = context;
+        return Status::Ok.into();
+    }
+    answer(caller, "proxy_set_effective_context", |guest| {
         let host = guest.host_mut();
         if context != ROOT && !host.streams.contains_key(&context) {
             return Err(Status::BadArgument);

@@ -26,7 +26,7 @@ pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {
 
 /// A map that cannot be read has no pairs, which is no error in Envoy.
 fn get_pairs(caller: Caller<'_, Host>, map: u32, address_to: u32, size_to: u32) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_get_header_map_pairs", |guest| {
         guest.give_filled(address_to, size_to, |host, out| {
             let written = read(host, map, |headers| {
                 abi::write_pairs(headers, out);
@@ -42,7 +42,7 @@ fn get_pairs(caller: Caller<'_, Host>, map: u32, address_to: u32, size_to: u32) 
 
 /// The length of what `proxy_get_header_map_pairs` gives.
 fn get_size(caller: Caller<'_, Host>, map: u32, size_to: u32) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_get_header_map_size", |guest| {
         let mut bytes = Vec::new();
         read(guest.host(), map, |headers| {
             abi::write_pairs(headers, &mut bytes);
@@ -54,7 +54,7 @@ fn get_size(caller: Caller<'_, Host>, map: u32, size_to: u32) -> u32 {
 }
 
 fn set_pairs(caller: Caller<'_, Host>, map: u32, start: u32, size: u32) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_set_header_map_pairs", |guest| {
         let (bytes, host) = guest.read(Span::new(start, size))?;
         let new = abi::read_pairs(bytes)?;
         write(host, map, |headers| *headers = new)
@@ -70,7 +70,7 @@ fn get_value(
     address_to: u32,
     size_to: u32,
 ) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_get_header_map_value", |guest| {
         let name = guest.text(Span::new(name, name_size))?;
         guest.give_filled(address_to, size_to, |host, out| {
             read(host, map, |headers| {
@@ -90,7 +90,7 @@ fn add_value(
     value: u32,
     value_size: u32,
 ) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_add_header_map_value", |guest| {
         let (name, value) = field(
             guest,
             Span::new(name, name_size),
@@ -108,7 +108,7 @@ fn replace_value(
     value: u32,
     value_size: u32,
 ) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_replace_header_map_value", |guest| {
         let (name, value) = field(
             guest,
             Span::new(name, name_size),
@@ -119,7 +119,7 @@ fn replace_value(
 }
 
 fn remove_value(caller: Caller<'_, Host>, map: u32, name: u32, name_size: u32) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_remove_header_map_value", |guest| {
         let name = guest.text(Span::new(name, name_size))?;
         write(guest.host(), map, |headers| {
             headers.remove(&name);

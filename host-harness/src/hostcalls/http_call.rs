@@ -29,7 +29,7 @@ fn http_call(
     timeout: u32,
     token_to: u32,
 ) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_http_call", |guest| {
         let cluster = guest.text(Span::new(cluster, cluster_size))?;
         let head = abi::read_pairs(guest.read(Span::new(head, head_size))?.0)?;
         let body = guest.copy(Span::new(body, body_size))?;

@@ -14,7 +14,7 @@ pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {
 }
 
 fn log(caller: Caller<'_, Host>, level: u32, message: u32, size: u32) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_log", |guest| {
         let level = LogLevel::from_number(level).ok_or(Status::BadArgument)?;
         let (message, host) = guest.read(Span::new(message, size))?;
         host.log(level, &String::from_utf8_lossy(message));
@@ -23,7 +23,7 @@ fn log(caller: Caller<'_, Host>, level: u32, message: u32, size: u32) -> u32 {
 }
 
 fn get_log_level(caller: Caller<'_, Host>, level_to: u32) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_get_log_level", |guest| {
         let level = guest.host().environment.log.level();
         guest.write_number(level_to, level as u32)
     })

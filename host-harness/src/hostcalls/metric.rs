@@ -23,7 +23,7 @@ fn define_metric(
     name_size: u32,
     id_to: u32,
 ) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_define_metric", |guest| {
         let kind = Kind::from_number(kind).ok_or(Status::BadArgument)?;
         let name = guest.text(Span::new(name, name_size))?;
         let metrics = &guest.host().environment.metrics;
@@ -34,21 +34,21 @@ fn define_metric(
 }
 
 fn get_metric(caller: Caller<'_, Host>, id: u32, value_to: u32) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_get_metric", |guest| {
         let value = find(guest, id)?.number().map_err(|_| Status::BadArgument)?;
         guest.write(value_to, &value.to_le_bytes())
     })
 }
 
 fn record_metric(caller: Caller<'_, Host>, id: u32, value: u64) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_record_metric", |guest| {
         find(guest, id)?.record(value);
         Ok(())
     })
 }
 
 fn increment_metric(caller: Caller<'_, Host>, id: u32, by: i64) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_increment_metric", |guest| {
         let incremented = find(guest, id)?.increment(by);
         incremented.map_err(|_| Status::BadArgument)
     })

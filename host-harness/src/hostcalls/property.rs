@@ -19,7 +19,7 @@ fn get_property(
     address_to: u32,
     size_to: u32,
 ) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_get_property", |guest| {
         let (path, host) = guest.read(Span::new(path, path_size))?;
         if UNSERIALIZABLE.contains(&path) {
             return Err(Status::SerializationFailure);
@@ -49,7 +49,7 @@ fn set_property(
     value: u32,
     value_size: u32,
 ) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_set_property", |guest| {
         let path = guest.copy(Span::new(path, path_size))?;
         let value = guest.copy(Span::new(value, value_size))?;
         let stream = guest.host().stream().ok_or(Status::NotFound)?;

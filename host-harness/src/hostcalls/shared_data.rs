@@ -20,7 +20,7 @@ fn get_shared_data(
     size_to: u32,
     cas_to: u32,
 ) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_get_shared_data", |guest| {
         let (key, host) = guest.read(Span::new(key, key_size))?;
         let found = host.environment.shared_data.get(&host.vm_id, key);
         let (value, cas) = found.ok_or(Status::NotFound)?;
@@ -37,7 +37,7 @@ fn set_shared_data(
     value_size: u32,
     cas: u32,
 ) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_set_shared_data", |guest| {
         let key = guest.copy(Span::new(key, key_size))?;
         let (value, host) = guest.read(Span::new(value, value_size))?;
         let stored = host

@@ -15,7 +15,7 @@ pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {
 
 /// Types 0 and 1 are the request and the response; connections (2, 3) are not filtered.
 fn continue_stream(caller: Caller<'_, Host>, kind: u32) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_continue_stream", |guest| {
         let mut stream = guest
             .host()
             .stream()
@@ -47,7 +47,7 @@ fn send_local_response(
     head_size: u32,
     _grpc_status: i32,
 ) -> u32 {
-    answer(caller, |guest| {
+    answer(caller, "proxy_send_local_response", |guest| {
         let details = guest.text(Span::new(details, details_size))?;
         let body = guest.copy(Span::new(body, body_size))?;
         let headers = abi::read_pairs(guest.read(Span::new(head, head_size))?.0)?;
