@@ -4,6 +4,53 @@
 //! proxy-wasm; what it needs comes in ([`facts::Facts`], [`plugin::Host`]), what it wants done
 //! goes out ([`edit::Edit`], [`plugin::Effect`]). Only `shell` (wasm only) talks to a host.
 //!
+//! A request under an Ingress:
+//!
+//! ```
+//! use limpet::edit::{Edit, fields};
+//! use limpet::endpoints::EndpointTable;
+//! use limpet::facts::{Facts, Knowledge};
+//! use limpet::stream::{Step, Stream};
+//! use limpet::{config::ConfigError, policy};
+//!
+//! let (policy, remarks) = policy::read(
+//!     br#"{"ingresses": [{
+//!         "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+//!         "metadata": {"name": "shop", "annotations": {
+//!             "nginx.ingress.kubernetes.io/use-regex": "true",
+//!             "nginx.ingress.kubernetes.io/rewrite-target": "/$1"
+//!         }},
+//!         "spec": {"rules": [{"host": "shop.example.com", "http": {"paths": [{
+//!             "path": "/api/(.*)", "pathType": "ImplementationSpecific",
+//!             "backend": {"service": {"name": "web", "port": {"number": 80}}}
+//!         }]}}]}
+//!     }]}"#,
+//! )?;
+//! assert!(remarks.is_empty(), "{remarks:?}");
+//!
+//! let head = fields(&[
+//!     (":method", "GET"),
+//!     (":scheme", "http"),
+//!     (":authority", "shop.example.com"),
+//!     (":path", "/api/cart?id=1"),
+//! ]);
+//! let facts = Facts {
+//!     now: &|| 1_700_000_000,
+//!     random: &|| 7,
+//!     property: &|_| None,
+//!     knowledge: &|| Knowledge::Current,
+//! };
+//! let endpoints = EndpointTable::default();
+//! let decided = Stream::default().on_request(&policy, &endpoints, &head, &facts);
+//! let Step::Forward(edits) = decided.step else { panic!("{:?}", decided.step) };
+//! let sets = |name: &str, value: &[u8]| {
+//!     edits.iter().any(|edit| matches!(edit, Edit::Set(n, v) if n == name && **v == *value))
+//! };
+//! assert!(sets(":path", b"/cart?id=1"), "{edits:?}");
+//! assert!(sets("x-limpet-cluster", b"default-web-80"), "{edits:?}");
+//! # Ok::<(), ConfigError>(())
+//! ```
+//!
 //! Arrows point one way: shell → plugin → (stream, discovery) → (route, rewrite, canary,
 //! affinity) → (cluster, session_cookie).
 
