@@ -107,9 +107,10 @@ fn header<'h>(headers: &Headers<'h>, name: &str, underscores: bool) -> Option<Co
         .filter(|(found, _)| same(found))
         .map(|(_, value)| trim_spaces(value));
     let first = values.next()?;
-    let between = match name.eq_ignore_ascii_case("cookie") {
-        true => b"; ",
-        false => b", ",
+    let between = if name.eq_ignore_ascii_case("cookie") {
+        b"; "
+    } else {
+        b", "
     };
     Some(values.fold(Cow::Borrowed(first), |mut joined, value| {
         joined.to_mut().extend_from_slice(between);

@@ -9,7 +9,7 @@ mod effect;
 pub mod listing;
 pub mod membership;
 pub mod news;
-mod outcome;
+mod poll_end;
 pub mod query;
 mod schedule;
 #[cfg(test)]
@@ -173,9 +173,10 @@ impl Discovery {
             None => self.configured,
         };
         let in_time = now.abs_diff(since) < self.hold;
-        match in_time && self.failures == 0 && waiting < WAITING {
-            true => Knowledge::Coming,
-            false => Knowledge::Unavailable,
+        if in_time && self.failures == 0 && waiting < WAITING {
+            Knowledge::Coming
+        } else {
+            Knowledge::Unavailable
         }
     }
 
@@ -196,9 +197,9 @@ impl Discovery {
             return Vec::new();
         };
         match (question, answer) {
-            (Question::Membership, Ok(body)) => self.weigh(now, shared, began, &body),
+            (Question::Membership, Ok(body)) => self.compare_marks(now, shared, began, &body),
             // Without the cheap question the endpoints themselves can still be asked for.
-            (Question::Membership, Err(_)) => self.weigh(now, shared, began, &[]),
+            (Question::Membership, Err(_)) => self.compare_marks(now, shared, began, &[]),
             (question @ Question::Endpoints { .. }, Ok(body)) => match Reading::start(body) {
                 Ok(reading) => {
                     self.poll = Some(Poll { began, question });

@@ -51,8 +51,9 @@
 //! # Ok::<(), ConfigError>(())
 //! ```
 //!
-//! Arrows point one way: shell → plugin → (stream, discovery) → (route, rewrite, canary,
-//! affinity) → (cluster, session_cookie).
+//! Arrows point one way: shell → plugin → (stream, discovery) → (route, balancer) → policy →
+//! cluster → (affinity, canary) → (endpoints, session_cookie); `tests/house/layering.rs` has the
+//! whole list.
 
 pub mod affinity;
 pub mod annotations;

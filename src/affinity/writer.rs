@@ -60,9 +60,10 @@ pub(super) fn choose(
         for (name, value) in said {
             remark(name, value, superseded("cookie_keys"), Effect::Setting);
         }
-        return match keys.is_empty() {
-            true => Writer::Nothing,
-            false => Writer::Keyed,
+        return if keys.is_empty() {
+            Writer::Nothing
+        } else {
+            Writer::Keyed
         };
     }
     if let (Some(mode), Some(hash)) = (mode, hash) {

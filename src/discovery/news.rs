@@ -39,7 +39,7 @@ impl Lease {
     /// Reads a shared value; `None` for anything else.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let [began] = words(bytes)?;
+        let [began] = integers(bytes)?;
         Some(Self { began })
     }
 }
@@ -56,7 +56,7 @@ impl News {
     /// Reads a shared value; `None` for anything else.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let [began, interval, digest, failures] = words(bytes)?;
+        let [began, interval, digest, failures] = integers(bytes)?;
         Some(Self {
             began,
             interval,
@@ -66,7 +66,7 @@ impl News {
     }
 }
 
-fn words<const N: usize>(bytes: &[u8]) -> Option<[u64; N]> {
+fn integers<const N: usize>(bytes: &[u8]) -> Option<[u64; N]> {
     let (words, rest) = bytes.as_chunks::<8>();
     let words: &[[u8; 8]; N] = words.try_into().ok()?;
     rest.is_empty().then(|| words.map(u64::from_le_bytes))

@@ -16,8 +16,9 @@ pub(super) type Ids = BTreeMap<String, ClusterId>;
 
 pub(super) fn compile(
     merged: &Merged,
+    loaded: &[Loaded],
     config: &Config,
-    (loaded, of_map): (&[Loaded], &Settings),
+    of_map: &Settings,
     remarks: &mut Vec<Remark>,
 ) -> (Vec<Cluster>, Ids) {
     let named = merged

@@ -22,7 +22,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
     let (settings, mut remarks) = Settings::read(&config.config_map);
     let loaded = load::load(config, &settings, &mut remarks);
     let merged = merge::merge(&loaded, config, &mut remarks);
-    let (clusters, ids) = clusters::compile(&merged, config, (&loaded, &settings), &mut remarks);
+    let (clusters, ids) = clusters::compile(&merged, &loaded, config, &settings, &mut remarks);
     let hosts = hosts::compile(&merged, &loaded, &ids, &settings, &mut remarks);
     let endpoints = clusters::endpoints(config, &clusters, &mut remarks);
     let policy = Policy {

@@ -78,9 +78,10 @@ fn endpoint(host: &Host) -> Option<Endpoint> {
         address,
         port_value,
     } = host.address.socket_address.as_ref()?;
-    let address = match address.contains(':') {
-        true => format!("[{address}]:{port_value}"),
-        false => format!("{address}:{port_value}"),
+    let address = if address.contains(':') {
+        format!("[{address}]:{port_value}")
+    } else {
+        format!("{address}:{port_value}")
     };
     is_address(&address).then(|| Endpoint {
         address,

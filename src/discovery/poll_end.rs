@@ -1,4 +1,4 @@
-//! What becomes of a poll: the answers, weighed and made known.
+//! How a poll ends: what its answers change, and what the other VMs hear of it.
 
 use super::listing::{Entry, Listing};
 use super::news::{News, Shared};
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 impl Discovery {
     /// After the figures of membership: asks for the clusters that moved, if any did.
-    pub(super) fn weigh(
+    pub(super) fn compare_marks(
         &mut self,
         now: u64,
         shared: &Shared,
@@ -28,9 +28,10 @@ impl Discovery {
             .filter(|c| moved(c))
             .cloned()
             .collect();
-        match clusters.is_empty() {
-            true => self.tell(now, shared, began),
-            false => vec![self.ask_endpoints(began, clusters, marks)],
+        if clusters.is_empty() {
+            self.succeed(now, shared, began)
+        } else {
+            vec![self.ask_endpoints(began, clusters, marks)]
         }
     }
 
@@ -46,9 +47,10 @@ impl Discovery {
         mut found: BTreeMap<String, Vec<Endpoint>>,
     ) -> Vec<Effect> {
         if self.figures == Figures::Untried && !found.is_empty() && self.digest != 0 {
-            self.figures = match marks.is_empty() {
-                true => Figures::NotKept,
-                false => Figures::Kept,
+            self.figures = if marks.is_empty() {
+                Figures::NotKept
+            } else {
+                Figures::Kept
             };
         }
         if asked.len() == self.query.clusters.len() {
@@ -66,7 +68,7 @@ impl Discovery {
         }
         let (_, digest) = listing.encode();
         let mut effects = self.adopt(listing, digest, began);
-        effects.extend(self.tell(now, shared, began));
+        effects.extend(self.succeed(now, shared, began));
         effects
     }
 
@@ -88,7 +90,7 @@ impl Discovery {
     }
 
     /// A poll went well.
-    pub(super) fn tell(&mut self, now: u64, shared: &Shared, began: u64) -> Vec<Effect> {
+    pub(super) fn succeed(&mut self, now: u64, shared: &Shared, began: u64) -> Vec<Effect> {
         self.confirm(began);
         self.failures = 0;
         let took = now.saturating_sub(began);
