@@ -3,10 +3,12 @@
 
 mod bootstrap;
 mod in_envoy;
+mod sample;
 mod wrk;
 
 use crate::{demo, process, wasm, workspace};
 use anyhow::{Context, Result, bail};
+use sample::{HOST, PATH, START, session_cookie};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -17,10 +19,6 @@ use std::time::{Duration, Instant};
 use wrk::Wrk;
 
 const MANIFEST: &str = "envoy/examples/sample-ingress.yaml";
-const HOST: &str = "sample.example.com";
-const PATH: &str = "/app1/";
-/// From start to the first connection.
-const START: Duration = Duration::from_secs(30);
 /// Memory that may come on top after the first third: allocators keep some.
 const GROWTH_KIB: u64 = 4096;
 
@@ -160,13 +158,4 @@ impl Drop for Server {
         drop(self.process.kill());
         drop(self.process.wait());
     }
-}
-
-/// `name=value` of the first Set-Cookie in an answer's head.
-fn session_cookie(head: &str) -> Option<String> {
-    let value = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("set-cookie").then_some(value)
-    })?;
-    Some(value.split(';').next()?.trim().to_owned())
 }

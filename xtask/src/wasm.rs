@@ -7,13 +7,7 @@ use crate::{cache, process, workspace};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
-use toolchain::Toolchain;
-
-/// What rustc calls the target: no WASI, for Envoy's clock is a host call.
-pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
-
-/// The package that is the module.
-const MODULE: &str = "limpet";
+use toolchain::{MODULE, TARGET, Toolchain};
 
 /// The example of a module on the proxy-wasm crate.
 const EXAMPLE: &str = "example-guest";

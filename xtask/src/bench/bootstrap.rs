@@ -153,7 +153,7 @@ fn ingress() -> Value {
             "nginx.ingress.kubernetes.io/session-cookie-path": "/",
         } },
         "spec": { "rules": [{
-            "host": super::HOST,
+            "host": super::sample::HOST,
             "http": { "paths": [path("/(app1/.*)"), path("/(app2/.*)")] },
         }] },
     })

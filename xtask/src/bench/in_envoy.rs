@@ -2,8 +2,8 @@
 //! session cookie and with neither. Figures of two runs do not compare, ratios do.
 
 use super::bootstrap::{self, Affinity};
+use super::sample::{HOST, PATH, START, session_cookie};
 use super::wrk::{self, Wrk};
-use super::{HOST, PATH, START};
 use crate::{cache, envoy, nginx, process, wasm};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
@@ -283,7 +283,7 @@ fn get(port: u16, cookie: Option<&str>) -> Result<Answer> {
         .split_once("\r\n\r\n")
         .with_context(|| format!("no answer: {answer}"))?;
     Ok(Answer {
-        cookie: super::session_cookie(head),
+        cookie: session_cookie(head),
         body: body.to_owned(),
     })
 }
