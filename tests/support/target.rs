@@ -129,7 +129,7 @@ impl Observed {
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<String> {
         let cookies = self.set_cookie.iter().map(|set| Cookie::parse(set));
-        let last = cookies.filter(|cookie| cookie.name == name).last();
+        let last = cookies.filter(|cookie| cookie.name == name).next_back();
         last.map(|cookie| cookie.value)
     }
 
