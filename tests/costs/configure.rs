@@ -2,8 +2,9 @@
 
 use host_harness::environment::Collector;
 use host_harness::{Clusters, Engine, EngineConfig, Environment, LogLevel, PluginConfig};
+use limpet_tests::envoy::cpu_time;
 use serde_json::{Value, json};
-use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What is measured.
@@ -68,12 +69,6 @@ fn configuration(ingresses: u32, kind: &Kind) -> Value {
     json!({ "ingresses": (0..ingresses).map(ingress).collect::<Vec<_>>() })
 }
 
-/// Nanoseconds that this thread has been on a core.
-fn thread_time() -> f64 {
-    let times = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    times.split(' ').next().unwrap().parse().unwrap()
-}
-
 /// Milliseconds to start a VM with such a configuration, on average over `times`: the kernel
 /// counts in steps of some milliseconds.
 fn start(configuration: &Value, times: u32) -> f64 {
@@ -84,13 +79,14 @@ fn start(configuration: &Value, times: u32) -> f64 {
     );
     let mut config = EngineConfig::new(Vec::new());
     config.plugin = Some(plugin);
-    let before = thread_time();
+    let this_thread = Path::new("/proc/thread-self");
+    let before = cpu_time(this_thread);
     for _ in 0..times {
         let mut environment = Environment::new(Clusters::default());
         environment.log = Arc::new(Collector::from_level(LogLevel::Critical));
         drop(Engine::start(&config, &environment).unwrap());
     }
-    (thread_time() - before) / 1e6 / f64::from(times)
+    (cpu_time(this_thread) - before).as_secs_f64() * 1e3 / f64::from(times)
 }
 
 #[test]
