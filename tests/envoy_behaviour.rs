@@ -10,8 +10,7 @@ mod on_harness;
 mod row;
 
 use backends::Backends;
-use row::Row;
-use std::net::SocketAddr;
+use row::{Place, Row};
 
 /// All rows, in file order.
 fn rows(backends: &Backends) -> Vec<Row> {
@@ -29,12 +28,6 @@ fn rows(backends: &Backends) -> Vec<Row> {
         rows
     });
     rows.collect()
-}
-
-/// Where a target runs one row.
-struct Place {
-    listener: SocketAddr,
-    admin: limpet_tests::http::Place,
 }
 
 /// Plays every row and prints how many agree. `differs`: the rows that are known to differ

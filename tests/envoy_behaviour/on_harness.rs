@@ -1,8 +1,7 @@
 //! The rows on the harness: the same clusters, a proxy per row.
 
-use super::Place;
 use super::backends::{Backends, ROUTES};
-use super::row::Row;
+use super::row::{Place, Row};
 use host_harness::environment::Discard;
 use host_harness::proxy::{Proxy, ProxyConfig};
 use host_harness::{

@@ -1,13 +1,19 @@
 //! One row: what is done, and what comes of it.
 
-use super::Place;
 use super::backends::Backends;
 use limpet_tests::guest::{Guest, read_pairs};
 use limpet_tests::http::{self, Request, Response};
 use limpet_tests::wait::PATIENCE;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
+
+/// Where a target runs one row.
+pub(super) struct Place {
+    pub(super) listener: SocketAddr,
+    pub(super) admin: http::Place,
+}
 
 /// One oddity.
 #[derive(Debug, Deserialize)]

@@ -19,6 +19,7 @@ pub mod envoy;
 pub mod grpc;
 pub mod guest;
 pub mod http;
+mod latin1;
 pub mod platform;
 pub mod pod;
 pub mod recordings;

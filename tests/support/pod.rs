@@ -237,7 +237,7 @@ fn answer(echo: &Echo, script: &Script) -> Vec<u8> {
     for (name, value) in &script.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    let mut out = crate::http::bytes(&head);
+    let mut out = crate::latin1::bytes(&head);
     if matches!(script.status, 204 | 304) {
         out.extend_from_slice(b"\r\n");
         return out;
@@ -312,5 +312,5 @@ fn read_line(reader: &mut BufReader<&TcpStream>) -> io::Result<String> {
     while matches!(line.last(), Some(b'\n' | b'\r')) {
         line.pop();
     }
-    Ok(crate::http::latin1(&line))
+    Ok(crate::latin1::latin1(&line))
 }

@@ -75,10 +75,9 @@ fn services(scenario: &Value) -> impl Iterator<Item = String> {
             .as_str()
             .unwrap_or("default");
         let spec = &ingress["spec"];
-        let paths = list(&spec["rules"])
-            .iter()
-            .flat_map(|rule| list(&rule["http"]["paths"]));
-        let backends = paths
+        let rules = list(&spec["rules"]).iter();
+        let backends = rules
+            .flat_map(|rule| list(&rule["http"]["paths"]))
             .map(|path| &path["backend"])
             .chain([&spec["defaultBackend"]]);
         let services = backends.filter_map(|backend| backend["service"]["name"].as_str());

@@ -3,7 +3,7 @@
 //! Source: `internal/xds/translator/{listener,httpfilters,route,wasm,session_persistence}.go`,
 //! `internal/gatewayapi/sort.go`, envoyproxy/gateway d32f28294.
 
-use super::{Shape, filter, retry};
+use super::shape::{Shape, filter, retry};
 use limpet_envoy::render::envoy_gateway::{EnvoyGatewayArgs, resources as rendered};
 use limpet_envoy::render::resource::Resource;
 use limpet_envoy::render::scene::Scene;

@@ -3,7 +3,7 @@
 //! Source: `buildHTTPConnectionManager`, `pilot/pkg/networking/core/listener_builder.go`;
 //! `patchHTTPFilters`, `pilot/pkg/networking/core/envoyfilter/listener_patch.go`; istio 86c9f01f.
 
-use super::{Platform, Shape, filter, merge, overwrite, retry};
+use super::shape::{Platform, Shape, filter, merge, overwrite, retry};
 use limpet_envoy::render::istio::{IstioArgs, resources as rendered};
 use limpet_envoy::render::resource::Resource;
 use limpet_envoy::render::scene::Scene;

@@ -1,7 +1,7 @@
 //! One Envoy for all tests that only send requests, each with listeners and clusters of its own
 //! in it: what a start costs is the compiling of the module, and that is done once a process.
 
-use super::edit_plugin;
+use super::edit::edit_plugin;
 use crate::envoy::RealEnvoy;
 use crate::wait;
 use limpet_envoy::clusters::Cluster;
