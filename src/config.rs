@@ -51,6 +51,34 @@ pub struct Config {
     pub cookie_format: Option<CookieFormat>,
     /// `report`.
     pub report: Report,
+    /// `close`: the Ingresses, `namespace/name`, whose locations answer 503; `*` is all of them.
+    pub close: Vec<String>,
+    /// `strip_headers`: what is removed from requests before a pod sees them.
+    pub strip_headers: Vec<StripHeader>,
+}
+
+/// One of `strip_headers`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StripHeader {
+    /// In lower case, with `-` for every `_`: pods that speak CGI tell them apart no more.
+    pub name: String,
+    /// It is the beginning of names: a `*` stood behind it.
+    pub is_prefix: bool,
+}
+
+impl StripHeader {
+    /// Whether a header of that name, in lower case, is meant.
+    #[must_use]
+    pub fn is(&self, name: &[u8]) -> bool {
+        let own = self.name.as_bytes();
+        let same = |(own, byte): (&u8, &u8)| own == byte || (*own == b'-' && *byte == b'_');
+        let long_enough = if self.is_prefix {
+            name.len() >= own.len()
+        } else {
+            name.len() == own.len()
+        };
+        long_enough && own.iter().zip(name).all(same)
+    }
 }
 
 /// One Service of `services`.
@@ -113,10 +141,13 @@ pub enum PathDecoding {
     Raw,
 }
 
+/// A cookie key of fewer bytes is refused: whoever has one cookie can try keys at home.
+pub const SHORTEST_KEY: usize = 16;
+
 /// One of `cookie_keys`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum CookieKey {
-    /// The secret itself, never empty.
+    /// The secret itself, of at least [`SHORTEST_KEY`] bytes.
     Secret(Vec<u8>),
     /// The environment variable of the VM that holds it: see [`environment`].
     Variable(String),

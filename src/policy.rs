@@ -7,7 +7,7 @@ mod load;
 mod merge;
 
 use crate::cluster::{Cluster, ClusterId};
-use crate::config::{Discovery, HeaderNames, PathDecoding, Report, Unmatched};
+use crate::config::{Discovery, HeaderNames, PathDecoding, Report, StripHeader, Unmatched};
 use crate::remark::{Effect, Problem, Remark};
 use crate::route::VirtualHost;
 use crate::route::host::Hosts;
@@ -36,6 +36,7 @@ pub struct Policy {
     pub(crate) use_forwarded_headers: bool,
     /// `http-redirect-code`.
     pub(crate) redirect_code: u16,
+    pub(crate) strip_headers: Vec<StripHeader>,
 }
 
 impl Policy {

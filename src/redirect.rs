@@ -3,13 +3,16 @@
 //! Source: `redirect_to_https` in `rootfs/etc/nginx/lua/lua_ingress.lua`, `ngx_srv_redirect.lua`,
 //! ingress-nginx dbb11b92d; `ngx_http_send_response` and `ngx_http_header_filter` of nginx 1.27.1.
 
+mod destination;
 pub(crate) mod response;
 
-use crate::edit::{self, Reply};
+use crate::edit::{self, FieldValue, Reply};
 use crate::policy::Policy;
 use crate::rewrite::escape::{Kind, escape};
+use crate::rewrite::template::Filled;
 use crate::rewrite::variable::Scope;
 use crate::route::{Location, VirtualHost};
+use destination::{is_meant, is_plain};
 
 /// An answer without a Location.
 pub(crate) fn plain(status: u16) -> Reply {
@@ -21,72 +24,91 @@ pub(crate) fn plain(status: u16) -> Reply {
 }
 
 /// A redirect to `url`; a path becomes a whole URL unless `relative`. A status that is no
-/// redirect carries the URL as its body, as nginx's `return` does.
-pub(crate) fn to(status: u16, url: Vec<u8>, scope: &Scope, relative: bool) -> Reply {
+/// redirect carries the URL as its body, as nginx's `return` does. `None`, here and below: it would
+/// lead to a host that a link chose, or a browser would read another one than is written.
+pub(crate) fn to(
+    policy: &Policy,
+    status: u16,
+    url: Filled,
+    scope: &Scope,
+    relative: bool,
+) -> Option<Reply> {
     if status == 304 {
-        return plain(status);
+        return Some(plain(status));
     }
+    let Filled { text: url, open } = url;
     if !matches!(status, 301 | 302 | 303 | 307 | 308) {
-        return Reply {
+        return Some(Reply {
             status,
-            headers: vec![("content-type".into(), b"text/html".to_vec())],
+            headers: vec![("content-type".into(), FieldValue::new(&b"text/html"[..]))],
             body: url,
-        };
+        });
     }
     let is_path = url.first() == Some(&b'/');
     // To a browser `//name` and `/\name` are other hosts: never relative.
     let is_host = matches!(url.get(..2), Some(b"//" | b"/\\"));
-    let url = if is_path && (is_host || !relative) && scope.has_host {
-        [scope.scheme().as_bytes(), b"://", &scope.host, &url].concat()
-    } else {
-        url
-    };
-    found(status, &url)
+    if is_path && (is_host || !relative) && scope.has_host {
+        return own(status, scope.scheme().as_bytes(), &scope.host, &url);
+    }
+    let forwarded = forwarded_host(policy, scope).unwrap_or_default();
+    let own = [scope.http_host(), &scope.host, forwarded];
+    let is_safe = own.iter().all(|host| is_plain(host)) && is_meant(&url, &open, &own);
+    is_safe.then(|| found(status, url))
+}
+
+/// A redirect to a host that the request itself names, with or without a port.
+fn own(status: u16, scheme: &[u8], host: &[u8], uri: &[u8]) -> Option<Reply> {
+    let is_host = is_plain(host) && !matches!(host.first(), None | Some(b':'));
+    let is_safe = is_host && scheme.iter().all(u8::is_ascii_alphabetic);
+    is_safe.then(|| found(status, [scheme, b"://", host, uri].concat()))
 }
 
 /// The redirect to a location's own last slash.
-pub(crate) fn missing_slash(location: &Location, scope: &Scope) -> Reply {
+pub(crate) fn missing_slash(policy: &Policy, location: &Location, scope: &Scope) -> Option<Reply> {
     let mut url = escape(location.name.as_bytes(), Kind::Uri).into_owned();
     if !scope.args.is_empty() {
         url.push(b'?');
         url.extend_from_slice(scope.args);
     }
     // The location is entered no further than its core settings, `relative-redirects` among them.
-    to(301, url, scope, location.relative)
+    let url = Filled::fixed(url);
+    to(policy, 301, url, scope, location.relative)
 }
 
 /// `from-to-www-redirect`: a last slash is dropped even from the arguments, the port is named.
-pub(crate) fn www(policy: &Policy, scope: &Scope, host: &str) -> Reply {
+pub(crate) fn www(policy: &Policy, scope: &Scope, host: &str) -> Option<Reply> {
     let scheme = forwarded_scheme(policy, scope).unwrap_or(scope.scheme().as_bytes());
     let port = edit::first(scope.headers, "x-forwarded-port");
     let port = port.filter(|_| policy.use_forwarded_headers);
     let port = port.unwrap_or(scope.port().as_bytes());
     let uri = scope.raw.strip_suffix(b"/").unwrap_or(&scope.raw);
-    let url = [scheme, b"://", host.as_bytes(), b":", port, uri].concat();
-    found(policy.redirect_code, &url)
+    let host = [host.as_bytes(), b":", port].concat();
+    own(policy.redirect_code, scheme, &host, uri)
 }
 
-/// `ssl-redirect` and `force-ssl-redirect`; `None`: the request stays.
-pub(crate) fn to_https(
+/// `ssl-redirect` and `force-ssl-redirect`: whether the request is sent to https.
+pub(crate) fn wants_https(
     policy: &Policy,
     host: &VirtualHost,
     location: &Location,
     scope: &Scope,
-) -> Option<Reply> {
+) -> bool {
     let ssl = location.ssl;
     let scheme = forwarded_scheme(policy, scope).unwrap_or(scope.scheme().as_bytes());
     let certificate = host.tls && (host.name != "_" || &*scope.host == b"_");
-    if ssl.exempt || scheme != b"http" || !(ssl.force || (ssl.redirect && certificate)) {
-        return None;
-    }
+    !ssl.exempt && scheme == b"http" && (ssl.force || (ssl.redirect && certificate))
+}
+
+/// The redirect to https.
+pub(crate) fn to_https(policy: &Policy, location: &Location, scope: &Scope) -> Option<Reply> {
     let uri: &[u8] = &scope.raw;
     let uri = match uri.strip_suffix(b"/") {
-        Some(bare) if !ssl.keep_slash => bare,
+        Some(bare) if !location.ssl.keep_slash => bare,
         _ => uri,
     };
-    let port: &[u8] = if ssl.port { b":443" } else { b"" };
-    let url = [b"https://", best_host(policy, scope), port, uri].concat();
-    Some(found(policy.redirect_code, &url))
+    let port: &[u8] = if location.ssl.port { b":443" } else { b"" };
+    let host = [best_host(policy, scope), port].concat();
+    own(policy.redirect_code, b"https", &host, uri)
 }
 
 /// `redirect_host`: the host as the downstream wrote it, without its port.
@@ -124,11 +146,10 @@ pub(crate) fn is_https(policy: &Policy, scope: &Scope) -> bool {
     forwarded.map_or(scope.https, |scheme| scheme == b"https")
 }
 
-fn found(status: u16, url: &[u8]) -> Reply {
-    let url = escape(url, Kind::Header).into_owned();
+fn found(status: u16, url: Vec<u8>) -> Reply {
     Reply {
         status,
-        headers: vec![("location".into(), url)],
+        headers: vec![("location".into(), FieldValue::new(url))],
         body: Vec::new(),
     }
 }

@@ -114,6 +114,13 @@ pub enum Problem {
         /// There is another key.
         has_others: bool,
     },
+    /// A cookie key's environment variable is too short for a secret.
+    ShortVariable {
+        /// There is another key.
+        has_others: bool,
+    },
+    /// `close` names no Ingress that is served.
+    NothingToClose,
     /// A Service port with given endpoints that no Ingress names.
     UnusedEndpoints,
     /// An object without `metadata.name`.
@@ -183,6 +190,8 @@ pub enum Problem {
     },
     /// An annotation of a risk that is not accepted.
     Risky(Risk),
+    /// The value becomes a part of a header, and has a control character.
+    ControlCharacter,
     /// ingress-nginx 1.15 refuses the value.
     Refused {
         /// What it accepts.

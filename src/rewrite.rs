@@ -7,10 +7,11 @@ pub(crate) mod escape;
 pub(crate) mod template;
 pub(crate) mod variable;
 
+use crate::edit::FieldValue;
 use crate::route::pattern::Pattern;
 use escape::Kind;
 use std::sync::Arc;
-use template::Template;
+use template::{Filled, Template};
 use variable::Scope;
 
 /// `rewrite-target` of one location: `rewrite "(?i)path" target break`.
@@ -30,10 +31,8 @@ pub(crate) struct Rewrite {
 pub(crate) enum Rewritten {
     /// The new target for the upstream, escaped; nginx's new `$uri` before that.
     Path { path: Vec<u8>, uri: Vec<u8> },
-    /// A redirect to this Location.
-    Redirect(Vec<u8>),
-    /// The redirect would lead to a host that a link chose.
-    Astray,
+    /// A redirect to this URL.
+    Redirect(Filled),
     /// Nothing is left of the path: nginx answers 500.
     Empty,
 }
@@ -73,11 +72,10 @@ impl Rewrite {
         scope.groups = self.pattern.groups(&scope.uri)?;
         scope.subject = scope.uri.clone();
         let args = if self.keep_args { scope.args } else { &[] };
-        if self.redirect && self.target.leads_astray(scope) {
-            return Some(Rewritten::Astray);
-        }
         if self.redirect {
-            let mut location = escape::unescape_redirect(&self.target.escaped(scope));
+            let escaped = self.target.escaped(scope);
+            let open = escape::unescape_redirect(&escaped.open);
+            let mut location = escape::unescape_redirect(&escaped.text);
             if !args.is_empty() {
                 let joint = if self.target.has_question_mark() {
                     b'&'
@@ -87,14 +85,17 @@ impl Rewrite {
                 location.push(joint);
                 location.extend_from_slice(args);
             }
-            return Some(Rewritten::Redirect(location));
+            return Some(Rewritten::Redirect(Filled {
+                text: location,
+                open,
+            }));
         }
         let (uri, own_args) = self.target.path_and_args(scope);
         if uri.is_empty() {
             return Some(Rewritten::Empty);
         }
         // nginx would send a control character of the target as it is: no header may have one.
-        let own_args = own_args.map(|own| escape::escape(&own, Kind::Header).into_owned());
+        let own_args = own_args.map(FieldValue::new);
         let all_args: [&[u8]; 3] = match &own_args {
             None => [b"", b"", args],
             Some(own) if args.is_empty() => [own, b"", b""],

@@ -17,13 +17,12 @@ pub use host::VirtualHost;
 pub use location::Location;
 
 use crate::cluster::ClusterId;
-use crate::edit::{self, Edit, Headers};
+use crate::edit::{self, Edit, FieldValue, Headers};
 use crate::endpoints::EndpointTable;
 use crate::facts::Facts;
 use crate::policy::Policy;
 use crate::redirect;
 use crate::rewrite::Rewritten;
-use crate::rewrite::escape::{Kind, escape};
 use crate::rewrite::variable::Scope;
 use disposition::stray;
 use location::Backend;
@@ -47,21 +46,21 @@ pub fn dispose<'p>(
     let mut scope = request.scope;
     if let Some(to) = &host.redirect_to {
         let reply = redirect::www(policy, &scope, to);
-        return Disposition::reply(reply, None, Reason::FromToWww);
+        return Disposition::redirect(reply, None, Reason::FromToWww);
     }
     if &*scope.uri == b"/"
         && let Some((at, template)) = &host.app_root
     {
-        let reply = redirect::to(302, template.value(&scope), &scope, false);
-        return Disposition::reply(reply, host.locations.get(*at), Reason::AppRoot);
+        let reply = redirect::to(policy, 302, template.filled(&scope), &scope, false);
+        return Disposition::redirect(reply, host.locations.get(*at), Reason::AppRoot);
     }
     let found = host.find(&scope.uri);
     let unknown = unknown(host);
     let mut here = || match found {
         Found::Location(location) => enter(policy, endpoints, host, location, &mut scope),
         Found::MissingSlash(location) => {
-            let reply = redirect::missing_slash(location, &scope);
-            Disposition::reply(reply, Some(location), Reason::MissingSlash)
+            let reply = redirect::missing_slash(policy, location, &scope);
+            Disposition::redirect(reply, Some(location), Reason::MissingSlash)
         }
         Found::Nothing => Disposition::NotFound {
             location: None,
@@ -99,6 +98,9 @@ fn enter<'p: 'r, 'r>(
     if location.is_health_check {
         return Disposition::reply(redirect::plain(200), Some(location), Reason::HealthCheck);
     }
+    if location.closed {
+        return Disposition::reply(redirect::plain(503), Some(location), Reason::Closed);
+    }
     if location.denied {
         return Disposition::reply(redirect::plain(503), Some(location), Reason::Denied);
     }
@@ -108,12 +110,9 @@ fn enter<'p: 'r, 'r>(
             scope.groups = location.groups(&scope.uri);
             scope.subject = scope.uri.clone();
         }
-        if redirect.url.leads_astray(scope) {
-            return Disposition::reply(redirect::plain(400), Some(location), Reason::BadRequest);
-        }
-        let url = redirect.url.value(scope);
-        let reply = redirect::to(redirect.status, url, scope, location.relative);
-        return Disposition::reply(reply, Some(location), Reason::Redirect);
+        let url = redirect.url.filled(scope);
+        let reply = redirect::to(policy, redirect.status, url, scope, location.relative);
+        return Disposition::redirect(reply, Some(location), Reason::Redirect);
     }
     let path = match location
         .rewrite
@@ -126,18 +125,16 @@ fn enter<'p: 'r, 'r>(
             Some(path)
         }
         Some(Rewritten::Redirect(url)) => {
-            let reply = redirect::to(302, url, scope, location.relative);
-            return Disposition::reply(reply, Some(location), Reason::RewriteRedirect);
-        }
-        Some(Rewritten::Astray) => {
-            return Disposition::reply(redirect::plain(400), Some(location), Reason::BadRequest);
+            let reply = redirect::to(policy, 302, url, scope, location.relative);
+            return Disposition::redirect(reply, Some(location), Reason::RewriteRedirect);
         }
         Some(Rewritten::Empty) => {
             return Disposition::reply(redirect::plain(500), Some(location), Reason::EmptyPath);
         }
     };
-    if let Some(reply) = redirect::to_https(policy, host, location, scope) {
-        return Disposition::reply(reply, Some(location), Reason::SslRedirect);
+    if redirect::wants_https(policy, host, location, scope) {
+        let reply = redirect::to_https(policy, location, scope);
+        return Disposition::redirect(reply, Some(location), Reason::SslRedirect);
     }
     serve(policy, endpoints, host, location, scope, path)
 }
@@ -204,11 +201,23 @@ fn forward<'p: 'r, 'r>(
         edits: edits(policy, location, scope),
         path,
         https: redirect::is_https(policy, scope),
+        is_deep: is_deep(scope),
         hash_by: location
             .hash_by
             .as_ref()
             .map(|template| template.value(scope)),
     }
+}
+
+/// A host with several labels in place of the star: an alias takes it, but `should_set_cookie` of
+/// `sticky.lua` asks for the host itself, and then for a star in place of its first label alone.
+fn is_deep(scope: &Scope) -> bool {
+    let Some(domain) = scope.server_name.strip_prefix('*') else {
+        return false;
+    };
+    let under = scope.host.len().saturating_sub(domain.len());
+    let labels = scope.host.get(..under).unwrap_or_default();
+    labels.contains(&b'.')
 }
 
 /// X-Forwarded-Prefix goes with a rewrite alone; an empty one removes the downstream's.
@@ -217,15 +226,16 @@ fn edits<'p>(policy: &Policy, location: &Location, scope: &Scope) -> Vec<Edit<'p
     if let Some(template) = &location.forwarded_prefix {
         let value = template.value(scope);
         if !value.is_empty() {
-            let value = escape(&value, Kind::Header).into_owned();
-            edits.push(Edit::Set("x-forwarded-prefix".into(), value.into()));
+            edits.push(Edit::Set(
+                "x-forwarded-prefix".into(),
+                FieldValue::new(value),
+            ));
         } else if edit::first(scope.headers, "x-forwarded-prefix").is_some() {
             edits.push(Edit::Remove("x-forwarded-prefix".into()));
         }
     }
     if let Some(host) = upstream_host(policy, location, scope) {
-        let host = escape(&host, Kind::Header).into_owned();
-        edits.push(Edit::Set(":authority".into(), host.into()));
+        edits.push(Edit::Set(":authority".into(), FieldValue::new(host)));
     }
     edits
 }

@@ -105,6 +105,7 @@ struct Forwarded {
     /// An endpoint was asked for, by the session or by `upstream-hash-by`.
     pinned: bool,
     https: bool,
+    is_deep: bool,
     user_agent: Option<Vec<u8>>,
 }
 
@@ -258,6 +259,7 @@ impl Stream {
             is_canary: chosen.id != primary,
             pinned,
             https: forward.https,
+            is_deep: forward.is_deep,
             user_agent: reads_user_agent.then(|| user_agent(headers)).flatten(),
             session: chosen.session,
         });
@@ -328,7 +330,7 @@ impl Stream {
         };
         let place = CookiePlace {
             location_path: &forwarded.location.path,
-            sets_cookie: forwarded.location.sets_cookie(forwarded.is_canary),
+            sets_cookie: !forwarded.is_deep && forwarded.location.sets_cookie(forwarded.is_canary),
             https: forwarded.https,
             user_agent: forwarded.user_agent.as_deref(),
         };

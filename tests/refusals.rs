@@ -158,7 +158,7 @@ fn a_bad_key_of_the_configuration_is_told_with_its_place() {
             r#"configuration: config_map.http-redirect-code: "200" is not 301, 302, 307 or 308; the default is used"#,
         ),
         (
-            json!({"cookie_keys": ["s"], "cookie_format": "key"}),
+            json!({"cookie_keys": ["a secret of the refusals"], "cookie_format": "key"}),
             "configuration: cookie_keys: is superseded by cookie_format: key: it changes nothing",
         ),
         (

@@ -3,7 +3,7 @@
 use crate::config::CookieFormat;
 
 /// What the configuration, not an Ingress, says about cookies.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct AffinitySettings {
     /// `cookie_format`.
     pub cookie_format: Option<CookieFormat>,

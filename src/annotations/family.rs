@@ -192,7 +192,7 @@ fn session(reader: &mut Reader, affinity: &str) -> AffinityAnnotations {
     session.change_on_failure = reader.flag("session-cookie-change-on-failure").ok();
     session.partitioned = reader.own_flag("session-cookie-partitioned");
     session.refresh = reader.own_flag("session-cookie-refresh");
-    session.default_path = reader.own("session-cookie-default-path").map(str::to_owned);
+    session.default_path = reader.own_text("session-cookie-default-path");
     session.skip_cacheable = reader.own_flag("session-cookie-skip-cacheable");
     session
 }

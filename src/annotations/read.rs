@@ -5,6 +5,7 @@
 
 use super::catalogue::{self, Refused};
 use super::validator::{Patterns, Validator, parse_bool};
+use crate::edit::is_control;
 use crate::ingress::{Ingress, OWN_PREFIX, PREFIX};
 use crate::nearest::nearest;
 use crate::remark::{Effect, Expected, Field, Problem, Remark};
@@ -38,9 +39,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// It is missing, empty or refused.
     pub fn text(&mut self, name: &str) -> Result<String, Unset> {
-        let value = self.checked(name)?;
-        let text: Vec<&str> = value.split('\n').map(str::trim).collect();
-        let text = text.join("\n");
+        let text = trimmed(self.checked(name)?);
         if text.is_empty() {
             Err(Unset::Content)
         } else {
@@ -80,6 +79,17 @@ impl<'a> Reader<'a> {
         value.map(String::as_str)
     }
 
+    /// limpet's own text `name`, which becomes a part of a header.
+    pub fn own_text(&mut self, name: &str) -> Option<String> {
+        let value = trimmed(self.own(name)?);
+        if value.bytes().any(is_control) {
+            let field = format!("{OWN_PREFIX}{name}");
+            self.remark(&field, &value, Problem::ControlCharacter, Effect::Setting);
+            return None;
+        }
+        Some(value)
+    }
+
     /// limpet's own boolean `name`.
     pub fn own_flag(&mut self, name: &str) -> Option<bool> {
         let value = self.own(name)?.to_owned();
@@ -102,12 +112,41 @@ impl<'a> Reader<'a> {
     fn checked(&mut self, name: &str) -> Result<&'a str, Unset> {
         let full = [PREFIX, name].concat();
         let value = self.ingress.annotations.get(&full).ok_or(Unset::Missing)?;
+        if is_unfit(name, value) {
+            return Err(Unset::Refused);
+        }
         let row = catalogue::find(name).filter(|_| self.strict && !value.is_empty());
         match row {
             Some(row) if !row.validator.accepts(value, self.patterns) => Err(Unset::Refused),
             _ => Ok(value),
         }
     }
+}
+
+/// Every line trimmed, and the text without the line break that a block of YAML ends with.
+fn trimmed(value: &str) -> String {
+    let lines: Vec<&str> = value.split('\n').map(str::trim).collect();
+    lines.join("\n").trim_end().to_owned()
+}
+
+/// The annotations whose values become parts of headers as they are. Those of `proxy-cookie-*`
+/// and `proxy-redirect-*` are words: see [`crate::redirect::response`].
+const IN_HEADERS: [&str; 9] = [
+    "app-root",
+    "permanent-redirect",
+    "rewrite-target",
+    "session-cookie-domain",
+    "session-cookie-name",
+    "session-cookie-path",
+    "temporal-redirect",
+    "upstream-vhost",
+    "x-forwarded-prefix",
+];
+
+/// Whether the value has what no header may carry. ingress-nginx 1.15 refuses such a value too;
+/// here it is refused whether `strict` or not.
+fn is_unfit(name: &str, value: &str) -> bool {
+    IN_HEADERS.contains(&name) && trimmed(value).bytes().any(is_control)
 }
 
 /// Looks at every annotation of one Ingress: unknown names, values that ingress-nginx 1.15
@@ -186,20 +225,27 @@ impl Reader<'_> {
     /// does not look at every annotation.
     fn refusal(&mut self, row: &catalogue::Annotation, value: &str) -> Option<Refused> {
         let validator = row.validator;
-        if value.is_empty() || validator.accepts(value, self.patterns) {
+        let is_unfit = is_unfit(row.name, value);
+        let is_refused = self.strict || is_unfit;
+        if !is_unfit && (value.is_empty() || validator.accepts(value, self.patterns)) {
             return None;
         }
         // Nobody accepts these: their reader says so.
-        if !self.strict && matches!(validator, Validator::Bool | Validator::Int) {
+        if !is_refused && matches!(validator, Validator::Bool | Validator::Int) {
             return None;
         }
         let effect = match row.refused {
-            _ if !self.strict => Effect::Tolerated,
+            _ if !is_refused => Effect::Tolerated,
             Refused::Annotation => Effect::Setting,
             Refused::Ingress => Effect::Ingress,
             Refused::Deny => Effect::Path,
         };
-        self.remark(row.name, value, Problem::Refused { validator }, effect);
-        (self.strict && row.family != "redirect").then_some(row.refused)
+        let problem = if is_unfit {
+            Problem::ControlCharacter
+        } else {
+            Problem::Refused { validator }
+        };
+        self.remark(row.name, value, problem, effect);
+        (is_refused && row.family != "redirect").then_some(row.refused)
     }
 }

@@ -1,7 +1,7 @@
 //! What the configuration takes from the VM's environment variables: secrets that are not to
 //! stand in it.
 
-use super::{Config, CookieKey};
+use super::{Config, CookieKey, SHORTEST_KEY};
 use crate::remark::{Effect, Problem, Remark};
 use std::collections::BTreeMap;
 
@@ -33,31 +33,37 @@ impl Config {
         })
     }
 
-    /// Puts the values of the variables in their places. One that is absent or empty is left
+    /// Puts the values of the variables in their places. One that is absent or too short is left
     /// out, with an error: a cookie key that is not there never leads to cookies without one,
     /// which would tell pod addresses to whoever tries them all.
     #[must_use]
     pub fn take_environment(&mut self, environment: &Environment) -> Vec<Remark> {
-        let mut absent = Vec::new();
+        let mut unusable = Vec::new();
         let keys = self.cookie_keys.iter_mut();
         keys.for_each(|keys| {
             keys.retain_mut(|key| {
                 let CookieKey::Variable(name) = key else {
                     return true;
                 };
-                match environment.get(name).filter(|value| !value.is_empty()) {
-                    Some(value) => *key = CookieKey::Secret(value.clone()),
-                    None => absent.push(std::mem::take(name)),
+                let value = environment.get(name).filter(|value| !value.is_empty());
+                if let Some(value) = value.filter(|value| value.len() >= SHORTEST_KEY) {
+                    *key = CookieKey::Secret(value.clone());
+                    return true;
                 }
-                matches!(key, CookieKey::Secret(_))
+                unusable.push((std::mem::take(name), value.is_some()));
+                false
             });
         });
         let has_others = !matches!(self.cookie_keys.as_deref(), Some([]));
-        let error = |name| {
-            let problem = Problem::NoVariable { has_others };
+        let error = |(name, is_short)| {
+            let problem = if is_short {
+                Problem::ShortVariable { has_others }
+            } else {
+                Problem::NoVariable { has_others }
+            };
             Remark::key("cookie_keys", Some(name), problem, Effect::Setting)
         };
-        absent.into_iter().map(error).collect()
+        unusable.into_iter().map(error).collect()
     }
 }
 
@@ -89,11 +95,18 @@ mod tests {
 
     #[test]
     fn variables_become_secrets_in_their_places() {
-        let mut config = configured(r#"[{"environment": "NEW"}, "plain", {"environment": "OLD"}]"#);
+        let mut config =
+            configured(r#"[{"environment": "NEW"}, "a secret as it is", {"environment": "OLD"}]"#);
         assert_eq!(config.variables().collect::<Vec<_>>(), ["NEW", "OLD"]);
-        let missing = config.take_environment(&read(b"OLD=o\0NEW=n\0"));
+        let missing =
+            config.take_environment(&read(b"OLD=yesterday's secret\0NEW=the secret of today\0"));
         assert_eq!(missing, []);
-        let secrets = ["n", "plain", "o"].map(|text| CookieKey::Secret(text.into()));
+        let secrets = [
+            "the secret of today",
+            "a secret as it is",
+            "yesterday's secret",
+        ];
+        let secrets = secrets.map(|text| CookieKey::Secret(text.into()));
         assert_eq!(config.cookie_keys.as_deref(), Some(&secrets[..]));
         assert_eq!(config.variables().count(), 0);
     }
@@ -116,14 +129,33 @@ mod tests {
                 1,
                 "the other keys are used",
             ),
+            // One of 15 bytes can be guessed offline, from one cookie.
+            (
+                r#"[{"environment": "SHORT"}]"#,
+                0,
+                "expected at least 16 bytes; no session cookie is written",
+            ),
+            (
+                r#"[{"environment": "SHORT"}, {"environment": "OLD"}]"#,
+                1,
+                "the other keys are used",
+            ),
         ] {
             let mut config = configured(keys);
-            let missing = config.take_environment(&read(b"OLD=o\0EMPTY=\0"));
+            let missing = config.take_environment(&read(
+                b"OLD=sixteen bytes...\0EMPTY=\0SHORT=fifteen bytes..\0",
+            ));
             let [error] = &missing[..] else {
                 panic!("{keys}: {missing:?}");
             };
             let text = error.to_string();
-            assert!(text.contains("GONE") || text.contains("EMPTY"), "{text}");
+            assert!(
+                ["GONE", "EMPTY", "SHORT"]
+                    .iter()
+                    .any(|name| text.contains(name)),
+                "{text}"
+            );
+            assert!(!text.contains("fifteen"), "{text}");
             assert!(text.contains(now), "{text}");
             assert_eq!(
                 config.cookie_keys.map(|keys| keys.len()),
@@ -135,10 +167,48 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_printed() {
-        let printed = format!("{:?}", configured(r#"["s3cret", {"environment": "NAME"}]"#));
+        let keys = r#"["s3cret s3cret s3cret", {"environment": "NAME"}]"#;
+        let mut config = configured(keys);
+        let printed = format!("{config:?}");
         assert!(
             !printed.contains("s3cret") && printed.contains("NAME"),
             "{printed}"
         );
+        assert_eq!(
+            config.take_environment(&read(b"NAME=s3cret of the VM\0")),
+            []
+        );
+        let ingress = r#"{"metadata": {"name": "a", "annotations":
+            {"nginx.ingress.kubernetes.io/affinity": "cookie"}}, "spec": {"rules": [{"http":
+            {"paths": [{"backend": {"service": {"name": "s", "port": {"number": 80}}}}]}}]}}"#;
+        config
+            .ingresses
+            .push(serde_json::from_str(ingress).unwrap());
+        let compiled = format!("{config:?} {:?}", crate::policy::compile(&config));
+        assert!(compiled.contains("Keyed"), "{compiled}");
+        assert!(!compiled.contains("s3cret"), "{compiled}");
+        let bytes: Vec<String> = b"s3cret".iter().map(u8::to_string).collect();
+        assert!(!compiled.contains(&bytes.join(", ")), "{compiled}");
+    }
+
+    #[test]
+    fn a_key_that_can_be_guessed_is_refused_and_told_without_its_value() {
+        for (keys, left, now) in [
+            (r#""fifteen bytes..""#, 0, "no session cookie is written"),
+            (
+                r#"["fifteen bytes..", "sixteen bytes..."]"#,
+                1,
+                "the other keys are used",
+            ),
+            (r#"["", 7, {"environment": ""}]"#, 0, "3 of 3"),
+        ] {
+            let text = format!("{{\"cookie_keys\": {keys}}}");
+            let (config, warnings) = config::read(text.as_bytes()).unwrap();
+            let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+            let told = told.concat();
+            assert!(told.contains(now) && told.contains("16 bytes"), "{told}");
+            assert!(!told.contains("fifteen"), "{told}");
+            assert_eq!(config.cookie_keys.map(|keys| keys.len()), Some(left));
+        }
     }
 }

@@ -3,14 +3,14 @@
 
 use super::{
     Config, ConfigError, CookieFormat, CookieKey, Discovery, HeaderNames, PathDecoding, Report,
-    Service, ServicePort, Unmatched,
+    SHORTEST_KEY, Service, ServicePort, StripHeader, Unmatched,
 };
 use crate::nearest::nearest;
 use crate::remark::{Effect, Expected, Problem, Remark};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 19] = [
     "ingresses",
     "ingress_classes",
     "config_map",
@@ -28,6 +28,8 @@ const KEYS: [&str; 17] = [
     "cookie_keys_only",
     "cookie_format",
     "report",
+    "close",
+    "strip_headers",
 ];
 
 /// Reads the plugin configuration. An unknown key or an unusable value is a remark.
@@ -96,6 +98,8 @@ impl<'a> Reader<'a> {
             ),
             trust_forwarded_proto: self.flag("trust_forwarded_proto"),
             forwarded_host: self.flag("forwarded_host"),
+            close: self.names("close", "a list of \"namespace/ingress\" or \"*\"")?,
+            strip_headers: self.strip_headers()?,
             cookie_keys,
             cookie_keys_only: self.flag("cookie_keys_only"),
             cookie_format,
@@ -205,6 +209,37 @@ impl<'a> Reader<'a> {
         let remarks = inner.remarks;
         self.remarks.extend(remarks);
         Ok(headers)
+    }
+
+    /// A list of names. What protects is not passed over where it cannot be read: an error.
+    fn names(&mut self, key: &str, expected: &str) -> Result<Vec<String>, ConfigError> {
+        let Some(value) = self.get(key) else {
+            return Ok(Vec::new());
+        };
+        let names = value.as_array().and_then(|names| {
+            let names = names.iter().map(|name| name.as_str().map(str::to_owned));
+            names.collect()
+        });
+        names.ok_or_else(|| self.shape(key, value, expected))
+    }
+
+    fn strip_headers(&mut self) -> Result<Vec<StripHeader>, ConfigError> {
+        const EXPECTED: &str = "a list of names of headers, the last letter of each may be a *";
+        let names = self.names("strip_headers", EXPECTED)?;
+        let read = names.iter().map(|written| {
+            let name = written.strip_suffix('*').unwrap_or(written);
+            let is_name = !name.is_empty() && name.bytes().all(is_of_header_name);
+            let header = StripHeader {
+                name: name.to_ascii_lowercase().replace('_', "-"),
+                is_prefix: name.len() < written.len(),
+            };
+            is_name.then_some(header).ok_or_else(|| {
+                ConfigError(format!(
+                    "strip_headers has {written:?}, expected {EXPECTED}"
+                ))
+            })
+        });
+        read.collect()
     }
 
     /// One key, or a list of them. Values are never quoted in a message.
@@ -319,8 +354,7 @@ impl<'a> Reader<'a> {
     /// A header's name, in lower case as the host hands headers out.
     fn header_name(&mut self, key: &str, default: &str) -> String {
         let name = self.text(key, default).to_ascii_lowercase();
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if name.bytes().all(is_name) {
+        if name.bytes().all(is_of_header_name) {
             return name;
         }
         let by = format!("{default:?}");
@@ -363,6 +397,10 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn is_of_header_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
 /// A secret, or `{"environment": "NAME"}`.
 fn cookie_key(value: &Value) -> Option<CookieKey> {
     let text = |value: &Value| {
@@ -373,7 +411,9 @@ fn cookie_key(value: &Value) -> Option<CookieKey> {
         Value::Object(object) if object.len() == 1 => {
             text(object.get("environment")?).map(CookieKey::Variable)
         }
-        value => text(value).map(|secret| CookieKey::Secret(secret.into_bytes())),
+        value => text(value)
+            .filter(|secret| secret.len() >= SHORTEST_KEY)
+            .map(|secret| CookieKey::Secret(secret.into_bytes())),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::remark::{Effect, Expected, Field, Problem, Remark};
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 
-/// Upstream name to cluster.
+/// An upstream's key to its cluster.
 pub(super) type Ids = BTreeMap<String, ClusterId>;
 
 pub(super) fn compile(
@@ -39,8 +39,8 @@ pub(super) fn compile(
         cookie_keys: config.cookie_keys.as_deref().map(secrets),
         cookie_keys_only: config.cookie_keys_only,
     };
-    for (_, upstream) in named.iter().filter(|(_, upstream)| !upstream.no_server) {
-        remarks.extend(conflicts(upstream));
+    for (key, upstream) in named.iter().filter(|(_, upstream)| !upstream.no_server) {
+        remarks.extend(conflicts(key, upstream));
     }
     let clusters = named.into_iter().map(|(name, upstream)| {
         let mut told = Vec::new();
@@ -59,24 +59,23 @@ pub(super) fn compile(
 }
 
 fn cluster(
-    name: &str,
+    key: &str,
     upstream: &Upstream,
     config: &Config,
     ids: &Ids,
     settings: &AffinitySettings,
     remarks: &mut Vec<Remark>,
 ) -> Cluster {
-    let service = service(upstream);
-    let envoy_name = config.clusters.get(&service).cloned();
+    let name = upstream.name();
     let alternatives = upstream
         .alternatives
         .iter()
         .filter_map(|name| ids.get(name).copied());
     Cluster {
-        upstream_name: name.to_owned(),
-        envoy_name: envoy_name.unwrap_or_else(|| name.to_owned()),
-        service,
-        affinity: affinity(name, upstream, settings, remarks),
+        affinity: affinity(&name, upstream, settings, remarks),
+        envoy_name: config.clusters.get(key).unwrap_or(&name).clone(),
+        upstream_name: name,
+        service: key.to_owned(),
         alternatives: alternatives.collect(),
         canary: canary(upstream, remarks),
         has_fallback: upstream.has_fallback,
@@ -98,20 +97,12 @@ fn secrets(keys: &[CookieKey]) -> Vec<Vec<u8>> {
 }
 
 /// Where Ingresses on one Service contradict each other about its sessions.
-fn conflicts(upstream: &Upstream) -> Vec<Remark> {
+fn conflicts(service: &str, upstream: &Upstream) -> Vec<Remark> {
     let said = upstream.session.said.iter();
     let said: Vec<_> = said
         .map(|(name, own)| (name.as_str(), own.as_ref()))
         .collect();
-    affinity::conflicts(&service(upstream), &said)
-}
-
-/// `namespace/service:port`.
-fn service(upstream: &Upstream) -> String {
-    format!(
-        "{}/{}:{}",
-        upstream.namespace, upstream.service, upstream.port
-    )
+    affinity::conflicts(service, &said)
 }
 
 fn affinity(

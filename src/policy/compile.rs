@@ -38,6 +38,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
         forwarded_host: config.forwarded_host,
         use_forwarded_headers: settings.use_forwarded_headers,
         redirect_code: settings.http_redirect_code,
+        strip_headers: config.strip_headers.clone(),
     };
     (policy, remarks)
 }

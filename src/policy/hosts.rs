@@ -111,11 +111,14 @@ impl Context<'_> {
         remarks: &mut Vec<Remark>,
     ) -> VirtualHost {
         // The default server asks for cookies by its own name, whatever a request calls it; a
-        // name that is a pattern is no request's host.
-        let asked = match host.starts_with('~') {
-            _ if name == DEFAULT_SERVER => name,
-            true => "",
-            false => host,
+        // name that is a pattern, or the end or beginning of names, is no request's host.
+        let is_pattern = host.starts_with(['~', '.']) || host.ends_with('*');
+        let asked = if name == DEFAULT_SERVER {
+            name
+        } else if is_pattern {
+            ""
+        } else {
+            host
         };
         let mut seen = HashSet::new();
         let drafts = &server.locations;
@@ -201,7 +204,7 @@ impl Context<'_> {
                 .fallback
                 .as_ref()
                 .and_then(|name| self.ids.get(name).copied()),
-            upstream_name: draft.upstream.clone(),
+            upstream_name: upstream.map_or(String::new(), Upstream::name),
             service: upstream.map_or(String::new(), |upstream| upstream.service.clone()),
             port: upstream.map_or(String::new(), |upstream| upstream.port.clone()),
             relative: self.settings.relative_redirects,
@@ -219,6 +222,7 @@ impl Context<'_> {
             location.pattern = Some(Arc::new(pattern));
         }
         if let Some(one) = one {
+            location.closed = one.closed;
             self.apply(&mut location, draft, &one.annotations, remarks)?;
         }
         if let Some(upstream) = upstream {

@@ -40,10 +40,25 @@ pub(super) fn load(config: &Config, settings: &Settings, remarks: &mut Vec<Remar
             annotations::parse(&ingress, settings, config.strict, &mut patterns, remarks);
         if let Some(annotations) = annotations {
             keys.insert(ingress.key.clone());
+            let closed = config
+                .close
+                .iter()
+                .any(|name| *name == ingress.key || name == "*");
+            // A canary has no locations that could answer: it takes no requests.
+            if closed && annotations.canary.is_some() {
+                continue;
+            }
             loaded.push(Loaded {
                 ingress,
                 annotations,
+                closed,
             });
+        }
+    }
+    for name in config.close.iter().filter(|name| *name != "*") {
+        if !keys.contains(name) {
+            let (problem, effect) = (Problem::NothingToClose, Effect::Setting);
+            remarks.push(Remark::key("close", Some(name.clone()), problem, effect));
         }
     }
     loaded

@@ -306,7 +306,8 @@ fn nothing_of_a_request_reaches_a_header_unescaped() {
     else {
         panic!("not forwarded");
     };
-    let want = crate::edit::Edit::Set("x-forwarded-prefix".into(), b"/a%0Db".into());
+    let value = crate::edit::FieldValue::new(&b"/a%0Db"[..]);
+    let want = crate::edit::Edit::Set("x-forwarded-prefix".into(), value);
     assert_eq!(forward.edits, [want]);
 }
 
@@ -706,7 +707,8 @@ fn a_wildcard_hosts_subdomain_is_a_variable() {
 #[test]
 fn cookies_are_set_under_the_name_that_ingress_nginx_asks_by() {
     let sticky = |aliases| [("affinity", "cookie"), ("server-alias", aliases)];
-    let named = "al.example,Al2.example,~^re[0-9]+\\.example$";
+    let named =
+        "al.example,Al2.example,~^re[0-9]+\\.example$,*.many.example,.dot.example,www.end.*";
     let one = ingress("a", &sticky(named), &[("h.example", "Prefix", "/", "s")]);
     let any = ingress("b", &sticky("Any.example"), &[("", "Prefix", "/", "t")]);
     let (policy, remarks) = compile_with(&[one, any], json!({}));
@@ -718,6 +720,11 @@ fn cookies_are_set_under_the_name_that_ingress_nginx_asks_by() {
         ("http://al2.example/", false),
         // A pattern is listed as it is, too.
         ("http://re1.example/", false),
+        // Only the first label may be the star's.
+        ("http://a.many.example/", true),
+        ("http://a.b.many.example/", false),
+        ("http://a.dot.example/", false),
+        ("http://www.end.example/", false),
         ("http://other.example/", true),
         ("http://any.example/", true),
     ] {
@@ -736,7 +743,8 @@ fn cookies_are_set_under_the_name_that_ingress_nginx_asks_by() {
         };
         match route::dispose(&policy, &EndpointTable::default(), &fields(&head), &facts) {
             Disposition::Forward(forward) => {
-                assert_eq!(forward.location.sets_cookie(false), sets, "{url}")
+                let got = !forward.is_deep && forward.location.sets_cookie(false);
+                assert_eq!(got, sets, "{url}");
             }
             other => panic!("{url}: {other:?}"),
         }
@@ -773,4 +781,235 @@ fn ingresses_that_contradict_each_other_about_a_session_are_told_at_configure() 
     assert_eq!(said, want);
     let affinity = policy.clusters[0].affinity.as_ref().unwrap();
     assert_eq!(affinity.cookie_name(), "INGRESSCOOKIE");
+}
+
+// A tenant `prod` with a Service `web-admin`, another one `prod-web` with `admin`: ingress-nginx
+// gives both the upstream `prod-web-admin-80`, and the first of them takes all requests.
+#[test]
+fn no_tenant_takes_the_requests_of_a_service_whose_upstream_has_the_same_name() {
+    let mut own = ingress("a", &[], &[("own.example", "Prefix", "/", "web-admin")]);
+    own["metadata"]["namespace"] = json!("prod");
+    let mut other = ingress(
+        "b",
+        &[("affinity", "cookie")],
+        &[("other.example", "Prefix", "/", "admin")],
+    );
+    other["metadata"]["namespace"] = json!("prod-web");
+    let (policy, _) = compile_with(&[other, own], json!({}));
+    let cluster = |service: &str| {
+        let mut clusters = policy.clusters.iter();
+        clusters.find(|cluster| cluster.service == service).unwrap()
+    };
+    let (own, other) = (cluster("prod/web-admin:80"), cluster("prod-web/admin:80"));
+    assert_eq!(own.upstream_name, "prod-web-admin-80");
+    assert_eq!(own.upstream_name, other.upstream_name);
+    assert!(own.affinity.is_none() && other.affinity.is_some());
+    let key = other.affinity.as_ref().unwrap().backend_key();
+    assert_eq!(
+        key,
+        crate::endpoints::digest::backend_key("prod-web-admin-80")
+    );
+    let to = |host: &str| {
+        let head = [
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":path", "/"),
+            (":authority", host),
+        ];
+        let facts = Facts {
+            now: &|| 0,
+            random: &|| 0,
+            property: &|_| None,
+            knowledge: &|| crate::facts::Knowledge::Current,
+        };
+        match route::dispose(&policy, &EndpointTable::default(), &fields(&head), &facts) {
+            Disposition::Forward(forward) => {
+                policy.cluster(forward.cluster).unwrap().service.clone()
+            }
+            other => panic!("{host}: {other:?}"),
+        }
+    };
+    assert_eq!(to("own.example"), "prod/web-admin:80");
+    assert_eq!(to("other.example"), "prod-web/admin:80");
+}
+
+#[test]
+fn a_closed_ingress_answers_503_and_the_rest_moves() {
+    let one = |name, annotations: &[(&str, &str)], path| {
+        ingress(name, annotations, &[("h.example", "Prefix", path, "s")])
+    };
+    let all = [
+        one("a", &[], "/a"),
+        one("b", &[("permanent-redirect", "https://x.example")], "/b"),
+        one("c", &[], "/c"),
+        ingress(
+            "d",
+            &[("canary", "true"), ("canary-weight", "100")],
+            &[("h.example", "Prefix", "/c", "canary")],
+        ),
+    ];
+    let close = json!({"close": ["default/a", "default/b", "default/d", "default/e"]});
+    let (policy, warnings) = compile_with(&all, close);
+    check(
+        &policy,
+        &[
+            ("http://h.example/a", "503 "),
+            ("http://h.example/b", "503 "),
+            ("http://h.example/c", "default-s-80 /c"),
+        ],
+    );
+    assert!(
+        policy
+            .clusters
+            .iter()
+            .all(|cluster| cluster.alternatives.is_empty())
+    );
+    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("default/e"), "{told:?}");
+    let (policy, _) = compile_with(&all, json!({"close": ["*"]}));
+    check(
+        &policy,
+        &[
+            ("http://h.example/a", "503 "),
+            ("http://h.example/b", "503 "),
+            ("http://h.example/c", "503 "),
+        ],
+    );
+}
+
+#[test]
+fn what_protects_is_never_passed_over_where_it_cannot_be_read() {
+    for (key, value) in [
+        ("close", json!("default/a")),
+        ("close", json!([7])),
+        ("strip_headers", json!("ssl-client-verify")),
+        ("strip_headers", json!(["*"])),
+        ("strip_headers", json!(["ssl client"])),
+        ("strip_headers", json!([":path"])),
+    ] {
+        let text = json!({key: value}).to_string();
+        let error = crate::config::read(text.as_bytes()).unwrap_err();
+        assert!(error.0.contains(key), "{error}");
+    }
+}
+
+/// What a request's annotations make of it: every header that leaves.
+fn leaves(annotations: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+    let mut annotations = annotations.to_vec();
+    annotations.push(("affinity", "cookie"));
+    let one = ingress("a", &annotations, &[("h.example", "Prefix", "/", "s")]);
+    let (policy, warnings) = compile_with(&[one], json!({}));
+    let endpoints = policy.clusters.iter().map(|cluster| {
+        let pods = vec![crate::endpoints::Endpoint {
+            address: "10.0.0.1:80".to_owned(),
+            health: crate::endpoints::Health::Healthy,
+        }];
+        let table = crate::endpoints::ClusterTable::build(cluster.index(), pods);
+        (cluster.envoy_name.clone(), table)
+    });
+    let mut table = crate::endpoints::EndpointTable::default();
+    endpoints.for_each(|(name, endpoints)| table.insert(name, endpoints));
+    let facts = Facts {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|path| match path {
+            ["response", "code_details"] => Some(b"via_upstream".to_vec()),
+            ["upstream", "address"] => Some(b"10.0.0.1:80".to_vec()),
+            _ => None,
+        },
+        knowledge: &|| crate::facts::Knowledge::Current,
+    };
+    let mut values = Vec::new();
+    let mut take = |edit: &crate::edit::Edit| {
+        if let crate::edit::Edit::Set(name, value) | crate::edit::Edit::Add(name, value) = edit {
+            values.push(format!("{name}: {}", String::from_utf8_lossy(value)));
+        }
+    };
+    let head = fields(&[
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", "/"),
+        (":authority", "h.example"),
+    ]);
+    let mut stream = crate::stream::Stream::default();
+    match stream.on_request(&policy, &table, &head, &facts).step {
+        crate::stream::Step::Forward(edits) => edits.iter().for_each(&mut take),
+        crate::stream::Step::Reply(reply) => {
+            for (name, value) in reply.headers {
+                values.push(format!("{name}: {}", String::from_utf8_lossy(&value)));
+            }
+            return (values, warnings.iter().map(ToString::to_string).collect());
+        }
+        crate::stream::Step::Wait => panic!("nothing here waits"),
+    }
+    let named = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "10.0.0.1:80");
+    let answered = [
+        ("x-limpet-endpoint", named.as_str()),
+        ("set-cookie", "own=1; Path=/x"),
+        ("location", "/x/y"),
+    ];
+    let answered = fields(&answered);
+    let response = crate::stream::ResponseHead {
+        header: &|name| crate::edit::first(&answered, name).map(<[u8]>::to_vec),
+        headers: &|| &answered,
+    };
+    let edits = stream.on_response(&policy, &table, &response, &facts).edits;
+    edits.iter().for_each(&mut take);
+    (values, warnings.iter().map(ToString::to_string).collect())
+}
+
+// Response headers were split by a bare line feed in an annotation.
+#[test]
+fn no_annotation_splits_a_header() {
+    for name in [
+        "session-cookie-path",
+        "session-cookie-domain",
+        "session-cookie-samesite",
+        "session-cookie-name",
+        "session-cookie-expires",
+        "session-cookie-max-age",
+        "proxy-cookie-path",
+        "proxy-cookie-domain",
+        "proxy-redirect-to",
+        "rewrite-target",
+        "permanent-redirect",
+        "temporal-redirect",
+        "app-root",
+        "x-forwarded-prefix",
+        "upstream-vhost",
+    ] {
+        for bad in ["\n", "\r\n", "\r", "\0", "\t", "\u{b}", "\u{1b}", "\u{7f}"] {
+            let before = match name {
+                "proxy-cookie-path" => "/ \"/",
+                "proxy-cookie-domain" => "h.example \"x",
+                "permanent-redirect" | "temporal-redirect" => "https://x.example/",
+                _ => "/a",
+            };
+            let quote = if before.contains('"') { "\"" } else { "" };
+            let value = format!("{before}{bad}Set-Cookie: evil=1{quote}");
+            let mut annotations = vec![(name, value.as_str()), ("proxy-redirect-from", "/")];
+            if name == "x-forwarded-prefix" {
+                annotations.push(("rewrite-target", "/y"));
+            }
+            let (values, told) = leaves(&annotations);
+            assert!(
+                !values
+                    .iter()
+                    .any(|value| value.bytes().any(crate::edit::is_control)),
+                "{name} {bad:?}: {values:?}"
+            );
+            assert!(
+                told.iter()
+                    .any(|told| told.contains("ingress default/a") && told.contains(name)),
+                "{name} {bad:?} is not told: {told:?}"
+            );
+        }
+    }
+    // A block of YAML ends with a line break: that is no part of the value.
+    let (values, told) = leaves(&[("session-cookie-path", "/a\n")]);
+    assert!(
+        values.iter().any(|value| value.contains("Path=/a;")),
+        "{values:?} {told:?}"
+    );
 }

@@ -4,10 +4,12 @@
 //! Source: `ngx_http_proxy_rewrite_cookie`, `ngx_http_proxy_rewrite_redirect` and their
 //! handlers, `src/http/modules/ngx_http_proxy_module.c` of nginx 1.27.1.
 
+use super::destination::{self, is_meant};
 use crate::annotations::ResponseRules;
-use crate::edit::{Edit, Headers};
+use crate::edit::{Edit, FieldValue, Headers, is_control};
 use crate::remark::Problem;
-use crate::route::pattern::{Groups, Pattern};
+use crate::rewrite::template::OPEN;
+use crate::route::pattern::Pattern;
 use std::borrow::Cow;
 
 /// The compiled rules of one location.
@@ -94,10 +96,10 @@ impl Rules {
             };
             let changed = start.and_then(|start| {
                 let (head, url) = value.split_at_checked(start)?;
-                Some([head, &rule.apply(url)?].concat())
+                Some([head, &rule.redirect(url)?].concat())
             });
             if let Some(changed) = changed {
-                edits.push(Edit::Set(name.into(), changed.into()));
+                edits.push(Edit::Set(name.into(), FieldValue::new(changed)));
             }
         }
         edits
@@ -113,7 +115,7 @@ impl Rules {
         edits.push(Edit::Remove("set-cookie".into()));
         for (field, changed) in fields.into_iter().zip(changed) {
             let value = changed.map_or(Cow::Borrowed(field), Cow::Owned);
-            edits.push(Edit::Add("set-cookie".into(), value));
+            edits.push(Edit::Add("set-cookie".into(), FieldValue::received(value)));
         }
     }
 
@@ -175,6 +177,18 @@ fn url_of(value: &[u8]) -> Option<usize> {
 }
 
 impl Rule {
+    /// The new URL of a redirect; `None`: the upstream's own stays. Whatever it puts behind the
+    /// beginning of its URL, it leads to its own host or to one that the rule names.
+    fn redirect(&self, url: &[u8]) -> Option<Vec<u8>> {
+        let open = match &self.from {
+            From::Pattern(_) => fill(self.to.as_bytes(), |_| &[OPEN]),
+            From::Prefix(_) | From::Domain(_) => [self.to.as_bytes(), &[OPEN]].concat(),
+        };
+        let own = destination::host(url);
+        self.apply(url)
+            .filter(|new| is_meant(new, &open, own.as_slice()))
+    }
+
     /// The new value; `None`: it stays.
     fn apply(&self, value: &[u8]) -> Option<Vec<u8>> {
         let to = self.to.as_bytes();
@@ -193,23 +207,26 @@ impl Rule {
             }
             From::Pattern(pattern) => {
                 let groups = pattern.groups(value)?;
-                Some(fill(to, value, &groups))
+                let group = |number| {
+                    let place = groups.get(number);
+                    let text = place.and_then(|(from, to)| value.get(from..to));
+                    text.unwrap_or_default()
+                };
+                Some(fill(to, group))
             }
         }
     }
 }
 
 /// Puts captures in place of `$1` to `$9`.
-fn fill(to: &[u8], value: &[u8], groups: &Groups) -> Vec<u8> {
+fn fill<'v>(to: &[u8], group: impl Fn(usize) -> &'v [u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(to.len());
     let mut rest = to;
     while let Some((byte, tail)) = rest.split_first() {
         rest = tail;
         match (byte, tail.first()) {
             (b'$', Some(digit @ b'1'..=b'9')) => {
-                if let Some((from, to)) = groups.get(usize::from(digit.wrapping_sub(b'0'))) {
-                    out.extend_from_slice(value.get(from..to).unwrap_or_default());
-                }
+                out.extend_from_slice(group(usize::from(digit.wrapping_sub(b'0'))));
                 rest = tail.get(1..).unwrap_or_default();
             }
             _ => out.push(*byte),
@@ -238,6 +255,9 @@ fn rule(from: String, to: String, is_domain: bool) -> Result<Rule, String> {
     };
     if has_variable(&to) {
         return Err("has a variable, which limpet does not know on the way back".to_owned());
+    }
+    if to.bytes().any(is_control) {
+        return Err("has a control character, which no header may carry".to_owned());
     }
     Ok(Rule { from, to })
 }
@@ -315,7 +335,7 @@ mod tests {
             let want = want.map_or(Vec::new(), |value| {
                 vec![
                     Edit::Remove("set-cookie".into()),
-                    Edit::Add("set-cookie".into(), value.as_bytes().into()),
+                    Edit::Add("set-cookie".into(), FieldValue::new(value.as_bytes())),
                 ]
             });
             assert_eq!(got, want, "{cookie}");
@@ -329,8 +349,92 @@ mod tests {
             ..ResponseRules::default()
         };
         let got = edits(&rules, &[("set-cookie", "a=b; Path=/USER/x")]);
-        let want = Edit::Add("set-cookie".into(), b"a=b; Path=/u/x; Secure".into());
+        let want = Edit::Add(
+            "set-cookie".into(),
+            FieldValue::new(&b"a=b; Path=/u/x; Secure"[..]),
+        );
         assert_eq!(got.last(), Some(&want));
+    }
+
+    /// An upstream redirects within its own folder, where a link says what follows: the host is
+    /// that of the rule or the upstream's own, never one that the link chose.
+    #[test]
+    fn no_translated_redirect_leads_to_a_host_that_a_link_chose() {
+        for (from, to, value, want) in [
+            ("/go/", "https://a.example", "/go/.evil", None),
+            ("/go/", "https://a.example", "/go/@evil", None),
+            (
+                "/go/",
+                "https://a.example/",
+                "/go/.evil",
+                Some("https://a.example/.evil"),
+            ),
+            ("/go", "/", "/go/evil", None),
+            ("/go", "https:", "/go/evil", None),
+            ("~^/to/(.*)", "https://$1", "/to/evil", None),
+            ("~^/to/(.*)", "$1", "/to///evil", None),
+            (
+                "http://",
+                "https://",
+                "http://a.test/",
+                Some("https://a.test/"),
+            ),
+            (
+                "~^http://(.*)",
+                "https://$1",
+                "http://a.test:8080/",
+                Some("https://a.test:8080/"),
+            ),
+            (
+                "~^http://([^.]+).svc/",
+                "https://$1.a.example/",
+                "http://b.svc/",
+                Some("https://b.a.example/"),
+            ),
+            (
+                "http://app",
+                "https://a.example",
+                "http://app:80@evil/",
+                None,
+            ),
+        ] {
+            let rules = ResponseRules {
+                redirect_from: from.into(),
+                redirect_to: to.into(),
+                ..ResponseRules::default()
+            };
+            let sent = [("location", value)];
+            let want =
+                want.map(|url| Edit::Set("location".into(), FieldValue::new(url.as_bytes())));
+            let want: Vec<Edit> = want.into_iter().collect();
+            assert_eq!(edits(&rules, &sent), want, "{from} {to} {value}");
+        }
+    }
+
+    #[test]
+    fn a_rule_with_a_line_break_is_refused_and_told() {
+        for rules in [
+            ResponseRules {
+                cookie_path: "/ \"/\nSet-Cookie: a=b\"".into(),
+                ..ResponseRules::default()
+            },
+            ResponseRules {
+                cookie_domain: "a.test \"b.test\r\n\"".into(),
+                ..ResponseRules::default()
+            },
+            ResponseRules {
+                redirect_from: "/".into(),
+                redirect_to: "/\nSet-Cookie: a=b".into(),
+                ..ResponseRules::default()
+            },
+        ] {
+            let mut told = Vec::new();
+            let compiled = Rules::compile(&rules, |name, _, text| {
+                told.push(format!("{name} {text:?}"))
+            });
+            assert!(compiled.is_empty());
+            assert!(told.concat().contains("control character"), "{told:?}");
+        }
     }
 
     #[test]
@@ -355,7 +459,7 @@ mod tests {
         ] {
             let sent = [(name, value)];
             let got = edits(&rules, &sent);
-            let want = want.map(|value| Edit::Set(name.into(), value.as_bytes().into()));
+            let want = want.map(|value| Edit::Set(name.into(), FieldValue::new(value.as_bytes())));
             assert_eq!(got, want.into_iter().collect::<Vec<_>>(), "{value}");
         }
     }

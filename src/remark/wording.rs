@@ -62,14 +62,22 @@ impl Remark {
             Problem::NoKeys { unusable, given } => {
                 return write!(
                     out,
-                    "expected a list of secrets, non-empty strings or {{\"environment\": \
-                     \"NAME\"}}: {unusable} of {given} is none"
+                    "expected a list of secrets, strings of at least 16 bytes or \
+                     {{\"environment\": \"NAME\"}}: {unusable} of {given} is none"
                 );
             }
             Problem::NoVariable { .. } => {
                 "is an environment variable that the VM does not have, or is empty: expected in \
                  vm_config.environment_variables, and there where the proxy runs"
             }
+            Problem::ShortVariable { .. } => {
+                "is an environment variable with a secret that can be guessed from one cookie: \
+                 expected at least 16 bytes"
+            }
+            Problem::NothingToClose => {
+                "is no Ingress that is served, expected \"namespace/name\" of one"
+            }
+            Problem::ControlCharacter => "has a control character, which no header may carry",
             Problem::UnusedEndpoints => "is a Service port that no Ingress names",
             Problem::Nameless => "an object without metadata.name",
             Problem::GivenTwice => "is given twice",
@@ -165,8 +173,9 @@ impl Remark {
                 "every request passes untouched, or is answered 404 where `unmatched` says so"
             }
             Problem::NoKeys { unusable, given } if unusable < given => OTHER_KEYS,
-            Problem::NoVariable { has_others: true } => OTHER_KEYS,
-            Problem::NoKeys { .. } | Problem::NoVariable { .. } => {
+            Problem::NoVariable { has_others: true }
+            | Problem::ShortVariable { has_others: true } => OTHER_KEYS,
+            Problem::NoKeys { .. } | Problem::NoVariable { .. } | Problem::ShortVariable { .. } => {
                 "no session cookie is written, because one without a key would tell pod addresses"
             }
             Problem::NotAString if self.effect == Effect::Tolerated => {
@@ -189,7 +198,9 @@ impl Remark {
             Problem::OwnHost { .. } | Problem::NoHost { .. } => "it is not redirected",
             Problem::UnusablePattern(_) => "a request with this header never goes to the canary",
             Problem::UnusableHash(_) => "requests are not hashed",
-            Problem::Refused { .. } if self.effect == Effect::Setting => {
+            Problem::Refused { .. } | Problem::ControlCharacter
+                if self.effect == Effect::Setting =>
+            {
                 "the annotation is ignored"
             }
             Problem::Refused { .. } if self.effect == Effect::Path => "its paths answer 503",

@@ -2,6 +2,7 @@
 //!
 //! Source: `ngx_escape_uri` and `ngx_unescape_uri`, `src/core/ngx_string.c` of nginx 1.27.1.
 
+use crate::edit::percent;
 use std::borrow::Cow;
 
 /// What a text becomes a part of.
@@ -11,8 +12,6 @@ pub(crate) enum Kind {
     Uri,
     /// An argument, or a part of a redirect (`NGX_ESCAPE_ARGS`).
     Args,
-    /// A header: control characters alone, which nginx would let through. limpet's own.
-    Header,
 }
 
 /// Escapes what may not stand in such a place.
@@ -24,7 +23,7 @@ pub(crate) fn escape(text: &[u8], kind: Kind) -> Cow<'_, [u8]> {
     let mut out = Vec::with_capacity(text.len().saturating_add(needed.saturating_mul(2)));
     for byte in text {
         if must_escape(*byte, kind) {
-            out.extend([b'%', hex(byte >> 4), hex(byte & 15)]);
+            out.extend(percent(*byte));
         } else {
             out.push(*byte);
         }
@@ -34,7 +33,6 @@ pub(crate) fn escape(text: &[u8], kind: Kind) -> Cow<'_, [u8]> {
 
 fn must_escape(byte: u8, kind: Kind) -> bool {
     match (kind, byte) {
-        (Kind::Header, byte) => byte < b' ' || byte == 0x7f,
         (_, 0..=b' ' | 0x7f..=0xff) => true,
         (_, b'"' | b'#' | b'%' | b'<' | b'>' | b'?' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}') => {
             true
@@ -42,11 +40,6 @@ fn must_escape(byte: u8, kind: Kind) -> bool {
         (Kind::Args, b'&' | b'+' | b';') => true,
         _ => false,
     }
-}
-
-fn hex(digit: u8) -> u8 {
-    let digit = char::from_digit(u32::from(digit), 16).unwrap_or('0');
-    digit.to_ascii_uppercase() as u8
 }
 
 /// `ngx_unescape_uri` with `NGX_UNESCAPE_REDIRECT`: printable characters above `%` are written

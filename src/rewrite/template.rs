@@ -5,6 +5,37 @@
 use super::escape::{Kind, escape};
 use super::variable::{Scope, Variable};
 
+/// Stands in a text for what its author left open. No header has it.
+pub(crate) const OPEN: u8 = 0x7f;
+
+/// A text that was filled in for a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Filled {
+    /// The text itself.
+    pub text: Vec<u8>,
+    /// The same with [`OPEN`] in place of whatever the downstream decides.
+    pub open: Vec<u8>,
+}
+
+impl Filled {
+    /// A text that is the same for everybody, as far as its beginning goes.
+    pub(crate) fn fixed(text: Vec<u8>) -> Self {
+        let open = text.clone();
+        Self { text, open }
+    }
+}
+
+/// How captures are filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fill {
+    /// As they are, but escaped in arguments where the request had escapes.
+    Plain,
+    /// Escaped everywhere where the request had escapes.
+    Quoted,
+    /// Not at all: [`OPEN`] stands in their place, and in that of the downstream's variables.
+    Open,
+}
+
 /// A compiled text.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Template {
@@ -77,17 +108,28 @@ impl Template {
 
     /// The value, captures as they are.
     pub(crate) fn value(&self, scope: &Scope) -> Vec<u8> {
-        self.render(scope, false).0
+        self.render(scope, Fill::Plain).0
     }
 
-    /// The value for a redirect: captures escaped where the request had escapes.
-    pub(crate) fn escaped(&self, scope: &Scope) -> Vec<u8> {
-        self.render(scope, true).0
+    /// The value for a redirect.
+    pub(crate) fn filled(&self, scope: &Scope) -> Filled {
+        Filled {
+            text: self.value(scope),
+            open: self.render(scope, Fill::Open).0,
+        }
+    }
+
+    /// The value for a rewrite's redirect: captures escaped where the request had escapes.
+    pub(crate) fn escaped(&self, scope: &Scope) -> Filled {
+        Filled {
+            text: self.render(scope, Fill::Quoted).0,
+            open: self.render(scope, Fill::Open).0,
+        }
     }
 
     /// The path and, where the template has a question mark, the arguments.
     pub(crate) fn path_and_args(&self, scope: &Scope) -> (Vec<u8>, Option<Vec<u8>>) {
-        let (mut path, args) = self.render(scope, false);
+        let (mut path, args) = self.render(scope, Fill::Plain);
         match args {
             None => (path, None),
             Some(at) => {
@@ -97,57 +139,21 @@ impl Template {
         }
     }
 
-    /// Whether a URL of it names another host than its author meant: a part of the request stands
-    /// where the host has not ended yet (`https://host$1`), and goes on with it. nginx sends such
-    /// redirects, anybody may point them anywhere.
-    pub(crate) fn leads_astray(&self, scope: &Scope) -> bool {
-        let mut head = Vec::new();
-        let mut pieces = self.pieces.iter().peekable();
-        while let Some(piece) = pieces.next() {
-            let mut value = Vec::new();
-            let is_requests = match piece {
-                Piece::Text(text) => {
-                    value.extend_from_slice(text);
-                    false
-                }
-                Piece::Args => false,
-                Piece::Group(number) => {
-                    value.extend_from_slice(scope.group(*number));
-                    true
-                }
-                Piece::Variable(variable) => {
-                    variable.append(scope, &mut value);
-                    variable.is_of_the_target()
-                }
-            };
-            if is_requests && is_in_host(&head) && !ends_host(&value) {
-                let is_label =
-                    |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-                let in_domain = match pieces.peek() {
-                    Some(Piece::Text(text)) => text.split(|byte| *byte == b'/').next(),
-                    _ => None,
-                };
-                let in_domain = in_domain.is_some_and(|rest| rest.contains(&b'.'));
-                if !(in_domain && value.iter().all(is_label)) {
-                    return true;
-                }
-            }
-            head.append(&mut value);
-        }
-        false
-    }
-
-    fn render(&self, scope: &Scope, quote: bool) -> (Vec<u8>, Option<usize>) {
+    fn render(&self, scope: &Scope, fill: Fill) -> (Vec<u8>, Option<usize>) {
         let mut out = Vec::with_capacity(self.source.len().saturating_add(scope.subject.len()));
         let mut args = None;
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text),
                 Piece::Args => args = Some(out.len()),
+                Piece::Group(_) if fill == Fill::Open => out.push(OPEN),
+                Piece::Variable(variable) if fill == Fill::Open && variable.is_downstreams() => {
+                    out.push(OPEN);
+                }
                 Piece::Variable(variable) => variable.append(scope, &mut out),
                 Piece::Group(number) => {
                     let group = scope.group(*number);
-                    if scope.quoted && (quote || args.is_some()) {
+                    if scope.quoted && (fill == Fill::Quoted || args.is_some()) {
                         out.extend_from_slice(&escape(group, Kind::Args));
                     } else {
                         out.extend_from_slice(group);
@@ -157,21 +163,6 @@ impl Template {
         }
         (out, args)
     }
-}
-
-/// Whether what follows still belongs to the host of a URL that begins like this.
-fn is_in_host(head: &[u8]) -> bool {
-    let mark = head.windows(3).position(|three| three == b"://");
-    let host = mark.and_then(|at| head.get(at.saturating_add(3)..));
-    host.is_some_and(|host| {
-        !host
-            .iter()
-            .any(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'))
-    })
-}
-
-fn ends_host(value: &[u8]) -> bool {
-    matches!(value.first(), None | Some(b'/' | b'?' | b'#'))
 }
 
 /// What follows a dollar sign: a digit from 1 to 9, a name, or a name in braces.

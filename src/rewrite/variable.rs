@@ -140,11 +140,20 @@ impl Variable {
         }
     }
 
-    /// A link decides what it is: a part of the request target.
-    pub(crate) fn is_of_the_target(&self) -> bool {
+    /// The downstream decides what it is: a link, the page it stands on, or a cookie. Hosts are
+    /// not: a request comes here by its host.
+    pub(crate) fn is_downstreams(&self) -> bool {
+        let Self::Plain(plain) = self else {
+            return true;
+        };
         matches!(
-            self,
-            Self::Arg(_) | Self::Plain(Plain::Uri | Plain::RequestUri | Plain::Args)
+            plain,
+            Plain::Uri
+                | Plain::RequestUri
+                | Plain::Args
+                | Plain::RequestLine
+                | Plain::Method
+                | Plain::RequestId
         )
     }
 

@@ -4,6 +4,7 @@ use super::location::Location;
 use crate::cluster::ClusterId;
 use crate::edit::{Edit, Reply};
 use crate::policy::Policy;
+use crate::redirect;
 use std::sync::Arc;
 
 /// What is to happen to a request.
@@ -42,6 +43,18 @@ impl<'p> Disposition<'p> {
             reason,
         }
     }
+
+    /// A redirect; `None`: it would lead astray, which is a bad request.
+    pub(super) fn redirect(
+        reply: Option<Reply>,
+        location: Option<&'p Arc<Location>>,
+        reason: Reason,
+    ) -> Self {
+        match reply {
+            Some(reply) => Self::reply(reply, location, reason),
+            None => Self::reply(redirect::plain(400), location, Reason::BadRequest),
+        }
+    }
 }
 
 /// What no Ingress names.
@@ -68,6 +81,8 @@ pub struct Forward<'p> {
     pub edits: Vec<Edit<'p>>,
     /// The downstream came by https: what gives the session cookie its Secure.
     pub https: bool,
+    /// The host has several labels in place of the star of an alias: it gets no session cookie.
+    pub is_deep: bool,
     /// The value that `upstream-hash-by` yields for this request; `None`: no such annotation.
     pub hash_by: Option<Vec<u8>>,
 }
@@ -91,6 +106,8 @@ pub enum Reason {
     NoService,
     /// A refused annotation denies the location: 503.
     Denied,
+    /// The configuration closes the location's Ingress: 503.
+    Closed,
     /// nginx refuses such a request: 400.
     BadRequest,
     /// nginx refuses TRACE: 405.
@@ -114,6 +131,7 @@ impl Reason {
             Self::MissingSlash => "missing_slash",
             Self::NoService => "no_service",
             Self::Denied => "denied",
+            Self::Closed => "closed",
             Self::BadRequest => "bad_request",
             Self::NotAllowed => "not_allowed",
             Self::EmptyPath => "empty_path",

@@ -3,7 +3,7 @@
 //! Source: the `custom-default-backend-` headers of `nginx.tmpl`, ingress-nginx dbb11b92d.
 
 use super::Location;
-use crate::edit::{self, Edit, Headers};
+use crate::edit::{self, Edit, FieldValue, Headers};
 use std::borrow::Cow;
 
 /// The request headers of a location's fallback. nginx leaves an empty header out, and the
@@ -22,7 +22,7 @@ pub(crate) fn edits<'p>(location: &'p Location, headers: &Headers) -> Vec<Edit<'
     ];
     let edits = fields.into_iter().filter_map(|(name, value)| {
         if !value.is_empty() {
-            Some(Edit::Set(name.into(), value))
+            Some(Edit::Set(name.into(), FieldValue::new(value)))
         } else {
             edit::first(headers, name).map(|_| Edit::Remove(name.into()))
         }

@@ -41,6 +41,8 @@ pub struct Location {
     /// Some text of it has captures or named groups of `pattern`.
     pub(crate) uses_groups: bool,
     pub(crate) denied: bool,
+    /// The configuration closes its Ingress.
+    pub(crate) closed: bool,
     pub(crate) redirect: Option<Redirect>,
     /// `relative-redirects`.
     pub(crate) relative: bool,

@@ -210,7 +210,7 @@ pub(super) fn set_property(name: &str, value: &[u8]) -> Result<()> {
 /// Answers the request of the effective context here. In `on_request_headers`, or while it
 /// is paused.
 pub(super) fn reply(reply: &Reply) -> Result<()> {
-    let headers = reply.headers.iter().map(|(n, v)| (&**n, v.as_slice()));
+    let headers = reply.headers.iter().map(|(n, v)| (&**n, &**v));
     let headers = pairs::encode(headers);
     // SAFETY: pointers and lengths of live slices; no details.
     let status = unsafe {

@@ -1,7 +1,7 @@
 //! The edits that a decision comes to.
 
 use crate::cluster::Cluster;
-use crate::edit::{Edit, Headers, Name, Reply, all, first};
+use crate::edit::{Edit, FieldValue, Headers, Name, Reply, all, first};
 use crate::policy::Policy;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -18,20 +18,42 @@ pub(super) fn forward_edits<'p>(
 ) -> Vec<Edit<'p>> {
     let names = &policy.headers;
     let mut edits = Vec::with_capacity(further.len().saturating_add(3));
+    // First, so that what limpet itself sets of them stays.
+    identities(policy, headers, &mut edits);
     edits.push(Edit::Set(
         Name::from(&names.cluster),
-        cluster.envoy_name.as_bytes().into(),
+        FieldValue::new(cluster.envoy_name.as_bytes()),
     ));
     match pin {
         Some(endpoint) => {
             let value = BASE64.encode(endpoint).into_bytes();
-            edits.push(Edit::Set(Name::from(&names.endpoint), value.into()));
+            edits.push(Edit::Set(
+                Name::from(&names.endpoint),
+                FieldValue::new(value),
+            ));
         }
         None => edits.extend(remove_if_present(headers, &names.endpoint)),
     }
-    edits.extend(path.map(|path| Edit::Set(":path".into(), path.into())));
+    edits.extend(path.map(|path| Edit::Set(":path".into(), FieldValue::new(path))));
     edits.extend(further);
     edits
+}
+
+/// Takes off the headers that `strip_headers` names.
+fn identities(policy: &Policy, headers: &Headers, edits: &mut Vec<Edit>) {
+    if policy.strip_headers.is_empty() {
+        return;
+    }
+    for (name, _) in headers {
+        let is_meant = policy.strip_headers.iter().any(|strip| strip.is(name));
+        let Some(name) = std::str::from_utf8(name).ok().filter(|_| is_meant) else {
+            continue;
+        };
+        let remove = Edit::Remove(name.to_owned().into());
+        if !edits.contains(&remove) {
+            edits.push(remove);
+        }
+    }
 }
 
 /// Takes limpet's own headers off a request that it has no interest in. One that carries none
@@ -56,7 +78,7 @@ pub(super) fn add_first<'e>(
     headers: &dyn Fn() -> &'e Headers<'e>,
 ) {
     const NAME: Name = Name::Borrowed("set-cookie");
-    let session_cookie = Edit::Add(NAME, session_cookie.into());
+    let session_cookie = Edit::Add(NAME, FieldValue::new(session_cookie));
     if let Some(at) = edits.iter().position(|edit| *edit == Edit::Remove(NAME)) {
         edits.insert(at.saturating_add(1), session_cookie);
         return;
@@ -64,7 +86,7 @@ pub(super) fn add_first<'e>(
     let mut upstreams = all(headers(), "set-cookie").peekable();
     edits.extend(upstreams.peek().map(|_| Edit::Remove(NAME)));
     edits.push(session_cookie);
-    edits.extend(upstreams.map(|value| Edit::Add(NAME, value.into())));
+    edits.extend(upstreams.map(|value| Edit::Add(NAME, FieldValue::received(value))));
 }
 
 /// `ip:port` from the session filter's header; `None` if it is not of its making.
@@ -76,7 +98,7 @@ pub(super) fn decode(value: &[u8]) -> Option<String> {
 pub(super) fn not_found() -> Reply {
     Reply {
         status: 404,
-        headers: vec![("content-type".into(), b"text/plain".to_vec())],
+        headers: vec![("content-type".into(), FieldValue::new(&b"text/plain"[..]))],
         body: b"no location for this host and path\n".to_vec(),
     }
 }

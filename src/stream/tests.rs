@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::Report;
-use crate::edit::{fields, first};
+use crate::edit::{FieldValue, fields, first};
 use crate::endpoints::digest::Digest;
 use crate::endpoints::{ClusterTable, Endpoint, Health};
 use crate::{config, policy};
@@ -122,18 +122,18 @@ type Response = OnResponse<'static>;
 fn owned(edit: Edit) -> Edit<'static> {
     let own = |text: Name| Name::Owned(text.into_owned());
     match edit {
-        Edit::Set(name, value) => Edit::Set(own(name), value.into_owned().into()),
-        Edit::Add(name, value) => Edit::Add(own(name), value.into_owned().into()),
+        Edit::Set(name, value) => Edit::Set(own(name), FieldValue::received(value.into_owned())),
+        Edit::Add(name, value) => Edit::Add(own(name), FieldValue::received(value.into_owned())),
         Edit::Remove(name) => Edit::Remove(own(name)),
     }
 }
 
 fn set(name: &'static str, value: &str) -> Edit<'static> {
-    Edit::Set(name.into(), value.as_bytes().to_vec().into())
+    Edit::Set(name.into(), FieldValue::new(value.as_bytes().to_vec()))
 }
 
 fn add(name: &'static str, value: &str) -> Edit<'static> {
-    Edit::Add(name.into(), value.as_bytes().to_vec().into())
+    Edit::Add(name.into(), FieldValue::new(value.as_bytes().to_vec()))
 }
 
 fn remove(name: &'static str) -> Edit<'static> {

@@ -3,7 +3,7 @@
 //! Source: `mergeAlternativeBackends`, `internal/ingress/controller/controller.go`,
 //! ingress-nginx dbb11b92d.
 
-use super::merged::{DEFAULT_UPSTREAM, Draft, Loaded, Merged, Upstream, host_of, upstream_name};
+use super::merged::{DEFAULT_UPSTREAM, Draft, Loaded, Merged, Upstream, host_of, key};
 use crate::ingress::Path;
 use crate::remark::{Effect, Field, Problem, Remark};
 use crate::route::host::DEFAULT_SERVER;
@@ -11,7 +11,7 @@ use crate::route::host::DEFAULT_SERVER;
 pub(super) fn merge(merged: &mut Merged, canary: &Loaded, remarks: &mut Vec<Remark>) {
     let ingress = &canary.ingress;
     if let Some(backend) = &ingress.default_backend {
-        let name = upstream_name(&ingress.namespace, backend);
+        let name = key(&ingress.namespace, backend);
         attach(merged, canary, &name, DEFAULT_SERVER, |_| true, remarks);
     }
     for rule in &ingress.rules {
@@ -19,7 +19,7 @@ pub(super) fn merge(merged: &mut Merged, canary: &Loaded, remarks: &mut Vec<Rema
             let Some(backend) = &path.backend else {
                 continue;
             };
-            let name = upstream_name(&ingress.namespace, backend);
+            let name = key(&ingress.namespace, backend);
             let same = |draft: &Draft| is_same(draft, path);
             attach(merged, canary, &name, host_of(&rule.host), same, remarks);
         }

@@ -50,7 +50,7 @@ fn upstream(
         .clusters
         .keys()
         .find_map(|key| key.strip_prefix(&start))?;
-    let name = format!("{namespace}-{service}-{port}");
+    let key = format!("{start}{port}");
     let upstream = Upstream {
         namespace: namespace.to_owned(),
         service: service.to_owned(),
@@ -58,8 +58,8 @@ fn upstream(
         exists: true,
         ..Upstream::default()
     };
-    merged.upstreams.insert(name.clone(), upstream);
-    Some(name)
+    merged.upstreams.insert(key.clone(), upstream);
+    Some(key)
 }
 
 /// Every location of the Ingress that has an upstream gets `name` as its fallback.

@@ -4,9 +4,7 @@
 //! `internal/ingress/controller/controller.go`, `updateServerLocations` in `location.go`,
 //! ingress-nginx dbb11b92d.
 
-use super::merged::{
-    DEFAULT_UPSTREAM, Draft, Loaded, Merged, Server, Upstream, host_of, upstream_name,
-};
+use super::merged::{DEFAULT_UPSTREAM, Draft, Loaded, Merged, Server, Upstream, host_of, key};
 use crate::ingress::{Path, Tls};
 use crate::remark::{Effect, Field, Problem, Remark};
 use crate::route::host::DEFAULT_SERVER;
@@ -24,7 +22,7 @@ pub(super) fn create_servers(merged: &mut Merged, loaded: &[Loaded]) {
         let ingress = &one.ingress;
         let mut upstream = DEFAULT_UPSTREAM.to_owned();
         if let Some(backend) = &ingress.default_backend {
-            upstream = upstream_name(&ingress.namespace, backend);
+            upstream = key(&ingress.namespace, backend);
             if ingress.rules.is_empty() {
                 take_catch_all(merged, &upstream, at);
             }
@@ -146,7 +144,7 @@ fn add_location<'l>(
     let (Some(one), Some(backend)) = (loaded.get(at), &path.backend) else {
         return;
     };
-    let name = upstream_name(&one.ingress.namespace, backend);
+    let name = key(&one.ingress.namespace, backend);
     let Some(upstream) = merged.upstreams.get(&name).filter(|known| !known.no_server) else {
         return;
     };

@@ -12,6 +12,8 @@ pub(in crate::policy) const DEFAULT_UPSTREAM: &str = "upstream-default-backend";
 pub(in crate::policy) struct Loaded {
     pub ingress: Ingress,
     pub annotations: Annotations,
+    /// `close` names it.
+    pub closed: bool,
 }
 
 /// `ingress.Server`.
@@ -35,7 +37,7 @@ pub(in crate::policy) struct Draft {
     pub exact: bool,
     /// Nobody named it: the root that every server has.
     pub implicit: bool,
-    /// The upstream's name.
+    /// The upstream's key.
     pub upstream: String,
     /// The place of its Ingress; `None`: the default server's own root.
     pub ingress: Option<usize>,
@@ -94,10 +96,22 @@ pub(in crate::policy) fn host_of(host: &str) -> &str {
     }
 }
 
-/// `upstreamName`, `internal/ingress/controller/util.go`.
-pub(super) fn upstream_name(namespace: &str, backend: &Backend) -> String {
-    if backend.port.is_empty() {
-        return format!("{namespace}-INVALID");
+/// What an upstream is known by: `namespace/service:port`, the key of `clusters`. ingress-nginx
+/// knows it by its name, and of two Services with one name (`web-admin` in `prod`, `admin` in
+/// `prod-web`) the first would get the other's requests.
+pub(super) fn key(namespace: &str, backend: &Backend) -> String {
+    format!("{namespace}/{}:{}", backend.service, backend.port)
+}
+
+impl Upstream {
+    /// `upstreamName`, `internal/ingress/controller/util.go`.
+    pub(in crate::policy) fn name(&self) -> String {
+        if self.service.is_empty() {
+            return DEFAULT_UPSTREAM.to_owned();
+        }
+        if self.port.is_empty() {
+            return format!("{}-INVALID", self.namespace);
+        }
+        format!("{}-{}-{}", self.namespace, self.service, self.port)
     }
-    format!("{namespace}-{}-{}", backend.service, backend.port)
 }

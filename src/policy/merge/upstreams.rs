@@ -2,7 +2,7 @@
 //!
 //! Source: `createUpstreams`, `internal/ingress/controller/controller.go`, ingress-nginx dbb11b92d.
 
-use super::merged::{DEFAULT_UPSTREAM, Loaded, Upstream, upstream_name};
+use super::merged::{DEFAULT_UPSTREAM, Loaded, Upstream, key};
 use crate::config::{Service, ServicePort};
 use crate::ingress::Backend;
 use crate::remark::{Effect, Field, Problem, Remark};
@@ -31,11 +31,11 @@ pub(super) fn create(
         let namespace = &one.ingress.namespace;
         if let Some(backend) = &one.ingress.default_backend {
             let upstream = upstream(one, backend, services, remarks);
-            upstreams.insert(upstream_name(namespace, backend), upstream);
+            upstreams.insert(key(namespace, backend), upstream);
         }
         for backend in one.ingress.backends() {
             upstreams
-                .entry(upstream_name(namespace, backend))
+                .entry(key(namespace, backend))
                 .or_insert_with(|| upstream(one, backend, services, remarks));
         }
     }

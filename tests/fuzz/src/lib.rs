@@ -276,7 +276,7 @@ fn check_edit(edit: &Edit, endpoints: &EndpointTable) {
     };
     assert!(is_field_value(value), "{edit:?}");
     if name == "x-limpet-endpoint" {
-        let asked = String::from_utf8(STANDARD.decode(value).unwrap()).unwrap();
+        let asked = String::from_utf8(STANDARD.decode(&value[..]).unwrap()).unwrap();
         assert!(ENDPOINTS.contains(&asked.as_str()), "{asked}");
     }
     if name == "x-limpet-cluster" {
