@@ -167,8 +167,7 @@ fn is_file(quoted: &&str) -> bool {
 }
 
 /// Where there are circles still.
-const NOT_YET: [&str; 6] = [
-    "limpet/limpet::shell",
+const NOT_YET: [&str; 5] = [
     "limpet-cli/limpet_cli::explain",
     "limpet-envoy/limpet_envoy::check",
     "limpet-envoy/limpet_envoy::clusters",
