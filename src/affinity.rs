@@ -77,6 +77,12 @@ impl Affinity {
         &self.cookie.name
     }
 
+    /// The cookie's Path; `None`: the location's path.
+    #[must_use]
+    pub fn cookie_path(&self) -> Option<&str> {
+        self.cookie.path.as_deref()
+    }
+
     /// `md5(md5(upstream name) + upstream name)` in hex: says which cluster a session is of.
     #[must_use]
     pub fn backend_key(&self) -> &str {

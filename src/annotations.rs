@@ -102,6 +102,14 @@ pub struct Rewrite {
     pub preserve_trailing_slash: bool,
 }
 
+impl Rewrite {
+    /// Whether an Ingress with these annotations asks for regular expressions on its hosts.
+    #[must_use]
+    pub fn asks_for_regex(&self) -> bool {
+        self.use_regex || !self.target.is_empty()
+    }
+}
+
 /// The redirect family.
 #[derive(Debug, Clone, Default)]
 pub struct Redirect {

@@ -38,8 +38,8 @@ pub struct Ingress {
 pub struct Tls {
     /// `hosts`: the names of its certificate, as far as is known.
     pub hosts: Vec<String>,
-    /// It names a Secret; without one the controller's own certificate serves.
-    pub has_secret: bool,
+    /// `secretName`; without one the controller's own certificate serves.
+    pub secret: Option<String>,
 }
 
 /// One of `spec.rules`.
@@ -92,7 +92,8 @@ impl Ingress {
         let Some(name) = text("name") else {
             return Err(unusable(None, Problem::Nameless));
         };
-        let namespace = text("namespace").unwrap_or("default").to_owned();
+        let namespace = text("namespace").filter(|namespace| !namespace.is_empty());
+        let namespace = namespace.unwrap_or("default").to_owned();
         let spec = value.get("spec").unwrap_or(&Value::Null);
         let key = format!("{namespace}/{name}");
         let mut remarks = Vec::new();
@@ -221,7 +222,7 @@ fn tls(value: &Value) -> Tls {
     let secret = value.get("secretName").and_then(Value::as_str);
     Tls {
         hosts: hosts.map(str::to_owned).collect(),
-        has_secret: secret.is_some_and(|name| !name.is_empty()),
+        secret: secret.filter(|name| !name.is_empty()).map(str::to_owned),
     }
 }
 

@@ -11,7 +11,8 @@ use crate::config::{Discovery, HeaderNames, PathDecoding, Report, StripHeader, U
 use crate::remark::{Effect, Problem, Remark};
 use crate::route::VirtualHost;
 use crate::route::host::Hosts;
-pub use compile::{compile, read};
+pub use compile::{compile, ingresses, read};
+pub use merge::Loaded;
 use std::collections::BTreeMap;
 
 /// Everything a request is answered from, but for the endpoints.

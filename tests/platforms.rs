@@ -3,7 +3,7 @@
 
 mod crds;
 
-use limpet_envoy::clusters::clusters;
+use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
 use limpet_envoy::render::envoy::{EnvoySettings, render};
 use limpet_tests::browser::Browser;
@@ -26,7 +26,11 @@ fn envoy(platform: Platform, manifests: &str, pods: &[Pod]) -> Rendered {
     let manifests = Manifests::parse("manifests.yaml", manifests).unwrap();
     let addresses: Vec<String> = pods.iter().map(Pod::endpoint).collect();
     let flag = format!("default/http-service:8080={}", addresses.join(","));
-    let (clusters, _) = clusters(&manifests, &[flag.parse().unwrap()]);
+    let flags = Flags {
+        endpoints: vec![flag.parse().unwrap()],
+        ..Flags::default()
+    };
+    let compiled = Compiled::new(&manifests, &flags).unwrap();
     let module = limpet_cli::module::find(None).unwrap_or_else(|why| panic!("{why}"));
     let settings = EnvoySettings {
         listen: "127.0.0.1:0".parse().unwrap(),
@@ -34,9 +38,7 @@ fn envoy(platform: Platform, manifests: &str, pods: &[Pod]) -> Rendered {
         wasm: module.canonicalize().unwrap(),
         ..EnvoySettings::default()
     };
-    let mut bootstrap = render(&manifests, &clusters, &settings, false)
-        .unwrap()
-        .bootstrap;
+    let mut bootstrap = render(&compiled, &settings).unwrap().bootstrap;
     reshape_bootstrap(platform, Names::Platform, &mut bootstrap);
     Rendered::share_bootstrap(&bootstrap)
 }

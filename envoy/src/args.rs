@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::clusters::EndpointsFlag;
+use crate::compiled::Flags;
 use crate::manifests::Manifests;
 
 /// `ip:port`.
@@ -45,5 +46,14 @@ impl ManifestArgs {
     /// When a file cannot be read or is not what it is to be.
     pub fn load(&self) -> anyhow::Result<Manifests> {
         Manifests::load(&self.file)?.with_config(self.config.as_deref())
+    }
+
+    /// The flags that bear on what they mean.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        Flags {
+            strict: self.strict,
+            endpoints: self.endpoints.clone(),
+        }
     }
 }

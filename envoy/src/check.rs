@@ -7,20 +7,19 @@ mod finding;
 mod lint;
 mod platform;
 mod print;
-pub(crate) mod view;
+mod report;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use serde::Serialize;
 
 pub use annotations::{Judged, Verdict};
 pub use finding::{Finding, Level};
 pub use platform::Platform;
+pub use report::Report;
 
 use crate::manifests::Manifests;
 use crate::progress::Progress;
@@ -71,76 +70,6 @@ pub enum Format {
     Json,
     /// Annotations of a GitHub workflow
     Github,
-}
-
-/// All that was found.
-#[derive(Debug, Serialize)]
-pub struct Report {
-    /// How many Ingresses were read.
-    pub ingresses: usize,
-    /// Every annotation under the prefix.
-    pub annotations: Vec<Judged>,
-    /// What is to be said, by file and line.
-    pub findings: Vec<Finding>,
-    /// What was skipped or assumed while reading.
-    pub notes: Vec<String>,
-}
-
-impl Report {
-    /// Looks at everything in `manifests`. `strict`: with the annotation validation of 1.15; `on`:
-    /// for that platform.
-    #[must_use]
-    pub fn new(manifests: &Manifests, strict: bool, on: Option<Platform>) -> Self {
-        let ingresses = view::ingresses(manifests);
-        let mut judged = Vec::new();
-        let mut findings = lint::run(manifests, &ingresses);
-        for ingress in &ingresses {
-            let (of_it, about_it) = annotations::judge(ingress);
-            judged.extend(of_it);
-            findings.extend(about_it);
-        }
-        let more = configuration::run(manifests, &ingresses, &findings, strict);
-        annotations::confirm(&mut judged, &more);
-        findings.extend(more);
-        let spoken = |ingress| platform::backend_protocol(ingress, on);
-        findings.extend(ingresses.iter().filter_map(spoken));
-        if let Some(platform) = on {
-            findings.extend(platform::run(manifests, &ingresses, platform));
-        }
-        findings.sort_by(|a, b| {
-            (&a.file, a.line, a.code, &a.field).cmp(&(&b.file, b.line, b.code, &b.field))
-        });
-        findings.dedup();
-        Self {
-            ingresses: ingresses.len(),
-            annotations: judged,
-            findings,
-            notes: manifests.notes.clone(),
-        }
-    }
-
-    /// 0: nothing but notes. 1: something will behave differently. 2: something is unusable.
-    #[must_use]
-    pub fn exit_status(&self) -> u8 {
-        let worst = self.findings.iter().map(|finding| finding.level).max();
-        match worst {
-            _ if self.ingresses == 0 => 2,
-            Some(Level::Error) => 2,
-            Some(Level::Warning) => 1,
-            Some(Level::Note) | None => 0,
-        }
-    }
-
-    /// How many annotations got each verdict.
-    #[must_use]
-    pub fn verdicts(&self) -> BTreeMap<Verdict, usize> {
-        let mut counts = BTreeMap::new();
-        for judged in &self.annotations {
-            let count: &mut usize = counts.entry(judged.verdict).or_default();
-            *count = count.saturating_add(1);
-        }
-        counts
-    }
 }
 
 /// Checks the manifests and prints what was found.

@@ -1,11 +1,13 @@
 //! What puts the module into Envoy, Istio and Envoy Gateway: manifests in, configurations out.
 //!
-//! `manifests` reads what the operator has; `clusters`, `forwarding` and `plugin_config` derive
-//! from it what a proxy needs; `check` and `render` are the commands that need no host.
+//! `manifests` reads what the operator has; `taken`, `clusters` and `compiled` are what the core
+//! makes of it, `forwarding` and `plugin_config` what a proxy needs; `check` and `render` are the
+//! commands that need no host.
 
 pub mod args;
 pub mod check;
 pub mod clusters;
+pub mod compiled;
 pub mod filter_chain;
 pub mod forwarding;
 pub mod manifests;
@@ -13,3 +15,4 @@ pub mod plugin_config;
 pub mod progress;
 pub mod render;
 pub mod say;
+pub mod taken;

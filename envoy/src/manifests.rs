@@ -2,15 +2,16 @@
 
 mod config_map;
 mod document;
+mod error;
+mod given;
 mod source;
 
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::plugin_config;
-
-pub use document::{Object, Origin};
+pub use document::{Object, Origin, annotation_pointer};
+pub use error::ManifestError;
 
 /// The class that ingress-nginx takes where nothing else is said.
 const CLASS: &str = "nginx";
@@ -20,42 +21,6 @@ pub(crate) const CONTROLLER: &str = "k8s.io/ingress-nginx";
 
 /// What makes an IngressClass the default one, where it says `true`.
 const DEFAULT_CLASS: &str = "/metadata/annotations/ingressclass.kubernetes.io~1is-default-class";
-
-/// Why manifests cannot be read at all.
-#[derive(Debug, thiserror::Error)]
-pub enum ManifestError {
-    /// A file or folder that cannot be opened or listed.
-    #[error("{path}: cannot be read")]
-    Read {
-        /// As given, or as found in the folder.
-        path: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A folder with no file that ends in .yaml, .yml or .json.
-    #[error("{path}: no .yaml, .yml or .json file in this folder")]
-    EmptyFolder {
-        /// As given.
-        path: String,
-    },
-    /// Text that is neither YAML nor JSON.
-    #[error("{path}:{line}:{column}: {reason}")]
-    Syntax {
-        /// The file.
-        path: String,
-        /// Counted from 1.
-        line: u64,
-        /// Counted from 1.
-        column: u64,
-        /// What the parser said.
-        reason: String,
-    },
-    /// Nothing to serve.
-    #[error(
-        "no networking.k8s.io/v1 Ingress among the manifests; `limpet check -f` says what was read"
-    )]
-    NoIngress,
-}
 
 /// Every object that was read, by kind, in the order read.
 #[derive(Debug, Default)]
@@ -113,7 +78,7 @@ impl Manifests {
     /// # Errors
     /// When it cannot be read, or has a key that may not be given there.
     pub fn with_config(mut self, file: Option<&Path>) -> anyhow::Result<Self> {
-        self.given = plugin_config::load_given(file)?;
+        self.given = given::load(file)?;
         Ok(self)
     }
 
@@ -132,6 +97,18 @@ impl Manifests {
     #[must_use]
     pub fn config_map(&self) -> Option<&Object> {
         config_map::choose(&self.config_maps).0
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn settings(&self) -> Option<&Value> {
+        self.config_map()?.value.get("data")
+    }
+
+    /// One of its settings, if it is a string.
+    #[must_use]
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        self.settings()?.get(key)?.as_str()
     }
 
     /// The classes whose Ingresses are ingress-nginx's: `nginx`, and what the IngressClasses among
@@ -155,6 +132,12 @@ impl Manifests {
             names.push("");
         }
         (names != [CLASS]).then_some(names)
+    }
+
+    /// The Service `namespace/name`.
+    #[must_use]
+    pub fn service(&self, id: &str) -> Option<&Object> {
+        self.services.iter().find(|service| service.id() == id)
     }
 
     /// The TLS Secret `namespace/name`.
@@ -210,11 +193,6 @@ impl Manifests {
         let note = config_map::choose(&self.config_maps).1;
         self.notes.extend(note);
     }
-}
-
-/// The text at JSON pointer `pointer`, if it is a string.
-pub(crate) fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
-    value.pointer(pointer).and_then(Value::as_str)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ pub mod envoy;
 pub mod envoy_gateway;
 pub mod istio;
 pub mod resource;
-pub mod scene;
+pub mod served;
 
 use std::process::ExitCode;
 

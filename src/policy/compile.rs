@@ -1,6 +1,6 @@
 //! From a configuration to what it means.
 
-use super::{Policy, clusters, hosts, load, merge};
+use super::{Loaded, Policy, clusters, hosts, load, merge};
 use crate::config::settings::Settings;
 use crate::config::{self, Config, ConfigError};
 use crate::remark::Remark;
@@ -14,6 +14,13 @@ pub fn read(bytes: &[u8]) -> Result<(Policy, Vec<Remark>), ConfigError> {
     let (policy, more) = compile(&config);
     remarks.extend(more);
     Ok((policy, remarks))
+}
+
+/// The Ingresses that count, in ingress-nginx's order; [`compile`] says why the others do not.
+#[must_use]
+pub fn ingresses(config: &Config) -> Vec<Loaded> {
+    let (settings, _) = Settings::read(&config.config_map);
+    load::load(config, &settings, &mut Vec::new())
 }
 
 /// Compiles a configuration. What cannot be used disables itself alone, with a remark.

@@ -35,7 +35,8 @@ pub struct VirtualHost {
 
 impl VirtualHost {
     /// It takes the requests that no other host takes.
-    pub(crate) fn is_default(&self) -> bool {
+    #[must_use]
+    pub fn is_default(&self) -> bool {
         self.name == DEFAULT_SERVER
     }
 

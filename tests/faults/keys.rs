@@ -1,7 +1,7 @@
 //! Cookie keys in environment variables.
 
 use super::{BALANCED, HOST, PERSISTENT, Shop};
-use limpet_envoy::clusters;
+use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_tests::browser::Browser;
 use limpet_tests::http::Request;
 use limpet_tests::rendered::{Rendered, Setup};
@@ -146,10 +146,9 @@ fn without_the_variable_no_cookie_tells_an_address_and_the_log_says_which() {
 #[test]
 fn a_vm_whose_configuration_names_no_variable_is_given_none() {
     let text = |shop: &Shop| {
-        let clusters = clusters::clusters(&shop.manifests, &[]).0;
+        let compiled = Compiled::new(&shop.manifests, &Flags::default()).unwrap();
         let settings = limpet_envoy::render::envoy::EnvoySettings::default();
-        let rendered =
-            limpet_envoy::render::envoy::render(&shop.manifests, &clusters, &settings, false);
+        let rendered = limpet_envoy::render::envoy::render(&compiled, &settings);
         rendered.unwrap().bootstrap.to_string()
     };
     assert!(!text(&Shop::new(1, PERSISTENT)).contains("host_env_keys"));

@@ -9,11 +9,12 @@ mod schema;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
 use limpet_envoy::render::envoy_gateway::{self, EnvoyGatewayArgs};
 use limpet_envoy::render::istio::{self, IstioArgs};
 use limpet_envoy::render::resource::Resource;
-use limpet_envoy::render::scene::Scene;
+use limpet_envoy::render::served::Served;
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -68,6 +69,10 @@ fn refuse(schemas: &BTreeMap<String, Value>, resources: &[Resource], name: &str)
     wrong
 }
 
+fn compiled(manifests: &Manifests) -> Compiled<'_> {
+    Compiled::new(manifests, &Flags::default()).unwrap()
+}
+
 #[test]
 fn what_is_rendered_for_istio_is_what_its_definitions_allow() {
     let schemas = schemas("istio");
@@ -78,7 +83,7 @@ fn what_is_rendered_for_istio_is_what_its_definitions_allow() {
                 sidecar,
                 ..IstioArgs::default()
             };
-            let resources = istio::resources(&Scene::new(&manifests), &args);
+            let resources = istio::resources(&Served::new(&compiled(&manifests)), &args);
             assert!(resources.iter().any(|r| r.kind() == "WasmPlugin"));
             wrong.extend(refuse(&schemas, &resources, &name));
         }
@@ -100,7 +105,7 @@ fn a_service_spoken_to_by_tls_or_grpc_gets_a_destination_rule_and_no_other() {
         .map(|(name, protocol)| text(name, protocol))
         .concat();
     let manifests = Manifests::parse("shops.yaml", &all).unwrap();
-    let resources = istio::resources(&Scene::new(&manifests), &IstioArgs::default());
+    let resources = istio::resources(&Served::new(&compiled(&manifests)), &IstioArgs::default());
     let rules: Vec<Value> = resources
         .iter()
         .filter(|resource| resource.kind() == "DestinationRule")
@@ -143,8 +148,10 @@ fn what_is_rendered_for_envoy_gateway_is_what_its_definitions_allow() {
     let schemas = schemas("envoy-gateway");
     let mut wrong = Vec::new();
     for (name, manifests) in manifests() {
-        let resources =
-            envoy_gateway::resources(&Scene::new(&manifests), &EnvoyGatewayArgs::default());
+        let resources = envoy_gateway::resources(
+            &Served::new(&compiled(&manifests)),
+            &EnvoyGatewayArgs::default(),
+        );
         assert!(resources.iter().any(|r| r.kind() == "EnvoyExtensionPolicy"));
         wrong.extend(refuse(&schemas, &resources, &name));
     }
@@ -156,8 +163,9 @@ fn the_environment_variables_of_cookie_keys_are_asked_for_as_the_definitions_all
     for (name, mut manifests) in manifests() {
         let keys = serde_json::json!([{ "environment": "KEY" }, { "environment": "OLD" }]);
         manifests.given.insert("cookie_keys".into(), keys);
-        let scene = Scene::new(&manifests);
-        let istio = istio::resources(&scene, &IstioArgs::default());
+        let compiled = compiled(&manifests);
+        let served = Served::new(&compiled);
+        let istio = istio::resources(&served, &IstioArgs::default());
         let plugin = istio.iter().find(|r| r.kind() == "WasmPlugin").unwrap();
         let from_host = |name: &str| serde_json::json!({ "name": name, "valueFrom": "HOST" });
         let asked = &plugin.value["spec"]["vmConfig"]["env"];
@@ -165,7 +173,7 @@ fn the_environment_variables_of_cookie_keys_are_asked_for_as_the_definitions_all
             *asked,
             Value::from(vec![from_host("KEY"), from_host("OLD")])
         );
-        let gateway = envoy_gateway::resources(&scene, &EnvoyGatewayArgs::default());
+        let gateway = envoy_gateway::resources(&served, &EnvoyGatewayArgs::default());
         let mut policies = gateway.iter();
         let policy = policies
             .find(|r| r.kind() == "EnvoyExtensionPolicy")
@@ -265,7 +273,7 @@ fn the_text_is_yaml_that_says_the_same() {
         let args = EnvoyGatewayArgs::default();
         let text = envoy_gateway::text(&manifests, &args).unwrap();
         let read: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
-        let resources = envoy_gateway::resources(&Scene::new(&manifests), &args);
+        let resources = envoy_gateway::resources(&Served::new(&compiled(&manifests)), &args);
         let meant: Vec<Value> = resources
             .into_iter()
             .map(|resource| resource.value)

@@ -1,6 +1,7 @@
 //! The recorded path answers asked of a real Envoy: one process, a listener for each scenario.
 
-use limpet_envoy::clusters::{Cluster, EndpointsFlag, clusters};
+use limpet_envoy::clusters::{Cluster, EndpointsFlag};
+use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
 use limpet_envoy::render::envoy::{EnvoySettings, render};
 use limpet_tests::envoy::RealEnvoy;
@@ -223,11 +224,13 @@ fn rendered(number: usize, scenario: &Value, pods: &BTreeMap<String, Pod>) -> Va
         };
         format!("{name}={pod}").parse().unwrap()
     };
-    let flags: Vec<_> = recordings::endpoints(scenario)
-        .into_iter()
-        .map(flag)
-        .collect();
-    let (clusters, _) = clusters(&manifests, &flags);
+    let endpoints = recordings::endpoints(scenario).into_iter().map(flag);
+    let flags = Flags {
+        strict: scenario["annotation_validation"] != false,
+        endpoints: endpoints.collect(),
+    };
+    let compiled = Compiled::new(&manifests, &flags).unwrap();
+    let clusters = &compiled.clusters;
     let settings = EnvoySettings {
         listen: "127.0.0.1:0".parse().unwrap(),
         admin: "unix:admin.sock".parse().unwrap(),
@@ -237,10 +240,7 @@ fn rendered(number: usize, scenario: &Value, pods: &BTreeMap<String, Pod>) -> Va
             .unwrap(),
         ..EnvoySettings::default()
     };
-    let strict = scenario["annotation_validation"] != false;
-    let mut bootstrap = render(&manifests, &clusters, &settings, strict)
-        .unwrap()
-        .bootstrap;
+    let mut bootstrap = render(&compiled, &settings).unwrap().bootstrap;
     edit_plugin(&mut bootstrap, |config| {
         let names = clusters.iter();
         let names = names.map(|c| (c.service_port.key(), json!(own_name(number, c))));
@@ -249,7 +249,7 @@ fn rendered(number: usize, scenario: &Value, pods: &BTreeMap<String, Pod>) -> Va
         config["discovery"]["interval_ms"] = 60_000.into();
     });
     let resources = &mut bootstrap["static_resources"];
-    for cluster in &clusters {
+    for cluster in clusters {
         let is_it = |one: &&mut Value| one["name"] == json!(cluster.name());
         let all = resources["clusters"].as_array_mut().unwrap();
         let one = all.iter_mut().find(is_it).unwrap();

@@ -10,9 +10,10 @@ mod shape;
 
 pub use shape::Platform;
 
+use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::forwarding::envoy::{HTTP, HTTPS};
 use limpet_envoy::manifests::Manifests;
-use limpet_envoy::render::scene::Scene;
+use limpet_envoy::render::served::Served;
 use serde_json::{Value, json};
 use shape::Shape;
 use std::collections::BTreeMap;
@@ -77,11 +78,12 @@ fn shape_of(platform: Platform, names: Names, manager: &Value) -> Shape {
     let text = wasm["configuration"]["value"].as_str().unwrap();
     let written: Value = serde_json::from_str(text).unwrap();
     let manifests = manifests(&written);
-    let scene = Scene::new(&manifests);
+    let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
+    let served = Served::new(&compiled);
     let resources = match platform {
-        Platform::Istio => istio::resources(&scene, false),
-        Platform::IstioSidecar => istio::resources(&scene, true),
-        Platform::EnvoyGateway => envoy_gateway::resources(&scene),
+        Platform::Istio => istio::resources(&served, false),
+        Platform::IstioSidecar => istio::resources(&served, true),
+        Platform::EnvoyGateway => envoy_gateway::resources(&served),
     };
     let mut plugin = match platform {
         Platform::Istio | Platform::IstioSidecar => istio::plugin(&resources),
@@ -117,7 +119,7 @@ fn shape_of(platform: Platform, names: Names, manager: &Value) -> Shape {
         platform_names,
         plugin,
         code: wasm["vm_config"]["code"].clone(),
-        trusted_proxies: u8::from(scene.trusted),
+        trusted_proxies: u8::from(served.forwarding.trusted),
         side: match manager["stat_prefix"].as_str() {
             Some("ingress_https") => HTTPS,
             _ => HTTP,

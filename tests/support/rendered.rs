@@ -8,7 +8,8 @@ pub use edit::{edit_plugin, edit_plugin_text};
 use crate::eds::Lb;
 use crate::envoy::RealEnvoy;
 use crate::wait;
-use limpet_envoy::clusters::{Cluster, EndpointsFlag, clusters};
+use limpet_envoy::clusters::{Cluster, EndpointsFlag};
+use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
 use limpet_envoy::render;
 use limpet_envoy::render::envoy::{EnvoySettings, endpoint_file, write_in_place};
@@ -68,8 +69,7 @@ impl Rendered {
     pub fn start(manifests: &Manifests, endpoints: &[EndpointsFlag], setup: &Setup) -> Self {
         let started = Self::boot(manifests, endpoints, setup);
         let _ = started.http();
-        let (clusters, _) = clusters(manifests, endpoints);
-        started.wait_for_endpoints(&clusters);
+        started.wait_for_endpoints(&compiled(manifests, endpoints).clusters);
         started
     }
 
@@ -79,9 +79,9 @@ impl Rendered {
     /// It cannot be rendered, or Envoy ends.
     #[must_use]
     pub fn boot(manifests: &Manifests, endpoints: &[EndpointsFlag], setup: &Setup) -> Self {
-        let (clusters, _) = clusters(manifests, endpoints);
+        let compiled = compiled(manifests, endpoints);
         let folder = folder();
-        let rendered = rendered(manifests, &clusters, setup, folder.path());
+        let rendered = rendered(&compiled, setup, folder.path());
         for (path, content) in rendered.files {
             write_in_place(&path, &content.to_string()).unwrap();
         }
@@ -107,9 +107,9 @@ impl Rendered {
             edit,
             ..Setup::default()
         };
-        let (clusters, _) = clusters(manifests, endpoints);
+        let compiled = compiled(manifests, endpoints);
         let folder = folder();
-        let rendered = rendered(manifests, &clusters, &setup, folder.path());
+        let rendered = rendered(&compiled, &setup, folder.path());
         let (listeners, endpoints): (Vec<_>, Vec<_>) = rendered
             .files
             .into_iter()
@@ -124,8 +124,8 @@ impl Rendered {
             folder,
         };
         // The module asks for the endpoints when it is configured: they are there by then.
-        shared.wait_for_endpoints(&clusters);
-        shared.add_listeners(&listeners[0].1["resources"], &clusters);
+        shared.wait_for_endpoints(&compiled.clusters);
+        shared.add_listeners(&listeners[0].1["resources"], &compiled.clusters);
         shared
     }
 
@@ -236,13 +236,16 @@ fn folder() -> TempDir {
     builder.prefix("limpet-xds-").tempdir().unwrap()
 }
 
+fn compiled<'m>(manifests: &'m Manifests, endpoints: &[EndpointsFlag]) -> Compiled<'m> {
+    let flags = Flags {
+        endpoints: endpoints.to_vec(),
+        ..Flags::default()
+    };
+    Compiled::new(manifests, &flags).unwrap()
+}
+
 /// What `limpet render envoy --eds` writes, edited.
-fn rendered(
-    manifests: &Manifests,
-    clusters: &[Cluster],
-    setup: &Setup,
-    folder: &Path,
-) -> render::envoy::Rendered {
+fn rendered(compiled: &Compiled<'_>, setup: &Setup, folder: &Path) -> render::envoy::Rendered {
     let module = || limpet_cli::module::find(None).unwrap_or_else(|why| panic!("{why}"));
     let wasm = setup.wasm.clone().unwrap_or_else(module);
     let settings = EnvoySettings {
@@ -253,7 +256,7 @@ fn rendered(
         eds: Some(folder.to_owned()),
         ..EnvoySettings::default()
     };
-    let mut rendered = render::envoy::render(manifests, clusters, &settings, false).unwrap();
+    let mut rendered = render::envoy::render(compiled, &settings).unwrap();
     let files = rendered.files.iter_mut().map(|(_, content)| content);
     for value in files.chain([&mut rendered.bootstrap]) {
         edit_plugin(value, |config| {

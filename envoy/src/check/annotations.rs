@@ -1,13 +1,14 @@
 //! One verdict for each annotation of each Ingress.
 
 use limpet::annotations::catalogue::{self, Support};
+use limpet::ingress::{Ingress, PREFIX};
 use limpet::nearest::nearest;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::alternatives;
-use super::finding::{Finding, Level};
-use super::view::{Ingress, PREFIX, annotation_pointer};
+use super::finding::{Finding, Level, Place};
+use crate::manifests::{Object, annotation_pointer};
+use crate::taken::under_the_prefix;
 
 /// What becomes of an annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -54,23 +55,27 @@ const OTHER_PREFIXES: [&str; 4] = [
 
 /// Every annotation under the prefix with its verdict, and what is to be said about it.
 #[must_use]
-pub(crate) fn judge(ingress: &Ingress<'_>) -> (Vec<Judged>, Vec<Finding>) {
+pub(crate) fn judge(object: &Object) -> (Vec<Judged>, Vec<Finding>) {
     let mut judged = Vec::new();
     let mut findings = Vec::new();
-    for (name, value) in ingress.annotations() {
+    let Ok(ingress) = Ingress::read(&object.value) else {
+        return (judged, findings);
+    };
+    for (name, value) in under_the_prefix(&ingress) {
         let (verdict, difference) = verdict(name);
         judged.push(Judged {
-            ingress: ingress.id.clone(),
+            ingress: ingress.key.clone(),
             annotation: name.to_owned(),
             value: value.to_owned(),
-            file: ingress.object.origin.file.clone(),
-            line: ingress.annotation_line(name),
+            file: object.origin.file.clone(),
+            line: object.line_of(&annotation_pointer(&format!("{PREFIX}{name}"))),
             verdict,
             difference,
         });
-        findings.extend(finding(ingress, name, verdict));
+        findings.extend(finding(object, name, verdict));
     }
-    findings.extend(under_another_prefix(ingress));
+    let names = ingress.annotations.keys();
+    findings.extend(names.filter_map(|name| under_another_prefix(object, name)));
     (judged, findings)
 }
 
@@ -111,9 +116,10 @@ fn verdict(name: &str) -> (Verdict, &'static str) {
     }
 }
 
-fn finding(ingress: &Ingress<'_>, name: &str, verdict: Verdict) -> Option<Finding> {
+fn finding(object: &Object, name: &str, verdict: Verdict) -> Option<Finding> {
+    let place = Place::annotation(object, name);
     let about = |code, expected: String, consequence: &str| {
-        Finding::annotation((Level::Warning, code), ingress, name, expected, consequence)
+        Finding::new(Level::Warning, code, &place, expected, consequence)
     };
     match verdict {
         Verdict::Honoured | Verdict::Differs => None,
@@ -155,35 +161,20 @@ fn meant(name: &str) -> Option<&'static str> {
     nearest(name, known.map(|annotation| annotation.name))
 }
 
-fn under_another_prefix(ingress: &Ingress<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for key in keys(ingress) {
-        let other = OTHER_PREFIXES
-            .iter()
-            .find_map(|prefix| Some((*prefix, key.strip_prefix(prefix)?)));
-        let Some((prefix, name)) = other else {
-            continue;
-        };
-        let finding = Finding::at(
-            (Level::Warning, "wrong-prefix"),
-            ingress,
-            (&annotation_pointer(prefix, name), key),
-            format!("is not read: ingress-nginx reads {PREFIX}..."),
-            "ignored, by ingress-nginx 1.15 too",
-        );
-        let known = catalogue::find(name).is_some() || alternatives::retired(name).is_some();
-        findings.push(match known {
-            true => finding.help(format!("write {PREFIX}{name}")),
-            false => finding.help("it belongs to another ingress controller"),
-        });
-    }
-    findings
-}
-
-fn keys<'m>(ingress: &Ingress<'m>) -> impl Iterator<Item = &'m String> {
-    let annotations = ingress.object.value.pointer("/metadata/annotations");
-    annotations
-        .and_then(Value::as_object)
-        .into_iter()
-        .flat_map(serde_json::Map::keys)
+fn under_another_prefix(object: &Object, key: &str) -> Option<Finding> {
+    let mut prefixes = OTHER_PREFIXES.iter();
+    let name = prefixes.find_map(|prefix| key.strip_prefix(prefix))?;
+    let finding = Finding::new(
+        Level::Warning,
+        "wrong-prefix",
+        &Place::at(object, &annotation_pointer(key), key),
+        format!("is not read: ingress-nginx reads {PREFIX}..."),
+        "ignored, by ingress-nginx 1.15 too",
+    );
+    let is_known = catalogue::find(name).is_some() || alternatives::retired(name).is_some();
+    Some(if is_known {
+        finding.help(format!("write {PREFIX}{name}"))
+    } else {
+        finding.help("it belongs to another ingress controller")
+    })
 }

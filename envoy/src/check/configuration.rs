@@ -1,11 +1,12 @@
 //! What the module itself says when it reads these manifests.
 
-use limpet::remark::{Effect, Field, Problem, Remark};
+use limpet::ingress::{Ingress, PREFIX, Path};
+use limpet::remark::{Effect, Field, Remark};
 
 use super::finding::{Finding, VALIDATION};
-use super::view::{Ingress, PREFIX, annotation_pointer};
-use crate::manifests::Manifests;
-use crate::plugin_config::{EndpointSource, Options, Report, plugin_config};
+use crate::clusters::ServicePort;
+use crate::manifests::{Manifests, Object, annotation_pointer};
+use crate::taken::paths;
 
 /// What the lints have said already, better.
 const SAID: [&str; 5] = [
@@ -23,16 +24,11 @@ const SAID_AS_NOTE: [&str; 2] = ["shared-service", "cookie-path-attributes"];
 ///
 /// A value that only the validation of ingress-nginx 1.15 refuses is a note; with `strict` it is
 /// refused here too.
-pub(super) fn run(
-    manifests: &Manifests,
-    ingresses: &[Ingress<'_>],
-    said: &[Finding],
-    strict: bool,
-) -> Vec<Finding> {
-    let all: Vec<Finding> = remarks(manifests, strict)
+pub(super) fn run(manifests: &Manifests, remarks: &[Remark], said: &[Finding]) -> Vec<Finding> {
+    let all: Vec<Finding> = remarks
         .iter()
         .filter(|remark| !is_said(said, remark))
-        .map(|remark| finding(ingresses, remark))
+        .map(|remark| finding(manifests, remark))
         .collect();
     let (tolerated, mut findings): (Vec<Finding>, Vec<Finding>) = all
         .into_iter()
@@ -61,56 +57,38 @@ fn is_said(said: &[Finding], remark: &Remark) -> bool {
         })
 }
 
-fn remarks(manifests: &Manifests, strict: bool) -> Vec<Remark> {
-    let options = Options {
-        endpoints: EndpointSource::Discovery,
-        report: Report::Off,
-        strict,
-        unmatched_is_not_found: false,
-        one_virtual_host: false,
-    };
-    let text = plugin_config(manifests, &[], options).to_string();
-    match limpet::policy::read(text.as_bytes()) {
-        Ok((_, remarks)) => remarks,
-        Err(error) => {
-            let problem = Problem::Unreadable(error.to_string());
-            vec![Remark::key(
-                "ingresses",
-                None,
-                problem,
-                Effect::Configuration,
-            )]
-        }
-    }
-}
-
-fn finding(ingresses: &[Ingress<'_>], remark: &Remark) -> Finding {
-    let mut ingresses = ingresses.iter();
-    let ingress = ingresses.find(|ingress| Some(&ingress.id) == remark.ingress.as_ref());
-    let (file, line) = ingress.map_or_else(Default::default, |ingress| {
-        (ingress.object.origin.file.clone(), line(ingress, remark))
+fn finding(manifests: &Manifests, remark: &Remark) -> Finding {
+    let mut objects = manifests.ingresses.iter();
+    let object = objects.find(|object| Some(object.id()) == remark.ingress);
+    let (file, line) = object.map_or_else(Default::default, |object| {
+        (object.origin.file.clone(), line(object, remark))
     });
     Finding::of(remark, file, line)
 }
 
 /// The line of what the remark is on, or of what stands around it.
-fn line(ingress: &Ingress<'_>, remark: &Remark) -> u64 {
+fn line(object: &Object, remark: &Remark) -> u64 {
     let value = remark.value.as_deref().unwrap_or_default();
     let pointer = match &remark.field {
-        Field::Annotation(name) if name.contains('/') => annotation_pointer("", name),
-        Field::Annotation(name) => annotation_pointer(PREFIX, name),
-        Field::Path => {
-            let path = ingress.paths.iter().find(|path| path.path == value);
-            path.map_or_else(String::new, |path| path.pointer.clone())
-        }
-        Field::Backend => {
-            let mut paths = ingress.paths.iter();
-            let path = paths.find(|path| path.service.as_ref().is_some_and(|s| s.key() == value));
-            path.map_or_else(String::new, |path| path.pointer.clone())
-        }
+        Field::Annotation(name) if name.contains('/') => annotation_pointer(name),
+        Field::Annotation(name) => annotation_pointer(&format!("{PREFIX}{name}")),
+        Field::Path => path_pointer(object, |_, path| path.path == value),
+        Field::Backend => path_pointer(object, |namespace, path| {
+            let backend = path.backend.as_ref();
+            let named = backend.and_then(|backend| ServicePort::named(namespace, backend));
+            named.is_some_and(|named| named.key() == value)
+        }),
         Field::Class => "/spec/ingressClassName".to_owned(),
         Field::Name => "/metadata/name".to_owned(),
         Field::Key(_) => String::new(),
     };
-    ingress.object.line_of(&pointer)
+    object.line_of(&pointer)
+}
+
+/// The JSON pointer of the first path that is meant; empty: there is none.
+fn path_pointer(object: &Object, is_it: impl Fn(&str, &Path) -> bool) -> String {
+    let ingress = Ingress::read(&object.value).unwrap_or_default();
+    let mut paths = paths(&ingress);
+    let path = paths.find(|path| is_it(&ingress.namespace, path.path));
+    path.map_or_else(String::new, |path| path.text_pointer())
 }

@@ -1,9 +1,11 @@
 //! What `check` has to say: one remark, with its place.
 
+use limpet::ingress::PREFIX;
 use limpet::remark::{Effect, Problem, Remark};
 use serde::Serialize;
+use serde_json::Value;
 
-use super::view::Ingress;
+use crate::manifests::{Object, annotation_pointer};
 
 /// How much a finding matters; the exit status follows the gravest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -57,6 +59,42 @@ pub struct Finding {
 /// The code of a value that only the validation of ingress-nginx 1.15 refuses.
 pub(super) const VALIDATION: &str = "validation";
 
+/// Where a finding is.
+#[derive(Debug)]
+pub(crate) struct Place<'m> {
+    object: &'m Object,
+    pointer: String,
+    field: String,
+}
+
+impl<'m> Place<'m> {
+    /// At the annotation `name`, without ingress-nginx's prefix.
+    pub(crate) fn annotation(object: &'m Object, name: &str) -> Self {
+        Self::at(
+            object,
+            &annotation_pointer(&format!("{PREFIX}{name}")),
+            name,
+        )
+    }
+
+    /// At a JSON pointer, called `field`.
+    pub(crate) fn at(object: &'m Object, pointer: &str, field: &str) -> Self {
+        Self {
+            object,
+            pointer: pointer.to_owned(),
+            field: field.to_owned(),
+        }
+    }
+
+    fn value(&self) -> Option<String> {
+        match self.object.value.pointer(&self.pointer)? {
+            Value::String(text) => Some(text.clone()),
+            value @ (Value::Bool(_) | Value::Number(_)) => Some(value.to_string()),
+            _ => None,
+        }
+    }
+}
+
 impl Finding {
     /// What the module itself says of the field at `file` and `line`.
     #[must_use]
@@ -88,39 +126,23 @@ impl Finding {
         }
     }
 
-    /// A remark on the annotation `name` of `ingress`.
+    /// A remark on what stands at `place`.
     #[must_use]
-    pub(crate) fn annotation(
-        (level, code): (Level, &'static str),
-        ingress: &Ingress<'_>,
-        name: &str,
-        expected: impl Into<String>,
-        consequence: impl Into<String>,
-    ) -> Self {
-        Self {
-            value: ingress.annotation(name).map(str::to_owned),
-            line: ingress.annotation_line(name),
-            ..Self::at((level, code), ingress, ("", name), expected, consequence)
-        }
-    }
-
-    /// A remark on the field at JSON pointer `pointer` of `ingress`, called `field`.
-    #[must_use]
-    pub(crate) fn at(
-        (level, code): (Level, &'static str),
-        ingress: &Ingress<'_>,
-        (pointer, field): (&str, &str),
+    pub(crate) fn new(
+        level: Level,
+        code: &'static str,
+        place: &Place<'_>,
         expected: impl Into<String>,
         consequence: impl Into<String>,
     ) -> Self {
         Self {
             level,
             code,
-            file: ingress.object.origin.file.clone(),
-            line: ingress.object.line_of(pointer),
-            ingress: Some(ingress.id.clone()),
-            field: field.to_owned(),
-            value: ingress.object.text(pointer).map(str::to_owned),
+            file: place.object.origin.file.clone(),
+            line: place.object.line_of(&place.pointer),
+            ingress: Some(place.object.id()),
+            field: place.field.clone(),
+            value: place.value(),
             expected: expected.into(),
             consequence: consequence.into(),
             help: Vec::new(),

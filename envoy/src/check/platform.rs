@@ -3,10 +3,10 @@
 use clap::ValueEnum;
 
 use super::annotations::speaks_otherwise;
-use super::finding::{Finding, Level};
-use super::view::Ingress;
-use crate::manifests::Manifests;
-use crate::render::scene::Scene;
+use super::finding::{Finding, Level, Place};
+use crate::compiled::Compiled;
+use crate::render::served::Served;
+use crate::taken::{TakenIngress, TakenPath};
 
 /// A platform that `limpet render` writes resources for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -17,22 +17,25 @@ pub enum Platform {
     EnvoyGateway,
 }
 
-pub(super) fn run(
-    manifests: &Manifests,
-    ingresses: &[Ingress<'_>],
-    platform: Platform,
-) -> Vec<Finding> {
-    let mut findings = not_rendered(manifests);
-    if platform == Platform::EnvoyGateway {
-        findings.extend(ingresses.iter().flat_map(paths_as_resolved));
+/// What differs on `platform`, or may on some.
+pub(super) fn run(compiled: &Compiled<'_>, platform: Option<Platform>) -> Vec<Finding> {
+    let ingresses = compiled.ingresses.iter();
+    let protocols = ingresses
+        .clone()
+        .filter_map(|one| backend_protocol(one, platform));
+    let mut findings: Vec<Finding> = protocols.collect();
+    if platform.is_some() {
+        findings.extend(not_rendered(compiled));
+    }
+    if platform == Some(Platform::EnvoyGateway) {
+        findings.extend(ingresses.flat_map(paths_as_resolved));
     }
     findings
 }
 
 /// What the resources cannot hold; `render` writes the same at their head.
-fn not_rendered(manifests: &Manifests) -> Vec<Finding> {
-    let scene = Scene::new(manifests);
-    let notes = scene.notes.into_iter().skip(manifests.notes.len());
+fn not_rendered(compiled: &Compiled<'_>) -> Vec<Finding> {
+    let notes = Served::new(compiled).notes.into_iter();
     let finding = |note: String| Finding {
         level: Level::Warning,
         code: "not-rendered",
@@ -50,20 +53,17 @@ fn not_rendered(manifests: &Manifests) -> Vec<Finding> {
 
 /// A module cannot choose how the proxy speaks to pods; Envoy Gateway has no resource that trusts
 /// any certificate, as ingress-nginx does.
-pub(super) fn backend_protocol(
-    ingress: &Ingress<'_>,
-    platform: Option<Platform>,
-) -> Option<Finding> {
+fn backend_protocol(ingress: &TakenIngress<'_>, platform: Option<Platform>) -> Option<Finding> {
     let value = ingress.annotation("backend-protocol")?;
     let level = match platform {
         Some(Platform::Istio) => return None,
         Some(Platform::EnvoyGateway) => Level::Warning,
         None => Level::Note,
     };
-    let finding = Finding::annotation(
-        (level, "backend-protocol"),
-        ingress,
+    let finding = Finding::new(
+        level,
         "backend-protocol",
+        &Place::annotation(ingress.object, "backend-protocol"),
         "is how the proxy speaks to the pods: render envoy and istio set it, without looking at certificates",
         "on Envoy Gateway pods get plain HTTP/1 until you say so",
     );
@@ -77,18 +77,18 @@ pub(super) fn backend_protocol(
 ///
 /// Source: `NormalizePath` in `addHCMToXDSListener`, `internal/xds/translator/listener.go`,
 /// envoyproxy/gateway d32f28294; what Envoy 1.40 makes of a path was tried.
-fn paths_as_resolved(ingress: &Ingress<'_>) -> Vec<Finding> {
-    if ingress.asks_for_rewrite() {
+fn paths_as_resolved(ingress: &TakenIngress<'_>) -> Vec<Finding> {
+    if !ingress.annotations.rewrite.target.is_empty() {
         return Vec::new();
     }
-    let finding = |path: &super::view::Path| {
-        Finding::at(
-            (Level::Note, "path-in-front"),
-            ingress,
-            (&path.pointer, "path"),
+    let finding = |path: TakenPath<'_>| {
+        Finding::new(
+            Level::Note,
+            "path-in-front",
+            &Place::at(ingress.object, &path.text_pointer(), "path"),
             "is not rewritten, and Envoy Gateway resolves paths in front of limpet",
             "of a request for /a/../b%61 the Service sees /ba, where ingress-nginx sent it as it came",
         )
     };
-    ingress.paths.iter().map(finding).collect()
+    ingress.paths().map(finding).collect()
 }

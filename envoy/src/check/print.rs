@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
-use super::Report;
 use super::annotations::{Judged, Verdict};
 use super::finding::{Finding, Level};
+use super::report::Report;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();

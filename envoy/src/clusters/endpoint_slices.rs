@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde_json::Value;
 
-use super::{Endpoint, Health, ServicePort};
+use super::endpoint::{Endpoint, Health};
+use super::service_port::ServicePort;
 use crate::manifests::Object;
 
 /// The label that ties a slice to its Service.

@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
-use super::{Endpoint, Health, ServicePort};
+use super::endpoint::{Endpoint, Health};
+use super::service_port::ServicePort;
 
 /// The endpoints of one Service port, or of every port of a Service.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::compiled::{Compiled, Flags};
 
 fn manifests(more: &str) -> Manifests {
     let ingress = "
@@ -11,6 +12,15 @@ spec:
   - http: {paths: [{backend: {service: {name: web, port: {number: 8080}}}}, {backend: {resource: {}}}]}
 ";
     Manifests::parse("shop.yaml", &format!("{ingress}---\n{more}")).unwrap()
+}
+
+fn clusters(manifests: &Manifests, endpoints: &[EndpointsFlag]) -> (Vec<Cluster>, Vec<String>) {
+    let flags = Flags {
+        endpoints: endpoints.to_vec(),
+        ..Flags::default()
+    };
+    let compiled = Compiled::new(manifests, &flags).unwrap();
+    (compiled.clusters, compiled.notes)
 }
 
 const SLICE: &str = "

@@ -1,6 +1,6 @@
 //! Which ConfigMap holds ingress-nginx's settings.
 
-use super::Object;
+use super::document::Object;
 
 /// The one that is meant, and a line for the operator where that is a guess or there is none.
 ///

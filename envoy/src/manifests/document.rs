@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 use serde_saphyr::Spanned;
 
-use super::ManifestError;
+use super::error::ManifestError;
 
 /// Where an object starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Object {
     /// The string at a JSON pointer.
     #[must_use]
     pub fn text(&self, pointer: &str) -> Option<&str> {
-        super::text(&self.value, pointer)
+        self.value.pointer(pointer).and_then(Value::as_str)
     }
 
     /// The list at a JSON pointer; empty if there is none.
@@ -119,6 +119,17 @@ impl Object {
     pub fn place(&self) -> String {
         format!("{}:{}", self.origin.file, self.origin.line)
     }
+}
+
+/// The JSON pointer of an annotation, by its full name.
+#[must_use]
+pub fn annotation_pointer(name: &str) -> String {
+    format!("/metadata/annotations/{}", escaped(name))
+}
+
+/// A key as a part of a JSON pointer.
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// Every object in `text`; a list (`kind: List`, `IngressList`, ...) is opened.
@@ -283,7 +294,7 @@ impl Tree {
     fn record_lines(&self, at: &str, lines: &mut BTreeMap<String, u64>) {
         // A field is where its name is: the text of a block scalar begins a line below.
         let mut child = |key: &str, line: u64, value: &Spanned<Self>| {
-            let pointer = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
+            let pointer = format!("{at}/{}", escaped(key));
             value.value.record_lines(&pointer, lines);
             lines.insert(pointer, line);
         };

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::ManifestError;
+use super::error::ManifestError;
 
 /// `(name, text)` of every file, in the order given; a folder's files by name.
 pub(super) fn read_all(paths: &[String]) -> Result<Vec<(String, String)>, ManifestError> {

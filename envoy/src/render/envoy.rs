@@ -5,6 +5,7 @@ mod cluster;
 mod eds;
 mod listener;
 mod route;
+mod settings;
 mod timeouts;
 mod tls;
 
@@ -13,89 +14,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Args;
 use serde_json::{Value, json};
 
 pub use address::Address;
 pub use eds::{endpoint_file, endpoint_resource, load_assignment, write_in_place};
+pub use settings::{EnvoyArgs, EnvoySettings};
 
-use crate::args::ManifestArgs;
-use crate::clusters::{self, Cluster};
+use crate::compiled::Compiled;
 use crate::forwarding::Forwarding;
-use crate::manifests::Manifests;
-use crate::plugin_config::{self, EndpointSource, Options, Report};
+use crate::plugin_config::{Options, Report, Unmatched, plugin_config};
 use crate::progress::Progress;
 use crate::say;
-
-/// Flags of `limpet render envoy`.
-#[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub struct EnvoyArgs {
-    /// What to read.
-    #[command(flatten)]
-    pub manifests: ManifestArgs,
-
-    /// How it is rendered.
-    #[command(flatten)]
-    pub settings: EnvoySettings,
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  limpet render envoy -f shop.yaml --dns > envoy.yaml
-  limpet render envoy -f shop.yaml --endpoints prod/web:80=10.0.0.1:80 --wasm limpet.wasm > envoy.yaml
-  limpet render envoy -f manifests/ --eds /etc/envoy/xds --tls tls.crt,tls.key > envoy.yaml";
-
-/// How a bootstrap is rendered.
-#[derive(Debug, Clone, Args)]
-pub struct EnvoySettings {
-    /// Where Envoy listens for plain http
-    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080")]
-    pub listen: Address,
-
-    /// Where it listens for https, where there are certificates
-    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8443")]
-    pub listen_tls: Address,
-
-    /// Envoy's admin: the module learns the endpoints there; ip:port or unix:PATH
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9901")]
-    pub admin: Address,
-
-    /// The module, as Envoy finds it
-    #[arg(long, value_name = "PATH", default_value = "/etc/envoy/limpet.wasm")]
-    pub wasm: PathBuf,
-
-    /// Write listeners and endpoints to files in DIR, which Envoy re-reads when one is moved into place
-    #[arg(long, value_name = "DIR", conflicts_with = "dns")]
-    pub eds: Option<PathBuf>,
-
-    /// Resolve headless Services by DNS: for Envoy in Kubernetes, without a control plane
-    #[arg(long)]
-    pub dns: bool,
-
-    /// A certificate and its key, for hosts that no TLS Secret serves
-    #[arg(long, value_name = "CERT,KEY", value_parser = tls::parse_pair)]
-    pub tls: Option<(PathBuf, PathBuf)>,
-
-    /// Write each decision, with its reasons, to the access log on standard output
-    #[arg(long)]
-    pub report: bool,
-}
-
-impl Default for EnvoySettings {
-    fn default() -> Self {
-        Self {
-            listen: Address::ip([0, 0, 0, 0], 8080),
-            listen_tls: Address::ip([0, 0, 0, 0], 8443),
-            admin: Address::ip([127, 0, 0, 1], 9901),
-            wasm: PathBuf::from("/etc/envoy/limpet.wasm"),
-            eds: None,
-            dns: false,
-            tls: None,
-            report: false,
-        }
-    }
-}
 
 /// What is rendered.
 #[derive(Debug)]
@@ -108,38 +37,36 @@ pub struct Rendered {
     pub notes: Vec<String>,
 }
 
-/// Renders `manifests`; `strict` as `--strict`.
+/// Renders a bootstrap.
 ///
 /// # Errors
 /// When a certificate cannot be read.
-pub fn render(
-    manifests: &Manifests,
-    clusters: &[Cluster],
-    settings: &EnvoySettings,
-    strict: bool,
-) -> anyhow::Result<Rendered> {
+pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> anyhow::Result<Rendered> {
     let options = Options {
-        endpoints: EndpointSource::Discovery,
         report: if settings.report {
             Report::Why
         } else {
             Report::Off
         },
-        strict,
-        unmatched_is_not_found: true,
+        unmatched: Unmatched::NotFound,
         one_virtual_host: true,
+        ..Options::default()
     };
-    let plugin = plugin_config::plugin_config(manifests, clusters, options);
+    let plugin = plugin_config(compiled, options);
     let mut notes = Vec::new();
-    let config_map = manifests.config_map();
-    let forwarding = Forwarding::read(config_map.and_then(|map| map.value.get("data")));
-    notes.extend(addresses(&forwarding).map(str::to_owned));
-    let certificates = tls::certificates(manifests, settings, &mut notes)?;
-    let patience = route::patience(manifests, clusters, &mut notes);
-    let listeners = listener::listeners(manifests, &plugin, &patience, settings, &certificates);
+    notes.extend(addresses(&compiled.forwarding).map(str::to_owned));
+    let certificates = tls::certificates(compiled, settings.tls.as_ref(), &mut notes)?;
+    let patience = route::patience(compiled, &mut notes);
+    let chain = listener::Chain {
+        compiled,
+        plugin: &plugin,
+        patience: &patience,
+        settings,
+    };
+    let listeners = chain.listeners(&certificates);
     let mut rendered_clusters: Vec<Value> = Vec::new();
-    for cluster in clusters {
-        rendered_clusters.push(cluster::cluster(manifests, cluster, settings, &mut notes));
+    for cluster in &compiled.clusters {
+        rendered_clusters.push(cluster::cluster(compiled, cluster, settings, &mut notes));
     }
     rendered_clusters.push(cluster::admin_cluster(&settings.admin));
     let mut bootstrap = json!({
@@ -152,7 +79,7 @@ pub fn render(
         } }] },
     });
     let files = match &settings.eds {
-        Some(folder) => eds::move_to_files(&mut bootstrap, folder, clusters),
+        Some(folder) => eds::move_to_files(&mut bootstrap, folder, &compiled.clusters),
         None => Vec::new(),
     };
     Ok(Rendered {
@@ -179,16 +106,14 @@ pub fn to_yaml(value: &Value) -> anyhow::Result<String> {
 pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::of("rendering");
     let manifests = args.manifests.load()?.with_ingresses()?;
-    let (clusters, cluster_notes) = clusters::clusters(&manifests, &args.manifests.endpoints);
-    let rendered = render(&manifests, &clusters, &args.settings, args.manifests.strict)?;
+    let compiled = Compiled::new(&manifests, &args.manifests.flags())?;
+    let rendered = render(&compiled, &args.settings)?;
     drop(progress);
-    for note in manifests
-        .notes
-        .iter()
-        .chain(&cluster_notes)
-        .chain(&rendered.notes)
-    {
+    for note in compiled.all_notes().chain(&rendered.notes) {
         say::note(note);
+    }
+    for remark in compiled.ignored() {
+        say::note(remark);
     }
     for (path, content) in &rendered.files {
         write_in_place(path, &to_yaml(content)?)?;

@@ -1,95 +1,43 @@
 //! What Envoy Gateway needs.
 
+mod args;
 mod listener;
 mod policy;
 mod route;
 
-use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Args;
-use clap::builder::NonEmptyStringValueParser;
 
 use super::resource::{Resource, too_large, yaml};
-use super::scene::Scene;
+use super::served::Served;
+use crate::compiled::Compiled;
 use crate::manifests::Manifests;
 use crate::progress::Progress;
+use route::cluster_routes;
 
-pub(crate) use route::{ClusterRoute, cluster_routes};
-
-/// Flags of `limpet render envoy-gateway`.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "\
-Examples:
-  limpet render envoy-gateway -f ingress.yaml --image registry.example.com/limpet:0.1.0 | kubectl apply --server-side -f -
-  kubectl get ingress,service -A -o yaml | limpet render envoy-gateway -f - > limpet.yaml")]
-pub struct EnvoyGatewayArgs {
-    /// Manifests: a YAML or JSON file, a folder of them, or - for standard input
-    #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
-    pub file: Vec<String>,
-
-    /// Validate annotations as ingress-nginx 1.15 does by default
-    #[arg(long)]
-    pub strict: bool,
-
-    /// Keys of the plugin configuration that manifests do not say, such as cookie_keys: YAML or JSON
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-
-    /// Where the module's image is
-    #[arg(long, default_value = DEFAULT_IMAGE, value_parser = NonEmptyStringValueParser::new())]
-    pub image: String,
-
-    /// The namespace of the Gateway and of its policies
-    #[arg(long, default_value = "envoy-gateway-system", value_parser = NonEmptyStringValueParser::new())]
-    pub namespace: String,
-}
-
-/// The image name that an operator replaces.
-const DEFAULT_IMAGE: &str = concat!("registry.example.com/limpet:", env!("CARGO_PKG_VERSION"));
-
-impl Default for EnvoyGatewayArgs {
-    fn default() -> Self {
-        Self {
-            file: Vec::new(),
-            strict: false,
-            config: None,
-            image: DEFAULT_IMAGE.to_owned(),
-            namespace: "envoy-gateway-system".to_owned(),
-        }
-    }
-}
+pub use args::EnvoyGatewayArgs;
 
 /// Every resource, in the order to apply them.
 #[must_use]
-pub fn resources(scene: &Scene<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
-    let routes = cluster_routes(scene);
-    let mut all = listener::resources(scene, args);
-    all.extend(route::resources(scene, args, &routes));
-    all.extend(policy::resources(scene, args, &routes));
+pub fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
+    let routes = cluster_routes(served);
+    let mut all = listener::resources(served, args);
+    all.extend(route::resources(served, args, &routes));
+    all.extend(policy::resources(served, args, &routes));
     all
-}
-
-/// `namespace/service:port` to what Envoy Gateway calls the cluster.
-#[must_use]
-pub(crate) fn names(routes: &[ClusterRoute<'_>]) -> BTreeMap<String, String> {
-    routes
-        .iter()
-        .map(|route| (route.cluster.service_port.key(), route.envoy_name()))
-        .collect()
 }
 
 /// The whole output for `manifests`.
 ///
 /// # Errors
-/// When a value cannot be written as YAML.
+/// When a key of `--config` has no usable shape, or a value cannot be written as YAML.
 pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<String> {
-    let scene = Scene::new(manifests);
+    let compiled = Compiled::new(manifests, &args.flags())?;
+    let served = Served::new(&compiled);
     let mut head: Vec<String> = HEAD.lines().map(str::to_owned).collect();
-    let variables = scene.variables();
+    let variables = served.variables();
     if !variables.is_empty() {
         head.push(format!(
             "- cookie keys: the proxy's container needs the environment variable {}: set it in the",
@@ -101,8 +49,8 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
         );
         head.push("  without it no session cookie is written.".to_owned());
     }
-    head.extend(scene.clusters.iter().filter_map(|(cluster, _)| {
-        let protocol = scene.protocol(cluster);
+    head.extend(served.clusters.iter().filter_map(|(cluster, _)| {
+        let protocol = cluster.protocol.unwrap_or_default();
         (protocol.tls || protocol.http2).then(|| {
             format!(
                 "note: backend-protocol: Service {} is spoken to in plain HTTP/1 until a BackendTLSPolicy \
@@ -111,8 +59,8 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
             )
         })
     }));
-    head.extend(scene.notes.iter().map(|note| format!("note: {note}")));
-    let resources = resources(&scene, args);
+    head.extend(served.all_notes().map(|note| format!("note: {note}")));
+    let resources = resources(&served, args);
     head.extend(too_large(&resources));
     yaml(&head, &resources)
 }

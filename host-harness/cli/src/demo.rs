@@ -18,7 +18,7 @@ use crate::module;
 use crate::pods::Pods;
 use crate::run::wait_for_ctrl_c;
 use limpet_envoy::args::ip_port;
-use limpet_envoy::clusters;
+use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
 
 use browser::Network;
@@ -62,9 +62,9 @@ const MANIFEST: &str = include_str!("../../../envoy/examples/sample-ingress.yaml
 /// When the stage cannot be set.
 pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let manifests = Manifests::parse("envoy/examples/sample-ingress.yaml", MANIFEST)?;
-    let (mut clusters, _) = clusters::clusters(&manifests, &[]);
+    let mut compiled = Compiled::new(&manifests, &Flags::default())?;
     let pods = Pods::start(&manifests)?;
-    let without_pods = pods.fill(&manifests, &mut clusters);
+    let without_pods = pods.fill(&manifests, &mut compiled.clusters);
     anyhow::ensure!(without_pods.is_empty(), without_pods.join("; "));
     let wasm = module::find(args.wasm.as_deref())?;
     let port = if args.once { 0 } else { 8080 };
@@ -73,8 +73,8 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let mut report = Report::default();
     let stage = match args.envoy {
-        false => Stage::harness(&manifests, clusters, &wasm, listen, &mut report)?,
-        true => Stage::envoy(&manifests, clusters, &wasm, listen, &mut report)?,
+        false => Stage::harness(&compiled, &wasm, listen, &mut report)?,
+        true => Stage::envoy(&compiled, &wasm, listen, &mut report)?,
     };
     let network = Network::new(stage.address())?;
     let outcome = Story {

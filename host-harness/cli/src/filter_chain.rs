@@ -15,12 +15,15 @@ use serde_json::Value;
 /// The engine's configuration: `config` is the plugin's.
 #[must_use]
 pub fn engine_config(module: Module, config: &Value, forwarding: &Forwarding) -> EngineConfig {
-    let mut plugin = PluginConfig::new(module, PLUGIN_NAME, config.to_string().into_bytes());
+    let bytes = config.to_string().into_bytes();
+    let variables =
+        limpet::config::read(&bytes).map(|(config, _)| plugin_config::variables(&config));
+    let mut plugin = PluginConfig::new(module, PLUGIN_NAME, bytes);
     plugin.vm_id = PLUGIN_NAME.to_owned();
     plugin.failure_policy = FailurePolicy::FailReload {
         base_interval: RELOAD_BACKOFF,
     };
-    plugin.environment_variables = of_this_process(plugin_config::variables(config));
+    plugin.environment_variables = of_this_process(variables.unwrap_or_default());
     let mut engine = EngineConfig::new(routes());
     engine.plugin = Some(plugin);
     engine.session_header = Some(ENDPOINT_HEADER.to_owned());

@@ -179,6 +179,7 @@ async fn accept(listener: TcpListener, pod: Pod) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use limpet_envoy::compiled::{Compiled, Flags};
 
     #[test]
     fn a_page_says_the_application_and_the_replica() {
@@ -201,7 +202,9 @@ mod tests {
     fn replicas_become_the_endpoints_of_the_services_that_select_them() {
         let text = include_str!("../../../envoy/examples/sample-ingress.yaml");
         let manifests = Manifests::parse("sample", text).unwrap();
-        let (mut clusters, _) = limpet_envoy::clusters::clusters(&manifests, &[]);
+        let mut clusters = Compiled::new(&manifests, &Flags::default())
+            .unwrap()
+            .clusters;
         let pods = Pods::start(&manifests).unwrap();
         assert_eq!(pods.fill(&manifests, &mut clusters), Vec::<String>::new());
         assert_eq!(clusters[0].endpoints.len(), 2);

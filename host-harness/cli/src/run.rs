@@ -12,17 +12,15 @@ use anyhow::Context;
 use clap::Args;
 use host_harness::Environment;
 use host_harness::proxy::{Proxy, ProxyConfig};
-use serde_json::Value;
 
 use crate::filter_chain;
 use crate::module;
 use crate::pods::Pods;
 use limpet_envoy::args::{ManifestArgs, ip_port};
-use limpet_envoy::clusters::{self, Cluster};
+use limpet_envoy::clusters::Cluster;
+use limpet_envoy::compiled::Compiled;
 use limpet_envoy::filter_chain::DEFAULT_HOST;
-use limpet_envoy::forwarding::Forwarding;
-use limpet_envoy::manifests::Manifests;
-use limpet_envoy::plugin_config::{self, EndpointSource, Options, Report};
+use limpet_envoy::plugin_config::{Options, Report, Unmatched, plugin_config};
 use limpet_envoy::say;
 
 /// Flags of `limpet run`.
@@ -68,32 +66,27 @@ const GRACE: Duration = Duration::from_secs(5);
 /// When manifests or module cannot be read, or an address is taken.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let manifests = args.manifests.load()?.with_ingresses()?;
-    let (mut clusters, mut notes) = clusters::clusters(&manifests, &args.manifests.endpoints);
+    let mut compiled = Compiled::new(&manifests, &args.manifests.flags())?;
     let pods = match args.pods {
         true => Some(Pods::start(&manifests)?),
         false => None,
     };
     if let Some(pods) = &pods {
-        notes.extend(pods.fill(&manifests, &mut clusters));
+        let more = pods.fill(&manifests, &mut compiled.clusters);
+        compiled.notes.extend(more);
     }
-    for note in manifests.notes.iter().chain(&notes) {
+    for note in compiled.all_notes() {
         say::note(note);
     }
     let module = module::load(&module::find(args.wasm.as_deref())?)?;
-    let environment = Environment::new(filter_chain::host_clusters(&clusters));
-    let mut config = proxy_config(
-        module,
-        &manifests,
-        &clusters,
-        args.manifests.strict,
-        args.listen,
-    );
+    let environment = Environment::new(filter_chain::host_clusters(&compiled.clusters));
+    let mut config = proxy_config(module, &compiled, args.listen);
     config.admin = args.admin;
     if let Some(workers) = args.workers {
         config.workers = workers.into();
     }
     let proxy = Proxy::start(config, &environment)?;
-    announce(&proxy, &clusters);
+    announce(&proxy, &compiled.clusters);
     wait_for_ctrl_c()?;
     eprintln!("stopping");
     proxy.shutdown(GRACE);
@@ -103,22 +96,17 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 /// The proxy as `render envoy` would have it; `demo` runs the same.
 pub(crate) fn proxy_config(
     module: host_harness::Module,
-    manifests: &Manifests,
-    clusters: &[Cluster],
-    strict: bool,
+    compiled: &Compiled<'_>,
     listen: SocketAddr,
 ) -> ProxyConfig {
     let options = Options {
-        endpoints: EndpointSource::Discovery,
         report: Report::Summary,
-        strict,
-        unmatched_is_not_found: true,
+        unmatched: Unmatched::NotFound,
         one_virtual_host: true,
+        ..Options::default()
     };
-    let plugin = plugin_config::plugin_config(manifests, clusters, options);
-    let data: Option<&Value> = manifests.config_map().and_then(|map| map.value.get("data"));
-    let forwarding = Forwarding::read(data);
-    let engine = filter_chain::engine_config(module, &plugin, &forwarding);
+    let plugin = plugin_config(compiled, options);
+    let engine = filter_chain::engine_config(module, &plugin, &compiled.forwarding);
     let mut config = ProxyConfig::new(listen, engine);
     config.default_host = Some(DEFAULT_HOST.to_owned());
     config.log_properties = vec![access_log::RECORD.to_owned()];

@@ -113,7 +113,7 @@ fn certificate(tls: &[Tls], host: &str) -> Vec<String> {
             .iter()
             .any(|listed| listed.eq_ignore_ascii_case(host))
     };
-    let entry = tls.iter().find(lists).filter(|tls| tls.has_secret);
+    let entry = tls.iter().find(lists).filter(|tls| tls.secret.is_some());
     entry.map(|tls| tls.hosts.clone()).unwrap_or_default()
 }
 

@@ -9,8 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(in crate::policy) const DEFAULT_UPSTREAM: &str = "upstream-default-backend";
 
 /// An Ingress that was accepted.
-pub(in crate::policy) struct Loaded {
+#[derive(Debug)]
+pub struct Loaded {
+    /// As written.
     pub ingress: Ingress,
+    /// What its annotations say.
     pub annotations: Annotations,
     /// `close` names it.
     pub closed: bool,

@@ -6,7 +6,7 @@
 use super::shape::{Shape, filter, retry};
 use limpet_envoy::render::envoy_gateway::{EnvoyGatewayArgs, resources as rendered};
 use limpet_envoy::render::resource::Resource;
-use limpet_envoy::render::scene::Scene;
+use limpet_envoy::render::served::Served;
 use serde_json::{Value, json};
 
 const SESSION: &str = "envoy.filters.http.stateful_session";
@@ -14,8 +14,8 @@ const WASM: &str = "envoy.filters.http.wasm";
 const MODULE: &str =
     "envoy.filters.http.wasm/envoyextensionpolicy/envoy-gateway-system/limpet/wasm/0";
 
-pub(super) fn resources(scene: &Scene<'_>) -> Vec<Resource> {
-    rendered(scene, &EnvoyGatewayArgs::default())
+pub(super) fn resources(served: &Served<'_>) -> Vec<Resource> {
+    rendered(served, &EnvoyGatewayArgs::default())
 }
 
 pub(super) fn plugin(resources: &[Resource]) -> Value {

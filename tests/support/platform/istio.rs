@@ -6,15 +6,15 @@
 use super::shape::{Platform, Shape, filter, merge, overwrite, retry};
 use limpet_envoy::render::istio::{IstioArgs, resources as rendered};
 use limpet_envoy::render::resource::Resource;
-use limpet_envoy::render::scene::Scene;
+use limpet_envoy::render::served::Served;
 use serde_json::{Value, json};
 
-pub(super) fn resources(scene: &Scene<'_>, sidecar: bool) -> Vec<Resource> {
+pub(super) fn resources(served: &Served<'_>, sidecar: bool) -> Vec<Resource> {
     let args = IstioArgs {
         sidecar,
         ..IstioArgs::default()
     };
-    rendered(scene, &args)
+    rendered(served, &args)
 }
 
 pub(super) fn plugin(resources: &[Resource]) -> Value {

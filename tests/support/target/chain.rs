@@ -5,10 +5,10 @@ use crate::http::{bytes, latin1};
 use host_harness::environment::Collector;
 use host_harness::{Attempted, Connection, Engine, Environment, Headers, LogLevel, Step};
 use limpet_cli::filter_chain;
-use limpet_envoy::clusters::{EndpointsFlag, clusters};
-use limpet_envoy::forwarding::Forwarding;
+use limpet_envoy::clusters::EndpointsFlag;
+use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
-use limpet_envoy::plugin_config::{EndpointSource, Options, Report, plugin_config};
+use limpet_envoy::plugin_config::{EndpointSource, Options, Report, Unmatched, plugin_config};
 use std::sync::Arc;
 
 /// The chain, and what was logged in it.
@@ -29,21 +29,24 @@ impl Chain {
         endpoints: &[EndpointsFlag],
         variables: &[(&str, &str)],
     ) -> Self {
-        let (clusters, _) = clusters(manifests, endpoints);
+        let flags = Flags {
+            strict: false,
+            endpoints: endpoints.to_vec(),
+        };
+        let compiled = Compiled::new(manifests, &flags).unwrap();
         let options = Options {
             endpoints: EndpointSource::Static,
             report: Report::Why,
-            strict: false,
-            unmatched_is_not_found: true,
+            unmatched: Unmatched::NotFound,
             one_virtual_host: true,
         };
-        let plugin = plugin_config(manifests, &clusters, options);
-        let mut config = filter_chain::engine_config(module(), &plugin, &Forwarding::read(None));
+        let plugin = plugin_config(&compiled, options);
+        let mut config = filter_chain::engine_config(module(), &plugin, &compiled.forwarding);
         let variables = variables.iter();
         config.plugin.as_mut().unwrap().environment_variables = variables
             .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
             .collect();
-        let mut environment = Environment::new(filter_chain::host_clusters(&clusters));
+        let mut environment = Environment::new(filter_chain::host_clusters(&compiled.clusters));
         let log = Arc::new(Collector::from_level(LogLevel::Info));
         environment.log = log.clone();
         let engine = Engine::start(&config, &environment).unwrap();

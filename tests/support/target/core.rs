@@ -11,9 +11,10 @@ use limpet::facts::{Facts, Knowledge};
 use limpet::policy::{self, Policy};
 use limpet::remark::Remark;
 use limpet::stream::{ResponseHead, Step, Stream};
-use limpet_envoy::clusters::{EndpointsFlag, clusters};
+use limpet_envoy::clusters::EndpointsFlag;
+use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
-use limpet_envoy::plugin_config::{EndpointSource, Options, Report, plugin_config};
+use limpet_envoy::plugin_config::{EndpointSource, Options, Report, Unmatched, plugin_config};
 use std::cell::Cell;
 
 /// A clock and a random source that stand still, endpoints that are known, and no property.
@@ -45,15 +46,22 @@ impl Core {
     /// The core with what the module would be configured with; `strict`: annotations are validated.
     #[must_use]
     pub fn start(manifests: &Manifests, endpoints: &[EndpointsFlag], strict: bool) -> Self {
-        let (clusters, _) = clusters(manifests, endpoints);
+        let flags = Flags {
+            strict,
+            endpoints: endpoints.to_vec(),
+        };
+        let compiled = Compiled::new(manifests, &flags).unwrap();
         let options = Options {
             endpoints: EndpointSource::Static,
             report: Report::Why,
-            strict,
-            unmatched_is_not_found: true,
+            unmatched: Unmatched::NotFound,
             one_virtual_host: true,
         };
-        Self::configured(&plugin_config(manifests, &clusters, options))
+        let core = Self::configured(&plugin_config(&compiled, options));
+        Self {
+            remarks: compiled.remarks,
+            ..core
+        }
     }
 
     /// The core with a plugin configuration whose endpoints are static.

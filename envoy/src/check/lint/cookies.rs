@@ -1,18 +1,18 @@
 //! Session cookies that do not reach the browser, or do not come back.
 
+use super::neighbours::{affinity, is_regex_host};
 use super::pattern::{is_regex, literal_prefix};
-use super::{decides, is_regex_host};
-use crate::check::finding::{Finding, Level};
-use crate::check::view::{Ingress, Path};
-use crate::manifests::Manifests;
+use super::tls;
+use crate::check::finding::{Finding, Level, Place};
+use crate::compiled::Compiled;
+use crate::taken::{TakenIngress, TakenPath};
 
-pub(super) fn run(manifests: &Manifests, ingresses: &[Ingress<'_>]) -> Vec<Finding> {
+pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     // Cookies are written in one format then, whatever the annotations say.
-    let format_is_given = ["cookie_format", "cookie_keys"]
-        .iter()
-        .any(|key| manifests.given.contains_key(*key));
+    let config = &compiled.config;
+    let format_is_given = config.cookie_format.is_some() || config.cookie_keys.is_some();
     let mut findings = Vec::new();
-    for ingress in ingresses {
+    for ingress in &compiled.ingresses {
         if !ingress.has_affinity() {
             findings.extend(attributes_without_affinity(ingress));
             continue;
@@ -23,28 +23,32 @@ pub(super) fn run(manifests: &Manifests, ingresses: &[Ingress<'_>]) -> Vec<Findi
         findings.extend(same_site_none(ingress));
         findings.extend(attributes_in_the_path(ingress));
         findings.extend(hash_by_beside_affinity(ingress));
-        for path in &ingress.paths {
-            let regex = is_regex_host(ingresses, &path.host);
-            let given = decides(ingresses, ingress, path).annotation("session-cookie-path");
-            findings.extend(match given.filter(|given| !given.is_empty()) {
-                Some(given) => cookie_path_beside_the_path(ingress, (path, given), regex),
-                None => regex_as_cookie_path(ingress, path, regex),
+        for path in ingress.paths() {
+            let is_regex_host = is_regex_host(compiled, path.host);
+            let Some(affinity) = affinity(compiled, ingress, &path) else {
+                continue;
+            };
+            findings.extend(match affinity.cookie_path() {
+                Some(cookie_path) => {
+                    beside_the_cookie_path(ingress, &path, cookie_path, is_regex_host)
+                }
+                None => regex_as_cookie_path(ingress, &path, is_regex_host),
             });
         }
     }
     findings
 }
 
-fn attributes_without_affinity(ingress: &Ingress<'_>) -> Vec<Finding> {
+fn attributes_without_affinity(ingress: &TakenIngress<'_>) -> Vec<Finding> {
     let about_cookies = |name: &str| name.starts_with("session-cookie-") || name == "affinity-mode";
     ingress
         .annotations()
         .filter(|(name, _)| about_cookies(name) && ingress.annotation("affinity").is_none())
         .map(|(name, _)| {
-            Finding::annotation(
-                (Level::Note, "no-affinity"),
-                ingress,
-                name,
+            Finding::new(
+                Level::Note,
+                "no-affinity",
+                &Place::annotation(ingress.object, name),
                 "has an effect beside affinity: cookie only",
                 "no session is kept, as under ingress-nginx",
             )
@@ -54,14 +58,14 @@ fn attributes_without_affinity(ingress: &Ingress<'_>) -> Vec<Finding> {
 }
 
 /// ingress-nginx 0.24 dropped the annotation: one that runs beside limpet writes another value.
-fn digest_beside_ingress_nginx(ingress: &Ingress<'_>) -> Option<Finding> {
-    let hash = ingress.annotation("session-cookie-hash")?;
-    let without_mode = ingress.annotation("affinity-mode").is_none();
+fn digest_beside_ingress_nginx(ingress: &TakenIngress<'_>) -> Option<Finding> {
+    let hash = ingress.annotations.session.hash.as_ref()?;
+    let without_mode = ingress.annotations.session.mode.is_none();
     without_mode.then(|| {
-        Finding::annotation(
-            (Level::Warning, "hash-beside-nginx"),
-            ingress,
-            "session-cookie-hash",
+        Finding::new(
+            Level::Warning,
+            "hash-beside-nginx",
+            &Place::annotation(ingress.object, "session-cookie-hash"),
             "is ignored by ingress-nginx since 0.24",
             format!("limpet writes {hash} cookies, which such an ingress-nginx beside it does not understand"),
         )
@@ -69,17 +73,15 @@ fn digest_beside_ingress_nginx(ingress: &Ingress<'_>) -> Option<Finding> {
     })
 }
 
-fn same_site_none(ingress: &Ingress<'_>) -> Option<Finding> {
-    let none = ingress.annotation("session-cookie-samesite") == Some("None");
-    let plain = ingress
-        .paths
-        .iter()
-        .any(|path| !ingress.has_tls(&path.host));
-    (none && plain && !ingress.says_true("session-cookie-secure")).then(|| {
-        Finding::annotation(
-            (Level::Note, "samesite-none"),
-            ingress,
-            "session-cookie-samesite",
+fn same_site_none(ingress: &TakenIngress<'_>) -> Option<Finding> {
+    let session = &ingress.annotations.session;
+    let is_none = session.same_site.as_deref() == Some("None");
+    let is_plain = || ingress.paths().any(|path| !tls::covers(ingress, path.host));
+    (is_none && session.secure != Some(true) && is_plain()).then(|| {
+        Finding::new(
+            Level::Note,
+            "samesite-none",
+            &Place::annotation(ingress.object, "session-cookie-samesite"),
             "needs Secure, and over http the cookie has none",
             "browsers throw the cookie away, as under ingress-nginx",
         )
@@ -87,13 +89,13 @@ fn same_site_none(ingress: &Ingress<'_>) -> Option<Finding> {
     })
 }
 
-fn attributes_in_the_path(ingress: &Ingress<'_>) -> Option<Finding> {
-    let path = ingress.annotation("session-cookie-path")?;
+fn attributes_in_the_path(ingress: &TakenIngress<'_>) -> Option<Finding> {
+    let path = ingress.annotations.session.path.as_ref()?;
     path.contains(';').then(|| {
-        Finding::annotation(
-            (Level::Note, "cookie-path-attributes"),
-            ingress,
-            "session-cookie-path",
+        Finding::new(
+            Level::Note,
+            "cookie-path-attributes",
+            &Place::annotation(ingress.object, "session-cookie-path"),
             "carries more than a path",
             "every controller since 1.9 refuses it under annotation validation",
         )
@@ -101,52 +103,55 @@ fn attributes_in_the_path(ingress: &Ingress<'_>) -> Option<Finding> {
     })
 }
 
-fn hash_by_beside_affinity(ingress: &Ingress<'_>) -> Option<Finding> {
+fn hash_by_beside_affinity(ingress: &TakenIngress<'_>) -> Option<Finding> {
     ingress.annotation("upstream-hash-by").map(|_| {
-        Finding::annotation(
-            (Level::Note, "hash-by-unused"),
-            ingress,
-            "upstream-hash-by",
+        Finding::new(
+            Level::Note,
+            "hash-by-unused",
+            &Place::annotation(ingress.object, "upstream-hash-by"),
             "has no effect beside affinity",
             "the cookie decides, as under ingress-nginx",
         )
     })
 }
 
-fn regex_as_cookie_path(ingress: &Ingress<'_>, path: &Path, regex: bool) -> Option<Finding> {
-    (regex && is_regex(&path.path)).then(|| {
-        Finding::at(
-            (Level::Note, "regex-cookie-path"),
-            ingress,
-            (&path.pointer, "path"),
+fn regex_as_cookie_path(
+    ingress: &TakenIngress<'_>,
+    path: &TakenPath<'_>,
+    is_regex_host: bool,
+) -> Option<Finding> {
+    let text = &path.path.path;
+    (is_regex_host && is_regex(text)).then(|| {
+        Finding::new(
+            Level::Note,
+            "regex-cookie-path",
+            &Place::at(ingress.object, &path.text_pointer(), "path"),
             "is a regex, and without session-cookie-path it becomes the cookie's Path",
             "browsers never send the cookie back, as under ingress-nginx",
         )
-        .help(format!(
-            "add session-cookie-path: {}",
-            literal_prefix(&path.path)
-        ))
+        .help(format!("add session-cookie-path: {}", literal_prefix(text)))
     })
 }
 
 /// A cookie path that does not cover the location: who enters there has no session.
-fn cookie_path_beside_the_path(
-    ingress: &Ingress<'_>,
-    (path, cookie_path): (&Path, &str),
-    regex: bool,
+fn beside_the_cookie_path(
+    ingress: &TakenIngress<'_>,
+    path: &TakenPath<'_>,
+    cookie_path: &str,
+    is_regex_host: bool,
 ) -> Option<Finding> {
-    let covered = match regex && is_regex(&path.path) {
-        true => {
-            let literal = literal_prefix(&path.path);
-            literal.starts_with(cookie_path) || cookie_path.starts_with(literal)
-        }
-        false => covers(cookie_path, &path.path),
+    let text = &path.path.path;
+    let is_covered = if is_regex_host && is_regex(text) {
+        let literal = literal_prefix(text);
+        literal.starts_with(cookie_path) || cookie_path.starts_with(literal)
+    } else {
+        covers(cookie_path, text)
     };
-    (!covered && !cookie_path.contains(';')).then(|| {
-        Finding::at(
-            (Level::Note, "cookie-path"),
-            ingress,
-            (&path.pointer, "path"),
+    (!is_covered).then(|| {
+        Finding::new(
+            Level::Note,
+            "cookie-path",
+            &Place::at(ingress.object, &path.text_pointer(), "path"),
             format!("is not below session-cookie-path {cookie_path:?}"),
             "browsers do not send the cookie there, and every answer from there replaces it, as under ingress-nginx",
         )

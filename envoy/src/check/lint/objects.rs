@@ -1,17 +1,22 @@
 //! Objects that cannot serve, or serve otherwise than they look.
 
-use crate::check::finding::{Finding, Level};
-use crate::check::view::{Ingress, Path};
-use crate::manifests::{CONTROLLER, Manifests, Object};
+use limpet::remark::{Problem, Remark};
 
-pub(super) fn run(manifests: &Manifests, ingresses: &[Ingress<'_>]) -> Vec<Finding> {
+use super::neighbours::service_port;
+use crate::check::finding::{Finding, Level, Place};
+use crate::compiled::Compiled;
+use crate::manifests::{Manifests, Object};
+use crate::taken::{TakenIngress, TakenPath};
+
+pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
+    let manifests = compiled.manifests;
     let mut findings: Vec<Finding> = manifests.old_ingresses.iter().map(beta_api).collect();
-    for ingress in ingresses {
-        findings.extend(other_class(manifests, ingress));
-        findings.extend(canary_alone(ingresses, ingress));
-        for path in &ingress.paths {
-            findings.extend(one_address(manifests, ingress, path));
-        }
+    let remarks = compiled.remarks.iter();
+    findings.extend(remarks.filter_map(|remark| other_class(manifests, remark)));
+    for ingress in &compiled.ingresses {
+        findings.extend(canary_alone(&compiled.ingresses, ingress));
+        let paths = ingress.paths();
+        findings.extend(paths.filter_map(|path| one_address(manifests, ingress, &path)));
     }
     findings
 }
@@ -32,70 +37,68 @@ fn beta_api(object: &Object) -> Finding {
     }
 }
 
-fn other_class(manifests: &Manifests, ingress: &Ingress<'_>) -> Option<Finding> {
+/// The module's own word: whose class it is, it decides.
+fn other_class(manifests: &Manifests, remark: &Remark) -> Option<Finding> {
+    if !matches!(
+        remark.problem,
+        Problem::OtherClass { .. } | Problem::NoClassServed
+    ) {
+        return None;
+    }
+    let mut objects = manifests.ingresses.iter();
+    let object = objects.find(|object| Some(object.id()) == remark.ingress)?;
     let pointers = [
         "/spec/ingressClassName",
         "/metadata/annotations/kubernetes.io~1ingress.class",
     ];
-    let (pointer, class) = pointers
-        .into_iter()
-        .find_map(|pointer| Some((pointer, ingress.object.text(pointer)?)))?;
-    let declared = manifests
-        .ingress_classes
-        .iter()
-        .find(|object| object.name() == class);
-    let is_ours = match declared {
-        Some(object) => object.text("/spec/controller") == Some(CONTROLLER),
-        None => class.is_empty() || class == "nginx",
-    };
-    (!is_ours).then(|| {
-        Finding::at(
-            (Level::Note, "other-class"),
-            ingress,
-            (pointer, "ingressClassName"),
-            "is not a class of ingress-nginx",
-            "the Ingress is ignored, as under ingress-nginx",
-        )
-    })
+    let mut pointers = pointers.into_iter();
+    let pointer = pointers.find(|pointer| object.text(pointer).is_some())?;
+    Some(Finding::new(
+        Level::Note,
+        "other-class",
+        &Place::at(object, pointer, "ingressClassName"),
+        "is not a class of ingress-nginx",
+        "the Ingress is ignored, as under ingress-nginx",
+    ))
 }
 
 /// Source: `mergeAlternativeBackends`, `internal/ingress/controller/controller.go`,
 /// ingress-nginx dbb11b92d.
-fn canary_alone(ingresses: &[Ingress<'_>], ingress: &Ingress<'_>) -> Option<Finding> {
-    if !ingress.is_canary() {
-        return None;
-    }
-    let has_primary = |canary: &Path| {
-        let primaries = ingresses.iter().filter(|other| !other.is_canary());
-        primaries
-            .flat_map(|primary| &primary.paths)
-            .any(|primary| primary.host == canary.host && primary.path == canary.path)
+fn canary_alone(ingresses: &[TakenIngress<'_>], ingress: &TakenIngress<'_>) -> Option<Finding> {
+    ingress.annotations.canary.as_ref()?;
+    let is_primary = |other: &&TakenIngress<'_>| other.annotations.canary.is_none();
+    let has_primary = |canary: &TakenPath<'_>| {
+        let mut primaries = ingresses.iter().filter(is_primary);
+        let is_same =
+            |path: TakenPath<'_>| path.host == canary.host && path.path.path == canary.path.path;
+        primaries.any(|primary| primary.paths().any(is_same))
     };
-    let alone = ingress.paths.iter().find(|path| !has_primary(path))?;
-    Some(Finding::annotation(
-        (Level::Note, "canary-alone"),
-        ingress,
-        "canary",
+    let alone = ingress.paths().find(|path| !has_primary(path))?;
+    Some(Finding::new(
+        Level::Note,
+        "canary-alone",
+        &Place::annotation(ingress.object, "canary"),
         format!(
             "no other Ingress has path {:?} of host {:?}",
-            alone.path, alone.host
+            alone.path.path, alone.host
         ),
         "the canary gets no requests there, as under ingress-nginx",
     ))
 }
 
-fn one_address(manifests: &Manifests, ingress: &Ingress<'_>, path: &Path) -> Option<Finding> {
-    let id = path.service.as_ref()?.service_id();
-    let service = manifests
-        .services
-        .iter()
-        .find(|service| service.id() == id)?;
+fn one_address(
+    manifests: &Manifests,
+    ingress: &TakenIngress<'_>,
+    path: &TakenPath<'_>,
+) -> Option<Finding> {
+    let id = service_port(ingress, path)?.service_id();
+    let service = manifests.service(&id)?;
     let is_a_name = service.text("/spec/type") == Some("ExternalName");
     (is_a_name && ingress.has_affinity()).then(|| {
-        Finding::at(
-            (Level::Note, "one-address"),
-            ingress,
-            (&path.pointer, "path"),
+        Finding::new(
+            Level::Note,
+            "one-address",
+            &Place::at(ingress.object, &path.text_pointer(), "path"),
             format!("goes to Service {id}, which is a name (ExternalName) and no set of pods"),
             "sessions are kept to whatever the name resolves to, not to a pod",
         )

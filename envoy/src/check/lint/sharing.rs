@@ -1,8 +1,13 @@
 //! Ingresses that share a Service or a cookie's name.
 
+use limpet::affinity::Affinity;
+
 use super::cookies::covers;
-use crate::check::finding::{Finding, Level};
-use crate::check::view::{Ingress, Path};
+use super::neighbours::{affinity, service_port};
+use crate::check::finding::{Finding, Level, Place};
+use crate::clusters::ServicePort;
+use crate::compiled::Compiled;
+use crate::taken::{TakenIngress, TakenPath};
 
 /// What the last Ingress on a Service decides for all of them.
 ///
@@ -20,16 +25,34 @@ const DECIDED_BY_THE_LAST: [&str; 9] = [
     "session-cookie-change-on-failure",
 ];
 
-pub(super) fn run(ingresses: &[Ingress<'_>]) -> Vec<Finding> {
+/// An Ingress with affinity, and the sessions of its paths.
+struct Sticky<'c> {
+    ingress: &'c TakenIngress<'c>,
+    sessions: Vec<Session<'c>>,
+}
+
+/// The sessions of one path.
+struct Session<'c> {
+    path: TakenPath<'c>,
+    service_port: ServicePort,
+    affinity: &'c Affinity,
+}
+
+impl Session<'_> {
+    fn cookie_path(&self) -> &str {
+        let given = self.affinity.cookie_path();
+        given.unwrap_or(&self.path.path.path)
+    }
+}
+
+pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
+    let with_affinity = compiled.ingresses.iter().filter(|one| one.has_affinity());
+    let sticky: Vec<Sticky<'_>> = with_affinity.map(|one| sticky(compiled, one)).collect();
     let mut findings = Vec::new();
-    let sticky: Vec<&Ingress<'_>> = ingresses.iter().filter(|i| i.has_affinity()).collect();
     for (at, older) in sticky.iter().enumerate() {
         let younger = sticky.get(at.saturating_add(1)..).unwrap_or_default();
-        if let Some(last) = younger
-            .iter()
-            .rfind(|younger| share_a_service(older, younger))
-        {
-            findings.extend(overruled(older, last));
+        if let Some(last) = younger.iter().rfind(|one| share_a_service(older, one)) {
+            findings.extend(overruled(older.ingress, last.ingress));
         }
     }
     for (at, younger) in sticky.iter().enumerate() {
@@ -39,19 +62,29 @@ pub(super) fn run(ingresses: &[Ingress<'_>]) -> Vec<Finding> {
     findings
 }
 
-fn share_a_service(a: &Ingress<'_>, b: &Ingress<'_>) -> bool {
-    let services = |i: &Ingress<'_>| {
-        i.paths
-            .iter()
-            .filter_map(|p| p.service.clone())
-            .collect::<Vec<_>>()
-    };
-    let of_b = services(b);
-    services(a).iter().any(|service| of_b.contains(service))
+fn sticky<'c>(compiled: &'c Compiled<'_>, ingress: &'c TakenIngress<'_>) -> Sticky<'c> {
+    let sessions = ingress.paths().filter_map(|path| {
+        Some(Session {
+            service_port: service_port(ingress, &path)?,
+            affinity: affinity(compiled, ingress, &path)?,
+            path,
+        })
+    });
+    Sticky {
+        ingress,
+        sessions: sessions.collect(),
+    }
+}
+
+fn share_a_service(a: &Sticky<'_>, b: &Sticky<'_>) -> bool {
+    let is_of_b = |port: &ServicePort| b.sessions.iter().any(|one| one.service_port == *port);
+    a.sessions
+        .iter()
+        .any(|session| is_of_b(&session.service_port))
 }
 
 /// The annotations of `older` that do not count because `last` says otherwise.
-fn overruled(older: &Ingress<'_>, last: &Ingress<'_>) -> Vec<Finding> {
+fn overruled(older: &TakenIngress<'_>, last: &TakenIngress<'_>) -> Vec<Finding> {
     DECIDED_BY_THE_LAST
         .iter()
         .filter(|name| {
@@ -63,13 +96,13 @@ fn overruled(older: &Ingress<'_>, last: &Ingress<'_>) -> Vec<Finding> {
                 Some(value) => format!("its {value:?}"),
                 None => "the default".to_owned(),
             };
-            Finding::annotation(
-                (Level::Note, "shared-service"),
-                older,
-                name,
+            Finding::new(
+                Level::Note,
+                "shared-service",
+                &Place::annotation(older.object, name),
                 format!(
                     "is overruled by ingress {}, which is younger and on the same Service",
-                    last.id
+                    last.id()
                 ),
                 format!("{theirs} counts for both, as under ingress-nginx"),
             )
@@ -78,30 +111,35 @@ fn overruled(older: &Ingress<'_>, last: &Ingress<'_>) -> Vec<Finding> {
 }
 
 /// Two Services that write the same cookie where a browser sends both.
-fn same_cookie(older: &Ingress<'_>, younger: &Ingress<'_>) -> Option<Finding> {
-    let name = younger.cookie_name();
-    let clash = |a: &Path, b: &Path| {
-        let paths = || (older.cookie_path(a), younger.cookie_path(b));
-        let meet = |(of_a, of_b)| covers(of_a, of_b) || covers(of_b, of_a);
-        a.host == b.host && a.service != b.service && meet(paths())
+fn same_cookie(older: &Sticky<'_>, younger: &Sticky<'_>) -> Option<Finding> {
+    let clash = |a: &Session<'_>, b: &Session<'_>| {
+        let (of_a, of_b) = (a.cookie_path(), b.cookie_path());
+        a.path.host == b.path.host
+            && a.service_port != b.service_port
+            && a.affinity.cookie_name() == b.affinity.cookie_name()
+            && (covers(of_a, of_b) || covers(of_b, of_a))
     };
-    let meet = younger
-        .paths
-        .iter()
-        .find(|b| older.paths.iter().any(|a| clash(a, b)))?;
-    (older.cookie_name() == name).then(|| {
-        let host = &meet.host;
-        let field = match younger.annotation("session-cookie-name") {
-            Some(_) => "session-cookie-name",
-            None => "affinity",
-        };
-        Finding::annotation(
-            (Level::Note, "shared-cookie"),
-            younger,
-            field,
-            format!("writes cookie {name} on host {host:?}, where ingress {} writes it for another Service", older.id),
-            "each overwrites the other's, and sessions move, as under ingress-nginx",
-        )
-        .help("give each Service a session-cookie-name of its own, or a session-cookie-path")
-    })
+    let mut sessions = younger.sessions.iter();
+    let meet = sessions.find(|b| older.sessions.iter().any(|a| clash(a, b)))?;
+    let ingress = younger.ingress;
+    let field = match ingress.annotation("session-cookie-name") {
+        Some(_) => "session-cookie-name",
+        None => "affinity",
+    };
+    let finding = Finding::new(
+        Level::Note,
+        "shared-cookie",
+        &Place::annotation(ingress.object, field),
+        format!(
+            "writes cookie {} on host {:?}, where ingress {} writes it for another Service",
+            meet.affinity.cookie_name(),
+            meet.path.host,
+            older.ingress.id()
+        ),
+        "each overwrites the other's, and sessions move, as under ingress-nginx",
+    );
+    Some(
+        finding
+            .help("give each Service a session-cookie-name of its own, or a session-cookie-path"),
+    )
 }

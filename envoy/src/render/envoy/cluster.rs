@@ -2,23 +2,25 @@
 
 use serde_json::{Value, json};
 
+use super::address::Address;
 use super::eds::{self, endpoint_file, load_assignment};
+use super::settings::EnvoySettings;
 use super::timeouts::CONNECT;
-use super::{Address, EnvoySettings};
-use crate::clusters::{Cluster, Protocol};
+use crate::clusters::Cluster;
+use crate::compiled::Compiled;
 use crate::manifests::Manifests;
 
 pub(super) fn cluster(
-    manifests: &Manifests,
+    compiled: &Compiled<'_>,
     cluster: &Cluster,
     settings: &EnvoySettings,
     notes: &mut Vec<String>,
 ) -> Value {
     let name = cluster.name();
-    let protocol = Protocol::of(manifests, cluster);
+    let protocol = cluster.protocol.unwrap_or_default();
     let mut value = json!({
         "name": name,
-        "connect_timeout": format!("{}s", CONNECT.of(manifests, cluster, notes)),
+        "connect_timeout": format!("{}s", CONNECT.of(compiled, cluster, notes)),
         "lb_policy": "LEAST_REQUEST",
     });
     let Some(fields) = value.as_object_mut() else {
@@ -171,10 +173,8 @@ fn dns_port(cluster: &Cluster, notes: &mut Vec<String>) -> u16 {
 
 /// A setting of ingress-nginx's ConfigMap in seconds, as a Duration.
 pub(super) fn seconds(manifests: &Manifests, key: &str, default: u64) -> String {
-    let given = manifests
-        .config_map()
-        .and_then(|map| map.text(&format!("/data/{key}")))
-        .and_then(|value| value.trim_end_matches('s').parse::<u64>().ok());
+    let given = manifests.setting(key);
+    let given = given.and_then(|value| value.trim_end_matches('s').parse::<u64>().ok());
     format!("{}s", given.unwrap_or(default))
 }
 

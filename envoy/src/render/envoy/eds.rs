@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use super::address::Address;
 use crate::clusters::{Cluster, Endpoint, Health};
 
 /// The file of one cluster's endpoints in the folder of `--eds`.
@@ -35,8 +36,7 @@ pub fn load_assignment(cluster: &str, endpoints: &[Endpoint]) -> Value {
 
 fn lb_endpoint(endpoint: &Endpoint) -> Option<Value> {
     let address: std::net::SocketAddr = endpoint.address.parse().ok()?;
-    let mut entry =
-        json!({ "endpoint": { "address": super::Address::Socket(address).to_envoy() } });
+    let mut entry = json!({ "endpoint": { "address": Address::Socket(address).to_envoy() } });
     if endpoint.health == Health::Draining {
         entry
             .as_object_mut()?

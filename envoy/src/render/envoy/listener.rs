@@ -2,58 +2,47 @@
 
 use serde_json::{Value, json};
 
-use super::route::Patience;
+use super::route::{self, Patience};
+use super::settings::EnvoySettings;
 use super::tls::{self, Certificates};
-use super::{EnvoySettings, route};
+use crate::compiled::Compiled;
 use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME, RELOAD_BACKOFF};
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written};
-use crate::forwarding::{self, DROPPED_HEADERS, ENDPOINT_HEADER, Forwarding};
-use crate::manifests::Manifests;
+use crate::forwarding::{self, DROPPED_HEADERS, ENDPOINT_HEADER};
 use crate::plugin_config;
 
 /// Both listeners' common part.
-struct Chain<'c> {
-    manifests: &'c Manifests,
-    plugin: &'c Value,
-    patience: &'c [Patience],
-    settings: &'c EnvoySettings,
-}
-
-pub(super) fn listeners(
-    manifests: &Manifests,
-    plugin: &Value,
-    patience: &[Patience],
-    settings: &EnvoySettings,
-    certificates: &Certificates,
-) -> Vec<Value> {
-    let chain = Chain {
-        manifests,
-        plugin,
-        patience,
-        settings,
-    };
-    let mut listeners = vec![json!({
-        "name": "http",
-        "address": settings.listen.to_envoy(),
-        "filter_chains": [{ "filters": [chain.connection_manager(HTTP)] }],
-    })];
-    if !certificates.is_empty() {
-        listeners.push(json!({
-            "name": "https",
-            "address": settings.listen_tls.to_envoy(),
-            "listener_filters": [{
-                "name": "envoy.filters.listener.tls_inspector",
-                "typed_config": { "@type":
-                    "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector" },
-            }],
-            "filter_chains":
-                tls::filter_chains(certificates, &chain.connection_manager(HTTPS)),
-        }));
-    }
-    listeners
+pub(super) struct Chain<'c> {
+    pub(super) compiled: &'c Compiled<'c>,
+    pub(super) plugin: &'c Value,
+    pub(super) patience: &'c [Patience],
+    pub(super) settings: &'c EnvoySettings,
 }
 
 impl Chain<'_> {
+    /// Every listener.
+    pub(super) fn listeners(&self, certificates: &Certificates) -> Vec<Value> {
+        let mut listeners = vec![json!({
+            "name": "http",
+            "address": self.settings.listen.to_envoy(),
+            "filter_chains": [{ "filters": [self.connection_manager(HTTP)] }],
+        })];
+        if !certificates.is_empty() {
+            listeners.push(json!({
+                "name": "https",
+                "address": self.settings.listen_tls.to_envoy(),
+                "listener_filters": [{
+                    "name": "envoy.filters.listener.tls_inspector",
+                    "typed_config": { "@type":
+                        "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector" },
+                }],
+                "filter_chains":
+                    tls::filter_chains(certificates, &self.connection_manager(HTTPS)),
+            }));
+        }
+        listeners
+    }
+
     /// The connection manager of one listener.
     fn connection_manager(&self, side: ListenerSide) -> Value {
         let mut manager = json!({
@@ -77,7 +66,7 @@ impl Chain<'_> {
             "http2_protocol_options": { "allow_connect": true },
             "upgrade_configs": [{ "upgrade_type": "websocket" }],
             "common_http_protocol_options": {
-                "idle_timeout": super::cluster::seconds(self.manifests, "keep-alive", 75),
+                "idle_timeout": super::cluster::seconds(self.compiled.manifests, "keep-alive", 75),
                 "headers_with_underscores_action": self.underscores(),
             },
             "early_header_mutation_extensions": [{
@@ -88,7 +77,7 @@ impl Chain<'_> {
                 },
             }],
             "http_filters": [self.module(), session_state(), router()],
-            "route_config": route::routes(self.manifests, self.patience),
+            "route_config": route::routes(self.compiled.manifests, self.patience),
         });
         let mut set = |key: &str, value: Value| {
             if let Some(fields) = manager.as_object_mut() {
@@ -98,7 +87,7 @@ impl Chain<'_> {
         if self.settings.report {
             set("access_log", json!([access_log()]));
         }
-        if self.forwarding().trusted {
+        if self.compiled.forwarding.trusted {
             // Else Envoy writes its own X-Forwarded-Proto over the proxy's, and ssl-redirect would
             // send every request round and round.
             set("xff_num_trusted_hops", json!(1));
@@ -111,27 +100,19 @@ impl Chain<'_> {
         json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager })
     }
 
-    fn forwarding(&self) -> Forwarding {
-        let config_map = self.manifests.config_map();
-        Forwarding::read(config_map.and_then(|map| map.value.get("data")))
-    }
-
     /// `enable-underscores-in-headers`, off by default in ingress-nginx.
     fn underscores(&self) -> &'static str {
-        match forwarding::drops_underscores(
-            self.manifests
-                .config_map()
-                .and_then(|m| m.value.get("data")),
-        ) {
-            true => "DROP_HEADER",
-            false => "ALLOW",
+        if forwarding::drops_underscores(self.compiled.manifests.settings()) {
+            "DROP_HEADER"
+        } else {
+            "ALLOW"
         }
     }
 
     /// Before the module, and even where it is skipped: nobody outside chooses a pod.
     fn early_mutations(&self, side: ListenerSide) -> Vec<Value> {
-        let forwarding = self.forwarding();
-        let originals = forwarding::envoy::originals(&forwarding);
+        let forwarding = &self.compiled.forwarding;
+        let originals = forwarding::envoy::originals(forwarding);
         let strip = DROPPED_HEADERS.iter().map(|name| json!({ "remove": name }));
         let strip_envoy = json!({ "remove_on_match": { "key_matcher": { "prefix": "x-envoy-" } } });
         let write = forwarding::envoy::early(forwarding.trusted, side);
@@ -154,7 +135,7 @@ impl Chain<'_> {
             "runtime": "envoy.wasm.runtime.v8",
             "code": { "local": { "filename": self.settings.wasm } },
         });
-        let variables = plugin_config::variables(self.plugin);
+        let variables = plugin_config::variables(&self.compiled.config);
         if let (false, Some(fields)) = (variables.is_empty(), vm.as_object_mut()) {
             let keys = json!({ "host_env_keys": variables });
             fields.insert("environment_variables".to_owned(), keys);

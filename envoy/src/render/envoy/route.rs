@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::timeouts::READ;
-use crate::clusters::Cluster;
+use crate::compiled::Compiled;
 use crate::filter_chain::{NOT_RETRIED, RETRIES};
 use crate::forwarding::{CLUSTER_HEADER, INTERNAL_HEADERS};
 use crate::manifests::Manifests;
@@ -15,15 +15,10 @@ const STREAM_IDLE: u64 = 300;
 pub(super) type Patience = (String, u64);
 
 /// The clusters with a `proxy-read-timeout` of their own.
-pub(super) fn patience(
-    manifests: &Manifests,
-    clusters: &[Cluster],
-    notes: &mut Vec<String>,
-) -> Vec<Patience> {
-    let all = READ.of_all(manifests);
-    let read = clusters
-        .iter()
-        .map(|cluster| (cluster.name(), READ.of(manifests, cluster, notes)));
+pub(super) fn patience(compiled: &Compiled<'_>, notes: &mut Vec<String>) -> Vec<Patience> {
+    let all = READ.of_all(compiled.manifests);
+    let clusters = compiled.clusters.iter();
+    let read = clusters.map(|cluster| (cluster.name(), READ.of(compiled, cluster, notes)));
     read.filter(|(_, seconds)| *seconds != all).collect()
 }
 

@@ -1,13 +1,15 @@
 use super::*;
+use crate::compiled::Flags;
+use crate::manifests::Manifests;
 
 const SHOP: &str = include_str!("../../../examples/sample-ingress.yaml");
 
 fn rendered(text: &str, change: impl FnOnce(&mut EnvoySettings)) -> Rendered {
     let manifests = Manifests::parse("m.yaml", text).unwrap();
-    let (clusters, _) = clusters::clusters(&manifests, &[]);
+    let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
     let mut settings = EnvoySettings::default();
     change(&mut settings);
-    render(&manifests, &clusters, &settings, false).unwrap()
+    render(&compiled, &settings).unwrap()
 }
 
 fn find<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {

@@ -2,7 +2,9 @@
 //! Envoy has per cluster.
 
 use crate::clusters::Cluster;
-use crate::manifests::{Manifests, Object};
+use crate::compiled::Compiled;
+use crate::manifests::Manifests;
+use crate::taken::TakenIngress;
 
 /// nginx's words for how long a connection may take to come about, and its default.
 pub(super) const CONNECT: Timeout = Timeout {
@@ -26,8 +28,7 @@ pub(super) struct Timeout {
 impl Timeout {
     /// What holds where no Ingress says otherwise.
     pub(super) fn of_all(self, manifests: &Manifests) -> u64 {
-        let map = manifests.config_map();
-        let given = map.and_then(|map| map.text(&format!("/data/{}", self.name)));
+        let given = manifests.setting(self.name);
         let given = given.and_then(|value| value.trim_end_matches('s').parse().ok());
         given.unwrap_or(self.default)
     }
@@ -36,13 +37,14 @@ impl Timeout {
     /// that is cut off costs more than one that waits.
     pub(super) fn of(
         self,
-        manifests: &Manifests,
+        compiled: &Compiled<'_>,
         cluster: &Cluster,
         notes: &mut Vec<String>,
     ) -> u64 {
-        let all = self.of_all(manifests);
-        let naming = manifests.ingresses.iter();
-        let naming = naming.filter(|ingress| cluster.named_by.contains(&ingress.id()));
+        let all = self.of_all(compiled.manifests);
+        let names = |id: &str| cluster.named_by.iter().any(|known| known == id);
+        let naming = compiled.ingresses.iter();
+        let naming = naming.filter(|ingress| names(ingress.id()));
         let said = naming.map(|ingress| self.annotated(ingress).unwrap_or(all));
         let (Some(least), Some(most)) = (said.clone().min(), said.max()) else {
             return all;
@@ -59,9 +61,8 @@ impl Timeout {
         most
     }
 
-    fn annotated(self, ingress: &Object) -> Option<u64> {
-        let name = format!("nginx.ingress.kubernetes.io~1{}", self.name);
-        let value = ingress.text(&format!("/metadata/annotations/{name}"))?;
+    fn annotated(self, ingress: &TakenIngress<'_>) -> Option<u64> {
+        let value = ingress.annotation(self.name)?;
         value.parse().ok().filter(|seconds| *seconds > 0)
     }
 }

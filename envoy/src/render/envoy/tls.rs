@@ -1,5 +1,6 @@
 //! Certificates: from `kubernetes.io/tls` Secrets by SNI, or `--tls` for every other host.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -7,8 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::EnvoySettings;
-use crate::manifests::{Manifests, Object};
+use crate::compiled::Compiled;
+use crate::manifests::Object;
+use crate::taken::TakenIngress;
 
 /// One certificate and the hosts it serves.
 #[derive(Debug)]
@@ -21,33 +23,26 @@ pub(super) struct Certificate {
 
 pub(super) type Certificates = Vec<Certificate>;
 
-/// `CERT,KEY`.
-pub(super) fn parse_pair(text: &str) -> Result<(PathBuf, PathBuf), String> {
-    match text.split_once(',') {
-        Some((cert, key)) if !cert.is_empty() && !key.is_empty() => Ok((cert.into(), key.into())),
-        _ => Err(format!(
-            "{text:?} is not CERT,KEY: two files with a comma between"
-        )),
-    }
-}
+/// A certificate and its key, as files.
+pub(super) type Pair = (PathBuf, PathBuf);
 
-/// Every certificate, those of Secrets first.
+/// Every certificate, those of Secrets first, then the one of `--tls`.
 pub(super) fn certificates(
-    manifests: &Manifests,
-    settings: &EnvoySettings,
+    compiled: &Compiled<'_>,
+    given: Option<&Pair>,
     notes: &mut Vec<String>,
 ) -> anyhow::Result<Certificates> {
     let mut certificates = Vec::new();
-    let mut served: Vec<String> = Vec::new();
-    for ingress in &manifests.ingresses {
-        for (index, entry) in ingress.list("/spec/tls").iter().enumerate() {
-            let place = ingress.place_of(&format!("/spec/tls/{index}"));
-            let Some(name) = entry.get("secretName").and_then(Value::as_str) else {
+    let mut served: BTreeSet<String> = BTreeSet::new();
+    for ingress in &compiled.ingresses {
+        for (index, tls) in ingress.ingress.tls.iter().enumerate() {
+            let place = ingress.object.place_of(&format!("/spec/tls/{index}"));
+            let Some(name) = &tls.secret else {
                 continue;
             };
-            let id = format!("{}/{name}", ingress.namespace());
-            let Some(secret) = manifests.tls_secret(&id) else {
-                if settings.tls.is_none() {
+            let id = format!("{}/{name}", ingress.ingress.namespace);
+            let Some(secret) = compiled.manifests.tls_secret(&id) else {
+                if given.is_none() {
                     notes.push(format!(
                         "{place}: Secret {id} is not among the manifests: its hosts get no https; \
                          add it, or give --tls CERT,KEY"
@@ -55,7 +50,9 @@ pub(super) fn certificates(
                 }
                 continue;
             };
-            let hosts = new_hosts(entry, &mut served);
+            // Envoy refuses a name twice.
+            let hosts = tls.hosts.iter().map(|host| host.to_ascii_lowercase());
+            let hosts: Vec<String> = hosts.filter(|host| served.insert(host.clone())).collect();
             if !hosts.is_empty() {
                 let (chain, key) = (pem(secret, "tls.crt")?, pem(secret, "tls.key")?);
                 notes.push(format!(
@@ -69,7 +66,7 @@ pub(super) fn certificates(
             }
         }
     }
-    if let Some((cert, key)) = &settings.tls {
+    if let Some((cert, key)) = given {
         certificates.push(Certificate {
             hosts: Vec::new(),
             chain: json!({ "filename": cert }),
@@ -77,23 +74,9 @@ pub(super) fn certificates(
         });
     }
     if certificates.is_empty() {
-        notes.extend(dead_redirects(manifests));
+        notes.extend(dead_redirects(&compiled.ingresses));
     }
     Ok(certificates)
-}
-
-/// The hosts of one `tls` entry that no earlier one serves: Envoy refuses a name twice.
-fn new_hosts(entry: &Value, served: &mut Vec<String>) -> Vec<String> {
-    let hosts = entry.get("hosts").and_then(Value::as_array);
-    let mut new = Vec::new();
-    for host in hosts.into_iter().flatten().filter_map(Value::as_str) {
-        let host = host.to_ascii_lowercase();
-        if !served.contains(&host) {
-            served.push(host.clone());
-            new.push(host);
-        }
-    }
-    new
 }
 
 fn pem(secret: &Object, key: &str) -> anyhow::Result<String> {
@@ -111,38 +94,22 @@ fn pem(secret: &Object, key: &str) -> anyhow::Result<String> {
 }
 
 /// Without an https listener, redirects to https lead nowhere.
-fn dead_redirects(manifests: &Manifests) -> Vec<String> {
-    let annotation = |ingress: &Object, name: &str| {
-        ingress
-            .text(&format!(
-                "/metadata/annotations/nginx.ingress.kubernetes.io~1{name}"
-            ))
-            .map(|value| value == "true")
+fn dead_redirects(ingresses: &[TakenIngress<'_>]) -> Vec<String> {
+    let redirects = |ingress: &&TakenIngress<'_>| {
+        let rewrite = &ingress.annotations.rewrite;
+        let has_tls = !ingress.ingress.tls.is_empty();
+        rewrite.force_ssl_redirect || (has_tls && rewrite.ssl_redirect)
     };
-    let forced_for_all = manifests
-        .config_map()
-        .and_then(|map| map.text("/data/force-ssl-redirect"))
-        .is_some_and(|value| value == "true");
-    let redirects = |ingress: &&Object| {
-        let tls = !ingress.list("/spec/tls").is_empty();
-        let forced = annotation(ingress, "force-ssl-redirect").unwrap_or(forced_for_all);
-        forced || (tls && annotation(ingress, "ssl-redirect").unwrap_or(true))
-    };
-    let note = |ingress: &Object| {
+    let note = |ingress: &TakenIngress<'_>| {
         format!(
             "{}: ingress {} redirects plain http to https, and there is no https listener: those \
              redirects lead nowhere; add the TLS Secret, give --tls CERT,KEY, or set \
              ssl-redirect: \"false\"",
-            ingress.place(),
+            ingress.object.place(),
             ingress.id()
         )
     };
-    manifests
-        .ingresses
-        .iter()
-        .filter(redirects)
-        .map(note)
-        .collect()
+    ingresses.iter().filter(redirects).map(note).collect()
 }
 
 /// One filter chain a certificate, all with the same connection manager.

@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::EnvoyGatewayArgs;
+use super::args::EnvoyGatewayArgs;
 use crate::render::resource::Resource;
-use crate::render::scene::{Certificate, Scene};
+use crate::render::served::{Certificate, Served};
 
 pub(super) const GATEWAY: (&str, &str) = ("gateway.networking.k8s.io/v1", "Gateway");
 
 /// The listener for plain http.
 pub(super) const HTTP: &str = "http";
 
-pub(super) fn resources(scene: &Scene<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
-    let mut all = vec![class(args), proxy(args), gateway(scene, args)];
-    let elsewhere: BTreeSet<&str> = scene
+pub(super) fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
+    let mut all = vec![class(args), proxy(args), gateway(served, args)];
+    let elsewhere: BTreeSet<&str> = served
         .certificates
         .iter()
         .map(|certificate| certificate.namespace.as_str())
@@ -60,12 +60,12 @@ fn proxy(args: &EnvoyGatewayArgs) -> Resource {
     .comment("Do not set mergeBackends: the clusters would have other names than limpet is told.")
 }
 
-fn gateway(scene: &Scene<'_>, args: &EnvoyGatewayArgs) -> Resource {
+fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
     let from_all = json!({ "namespaces": { "from": "All" } });
     let mut listeners = vec![json!({
         "name": HTTP, "port": 80, "protocol": "HTTP", "allowedRoutes": from_all,
     })];
-    for (index, certificate) in scene.certificates.iter().enumerate() {
+    for (index, certificate) in served.certificates.iter().enumerate() {
         for (place, host) in certificate.hosts.iter().enumerate() {
             let mut listener = json!({
                 "name": format!("https-{index}-{place}"),

@@ -2,30 +2,31 @@
 
 use serde_json::{Value, json};
 
+use super::args::EnvoyGatewayArgs;
 use super::listener::GATEWAY;
-use super::route::{ClusterRoute, ROUTE, catch_all_names, clusters_names, insert};
-use super::{EnvoyGatewayArgs, names};
+use super::route::{ClusterRoute, ROUTE, catch_all_names, clusters_names, insert, names};
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written, early, originals};
 use crate::forwarding::{DROPPED_HEADERS, Forwarding};
+use crate::plugin_config::Unmatched;
 use crate::render::resource::Resource;
-use crate::render::scene::Scene;
+use crate::render::served::Served;
 
 const API: &str = "gateway.envoyproxy.io/v1alpha1";
 const GROUP: &str = "gateway.networking.k8s.io";
 
 pub(super) fn resources(
-    scene: &Scene<'_>,
+    served: &Served<'_>,
     args: &EnvoyGatewayArgs,
     routes: &[ClusterRoute<'_>],
 ) -> Vec<Resource> {
-    let mut all: Vec<Resource> = client_traffic(scene, args).into();
-    let by_namespace = clusters_names(scene, routes);
+    let mut all: Vec<Resource> = client_traffic(served, args).into();
+    let by_namespace = clusters_names(served, routes);
     all.extend(
         by_namespace
             .iter()
             .map(|(namespace, routes)| backend_traffic(namespace, routes)),
     );
-    all.push(extension(scene, args, routes));
+    all.push(extension(served, args, routes));
     all
 }
 
@@ -34,20 +35,20 @@ pub(super) fn resources(
 ///
 /// Source: `ProcessClientTrafficPolicies`, `internal/gatewayapi/clienttrafficpolicy.go`, gateway
 /// d32f28294: a policy with a section name goes before one without.
-fn client_traffic(scene: &Scene<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2] {
+fn client_traffic(served: &Served<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2] {
     let mut http = target(GATEWAY.1, "limpet");
     insert(&mut http, "sectionName", json!(super::listener::HTTP));
     let policy = |name: &str, target: Value, side: ListenerSide| {
         let mut spec = json!({
             "targetRefs": [target],
             "headers": {
-                "earlyRequestHeaders": early_headers(&scene.forwarding, side),
-                "withUnderscoresAction": underscores(scene),
+                "earlyRequestHeaders": early_headers(served.forwarding, side),
+                "withUnderscoresAction": underscores(served),
                 "requestID": "PreserveOrGenerate",
             },
             "path": { "disableMergeSlashes": true, "escapedSlashesAction": "KeepUnchanged" },
         });
-        if scene.trusted {
+        if served.forwarding.trusted {
             let hops = json!({ "xForwardedFor": { "numTrustedHops": 1 } });
             insert(&mut spec, "clientIPDetection", hops);
         }
@@ -57,7 +58,7 @@ fn client_traffic(scene: &Scene<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2] {
     let plain = policy("limpet-http", http, HTTP)
         .comment("Client copies of limpet's headers go before anything reads them; paths stay as they came;")
         .comment("the forwarding headers are those that ingress-nginx sent.");
-    let plain = match scene.trusted {
+    let plain = match served.forwarding.trusted {
         true => plain
             .comment("use-forwarded-headers: numTrustedHops is the number of proxies in front."),
         false => plain,
@@ -97,8 +98,8 @@ fn early_headers(forwarding: &Forwarding, side: ListenerSide) -> Value {
 }
 
 /// `enable-underscores-in-headers`, off by default in ingress-nginx.
-fn underscores(scene: &Scene<'_>) -> &'static str {
-    match scene.drops_underscores {
+fn underscores(served: &Served<'_>) -> &'static str {
+    match served.drops_underscores {
         true => "DropHeader",
         false => "Allow",
     }
@@ -117,8 +118,12 @@ fn backend_traffic(namespace: &str, routes: &[String]) -> Resource {
         .comment("proxy-next-upstream as ingress-nginx has it by default: an endpoint that cannot be reached.")
 }
 
-fn extension(scene: &Scene<'_>, args: &EnvoyGatewayArgs, routes: &[ClusterRoute<'_>]) -> Resource {
-    let targets: Vec<Value> = catch_all_names(scene)
+fn extension(
+    served: &Served<'_>,
+    args: &EnvoyGatewayArgs,
+    routes: &[ClusterRoute<'_>],
+) -> Resource {
+    let targets: Vec<Value> = catch_all_names(served)
         .iter()
         .map(|name| target(ROUTE.1, name))
         .collect();
@@ -127,9 +132,9 @@ fn extension(scene: &Scene<'_>, args: &EnvoyGatewayArgs, routes: &[ClusterRoute<
         "rootID": "limpet",
         "failOpen": false,
         "code": { "type": "Image", "image": { "url": args.image } },
-        "config": scene.plugin_config(&names(routes), (args.strict, true)),
+        "config": served.plugin_config(&names(routes), Unmatched::NotFound),
     });
-    let variables = scene.variables();
+    let variables = served.variables();
     if let (false, Some(fields)) = (variables.is_empty(), wasm.as_object_mut()) {
         fields.insert("env".to_owned(), json!({ "hostKeys": variables }));
     }

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::EnvoyGatewayArgs;
+use super::args::EnvoyGatewayArgs;
 use crate::clusters::Cluster;
+use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER};
 use crate::render::resource::Resource;
-use crate::render::scene::{CLUSTER_HEADER, ENDPOINT_HEADER, Scene};
+use crate::render::served::Served;
 
 pub(super) const ROUTE: (&str, &str) = ("gateway.networking.k8s.io/v1", "HTTPRoute");
 
@@ -19,22 +20,22 @@ const MOST: usize = 16;
 
 /// The place of a cluster's rule.
 #[derive(Debug)]
-pub(crate) struct ClusterRoute<'s> {
+pub(super) struct ClusterRoute<'c> {
     /// The cluster.
-    pub(crate) cluster: &'s Cluster,
+    pub(super) cluster: &'c Cluster,
     /// Its port.
-    pub(crate) number: u16,
+    pub(super) number: u16,
     /// The HTTPRoute that has its rule; it is in the namespace of the Service.
-    pub(crate) route: String,
+    pub(super) route: String,
     /// Which rule of it.
-    pub(crate) rule: usize,
+    pub(super) rule: usize,
 }
 
 impl ClusterRoute<'_> {
     /// What Envoy Gateway calls the cluster.
     ///
     /// Source: `irRouteDestinationName`, `internal/gatewayapi/helpers.go`, gateway d32f28294.
-    pub(crate) fn envoy_name(&self) -> String {
+    pub(super) fn envoy_name(&self) -> String {
         let namespace = &self.cluster.service_port.namespace;
         format!("httproute/{namespace}/{}/rule/{}", self.route, self.rule)
     }
@@ -42,9 +43,9 @@ impl ClusterRoute<'_> {
 
 /// Where the rule of each cluster goes: in HTTPRoutes of the Service's namespace, sixteen to each.
 #[must_use]
-pub(crate) fn cluster_routes<'s>(scene: &'s Scene<'_>) -> Vec<ClusterRoute<'s>> {
-    let mut all: Vec<ClusterRoute<'s>> = Vec::new();
-    for (cluster, number) in &scene.clusters {
+pub(super) fn cluster_routes<'c>(served: &'c Served<'_>) -> Vec<ClusterRoute<'c>> {
+    let mut all: Vec<ClusterRoute<'c>> = Vec::new();
+    for (cluster, number) in &served.clusters {
         let namespace = &cluster.service_port.namespace;
         let before = all
             .iter()
@@ -60,20 +61,29 @@ pub(crate) fn cluster_routes<'s>(scene: &'s Scene<'_>) -> Vec<ClusterRoute<'s>> 
     all
 }
 
+/// `namespace/service:port` to what Envoy Gateway calls the cluster.
+#[must_use]
+pub(super) fn names(routes: &[ClusterRoute<'_>]) -> BTreeMap<String, String> {
+    routes
+        .iter()
+        .map(|route| (route.cluster.service_port.key(), route.envoy_name()))
+        .collect()
+}
+
 pub(super) fn resources(
-    scene: &Scene<'_>,
+    served: &Served<'_>,
     args: &EnvoyGatewayArgs,
     routes: &[ClusterRoute<'_>],
 ) -> Vec<Resource> {
     let mut all = vec![not_found(args)];
     all.extend(
-        hosts(scene)
+        hosts(served)
             .enumerate()
             .map(|(n, hosts)| catch_all(args, n, &hosts)),
     );
     for group in groups(routes) {
         all.extend(
-            hosts(scene)
+            hosts(served)
                 .enumerate()
                 .map(|(n, hosts)| clusters(args, &group, (n, &hosts))),
         );
@@ -82,8 +92,8 @@ pub(super) fn resources(
 }
 
 /// The HTTPRoutes of the catch-all, by name.
-pub(super) fn catch_all_names(scene: &Scene<'_>) -> Vec<String> {
-    hosts(scene)
+pub(super) fn catch_all_names(served: &Served<'_>) -> Vec<String> {
+    hosts(served)
         .enumerate()
         .map(|(n, _)| catch_all_name(n))
         .collect()
@@ -94,14 +104,14 @@ fn catch_all_name(n: usize) -> String {
 }
 
 /// Host names, sixteen to a group; a group without names stands for every host.
-fn hosts<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = Vec<&'s str>> {
-    let named: Vec<&str> = scene
+fn hosts<'c>(served: &'c Served<'_>) -> impl Iterator<Item = Vec<&'c str>> {
+    let named: Vec<&str> = served
         .hosts
         .iter()
         .map(String::as_str)
         .filter(|host| *host != "*")
         .collect();
-    let any = scene.hosts.iter().any(|host| host == "*").then(Vec::new);
+    let any = served.hosts.iter().any(|host| host == "*").then(Vec::new);
     let groups: Vec<Vec<&str>> = named
         .chunks(MOST)
         .map(<[&str]>::to_vec)
@@ -112,13 +122,13 @@ fn hosts<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = Vec<&'s str>> {
 
 /// The HTTPRoutes of the clusters in each namespace, by name.
 pub(super) fn clusters_names(
-    scene: &Scene<'_>,
+    served: &Served<'_>,
     routes: &[ClusterRoute<'_>],
 ) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for route in groups(routes).iter().filter_map(|group| group.first()) {
         let namespace = route.cluster.service_port.namespace.clone();
-        let names = hosts(scene)
+        let names = hosts(served)
             .enumerate()
             .map(|(n, _)| clusters_name(&route.route, n));
         all.entry(namespace).or_default().extend(names);
@@ -127,8 +137,8 @@ pub(super) fn clusters_names(
 }
 
 /// The rules of one HTTPRoute each.
-fn groups<'r, 's>(routes: &'r [ClusterRoute<'s>]) -> Vec<Vec<&'r ClusterRoute<'s>>> {
-    let mut all: Vec<Vec<&ClusterRoute<'s>>> = Vec::new();
+fn groups<'r, 'c>(routes: &'r [ClusterRoute<'c>]) -> Vec<Vec<&'r ClusterRoute<'c>>> {
+    let mut all: Vec<Vec<&ClusterRoute<'c>>> = Vec::new();
     for route in routes {
         let home =
             |r: &ClusterRoute<'_>| (r.cluster.service_port.namespace.clone(), r.route.clone());

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::IstioArgs;
+use super::args::IstioArgs;
 use crate::clusters::Protocol;
 use crate::render::resource::Resource;
-use crate::render::scene::Scene;
+use crate::render::served::Served;
 
 /// One resource for each Service that is not spoken to in plain HTTP/1.
-pub(super) fn resources(scene: &Scene<'_>, args: &IstioArgs) -> Vec<Resource> {
+pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
     let mut ports: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
-    for (cluster, number) in &scene.clusters {
+    for (cluster, number) in &served.clusters {
         let port = &cluster.service_port;
-        if let Some(settings) = settings(scene.protocol(cluster), *number) {
+        if let Some(settings) = settings(cluster.protocol.unwrap_or_default(), *number) {
             let name = format!("limpet-{}-{}", port.namespace, port.service);
             let of_service = ports.entry((name, args.service_host(port))).or_default();
             of_service.push(settings);

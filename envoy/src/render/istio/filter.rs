@@ -6,24 +6,24 @@
 
 use serde_json::{Value, json};
 
-use super::IstioArgs;
-use crate::forwarding::DROPPED_HEADERS;
+use super::args::IstioArgs;
 use crate::forwarding::envoy::{Written, originals};
+use crate::forwarding::{DROPPED_HEADERS, ENDPOINT_HEADER};
 use crate::render::resource::Resource;
-use crate::render::scene::{ENDPOINT_HEADER, Scene};
+use crate::render::served::Served;
 
 /// The operator for what [`client_host`] keeps.
 pub(super) const CLIENT_HOST: &str = "%FILTER_STATE(limpet.client_host:PLAIN)%";
 
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
-pub(super) fn resource(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
-    let mut patches = vec![session_filter(args), connection_manager(scene, args)];
-    if scene.changes_host {
-        patches.push(client_host(scene, args));
+pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
+    let mut patches = vec![session_filter(args), connection_manager(served, args)];
+    if served.changes_host {
+        patches.push(client_host(served, args));
     }
-    for (cluster, number) in &scene.clusters {
-        if scene.is_sticky(&cluster.service_port) {
+    for (cluster, number) in &served.clusters {
+        if served.is_sticky(&cluster.service_port) {
             patches.push(draining(
                 args,
                 &args.service_host(&cluster.service_port),
@@ -61,7 +61,7 @@ fn session_filter(args: &IstioArgs) -> Value {
 
 /// Keeps the Host that the client sent for X-Forwarded-Host: `upstream-vhost` changes it before the
 /// route writes its headers.
-fn client_host(scene: &Scene<'_>, args: &IstioArgs) -> Value {
+fn client_host(served: &Served<'_>, args: &IstioArgs) -> Value {
     json!({
         "applyTo": "HTTP_FILTER",
         "match": {
@@ -76,7 +76,7 @@ fn client_host(scene: &Scene<'_>, args: &IstioArgs) -> Value {
                     "object_key": "limpet.client_host",
                     "factory_key": "envoy.string",
                     "format_string": { "text_format_source": {
-                        "inline_string": crate::forwarding::envoy::host(scene.trusted),
+                        "inline_string": crate::forwarding::envoy::host(served.forwarding.trusted),
                     } },
                 }],
             },
@@ -101,21 +101,21 @@ fn session_filter_value() -> Value {
     })
 }
 
-fn connection_manager(scene: &Scene<'_>, args: &IstioArgs) -> Value {
+fn connection_manager(served: &Served<'_>, args: &IstioArgs) -> Value {
     json!({
         "applyTo": "NETWORK_FILTER",
         "match": {
             "context": args.context(),
             "listener": { "filterChain": { "filter": { "name": MANAGER } } },
         },
-        "patch": { "operation": "MERGE", "value": { "typed_config": connection_manager_value(scene) } },
+        "patch": { "operation": "MERGE", "value": { "typed_config": connection_manager_value(served) } },
     })
 }
 
 /// What is merged into the connection manager. What came from the client is kept under names of its
 /// own here: a route sees what Envoy made of it.
-fn connection_manager_value(scene: &Scene<'_>) -> Value {
-    let originals = originals(&scene.forwarding);
+fn connection_manager_value(served: &Served<'_>) -> Value {
+    let originals = originals(served.forwarding);
     let dropped = DROPPED_HEADERS
         .into_iter()
         .chain(originals.iter().map(|header| header.name));

@@ -2,17 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::IstioArgs;
+use super::args::IstioArgs;
+use crate::plugin_config::Unmatched;
 use crate::render::resource::Resource;
-use crate::render::scene::Scene;
+use crate::render::served::Served;
 
 /// What `proxyStatsMatcher` must let through: limpet's counters, and the sizes of clusters that
 /// spare it from fetching unchanged endpoints.
 pub(super) const STATS_INCLUSION: &str = "{\"proxyStatsMatcher\": {\"inclusionPrefixes\": \
     [\"wasmcustom.limpet_\"], \"inclusionRegexps\": [\"cluster\\\\..*\\\\.membership_.*\"]}}";
 
-pub(super) fn resource(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
-    let names = scene
+pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
+    let names = served
         .clusters
         .iter()
         .map(|(cluster, number)| {
@@ -20,7 +21,7 @@ pub(super) fn resource(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
             (port.key(), args.cluster_name(port, *number))
         })
         .collect();
-    let config = scene.plugin_config(&names, (args.strict, false));
+    let config = served.plugin_config(&names, Unmatched::Pass);
     let mut spec = json!({
         "selector": { "matchLabels": args.labels() },
         "url": args.image,
@@ -33,7 +34,7 @@ pub(super) fn resource(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
         "match": [{ "mode": "CLIENT" }],
         "pluginConfig": config,
     });
-    let variables = scene.variables();
+    let variables = served.variables();
     if let (false, Some(fields)) = (variables.is_empty(), spec.as_object_mut()) {
         let variable = |name: &String| json!({ "name": name, "valueFrom": "HOST" });
         let env: Value = variables.iter().map(variable).collect();

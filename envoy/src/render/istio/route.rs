@@ -2,17 +2,19 @@
 
 use serde_json::{Map, Value, json};
 
-use super::IstioArgs;
+use super::args::IstioArgs;
 use super::filter::CLIENT_HOST;
+use crate::clusters::Cluster;
 use crate::forwarding::envoy::{CLIENT, HTTP, HTTPS, ListenerSide, PEER, host, on_a_route};
+use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER};
 use crate::render::resource::Resource;
-use crate::render::scene::{CLUSTER_HEADER, ENDPOINT_HEADER, Scene};
+use crate::render::served::Served;
 
-pub(super) fn resources(scene: &Scene<'_>, args: &IstioArgs) -> Vec<Resource> {
+pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
     match args.sidecar {
-        false => vec![gateway(scene, args), gateway_routes(scene, args)],
+        false => vec![gateway(served, args), gateway_routes(served, args)],
         true => {
-            let hosts: Vec<&String> = scene.hosts.iter().filter(|host| *host != "*").collect();
+            let hosts: Vec<&String> = served.hosts.iter().filter(|host| *host != "*").collect();
             let mut all = Vec::new();
             if !hosts.is_empty() {
                 all.push(entry(&hosts, args));
@@ -21,19 +23,19 @@ pub(super) fn resources(scene: &Scene<'_>, args: &IstioArgs) -> Vec<Resource> {
                 hosts
                     .iter()
                     .enumerate()
-                    .map(|(n, host)| sidecar_routes(scene, args, (n, host))),
+                    .map(|(n, host)| sidecar_routes(served, args, (n, host))),
             );
             all
         }
     }
 }
 
-fn gateway(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
+fn gateway(served: &Served<'_>, args: &IstioArgs) -> Resource {
     let mut servers = vec![json!({
         "port": { "number": 80, "name": "http", "protocol": "HTTP" },
-        "hosts": scene.hosts,
+        "hosts": served.hosts,
     })];
-    for (index, certificate) in scene.certificates.iter().enumerate() {
+    for (index, certificate) in served.certificates.iter().enumerate() {
         servers.push(json!({
             "port": { "number": 443, "name": format!("https-{index}"), "protocol": "HTTPS" },
             "tls": { "mode": "SIMPLE", "credentialName": certificate.secret },
@@ -47,7 +49,7 @@ fn gateway(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
         spec,
     )
     .comment("The listeners. Leave it out where a Gateway has these hosts already, and name that one below.");
-    scene
+    served
         .certificates
         .iter()
         .filter(|c| c.namespace != args.namespace)
@@ -59,17 +61,17 @@ fn gateway(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
         })
 }
 
-fn gateway_routes(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
+fn gateway_routes(served: &Served<'_>, args: &IstioArgs) -> Resource {
     // Which port a client used is nothing that Envoy can write, so it is a route's to know.
-    let http = match scene.certificates.is_empty() {
-        true => cluster_routes(scene, args, (HTTP, None)),
+    let http = match served.certificates.is_empty() {
+        true => cluster_routes(served, args, (HTTP, None)),
         false => [HTTP, HTTPS]
             .into_iter()
-            .flat_map(|side| cluster_routes(scene, args, (side, Some(side.port))))
+            .flat_map(|side| cluster_routes(served, args, (side, Some(side.port))))
             .collect(),
     };
     let spec = json!({
-        "hosts": scene.hosts,
+        "hosts": served.hosts,
         "gateways": [format!("{}/limpet", args.namespace)],
         "http": http,
     });
@@ -86,12 +88,12 @@ fn gateway_routes(scene: &Scene<'_>, args: &IstioArgs) -> Resource {
 
 /// One route for each cluster; `port`: of the requests that come in there alone.
 fn cluster_routes(
-    scene: &Scene<'_>,
+    served: &Served<'_>,
     args: &IstioArgs,
     (side, port): (ListenerSide, Option<u16>),
 ) -> Vec<Value> {
-    let forwarding: Map<String, Value> = forwarding(scene, args, side).collect();
-    let route = |(cluster, number): &(crate::clusters::Cluster, u16)| {
+    let forwarding: Map<String, Value> = forwarding(served, args, side).collect();
+    let route = |(cluster, number): &(&Cluster, u16)| {
         let service_port = &cluster.service_port;
         let mut wanted = json!({ "headers": {
             CLUSTER_HEADER: { "exact": args.cluster_name(service_port, *number) },
@@ -115,24 +117,24 @@ fn cluster_routes(
             "retries": { "attempts": 2, "retryOn": "connect-failure,refused-stream" },
         })
     };
-    scene.clusters.iter().map(route).collect()
+    served.clusters.iter().map(route).collect()
 }
 
 fn forwarding(
-    scene: &Scene<'_>,
+    served: &Served<'_>,
     args: &IstioArgs,
     side: ListenerSide,
 ) -> impl Iterator<Item = (String, Value)> {
     // A sidecar does not use the remote address: X-Forwarded-For would be whoever a client says.
-    let address = match args.sidecar && !scene.trusted {
+    let address = match args.sidecar && !served.forwarding.trusted {
         true => PEER,
         false => CLIENT,
     };
-    let host = match scene.changes_host {
+    let host = match served.changes_host {
         true => CLIENT_HOST,
-        false => host(scene.trusted),
+        false => host(served.forwarding.trusted),
     };
-    on_a_route(scene.trusted, side, (address, host))
+    on_a_route(served.forwarding.trusted, side, (address, host))
         .into_iter()
         .map(|header| (header.name.to_owned(), json!(header.value)))
 }
@@ -154,8 +156,8 @@ fn entry(hosts: &[&String], args: &IstioArgs) -> Resource {
     .comment("needs no entry; for such a host alone, the Service label istio.io/persistent-session does as well.")
 }
 
-fn sidecar_routes(scene: &Scene<'_>, args: &IstioArgs, (n, host): (usize, &str)) -> Resource {
-    let mut routes = cluster_routes(scene, args, (HTTP, None));
+fn sidecar_routes(served: &Served<'_>, args: &IstioArgs, (n, host): (usize, &str)) -> Resource {
+    let mut routes = cluster_routes(served, args, (HTTP, None));
     if !host.starts_with('*') {
         routes.push(json!({
             "name": "not-named-by-an-ingress",

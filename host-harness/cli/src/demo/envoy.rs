@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::browser;
 use limpet_envoy::clusters::Cluster;
-use limpet_envoy::manifests::Manifests;
+use limpet_envoy::compiled::Compiled;
 use limpet_envoy::render::envoy::{self, Address, EnvoySettings};
 
 /// From the start to the first answer of `/ready`.
@@ -30,8 +30,7 @@ pub(super) struct RealEnvoy {
 
 impl RealEnvoy {
     pub(super) fn start(
-        manifests: &Manifests,
-        clusters: &[Cluster],
+        compiled: &Compiled<'_>,
         wasm: &Path,
         listen: SocketAddr,
     ) -> anyhow::Result<Self> {
@@ -43,7 +42,7 @@ impl RealEnvoy {
             eds: Some(folder.path().to_owned()),
             ..EnvoySettings::default()
         };
-        let rendered = envoy::render(manifests, clusters, &settings, false)?;
+        let rendered = envoy::render(compiled, &settings)?;
         for (path, content) in &rendered.files {
             envoy::write_in_place(path, &envoy::to_yaml(content)?)?;
         }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::Context;
 use host_harness::Environment;
 use host_harness::proxy::Proxy;
 
@@ -11,7 +12,7 @@ use super::envoy::RealEnvoy;
 use super::report::Report;
 use crate::{filter_chain, module, run};
 use limpet_envoy::clusters::{Cluster, Endpoint};
-use limpet_envoy::manifests::Manifests;
+use limpet_envoy::compiled::Compiled;
 
 /// A running proxy, and its one cluster.
 pub(super) struct Stage {
@@ -26,16 +27,15 @@ enum Kind {
 
 impl Stage {
     pub(super) fn harness(
-        manifests: &Manifests,
-        clusters: Vec<Cluster>,
+        compiled: &Compiled<'_>,
         wasm: &Path,
         listen: SocketAddr,
         report: &mut Report,
     ) -> anyhow::Result<Self> {
         report.progress(&format!("compiling {}", wasm.display()));
         let module = module::load(wasm)?;
-        let environment = Environment::new(filter_chain::host_clusters(&clusters));
-        let mut config = run::proxy_config(module, manifests, &clusters, false, listen);
+        let environment = Environment::new(filter_chain::host_clusters(&compiled.clusters));
+        let mut config = run::proxy_config(module, compiled, listen);
         config.access_log = None;
         config.workers = 2;
         let proxy = Proxy::start(config, &environment)?;
@@ -45,19 +45,18 @@ impl Stage {
         ));
         Ok(Self {
             proxy: Kind::Harness(Box::new((proxy, environment))),
-            cluster: only(clusters)?,
+            cluster: only(&compiled.clusters)?,
         })
     }
 
     pub(super) fn envoy(
-        manifests: &Manifests,
-        clusters: Vec<Cluster>,
+        compiled: &Compiled<'_>,
         wasm: &Path,
         listen: SocketAddr,
         report: &mut Report,
     ) -> anyhow::Result<Self> {
         report.progress("starting Envoy");
-        let envoy = RealEnvoy::start(manifests, &clusters, wasm, listen)?;
+        let envoy = RealEnvoy::start(compiled, wasm, listen)?;
         report.progress(&format!(
             "{} listens on {}",
             envoy.version(),
@@ -65,7 +64,7 @@ impl Stage {
         ));
         Ok(Self {
             proxy: Kind::Envoy(envoy),
-            cluster: only(clusters)?,
+            cluster: only(&compiled.clusters)?,
         })
     }
 
@@ -102,9 +101,7 @@ impl Stage {
     }
 }
 
-fn only(clusters: Vec<Cluster>) -> anyhow::Result<Cluster> {
-    clusters
-        .into_iter()
-        .next()
-        .ok_or_else(|| anyhow::anyhow!("the manifest names no Service"))
+fn only(clusters: &[Cluster]) -> anyhow::Result<Cluster> {
+    let first = clusters.first().cloned();
+    first.context("the manifest names no Service")
 }

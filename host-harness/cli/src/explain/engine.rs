@@ -9,16 +9,15 @@ use anyhow::Context;
 use host_harness::environment::{Collector, Scripted, SettableClock};
 use host_harness::{Engine, Environment, LogLevel, Module};
 use limpet::remark::Remark;
-use limpet::{config, policy};
-use serde_json::Value;
 
 use super::exchange;
 use super::{Answer, Request};
 use crate::{filter_chain, module};
-use limpet_envoy::clusters::{self, EndpointsFlag};
-use limpet_envoy::forwarding::{self, Forwarding};
+use limpet_envoy::clusters::EndpointsFlag;
+use limpet_envoy::compiled::{Compiled, Flags};
+use limpet_envoy::forwarding;
 use limpet_envoy::manifests::Manifests;
-use limpet_envoy::plugin_config::{self, EndpointSource, Options, Report};
+use limpet_envoy::plugin_config::{EndpointSource, Options, Report, Unmatched, plugin_config};
 
 /// Where the random numbers of every request start, so that answers repeat.
 const SEED: u64 = 1;
@@ -34,6 +33,17 @@ pub struct Settings {
     pub now: Option<u64>,
     /// `--wasm`.
     pub wasm: Option<PathBuf>,
+}
+
+impl Settings {
+    /// The flags that bear on what the manifests mean.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        Flags {
+            strict: self.strict,
+            endpoints: self.endpoints.clone(),
+        }
+    }
 }
 
 /// The module, configured, ready for requests.
@@ -64,38 +74,36 @@ impl Explainer {
         manifests: &Manifests,
         settings: &Settings,
     ) -> anyhow::Result<Self> {
-        let (clusters, mut notes) = clusters::clusters(manifests, &settings.endpoints);
-        let config = plugin_config::plugin_config(
-            manifests,
-            &clusters,
-            Options {
-                endpoints: EndpointSource::Static,
-                report: Report::Why,
-                strict: settings.strict,
-                unmatched_is_not_found: true,
-                one_virtual_host: true,
-            },
-        );
+        let compiled = Compiled::new(manifests, &settings.flags())?;
+        let options = Options {
+            endpoints: EndpointSource::Static,
+            report: Report::Why,
+            unmatched: Unmatched::NotFound,
+            one_virtual_host: true,
+        };
+        let config = plugin_config(&compiled, options);
         let random = Arc::new(Scripted::from_seed(SEED));
         let log = Arc::new(Collector::from_level(LogLevel::Warn));
-        let mut environment = Environment::new(filter_chain::host_clusters(&clusters));
+        let mut environment = Environment::new(filter_chain::host_clusters(&compiled.clusters));
         environment.random = random.clone();
         environment.log = log.clone();
         if let Some(now) = settings.now {
             environment.clock = Arc::new(SettableClock::at(Duration::from_secs(now)));
         }
-        let data = manifests.config_map().and_then(|map| map.value.get("data"));
-        let forwarding = Forwarding::read(data);
-        let engine_config = filter_chain::engine_config(module, &config, &forwarding);
+        let engine_config = filter_chain::engine_config(module, &config, &compiled.forwarding);
         let engine = Engine::start(&engine_config, &environment).with_context(|| {
             let said: Vec<String> = log.take().into_iter().map(|line| line.message).collect();
             said.join("; ")
         })?;
-        notes.extend(remarks(&config)?.iter().map(ToString::to_string));
+        let at_start = remarks_at_start(&compiled);
+        let remarks = compiled.remarks.iter().chain(&at_start);
+        let remarks: Vec<String> = remarks.map(ToString::to_string).collect();
+        let mut notes = compiled.notes;
+        notes.extend(remarks);
         Ok(Self {
             engine,
             random,
-            drops_underscores: forwarding::drops_underscores(data),
+            drops_underscores: forwarding::drops_underscores(manifests.settings()),
             notes,
         })
     }
@@ -119,13 +127,9 @@ impl Explainer {
     }
 }
 
-/// What the module says when it takes `config`.
-fn remarks(config: &Value) -> anyhow::Result<Vec<Remark>> {
-    let (mut config, mut remarks) = config::read(config.to_string().as_bytes())?;
-    // The VM has no environment here.
-    remarks.extend(config.take_environment(&BTreeMap::new()));
-    let (policy, more) = policy::compile(&config);
-    remarks.extend(more);
-    remarks.extend(policy.idle());
-    Ok(remarks)
+/// What the module says beyond that when it starts: the VM has no environment here.
+fn remarks_at_start(compiled: &Compiled<'_>) -> Vec<Remark> {
+    let mut remarks = compiled.config.clone().take_environment(&BTreeMap::new());
+    remarks.extend(compiled.policy.idle());
+    remarks
 }

@@ -4,14 +4,12 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anstyle::Style;
-use limpet::policy::{self, Policy};
 use limpet::route::location::{Backend, Kind};
 use limpet::route::{Location, VirtualHost};
 
 use super::Settings;
-use limpet_envoy::clusters;
+use limpet_envoy::compiled::Compiled;
 use limpet_envoy::manifests::Manifests;
-use limpet_envoy::plugin_config::{self, EndpointSource, Options, Report};
 use limpet_envoy::say;
 
 const BOLD: Style = Style::new().bold();
@@ -19,35 +17,22 @@ const DIM: Style = Style::new().dimmed();
 
 /// Prints them, as the core compiles them.
 pub(super) fn print(manifests: &Manifests, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let (clusters, _) = clusters::clusters(manifests, &settings.endpoints);
-    let options = Options {
-        endpoints: EndpointSource::Static,
-        report: Report::Off,
-        strict: settings.strict,
-        unmatched_is_not_found: true,
-        one_virtual_host: true,
-    };
-    let plugin = plugin_config::plugin_config(manifests, &clusters, options);
-    let (policy, remarks) = policy::read(plugin.to_string().as_bytes())?;
-    for remark in remarks {
+    let compiled = Compiled::new(manifests, &settings.flags())?;
+    for remark in &compiled.remarks {
         say::note(remark);
     }
+    let policy = &compiled.policy;
     let mut hosts: Vec<&VirtualHost> = policy.virtual_hosts().collect();
     hosts.sort_by(|a, b| a.name.cmp(&b.name));
     let mut out = anstream::stdout().lock();
     for host in hosts {
-        print_host(&mut out, &policy, manifests, host)?;
+        print_host(&mut out, &compiled, host)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_host(
-    out: &mut impl Write,
-    policy: &Policy,
-    manifests: &Manifests,
-    host: &VirtualHost,
-) -> io::Result<()> {
-    let name = if host.name == "_" {
+fn print_host(out: &mut impl Write, compiled: &Compiled<'_>, host: &VirtualHost) -> io::Result<()> {
+    let name = if host.is_default() {
         "_ (any other host)"
     } else {
         &host.name
@@ -66,7 +51,8 @@ fn print_host(
         let target = match location.backend {
             Backend::Nobody => "404",
             Backend::Missing => "503, no such Service",
-            Backend::Cluster(id) => policy
+            Backend::Cluster(id) => compiled
+                .policy
                 .cluster(id)
                 .map_or("?", |cluster| cluster.service.as_str()),
         };
@@ -75,7 +61,7 @@ fn print_host(
             "  {kind:<7} {:<32} {target:<28} {DIM}{}{DIM:#}",
             location.path, location.ingress
         )?;
-        if let Some(change) = changed(manifests, host, location) {
+        if let Some(change) = changed(compiled, host, location) {
             writeln!(out, "          {DIM}{change}{DIM:#}")?;
         }
     }
@@ -83,32 +69,21 @@ fn print_host(
 }
 
 /// What the path meant as written, where the host made something else of it.
-fn changed(manifests: &Manifests, host: &VirtualHost, location: &Location) -> Option<String> {
+fn changed(compiled: &Compiled<'_>, host: &VirtualHost, location: &Location) -> Option<String> {
     if !host.is_regex || location.is_implicit {
         return None;
     }
-    let ingress = manifests
-        .ingresses
-        .iter()
-        .find(|ingress| ingress.id() == location.ingress)?;
-    let written = ingress
-        .list("/spec/rules")
-        .iter()
-        .filter_map(|rule| rule.pointer("/http/paths")?.as_array())
-        .flatten()
-        .find(|path| path.get("path").and_then(|p| p.as_str()) == Some(&location.path))?;
-    let path_type = written
-        .get("pathType")
-        .and_then(|kind| kind.as_str())
-        .unwrap_or("Prefix");
-    let own = ["rewrite-target", "use-regex"].iter().any(|name| {
-        let pointer = format!("/metadata/annotations/nginx.ingress.kubernetes.io~1{name}");
-        ingress.text(&pointer).is_some()
-    });
-    (!own).then(|| {
-        format!(
-            "changed: written as {path_type}; another Ingress of this host has rewrite-target or \
-             use-regex"
-        )
-    })
+    let mut ingresses = compiled.ingresses.iter();
+    let ingress = ingresses.find(|one| one.id() == location.ingress)?;
+    if ingress.annotations.rewrite.asks_for_regex() {
+        return None;
+    }
+    let path = ingress
+        .paths()
+        .find(|path| path.path.path == location.path)?;
+    let path_type = ingress.object.text(&format!("{}/pathType", path.pointer));
+    Some(format!(
+        "changed: written as {}; another Ingress of this host has rewrite-target or use-regex",
+        path_type.unwrap_or("Prefix")
+    ))
 }

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ByteString, ExplainArgs};
+use super::args::ExplainArgs;
+use super::byte_string::ByteString;
 
 /// One line of input. Only `path` is required.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -20,7 +20,7 @@ const KEYS: [&str; 7] = [
 ///
 /// # Errors
 /// When it cannot be read, is no object, or has a key that may not be given.
-pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<Map<String, Value>> {
+pub(super) fn load(path: Option<&Path>) -> anyhow::Result<Map<String, Value>> {
     let Some(path) = path else {
         return Ok(Map::new());
     };

@@ -1,0 +1,104 @@
+//! Redirects to https that nobody answers.
+
+use crate::check::finding::{Finding, Level, Place};
+use crate::compiled::Compiled;
+use crate::taken::TakenIngress;
+
+pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // TLS ends in front then.
+    if compiled.forwarding.trusted || compiled.config.trust_forwarded_proto {
+        return findings;
+    }
+    for ingress in &compiled.ingresses {
+        findings.extend(https_without_tls(ingress));
+        findings.extend(tls_without_secret(ingress));
+        findings.extend(tls_of_other_hosts(ingress));
+    }
+    findings
+}
+
+/// ingress-nginx always listens on 443, with a certificate of its own if there is no other.
+fn https_without_tls(ingress: &TakenIngress<'_>) -> Option<Finding> {
+    if !ingress.annotations.rewrite.force_ssl_redirect {
+        return None;
+    }
+    let mut hosts = ingress.paths().map(|path| path.host);
+    let host = hosts.find(|host| !covers(ingress, host))?;
+    let (place, expected) = if ingress.annotation("force-ssl-redirect").is_some() {
+        (
+            Place::annotation(ingress.object, "force-ssl-redirect"),
+            format!("sends host {host:?} to https, and no tls section covers it"),
+        )
+    } else {
+        (
+            Place::at(ingress.object, "/spec/rules", "spec.tls"),
+            format!(
+                "does not cover host {host:?}, and force-ssl-redirect of the ConfigMap sends it to https"
+            ),
+        )
+    };
+    let consequence = "nobody answers on 443 unless you add a listener; ingress-nginx did, with its own certificate";
+    let finding = Finding::new(
+        Level::Warning,
+        HTTPS_LISTENER,
+        &place,
+        expected,
+        consequence,
+    );
+    Some(finding.help("where TLS ends in front of the proxy, give ingress-nginx's ConfigMap with use-forwarded-headers, or --config with trust_forwarded_proto: true"))
+}
+
+/// The code of what leads to an https listener that is not there.
+const HTTPS_LISTENER: &str = "https-listener";
+
+/// A tls section without a Secret: ingress-nginx served its own certificate there.
+///
+/// Source: `createServers`, `internal/ingress/controller/controller.go`, ingress-nginx dbb11b92d.
+fn tls_without_secret(ingress: &TakenIngress<'_>) -> Option<Finding> {
+    let mut entries = ingress.ingress.tls.iter();
+    let at = entries.position(|entry| entry.secret.is_none())?;
+    Some(
+        Finding::new(
+            Level::Warning,
+            HTTPS_LISTENER,
+            &Place::at(ingress.object, &format!("/spec/tls/{at}"), "tls"),
+            "names no secretName",
+            "no https listener is rendered for its hosts, and requests are still redirected to https; ingress-nginx served its own certificate",
+        )
+        .help("name a Secret with a certificate, or render envoy with --tls CERT,KEY"),
+    )
+}
+
+/// A host that the tls section does not list: ingress-nginx redirects it all the same.
+///
+/// Source: `createServers` and `extractTLSSecretName`, `internal/ingress/controller/controller.go`,
+/// ingress-nginx dbb11b92d.
+fn tls_of_other_hosts(ingress: &TakenIngress<'_>) -> Option<Finding> {
+    let rewrite = &ingress.annotations.rewrite;
+    if ingress.ingress.tls.is_empty() || !rewrite.ssl_redirect || rewrite.force_ssl_redirect {
+        return None;
+    }
+    let mut hosts = ingress.paths().map(|path| path.host);
+    let host = hosts.find(|host| !covers(ingress, host))?;
+    let finding = Finding::new(
+        Level::Warning,
+        HTTPS_LISTENER,
+        &Place::at(ingress.object, "/spec/tls", "tls"),
+        format!("does not list host {host:?}, which is redirected to https with the others"),
+        "no https listener is rendered for it; ingress-nginx served its own certificate",
+    );
+    Some(finding.help("list the host, or set ssl-redirect: \"false\" on an Ingress of its own"))
+}
+
+/// Whether the `tls` section of an Ingress covers `host`; an entry without hosts counts for all.
+pub(super) fn covers(ingress: &TakenIngress<'_>, host: &str) -> bool {
+    let is_below = |listed: &str| {
+        let domain = listed.strip_prefix('*')?;
+        let label = host.strip_suffix(domain)?;
+        Some(!label.is_empty() && !label.contains('.'))
+    };
+    let is_it = |listed: &String| listed == host || is_below(listed) == Some(true);
+    let mut entries = ingress.ingress.tls.iter();
+    entries.any(|entry| entry.hosts.is_empty() || entry.hosts.iter().any(is_it))
+}

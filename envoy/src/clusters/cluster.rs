@@ -1,0 +1,40 @@
+//! One cluster.
+
+use super::endpoint::Endpoint;
+use super::protocol::Protocol;
+use super::service_port::ServicePort;
+
+/// One cluster.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// Which Service port it stands for.
+    pub service_port: ServicePort,
+    /// Its endpoints, in the order given.
+    pub endpoints: Vec<Endpoint>,
+    /// Services were given, and this one was not among them.
+    pub missing: bool,
+    /// The port of the Service in numbers, where it is known.
+    pub number: Option<u16>,
+    /// The pods' port in numbers, where the Service says it.
+    pub target: Option<u16>,
+    /// Whether the Service is headless; `None`: it is not among the manifests.
+    pub headless: Option<bool>,
+    /// The Ingresses that name it, `namespace/name`.
+    pub named_by: Vec<String>,
+    /// The Service's `externalName`, if it is of that type.
+    pub external_name: Option<String>,
+    /// Where an Ingress names it first, `file:line`.
+    pub place: String,
+    /// How its pods are spoken to; `None`: nobody says it, which is HTTP/1 in the clear.
+    pub protocol: Option<Protocol>,
+    /// No backend names it, only the annotation `default-backend`: the module has to be told.
+    pub by_annotation: bool,
+}
+
+impl Cluster {
+    /// The Envoy cluster's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.service_port.cluster_name()
+    }
+}

@@ -1,0 +1,135 @@
+//! The manifests as the module understands them: read, accepted and compiled by the core itself.
+
+use limpet::cluster;
+use limpet::config::{self, Config, ConfigError};
+use limpet::policy::{self, Policy};
+use limpet::remark::{Effect, Remark};
+use limpet::route::VirtualHost;
+use serde_json::{Map, Value, json};
+
+use crate::clusters::{self, Cluster, EndpointsFlag, ServicePort};
+use crate::forwarding::Forwarding;
+use crate::manifests::{Manifests, Object};
+use crate::taken::{self, TakenIngress};
+
+/// The flags that bear on what manifests mean.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--strict`: annotations are validated as ingress-nginx 1.15 does by default.
+    pub strict: bool,
+    /// `--endpoints`.
+    pub endpoints: Vec<EndpointsFlag>,
+}
+
+/// What the core makes of some manifests.
+#[derive(Debug)]
+pub struct Compiled<'m> {
+    /// The manifests themselves.
+    pub manifests: &'m Manifests,
+    /// The Ingresses that the module takes, in its order: no other has any effect.
+    pub ingresses: Vec<TakenIngress<'m>>,
+    /// The clusters that they name.
+    pub clusters: Vec<Cluster>,
+    /// What ingress-nginx's ConfigMap says about forwarding headers.
+    pub forwarding: Forwarding,
+    /// The plugin configuration as far as the manifests say it: the Ingresses that the module takes,
+    /// unmodified, and what it has to know of the cluster.
+    pub said: Map<String, Value>,
+    /// The same, read.
+    pub config: Config,
+    /// What it means.
+    pub policy: Policy,
+    /// What the module remarks on.
+    pub remarks: Vec<Remark>,
+    /// What else the operator should know.
+    pub notes: Vec<String>,
+}
+
+impl<'m> Compiled<'m> {
+    /// Compiles manifests.
+    ///
+    /// # Errors
+    /// When a key that was given in `--config` has no usable shape.
+    pub fn new(manifests: &'m Manifests, flags: &Flags) -> Result<Self, ConfigError> {
+        let mut said = said_by(manifests, flags.strict);
+        let text = Value::Object(said.clone()).to_string();
+        let (mut config, mut remarks) = config::read(text.as_bytes())?;
+        let ingresses = taken::ingresses(manifests, &config);
+        let is_taken = |object: &&Object| ingresses.iter().any(|one| one.is_at(object));
+        let objects = manifests.ingresses.iter().filter(is_taken);
+        said.insert("ingresses".to_owned(), values(objects));
+        let (clusters, notes) = clusters::clusters(manifests, &ingresses, &flags.endpoints);
+        config.clusters = clusters::told(&clusters).collect();
+        let (policy, more) = policy::compile(&config);
+        remarks.extend(more);
+        Ok(Self {
+            manifests,
+            ingresses,
+            clusters,
+            forwarding: Forwarding::read(manifests.settings()),
+            said,
+            config,
+            policy,
+            remarks,
+            notes,
+        })
+    }
+
+    /// What the operator should know: of the manifests as they were read, and of what they mean.
+    pub fn all_notes(&self) -> impl Iterator<Item = &String> {
+        self.manifests.notes.iter().chain(&self.notes)
+    }
+
+    /// Why the module takes some Ingresses not at all.
+    pub fn ignored(&self) -> impl Iterator<Item = &Remark> {
+        let remarks = self.remarks.iter();
+        remarks.filter(|remark| remark.effect == Effect::Ingress)
+    }
+
+    /// The virtual host of a rule's host, which may be empty.
+    #[must_use]
+    pub fn virtual_host(&self, host: &str) -> Option<&VirtualHost> {
+        let mut hosts = self.policy.virtual_hosts();
+        hosts.find(|known| {
+            if host.is_empty() {
+                known.is_default()
+            } else {
+                known.name == host
+            }
+        })
+    }
+
+    /// What the module makes of a Service port.
+    #[must_use]
+    pub fn cluster(&self, service_port: &ServicePort) -> Option<&cluster::Cluster> {
+        let key = service_port.key();
+        let mut clusters = self.policy.clusters.iter();
+        clusters.find(|cluster| cluster.service == key)
+    }
+}
+
+/// What the manifests say of the plugin configuration. Keys that would say the default are left
+/// out.
+fn said_by(manifests: &Manifests, strict: bool) -> Map<String, Value> {
+    let mut said = Map::new();
+    said.insert("ingresses".to_owned(), values(&manifests.ingresses));
+    if let Some(classes) = manifests.classes() {
+        said.insert("ingress_classes".to_owned(), json!(classes));
+    }
+    if let Some(data) = manifests.settings() {
+        said.insert("config_map".to_owned(), data.clone());
+    }
+    if !manifests.services.is_empty() {
+        said.insert("services".to_owned(), values(&manifests.services));
+    }
+    if strict {
+        said.insert("strict".to_owned(), json!(true));
+    }
+    said.extend(manifests.given.clone());
+    said
+}
+
+fn values<'o>(objects: impl IntoIterator<Item = &'o Object>) -> Value {
+    let objects = objects.into_iter();
+    objects.map(|object| object.value.clone()).collect()
+}

@@ -1,0 +1,88 @@
+//! The flags.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::address::Address;
+use crate::args::ManifestArgs;
+
+/// Flags of `limpet render envoy`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct EnvoyArgs {
+    /// What to read.
+    #[command(flatten)]
+    pub manifests: ManifestArgs,
+
+    /// How it is rendered.
+    #[command(flatten)]
+    pub settings: EnvoySettings,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  limpet render envoy -f shop.yaml --dns > envoy.yaml
+  limpet render envoy -f shop.yaml --endpoints prod/web:80=10.0.0.1:80 --wasm limpet.wasm > envoy.yaml
+  limpet render envoy -f manifests/ --eds /etc/envoy/xds --tls tls.crt,tls.key > envoy.yaml";
+
+/// How a bootstrap is rendered.
+#[derive(Debug, Clone, Args)]
+pub struct EnvoySettings {
+    /// Where Envoy listens for plain http
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080")]
+    pub listen: Address,
+
+    /// Where it listens for https, where there are certificates
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8443")]
+    pub listen_tls: Address,
+
+    /// Envoy's admin: the module learns the endpoints there; ip:port or unix:PATH
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9901")]
+    pub admin: Address,
+
+    /// The module, as Envoy finds it
+    #[arg(long, value_name = "PATH", default_value = "/etc/envoy/limpet.wasm")]
+    pub wasm: PathBuf,
+
+    /// Write listeners and endpoints to files in DIR, which Envoy re-reads when one is moved into place
+    #[arg(long, value_name = "DIR", conflicts_with = "dns")]
+    pub eds: Option<PathBuf>,
+
+    /// Resolve headless Services by DNS: for Envoy in Kubernetes, without a control plane
+    #[arg(long)]
+    pub dns: bool,
+
+    /// A certificate and its key, for hosts that no TLS Secret serves
+    #[arg(long, value_name = "CERT,KEY", value_parser = parse_pair)]
+    pub tls: Option<(PathBuf, PathBuf)>,
+
+    /// Write each decision, with its reasons, to the access log on standard output
+    #[arg(long)]
+    pub report: bool,
+}
+
+impl Default for EnvoySettings {
+    fn default() -> Self {
+        Self {
+            listen: Address::ip([0, 0, 0, 0], 8080),
+            listen_tls: Address::ip([0, 0, 0, 0], 8443),
+            admin: Address::ip([127, 0, 0, 1], 9901),
+            wasm: PathBuf::from("/etc/envoy/limpet.wasm"),
+            eds: None,
+            dns: false,
+            tls: None,
+            report: false,
+        }
+    }
+}
+
+/// `CERT,KEY`.
+fn parse_pair(text: &str) -> Result<(PathBuf, PathBuf), String> {
+    match text.split_once(',') {
+        Some((cert, key)) if !cert.is_empty() && !key.is_empty() => Ok((cert.into(), key.into())),
+        _ => Err(format!(
+            "{text:?} is not CERT,KEY: two files with a comma between"
+        )),
+    }
+}

@@ -1,0 +1,114 @@
+//! The flags, and what they call things.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+
+use crate::clusters::ServicePort;
+use crate::compiled::Flags;
+
+/// Flags of `limpet render istio`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  limpet render istio -f ingress.yaml --image oci://registry.example.com/limpet:0.1.0 | kubectl apply --server-side -f -
+  kubectl get ingress,service -A -o yaml | limpet render istio -f - > limpet.yaml
+  limpet render istio -f ingress.yaml --sidecar --namespace shop --selector app=frontend")]
+pub struct IstioArgs {
+    /// Manifests: a YAML or JSON file, a folder of them, or - for standard input
+    #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
+    pub file: Vec<String>,
+
+    /// Validate annotations as ingress-nginx 1.15 does by default
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Keys of the plugin configuration that manifests do not say, such as cookie_keys: YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Where the module's image is
+    #[arg(long, default_value = DEFAULT_IMAGE, value_parser = NonEmptyStringValueParser::new())]
+    pub image: String,
+
+    /// For the outbound side of sidecars instead of a gateway
+    #[arg(long)]
+    pub sidecar: bool,
+
+    /// The namespace of the gateway, or of the workloads with sidecars
+    #[arg(long, default_value = "istio-system", value_parser = NonEmptyStringValueParser::new())]
+    pub namespace: String,
+
+    /// The label of the gateway's pods, or of the workloads
+    #[arg(long, value_name = "KEY=VALUE", default_value = "istio=ingressgateway")]
+    pub selector: String,
+
+    /// The DNS domain of the cluster
+    #[arg(long, default_value = "cluster.local")]
+    pub cluster_domain: String,
+}
+
+/// The image name that an operator replaces.
+const DEFAULT_IMAGE: &str = concat!(
+    "oci://registry.example.com/limpet:",
+    env!("CARGO_PKG_VERSION")
+);
+
+impl Default for IstioArgs {
+    fn default() -> Self {
+        Self {
+            file: Vec::new(),
+            strict: false,
+            config: None,
+            image: DEFAULT_IMAGE.to_owned(),
+            sidecar: false,
+            namespace: "istio-system".to_owned(),
+            selector: "istio=ingressgateway".to_owned(),
+            cluster_domain: "cluster.local".to_owned(),
+        }
+    }
+}
+
+impl IstioArgs {
+    /// The name of a Service inside the cluster.
+    pub(super) fn service_host(&self, service_port: &ServicePort) -> String {
+        let ServicePort {
+            namespace, service, ..
+        } = service_port;
+        format!("{service}.{namespace}.svc.{}", self.cluster_domain)
+    }
+
+    /// What istiod calls the cluster of a Service port.
+    ///
+    /// Source: `BuildSubsetKey`, `pilot/pkg/model/context.go`, istio 86c9f01f.
+    pub(super) fn cluster_name(&self, service_port: &ServicePort, number: u16) -> String {
+        format!("outbound|{number}||{}", self.service_host(service_port))
+    }
+
+    /// The flags that bear on what the manifests mean.
+    pub(super) fn flags(&self) -> Flags {
+        Flags {
+            strict: self.strict,
+            ..Flags::default()
+        }
+    }
+
+    /// The context of an EnvoyFilter's patches.
+    pub(super) fn context(&self) -> &'static str {
+        if self.sidecar {
+            "SIDECAR_OUTBOUND"
+        } else {
+            "GATEWAY"
+        }
+    }
+
+    /// The selector as one label.
+    pub(super) fn labels(&self) -> BTreeMap<&str, &str> {
+        self.selector
+            .split(',')
+            .filter_map(|label| label.split_once('='))
+            .collect()
+    }
+}

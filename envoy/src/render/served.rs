@@ -1,0 +1,184 @@
+//! What the manifests serve, as the platforms need to know it: hosts, certificates, clusters.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::clusters::{Cluster, ServicePort};
+use crate::compiled::Compiled;
+use crate::forwarding::{self, Forwarding};
+use crate::plugin_config::{self, Options, Unmatched, plugin_config};
+use crate::taken::TakenIngress;
+
+/// A certificate and the hosts it serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// Where the Secret is.
+    pub namespace: String,
+    /// Its name.
+    pub secret: String,
+    /// `*` for every host.
+    pub hosts: Vec<String>,
+}
+
+/// What the manifests serve.
+#[derive(Debug)]
+pub struct Served<'c> {
+    compiled: &'c Compiled<'c>,
+    /// Every host that a request may name, `*` for a rule without host; those that
+    /// `server-alias`, `from-to-www-redirect` and `upstream-vhost` bring in included.
+    pub hosts: Vec<String>,
+    /// Every certificate.
+    pub certificates: Vec<Certificate>,
+    /// Every cluster whose port is known as a number.
+    pub clusters: Vec<(&'c Cluster, u16)>,
+    /// What ingress-nginx's ConfigMap says about forwarding headers.
+    pub forwarding: &'c Forwarding,
+    /// Whether header fields with an underscore in their name are dropped.
+    pub drops_underscores: bool,
+    /// Whether some Ingress changes the Host that its Service sees.
+    pub changes_host: bool,
+    /// What could not be taken over, for the operator.
+    pub notes: Vec<String>,
+}
+
+impl<'c> Served<'c> {
+    /// What `compiled` serves.
+    #[must_use]
+    pub fn new(compiled: &'c Compiled<'c>) -> Self {
+        let mut notes = compiled.notes.clone();
+        let mut with_ports = Vec::new();
+        for cluster in &compiled.clusters {
+            match cluster.number {
+                Some(number) => with_ports.push((cluster, number)),
+                None => notes.push(format!(
+                    "{}: port {:?} of Service {} is a name, and the Service is not among the \
+                     manifests; give it with -f, no route leads there now",
+                    cluster.place,
+                    cluster.service_port.port,
+                    cluster.service_port.service_id()
+                )),
+            }
+        }
+        let ingresses = &compiled.ingresses;
+        let changes_host = |one: &TakenIngress<'_>| !one.annotations.upstream_vhost.is_empty();
+        Self {
+            compiled,
+            hosts: hosts(compiled, &mut notes),
+            certificates: certificates(ingresses),
+            clusters: with_ports,
+            forwarding: &compiled.forwarding,
+            drops_underscores: forwarding::drops_underscores(compiled.manifests.settings()),
+            changes_host: ingresses.iter().any(changes_host),
+            notes,
+        }
+    }
+
+    /// What the operator should know: of the manifests as they were read, and of what they serve.
+    pub fn all_notes(&self) -> impl Iterator<Item = String> {
+        let ignored = self.compiled.ignored().map(ToString::to_string);
+        let notes = self.compiled.manifests.notes.iter().chain(&self.notes);
+        notes.cloned().chain(ignored)
+    }
+
+    /// The environment variables that the module needs.
+    #[must_use]
+    pub fn variables(&self) -> Vec<String> {
+        plugin_config::variables(&self.compiled.config)
+    }
+
+    /// Whether the sessions of a Service port are kept.
+    #[must_use]
+    pub fn is_sticky(&self, service_port: &ServicePort) -> bool {
+        let cluster = self.compiled.cluster(service_port);
+        cluster.is_some_and(|cluster| cluster.affinity.is_some())
+    }
+
+    /// The plugin configuration; `names`: what each Service port is called.
+    #[must_use]
+    pub(super) fn plugin_config(
+        &self,
+        names: &BTreeMap<String, String>,
+        unmatched: Unmatched,
+    ) -> Value {
+        let options = Options {
+            unmatched,
+            ..Options::default()
+        };
+        let mut config = plugin_config(self.compiled, options);
+        if let Some(object) = config.as_object_mut() {
+            object.insert("clusters".to_owned(), json!(names));
+        }
+        config
+    }
+}
+
+fn hosts(compiled: &Compiled<'_>, notes: &mut Vec<String>) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut add = |host: &str| {
+        if !all.iter().any(|known| known == host) {
+            all.push(host.to_owned());
+        }
+    };
+    for host in compiled.policy.virtual_hosts() {
+        let is_named = || host.locations.iter().any(|one| !one.ingress.is_empty());
+        if host.is_default() {
+            if is_named() {
+                add("*");
+            }
+        } else if !host.name.starts_with('~') {
+            add(&host.name);
+        }
+    }
+    for ingress in &compiled.ingresses {
+        let place = || ingress.object.place();
+        let aliases = ingress.annotations.aliases.iter();
+        for alias in aliases.filter(|alias| alias.starts_with('~')) {
+            notes.push(format!(
+                "{}: server-alias {alias:?} is a regex, and no listener takes one; those hosts are not served",
+                place()
+            ));
+        }
+        // limpet sets the host that the Service sees, and the route is looked up again.
+        let host = &ingress.annotations.upstream_vhost;
+        if host.contains('$') {
+            notes.push(format!(
+                "{}: upstream-vhost {host:?} is made of variables: add a route for the hosts it yields",
+                place()
+            ));
+        } else if !host.is_empty() {
+            add(host);
+        }
+    }
+    all
+}
+
+fn certificates(ingresses: &[TakenIngress<'_>]) -> Vec<Certificate> {
+    let mut all: Vec<Certificate> = Vec::new();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    for ingress in ingresses {
+        let own: BTreeSet<&str> = ingress.paths().map(|path| path.host).collect();
+        for tls in &ingress.ingress.tls {
+            let Some(secret) = &tls.secret else {
+                continue;
+            };
+            let listed = tls.hosts.iter().map(String::as_str);
+            let listed: Vec<&str> = if tls.hosts.is_empty() {
+                own.iter().copied().collect()
+            } else {
+                listed.collect()
+            };
+            let name = |host: &str| if host.is_empty() { "*" } else { host }.to_owned();
+            let hosts = listed.into_iter().map(name);
+            let hosts: Vec<String> = hosts.filter(|host| taken.insert(host.clone())).collect();
+            if !hosts.is_empty() {
+                all.push(Certificate {
+                    namespace: ingress.ingress.namespace.clone(),
+                    secret: secret.clone(),
+                    hosts,
+                });
+            }
+        }
+    }
+    all
+}
