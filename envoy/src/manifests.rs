@@ -87,9 +87,10 @@ impl Manifests {
     /// # Errors
     /// When there is none.
     pub fn with_ingresses(self) -> Result<Self, ManifestError> {
-        match self.ingresses.is_empty() {
-            true => Err(ManifestError::NoIngress),
-            false => Ok(self),
+        if self.ingresses.is_empty() {
+            Err(ManifestError::NoIngress)
+        } else {
+            Ok(self)
         }
     }
 

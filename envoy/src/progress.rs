@@ -19,12 +19,13 @@ impl Progress {
     /// On standard error, where that is a terminal.
     #[must_use]
     pub fn of(what: &'static str) -> Self {
-        match std::io::stderr().is_terminal() {
-            true => Self::start(what, PATIENCE, std::io::stderr()),
-            false => Self {
+        if std::io::stderr().is_terminal() {
+            Self::start(what, PATIENCE, std::io::stderr())
+        } else {
+            Self {
                 done: None,
                 clock: None,
-            },
+            }
         }
     }
 

@@ -164,9 +164,10 @@ impl Finding {
             .as_ref()
             .map(|value| format!("{:?} ", shorten(value)))
             .unwrap_or_default();
-        let consequence = match self.consequence.is_empty() {
-            true => String::new(),
-            false => format!("; {}", self.consequence),
+        let consequence = if self.consequence.is_empty() {
+            String::new()
+        } else {
+            format!("; {}", self.consequence)
         };
         format!("{}: {value}{}{consequence}", self.field, self.expected)
     }

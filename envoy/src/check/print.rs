@@ -81,9 +81,10 @@ fn differences(out: &mut impl Write, report: &Report) -> io::Result<()> {
             judged.annotation, judged.difference
         )?;
     }
-    match differing.is_empty() {
-        true => Ok(()),
-        false => writeln!(out),
+    if differing.is_empty() {
+        Ok(())
+    } else {
+        writeln!(out)
     }
 }
 

@@ -26,9 +26,10 @@ impl Written {
     /// As a header mutation does it.
     #[must_use]
     pub fn mutation(&self) -> Value {
-        let action = match self.only_if_absent {
-            true => "ADD_IF_ABSENT",
-            false => "OVERWRITE_IF_EXISTS_OR_ADD",
+        let action = if self.only_if_absent {
+            "ADD_IF_ABSENT"
+        } else {
+            "OVERWRITE_IF_EXISTS_OR_ADD"
         };
         json!({ "append": {
             "header": { "key": self.name, "value": self.value },
@@ -118,11 +119,7 @@ fn own_value(source: Source, side: ListenerSide) -> String {
 /// With a trusted proxy in front X-Forwarded-For, -Port and -Proto are left as it sent them; a
 /// route cannot write what is absent alone.
 #[must_use]
-pub fn on_a_route(
-    trusted: bool,
-    side: ListenerSide,
-    (address, host): (&str, &str),
-) -> Vec<Written> {
+pub fn on_a_route(trusted: bool, side: ListenerSide, address: &str, host: &str) -> Vec<Written> {
     let write = |header: &ForwardingHeader| {
         let is_the_proxys = trusted && header.name == header.trusted;
         let value = match header.source {
@@ -145,8 +142,9 @@ pub fn on_a_route(
 /// The operator for the Host header that the client sent, or a trusted proxy in front of Envoy.
 #[must_use]
 pub fn host(trusted: bool) -> &'static str {
-    match trusted {
-        true => "%REQ(X-FORWARDED-HOST?:AUTHORITY)%",
-        false => "%REQ(:AUTHORITY)%",
+    if trusted {
+        "%REQ(X-FORWARDED-HOST?:AUTHORITY)%"
+    } else {
+        "%REQ(:AUTHORITY)%"
     }
 }

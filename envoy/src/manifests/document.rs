@@ -166,9 +166,10 @@ fn trees(file: &str, text: &str) -> Result<Vec<Spanned<Tree>>, ManifestError> {
             .iter()
             .zip(&json)
             .all(|(tree, value)| tree.value.to_value() == *value);
-    Ok(match same {
-        true => spanned,
-        false => json.into_iter().map(Tree::without_lines).collect(),
+    Ok(if same {
+        spanned
+    } else {
+        json.into_iter().map(Tree::without_lines).collect()
     })
 }
 

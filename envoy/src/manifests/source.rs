@@ -60,10 +60,11 @@ fn list(folder: &str) -> Result<Vec<PathBuf>, ManifestError> {
         }
     }
     files.sort();
-    match files.is_empty() {
-        true => Err(ManifestError::EmptyFolder {
+    if files.is_empty() {
+        Err(ManifestError::EmptyFolder {
             path: folder.to_owned(),
-        }),
-        false => Ok(files),
+        })
+    } else {
+        Ok(files)
     }
 }

@@ -3,6 +3,15 @@
 use anyhow::Context;
 use serde_json::{Value, json};
 
+/// What a resource is.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// `apiVersion`.
+    pub api_version: &'static str,
+    /// `kind`.
+    pub name: &'static str,
+}
+
 /// One resource.
 #[derive(Debug, Clone)]
 pub struct Resource {
@@ -13,14 +22,9 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// A resource of `api_version` and `kind`, called `namespace` and `name`; an empty
-    /// namespace for those that have none.
+    /// A resource; an empty namespace for those that have none.
     #[must_use]
-    pub fn new(
-        (api_version, kind): (&str, &str),
-        (namespace, name): (&str, &str),
-        spec: Value,
-    ) -> Self {
+    pub fn new(kind: Kind, namespace: &str, name: &str, spec: Value) -> Self {
         let metadata = match namespace {
             "" => json!({ "name": name }),
             _ => json!({ "name": name, "namespace": namespace }),
@@ -28,8 +32,8 @@ impl Resource {
         Self {
             comments: Vec::new(),
             value: json!({
-                "apiVersion": api_version,
-                "kind": kind,
+                "apiVersion": kind.api_version,
+                "kind": kind.name,
                 "metadata": metadata,
                 "spec": spec,
             }),

@@ -72,9 +72,10 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         .listen
         .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let mut report = Report::default();
-    let stage = match args.envoy {
-        false => Stage::harness(&compiled, &wasm, listen, &mut report)?,
-        true => Stage::envoy(&compiled, &wasm, listen, &mut report)?,
+    let stage = if args.envoy {
+        Stage::envoy(&compiled, &wasm, listen, &mut report)?
+    } else {
+        Stage::harness(&compiled, &wasm, listen, &mut report)?
     };
     let network = Network::new(stage.address())?;
     let outcome = Story {

@@ -1,10 +1,10 @@
 //! `limpet explain`: requests through the real module, without sockets, and what was decided.
 
-mod answer;
 mod args;
 mod byte_string;
 mod engine;
 mod exchange;
+mod explanation;
 mod lines;
 mod locations;
 mod people;
@@ -16,10 +16,10 @@ use std::process::ExitCode;
 
 use limpet_envoy::say;
 
-pub use answer::{Affinity, Answer, Outcome, Response, Upstream};
 pub use args::ExplainArgs;
 pub use byte_string::ByteString;
 pub use engine::{Explainer, Settings};
+pub use explanation::{Affinity, Decision, Explanation, Response, Upstream};
 pub use request::{Attempt, AttemptResult, Request};
 
 /// Answers the requests on standard output; notes and warnings go to standard error.
@@ -49,9 +49,10 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         (None, url) => {
             let request = request::from_flags(url.as_deref().unwrap_or_default(), args)?;
             let answer = explainer.answer(&request);
-            match args.json {
-                true => writeln!(std::io::stdout(), "{}", serde_json::to_string(&answer)?)?,
-                false => people::print(&mut anstream::stdout().lock(), &request, &answer)?,
+            if args.json {
+                writeln!(std::io::stdout(), "{}", serde_json::to_string(&answer)?)?
+            } else {
+                people::print(&mut anstream::stdout().lock(), &request, &answer)?
             }
         }
     }

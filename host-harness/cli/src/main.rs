@@ -95,8 +95,9 @@ fn main() -> ExitCode {
 /// The command line; where the version is asked for, it names the module too.
 fn command() -> clap::Command {
     let asked = std::env::args().any(|argument| argument == "--version" || argument == "-V");
-    match asked {
-        true => Cli::command().version(module::version()),
-        false => Cli::command(),
+    if asked {
+        Cli::command().version(module::version())
+    } else {
+        Cli::command()
     }
 }

@@ -67,9 +67,10 @@ const GRACE: Duration = Duration::from_secs(5);
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let manifests = args.manifests.load()?.with_ingresses()?;
     let mut compiled = Compiled::new(&manifests, &args.manifests.flags())?;
-    let pods = match args.pods {
-        true => Some(Pods::start(&manifests)?),
-        false => None,
+    let pods = if args.pods {
+        Some(Pods::start(&manifests)?)
+    } else {
+        None
     };
     if let Some(pods) = &pods {
         let more = pods.fill(&manifests, &mut compiled.clusters);

@@ -52,9 +52,12 @@ fn pair(cluster: Option<&str>, read_timeout: u64) -> [Value; 2] {
         Some(cluster) => format!("{cluster}-{kind}"),
         None => kind.to_owned(),
     };
-    let matches = |headers: Vec<Value>| match headers.is_empty() {
-        true => json!({ "prefix": "/" }),
-        false => json!({ "prefix": "/", "headers": headers }),
+    let matches = |headers: Vec<Value>| {
+        if headers.is_empty() {
+            json!({ "prefix": "/" })
+        } else {
+            json!({ "prefix": "/", "headers": headers })
+        }
     };
     [
         route(

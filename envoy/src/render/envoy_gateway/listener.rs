@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::args::EnvoyGatewayArgs;
-use crate::render::resource::Resource;
+use crate::render::resource::{Kind, Resource};
 use crate::render::served::{Certificate, Served};
 
-pub(super) const GATEWAY: (&str, &str) = ("gateway.networking.k8s.io/v1", "Gateway");
+pub(super) const GATEWAY: Kind = Kind {
+    api_version: "gateway.networking.k8s.io/v1",
+    name: "Gateway",
+};
 
 /// The listener for plain http.
 pub(super) const HTTP: &str = "http";
@@ -40,8 +43,12 @@ fn class(args: &EnvoyGatewayArgs) -> Resource {
         },
     });
     Resource::new(
-        ("gateway.networking.k8s.io/v1", "GatewayClass"),
-        ("", "limpet"),
+        Kind {
+            api_version: "gateway.networking.k8s.io/v1",
+            name: "GatewayClass",
+        },
+        "",
+        "limpet",
         spec,
     )
 }
@@ -52,8 +59,12 @@ fn proxy(args: &EnvoyGatewayArgs) -> Resource {
         "before": "envoy.filters.http.stateful_session",
     }] });
     Resource::new(
-        ("gateway.envoyproxy.io/v1alpha1", "EnvoyProxy"),
-        (&args.namespace, "limpet"),
+        Kind {
+            api_version: "gateway.envoyproxy.io/v1alpha1",
+            name: "EnvoyProxy",
+        },
+        &args.namespace,
+        "limpet",
         spec,
     )
     .comment("limpet feeds the session filter, so it has to come first: by default it does not.")
@@ -81,7 +92,7 @@ fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
         }
     }
     let spec = json!({ "gatewayClassName": "limpet", "listeners": listeners });
-    Resource::new(GATEWAY, (&args.namespace, "limpet"), spec)
+    Resource::new(GATEWAY, &args.namespace, "limpet", spec)
 }
 
 fn reference(certificate: &Certificate) -> serde_json::Value {
@@ -102,8 +113,12 @@ fn grant(args: &EnvoyGatewayArgs, namespace: &str) -> Resource {
         "to": [{ "group": "", "kind": "Secret" }],
     });
     Resource::new(
-        ("gateway.networking.k8s.io/v1", "ReferenceGrant"),
-        (namespace, "limpet"),
+        Kind {
+            api_version: "gateway.networking.k8s.io/v1",
+            name: "ReferenceGrant",
+        },
+        namespace,
+        "limpet",
         spec,
     )
     .comment("Lets the Gateway read the certificates of this namespace.")

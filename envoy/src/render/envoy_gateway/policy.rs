@@ -8,7 +8,7 @@ use super::route::{ClusterRoute, ROUTE, catch_all_names, clusters_names, insert,
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written, early, originals};
 use crate::forwarding::{DROPPED_HEADERS, Forwarding};
 use crate::plugin_config::Unmatched;
-use crate::render::resource::Resource;
+use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 
 const API: &str = "gateway.envoyproxy.io/v1alpha1";
@@ -36,7 +36,7 @@ pub(super) fn resources(
 /// Source: `ProcessClientTrafficPolicies`, `internal/gatewayapi/clienttrafficpolicy.go`, gateway
 /// d32f28294: a policy with a section name goes before one without.
 fn client_traffic(served: &Served<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2] {
-    let mut http = target(GATEWAY.1, "limpet");
+    let mut http = target(GATEWAY.name, "limpet");
     insert(&mut http, "sectionName", json!(super::listener::HTTP));
     let policy = |name: &str, target: Value, side: ListenerSide| {
         let mut spec = json!({
@@ -52,18 +52,21 @@ fn client_traffic(served: &Served<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2]
             let hops = json!({ "xForwardedFor": { "numTrustedHops": 1 } });
             insert(&mut spec, "clientIPDetection", hops);
         }
-        let kind = (API, "ClientTrafficPolicy");
-        Resource::new(kind, (&args.namespace, name), spec)
+        let kind = Kind {
+            api_version: API,
+            name: "ClientTrafficPolicy",
+        };
+        Resource::new(kind, &args.namespace, name, spec)
     };
     let plain = policy("limpet-http", http, HTTP)
         .comment("Client copies of limpet's headers go before anything reads them; paths stay as they came;")
         .comment("the forwarding headers are those that ingress-nginx sent.");
-    let plain = match served.forwarding.trusted {
-        true => plain
-            .comment("use-forwarded-headers: numTrustedHops is the number of proxies in front."),
-        false => plain,
+    let plain = if served.forwarding.trusted {
+        plain.comment("use-forwarded-headers: numTrustedHops is the number of proxies in front.")
+    } else {
+        plain
     };
-    let tls = policy("limpet", target(GATEWAY.1, "limpet"), HTTPS)
+    let tls = policy("limpet", target(GATEWAY.name, "limpet"), HTTPS)
         .comment("The same for every other listener: https.");
     [plain, tls]
 }
@@ -99,14 +102,18 @@ fn early_headers(forwarding: &Forwarding, side: ListenerSide) -> Value {
 
 /// `enable-underscores-in-headers`, off by default in ingress-nginx.
 fn underscores(served: &Served<'_>) -> &'static str {
-    match served.drops_underscores {
-        true => "DropHeader",
-        false => "Allow",
+    if served.drops_underscores {
+        "DropHeader"
+    } else {
+        "Allow"
     }
 }
 
 fn backend_traffic(namespace: &str, routes: &[String]) -> Resource {
-    let targets: Vec<Value> = routes.iter().map(|route| target(ROUTE.1, route)).collect();
+    let targets: Vec<Value> = routes
+        .iter()
+        .map(|route| target(ROUTE.name, route))
+        .collect();
     let spec = json!({
         "targetRefs": targets,
         "retry": {
@@ -125,7 +132,7 @@ fn extension(
 ) -> Resource {
     let targets: Vec<Value> = catch_all_names(served)
         .iter()
-        .map(|name| target(ROUTE.1, name))
+        .map(|name| target(ROUTE.name, name))
         .collect();
     let mut wasm = json!({
         "name": "limpet",
@@ -143,8 +150,16 @@ fn extension(
         .comment("The module, with the Ingresses as they are.")
 }
 
-fn policy(kind: &str, namespace: &str, spec: Value) -> Resource {
-    Resource::new((API, kind), (namespace, "limpet"), spec)
+fn policy(kind: &'static str, namespace: &str, spec: Value) -> Resource {
+    Resource::new(
+        Kind {
+            api_version: API,
+            name: kind,
+        },
+        namespace,
+        "limpet",
+        spec,
+    )
 }
 
 fn target(kind: &str, name: &str) -> Value {

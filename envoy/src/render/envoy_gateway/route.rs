@@ -10,10 +10,13 @@ use serde_json::{Value, json};
 use super::args::EnvoyGatewayArgs;
 use crate::clusters::Cluster;
 use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER};
-use crate::render::resource::Resource;
+use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 
-pub(super) const ROUTE: (&str, &str) = ("gateway.networking.k8s.io/v1", "HTTPRoute");
+pub(super) const ROUTE: Kind = Kind {
+    api_version: "gateway.networking.k8s.io/v1",
+    name: "HTTPRoute",
+};
 
 /// Gateway API's limits for one HTTPRoute: rules, and host names.
 const MOST: usize = 16;
@@ -85,7 +88,7 @@ pub(super) fn resources(
         all.extend(
             hosts(served)
                 .enumerate()
-                .map(|(n, hosts)| clusters(args, &group, (n, &hosts))),
+                .map(|(n, hosts)| clusters(args, &group, n, &hosts)),
         );
     }
     all
@@ -156,8 +159,12 @@ fn groups<'r, 'c>(routes: &'r [ClusterRoute<'c>]) -> Vec<Vec<&'r ClusterRoute<'c
 fn not_found(args: &EnvoyGatewayArgs) -> Resource {
     let spec = json!({ "directResponse": { "statusCode": 404 } });
     Resource::new(
-        ("gateway.envoyproxy.io/v1alpha1", "HTTPRouteFilter"),
-        (&args.namespace, "limpet-not-found"),
+        Kind {
+            api_version: "gateway.envoyproxy.io/v1alpha1",
+            name: "HTTPRouteFilter",
+        },
+        &args.namespace,
+        "limpet-not-found",
         spec,
     )
     .comment("What a request gets that limpet does not send on: it never comes to that.")
@@ -175,7 +182,7 @@ fn catch_all(args: &EnvoyGatewayArgs, n: usize, hosts: &[&str]) -> Resource {
         } }],
     });
     insert(&mut spec, "rules", json!([rule]));
-    let route = Resource::new(ROUTE, (&args.namespace, &catch_all_name(n)), spec);
+    let route = Resource::new(ROUTE, &args.namespace, &catch_all_name(n), spec);
     match n {
         0 => route
             .comment("Every request of these hosts begins here: this route carries limpet and the session filter.")
@@ -187,7 +194,8 @@ fn catch_all(args: &EnvoyGatewayArgs, n: usize, hosts: &[&str]) -> Resource {
 fn clusters(
     args: &EnvoyGatewayArgs,
     group: &[&ClusterRoute<'_>],
-    (n, hosts): (usize, &[&str]),
+    n: usize,
+    hosts: &[&str],
 ) -> Resource {
     let mut spec = parent(args, hosts);
     let rules: Vec<Value> = group.iter().map(|route| rule(route)).collect();
@@ -198,7 +206,7 @@ fn clusters(
             route.route.as_str(),
         )
     });
-    let route = Resource::new(ROUTE, (namespace, &clusters_name(name, n)), spec);
+    let route = Resource::new(ROUTE, namespace, &clusters_name(name, n), spec);
     match n {
         0 => route
             .comment("One rule for each Service port. A regex ranks above the catch-all's prefix."),

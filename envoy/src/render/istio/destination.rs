@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::args::IstioArgs;
 use crate::clusters::Protocol;
-use crate::render::resource::Resource;
+use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 
 /// One resource for each Service that is not spoken to in plain HTTP/1.
@@ -23,8 +23,8 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
     let rule = |((name, host), ports): ((String, String), Vec<Value>)| {
         let spec = json!({ "host": host, "trafficPolicy": { "portLevelSettings": ports } });
         Resource::new(
-            ("networking.istio.io/v1", "DestinationRule"),
-            (&args.namespace, &name),
+            Kind { api_version: "networking.istio.io/v1", name: "DestinationRule" },
+            &args.namespace, &name,
             spec,
         )
         .comment("backend-protocol. As with ingress-nginx nobody's certificate is checked. It stands in for a")

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::args::IstioArgs;
 use crate::forwarding::envoy::{Written, originals};
 use crate::forwarding::{DROPPED_HEADERS, ENDPOINT_HEADER};
-use crate::render::resource::Resource;
+use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 
 /// The operator for what [`client_host`] keeps.
@@ -36,8 +36,8 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
         "configPatches": patches,
     });
     Resource::new(
-        ("networking.istio.io/v1alpha3", "EnvoyFilter"),
-        (&args.namespace, "limpet"),
+        Kind { api_version: "networking.istio.io/v1alpha3", name: "EnvoyFilter" },
+        &args.namespace, "limpet",
         spec,
     )
     .comment("The session filter right before the router, client copies of limpet's headers removed before")

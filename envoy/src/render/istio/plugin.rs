@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::args::IstioArgs;
 use crate::plugin_config::Unmatched;
-use crate::render::resource::Resource;
+use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 
 /// What `proxyStatsMatcher` must let through: limpet's counters, and the sizes of clusters that
@@ -41,8 +41,8 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
         fields.insert("vmConfig".to_owned(), json!({ "env": env }));
     }
     Resource::new(
-        ("extensions.istio.io/v1alpha1", "WasmPlugin"),
-        (&args.namespace, "limpet"),
+        Kind { api_version: "extensions.istio.io/v1alpha1", name: "WasmPlugin" },
+        &args.namespace, "limpet",
         spec,
     )
     .comment("The module, with the Ingresses as they are.")

@@ -7,26 +7,25 @@ use super::filter::CLIENT_HOST;
 use crate::clusters::Cluster;
 use crate::forwarding::envoy::{CLIENT, HTTP, HTTPS, ListenerSide, PEER, host, on_a_route};
 use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER};
-use crate::render::resource::Resource;
+use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 
 pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
-    match args.sidecar {
-        false => vec![gateway(served, args), gateway_routes(served, args)],
-        true => {
-            let hosts: Vec<&String> = served.hosts.iter().filter(|host| *host != "*").collect();
-            let mut all = Vec::new();
-            if !hosts.is_empty() {
-                all.push(entry(&hosts, args));
-            }
-            all.extend(
-                hosts
-                    .iter()
-                    .enumerate()
-                    .map(|(n, host)| sidecar_routes(served, args, (n, host))),
-            );
-            all
+    if args.sidecar {
+        let hosts: Vec<&String> = served.hosts.iter().filter(|host| *host != "*").collect();
+        let mut all = Vec::new();
+        if !hosts.is_empty() {
+            all.push(entry(&hosts, args));
         }
+        all.extend(
+            hosts
+                .iter()
+                .enumerate()
+                .map(|(n, host)| sidecar_routes(served, args, n, host)),
+        );
+        all
+    } else {
+        vec![gateway(served, args), gateway_routes(served, args)]
     }
 }
 
@@ -44,8 +43,8 @@ fn gateway(served: &Served<'_>, args: &IstioArgs) -> Resource {
     }
     let spec = json!({ "selector": args.labels(), "servers": servers });
     let gateway = Resource::new(
-        ("networking.istio.io/v1", "Gateway"),
-        (&args.namespace, "limpet"),
+        Kind { api_version: "networking.istio.io/v1", name: "Gateway" },
+        &args.namespace, "limpet",
         spec,
     )
     .comment("The listeners. Leave it out where a Gateway has these hosts already, and name that one below.");
@@ -63,12 +62,13 @@ fn gateway(served: &Served<'_>, args: &IstioArgs) -> Resource {
 
 fn gateway_routes(served: &Served<'_>, args: &IstioArgs) -> Resource {
     // Which port a client used is nothing that Envoy can write, so it is a route's to know.
-    let http = match served.certificates.is_empty() {
-        true => cluster_routes(served, args, (HTTP, None)),
-        false => [HTTP, HTTPS]
+    let http = if served.certificates.is_empty() {
+        cluster_routes(served, args, HTTP, None)
+    } else {
+        [HTTP, HTTPS]
             .into_iter()
-            .flat_map(|side| cluster_routes(served, args, (side, Some(side.port))))
-            .collect(),
+            .flat_map(|side| cluster_routes(served, args, side, Some(side.port)))
+            .collect()
     };
     let spec = json!({
         "hosts": served.hosts,
@@ -76,8 +76,12 @@ fn gateway_routes(served: &Served<'_>, args: &IstioArgs) -> Resource {
         "http": http,
     });
     Resource::new(
-        ("networking.istio.io/v1", "VirtualService"),
-        (&args.namespace, "limpet"),
+        Kind {
+            api_version: "networking.istio.io/v1",
+            name: "VirtualService",
+        },
+        &args.namespace,
+        "limpet",
         spec,
     )
     .comment(
@@ -90,7 +94,8 @@ fn gateway_routes(served: &Served<'_>, args: &IstioArgs) -> Resource {
 fn cluster_routes(
     served: &Served<'_>,
     args: &IstioArgs,
-    (side, port): (ListenerSide, Option<u16>),
+    side: ListenerSide,
+    port: Option<u16>,
 ) -> Vec<Value> {
     let forwarding: Map<String, Value> = forwarding(served, args, side).collect();
     let route = |(cluster, number): &(&Cluster, u16)| {
@@ -126,15 +131,17 @@ fn forwarding(
     side: ListenerSide,
 ) -> impl Iterator<Item = (String, Value)> {
     // A sidecar does not use the remote address: X-Forwarded-For would be whoever a client says.
-    let address = match args.sidecar && !served.forwarding.trusted {
-        true => PEER,
-        false => CLIENT,
+    let address = if args.sidecar && !served.forwarding.trusted {
+        PEER
+    } else {
+        CLIENT
     };
-    let host = match served.changes_host {
-        true => CLIENT_HOST,
-        false => host(served.forwarding.trusted),
+    let host = if served.changes_host {
+        CLIENT_HOST
+    } else {
+        host(served.forwarding.trusted)
     };
-    on_a_route(served.forwarding.trusted, side, (address, host))
+    on_a_route(served.forwarding.trusted, side, address, host)
         .into_iter()
         .map(|header| (header.name.to_owned(), json!(header.value)))
 }
@@ -148,16 +155,16 @@ fn entry(hosts: &[&String], args: &IstioArgs) -> Resource {
         "ports": [{ "number": 80, "name": "http", "protocol": "HTTP" }],
     });
     Resource::new(
-        ("networking.istio.io/v1", "ServiceEntry"),
-        (&args.namespace, "limpet"),
+        Kind { api_version: "networking.istio.io/v1", name: "ServiceEntry" },
+        &args.namespace, "limpet",
         spec,
     )
     .comment("Makes the Ingress hosts known to the sidecars, on port 80. A host that is a Service of the mesh")
     .comment("needs no entry; for such a host alone, the Service label istio.io/persistent-session does as well.")
 }
 
-fn sidecar_routes(served: &Served<'_>, args: &IstioArgs, (n, host): (usize, &str)) -> Resource {
-    let mut routes = cluster_routes(served, args, (HTTP, None));
+fn sidecar_routes(served: &Served<'_>, args: &IstioArgs, n: usize, host: &str) -> Resource {
+    let mut routes = cluster_routes(served, args, HTTP, None);
     if !host.starts_with('*') {
         routes.push(json!({
             "name": "not-named-by-an-ingress",
@@ -166,8 +173,12 @@ fn sidecar_routes(served: &Served<'_>, args: &IstioArgs, (n, host): (usize, &str
     }
     let spec = json!({ "hosts": [host], "gateways": ["mesh"], "http": routes });
     Resource::new(
-        ("networking.istio.io/v1", "VirtualService"),
-        (&args.namespace, &format!("limpet-{n}")),
+        Kind {
+            api_version: "networking.istio.io/v1",
+            name: "VirtualService",
+        },
+        &args.namespace,
+        &format!("limpet-{n}"),
         spec,
     )
 }

@@ -180,12 +180,11 @@ fn spawn(bootstrap: &Path, folder: &Path) -> anyhow::Result<Child> {
 /// does, where it is installed.
 fn dying_with_its_parent(binary: &Path) -> Command {
     let setpriv = Path::new("/usr/bin/setpriv");
-    match setpriv.is_file() {
-        true => {
-            let mut command = Command::new(setpriv);
-            command.args(["--pdeathsig", "KILL", "--"]).arg(binary);
-            command
-        }
-        false => Command::new(binary),
+    if setpriv.is_file() {
+        let mut command = Command::new(setpriv);
+        command.args(["--pdeathsig", "KILL", "--"]).arg(binary);
+        command
+    } else {
+        Command::new(binary)
     }
 }

@@ -170,9 +170,10 @@ impl Story<'_> {
             let new_home = seen.replicas.first().copied().unwrap_or_default();
             let moved_once = seen.replicas.len() == 1 && new_home != gone && seen.times_set == 1;
             let stayed = seen.replicas == BTreeSet::from([client.home]) && seen.times_set == 0;
-            let (claim, holds) = match had_to_move {
-                true => ("moves once, gets one new cookie, and stays", moved_once),
-                false => ("stays where it was", stayed),
+            let (claim, holds) = if had_to_move {
+                ("moves once, gets one new cookie, and stays", moved_once)
+            } else {
+                ("stays where it was", stayed)
             };
             self.report.claim(
                 &format!("{} {claim}", client.name),

@@ -11,7 +11,7 @@ use host_harness::{Engine, Environment, LogLevel, Module};
 use limpet::remark::Remark;
 
 use super::exchange;
-use super::{Answer, Request};
+use super::{Explanation, Request};
 use crate::{filter_chain, module};
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::compiled::{Compiled, Flags};
@@ -117,7 +117,7 @@ impl Explainer {
 
     /// What becomes of one request. Each is answered as if it were the first.
     #[must_use]
-    pub fn answer(&self, request: &Request) -> Answer {
+    pub fn answer(&self, request: &Request) -> Explanation {
         self.random.reset(SEED);
         if let Some(draw) = request.draw {
             // The core draws `1 + random % total`, ingress-nginx `math.random(total)`.

@@ -3,17 +3,17 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use host_harness::{
-    Answer as HostAnswer, Attempt as HostAttempt, Attempted, Connection, Engine, Exchange, Headers,
-    PickRequest, Picker, Step,
+    Answer, Attempt as HostAttempt, Attempted, Connection, Engine, Exchange, Headers, PickRequest,
+    Picker, Step,
 };
 
-use super::{Answer, AttemptResult, ByteString, Outcome, Request, Response, Upstream, why};
+use super::{AttemptResult, ByteString, Decision, Explanation, Request, Response, Upstream, why};
 use limpet_envoy::filter_chain::{DEFAULT_HOST, RETRIES};
 
 /// How often a request that the module holds is asked whether it may go on.
 const PATIENCE: usize = 64;
 
-pub(super) fn answer(engine: &Engine, request: &Request, drops_underscores: bool) -> Answer {
+pub(super) fn answer(engine: &Engine, request: &Request, drops_underscores: bool) -> Explanation {
     let head = match head(request, drops_underscores) {
         Ok(head) => head,
         Err((status, why)) => return refused(request, status, why),
@@ -215,8 +215,8 @@ fn finish(
     request: &Request,
     exchange: &Exchange,
     upstream: Option<Upstream>,
-    response: &HostAnswer,
-) -> Answer {
+    response: &Answer,
+) -> Explanation {
     let head = &response.head;
     let response = Response {
         status: head.status(),
@@ -226,16 +226,16 @@ fn finish(
             .map(|value| value.to_vec().into())
             .collect(),
     };
-    let mut answer = Answer {
+    let mut answer = Explanation {
         id: request.id.clone(),
         upstream,
         response,
-        ..Answer::default()
+        ..Explanation::default()
     };
     match exchange.property("limpet_decision") {
         Some(record) => why::read_record(&record, &mut answer),
         None => {
-            answer.outcome = Outcome::Reject;
+            answer.outcome = Decision::Reject;
             answer
                 .why
                 .push("the module left no record of its decision".to_owned());
@@ -245,15 +245,15 @@ fn finish(
     answer
 }
 
-fn refused(request: &Request, status: u16, reason: &str) -> Answer {
-    Answer {
+fn refused(request: &Request, status: u16, reason: &str) -> Explanation {
+    Explanation {
         id: request.id.clone(),
-        outcome: Outcome::Reject,
+        outcome: Decision::Reject,
         response: Response {
             status: Some(status),
             ..Response::default()
         },
         why: vec![format!("refused before the module saw it: {reason}")],
-        ..Answer::default()
+        ..Explanation::default()
     }
 }

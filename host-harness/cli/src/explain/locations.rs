@@ -37,9 +37,10 @@ fn print_host(out: &mut impl Write, compiled: &Compiled<'_>, host: &VirtualHost)
     } else {
         &host.name
     };
-    let regex = match host.is_regex {
-        true => ": every path is a case-insensitive regular expression, anchored at its start only",
-        false => "",
+    let regex = if host.is_regex {
+        ": every path is a case-insensitive regular expression, anchored at its start only"
+    } else {
+        ""
     };
     writeln!(out, "{BOLD}{name}{BOLD:#}{regex}")?;
     for location in &host.locations {

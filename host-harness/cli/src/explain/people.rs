@@ -4,14 +4,18 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Answer, ByteString, Outcome, Request};
+use super::{ByteString, Decision, Explanation, Request};
 
 const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
 
 /// Prints question and answer. Styles are written always; the stream drops them where no terminal
 /// shows them.
-pub(super) fn print(out: &mut impl Write, request: &Request, answer: &Answer) -> io::Result<()> {
+pub(super) fn print(
+    out: &mut impl Write,
+    request: &Request,
+    answer: &Explanation,
+) -> io::Result<()> {
     let show = |value: &Option<ByteString>, default: &str| {
         value
             .as_ref()
@@ -26,10 +30,10 @@ pub(super) fn print(out: &mut impl Write, request: &Request, answer: &Answer) ->
         request.path
     )?;
     let (word, colour) = match answer.outcome {
-        Outcome::Forward => ("forwarded", AnsiColor::Green),
-        Outcome::Redirect => ("redirected", AnsiColor::Cyan),
-        Outcome::NotFound => ("not found", AnsiColor::Yellow),
-        Outcome::Reject => ("refused", AnsiColor::Red),
+        Decision::Forward => ("forwarded", AnsiColor::Green),
+        Decision::Redirect => ("redirected", AnsiColor::Cyan),
+        Decision::NotFound => ("not found", AnsiColor::Yellow),
+        Decision::Reject => ("refused", AnsiColor::Red),
     };
     let colour = colour.on_default();
     row(out, "", &format!("{colour}{word}{colour:#}"))?;
@@ -48,7 +52,7 @@ pub(super) fn print(out: &mut impl Write, request: &Request, answer: &Answer) ->
     Ok(())
 }
 
-fn rows(answer: &Answer) -> Vec<(&'static str, String)> {
+fn rows(answer: &Explanation) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     let mut add = |label, value: Option<String>| rows.extend(value.map(|value| (label, value)));
     add("ingress", answer.ingress.clone());

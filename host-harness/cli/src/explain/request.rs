@@ -106,9 +106,10 @@ pub(super) fn from_flags(url: &str, args: &ExplainArgs) -> anyhow::Result<Reques
             anyhow::anyhow!("header {header:?} has no colon; expected \"name: value\"")
         })?;
         let field = (name.trim().into(), value.trim().into());
-        match name.trim().eq_ignore_ascii_case("host") {
-            true => request.authority = Some(field.1),
-            false => request.headers.push(field),
+        if name.trim().eq_ignore_ascii_case("host") {
+            request.authority = Some(field.1)
+        } else {
+            request.headers.push(field)
         }
     }
     Ok(request)

@@ -5,17 +5,17 @@
 use host_harness::Summary;
 use serde_json::Value;
 
-use super::{Affinity, Answer, Outcome};
+use super::{Affinity, Decision, Explanation};
 
 /// Fills `answer` from the record.
-pub(super) fn read_record(record: &[u8], answer: &mut Answer) {
+pub(super) fn read_record(record: &[u8], answer: &mut Explanation) {
     let record: Value = serde_json::from_slice(record).unwrap_or_default();
     let text = |key: &str| record.get(key).and_then(Value::as_str).map(str::to_owned);
     answer.outcome = match record.get("outcome").and_then(Value::as_str) {
-        Some("forward" | "pass") => Outcome::Forward,
-        Some("redirect") => Outcome::Redirect,
-        Some("not_found") => Outcome::NotFound,
-        _ => Outcome::Reject,
+        Some("forward" | "pass") => Decision::Forward,
+        Some("redirect") => Decision::Redirect,
+        Some("not_found") => Decision::NotFound,
+        _ => Decision::Reject,
     };
     answer.ingress = text("ingress");
     answer.location = text("location");
@@ -36,7 +36,7 @@ pub(super) fn read_record(record: &[u8], answer: &mut Answer) {
 }
 
 /// What the router did after the module: tries that failed, nobody to ask.
-pub(super) fn add_what_the_proxy_did(summary: &Summary, answer: &mut Answer) {
+pub(super) fn add_what_the_proxy_did(summary: &Summary, answer: &mut Explanation) {
     if summary.attempts > 1 {
         answer
             .why
@@ -160,9 +160,9 @@ mod tests {
     fn a_record_becomes_an_answer() {
         let record = br#"{"outcome":"forward","ingress":"default/shop","location":"/","cluster":"c",
             "affinity":{"cookie":"route","state":"kept","override":"10.0.0.1:80"},"why":[["balanced"]]}"#;
-        let mut answer = Answer::default();
+        let mut answer = Explanation::default();
         read_record(record, &mut answer);
-        assert_eq!(answer.outcome, Outcome::Forward);
+        assert_eq!(answer.outcome, Decision::Forward);
         let affinity = answer.affinity.unwrap();
         assert_eq!(
             (affinity.state.as_str(), affinity.override_host.as_deref()),

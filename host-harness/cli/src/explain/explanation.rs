@@ -7,11 +7,11 @@ use super::ByteString;
 
 /// One line of output.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Answer {
+pub struct Explanation {
     /// The request's.
     pub id: Value,
     /// What was decided.
-    pub outcome: Outcome,
+    pub outcome: Decision,
     /// `namespace/name` of the Ingress.
     pub ingress: Option<String>,
     /// The path as that Ingress writes it.
@@ -31,7 +31,7 @@ pub struct Answer {
 /// What was decided.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum Decision {
     /// It goes to an endpoint.
     Forward,
     /// It is told to go elsewhere.
