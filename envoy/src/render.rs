@@ -30,3 +30,6 @@ pub fn run(command: &RenderCommand) -> anyhow::Result<ExitCode> {
         RenderCommand::EnvoyGateway(args) => envoy_gateway::run(args),
     }
 }
+
+#[cfg(test)]
+mod tests;
