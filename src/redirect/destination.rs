@@ -78,16 +78,16 @@ fn is_in_domain(host: &[u8], meant: &[u8]) -> bool {
     let Some(at) = meant.iter().rposition(|byte| *byte == OPEN) else {
         return false;
     };
-    let domain = meant.get(at.saturating_add(1)..).unwrap_or_default();
-    let is_label = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let mut labels = domain.split(|byte| *byte == b'.');
-    let begins = labels.next().is_some_and(<[u8]>::is_empty);
+    let (before, domain) = meant.split_at(at);
+    let domain = domain.get(1..).unwrap_or_default();
+    let labels = domain.split(|byte| *byte == b'.');
     // One label, as in `https://$1.com`, is no domain of the author's.
-    let labels = labels.filter(|label| !label.is_empty()).count();
-    let rest = host.strip_suffix(domain);
-    begins
-        && labels >= 2
-        && rest.is_some_and(|rest| rest.iter().all(|byte| is_label(byte) || *byte == b'.'))
+    let is_domain =
+        domain.first() == Some(&b'.') && labels.filter(|label| !label.is_empty()).count() >= 2;
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    let dots = |text: &[u8]| text.iter().filter(|byte| **byte == b'.').count();
+    let rest = host.strip_suffix(domain).filter(|_| is_domain);
+    rest.is_some_and(|rest| rest.iter().all(is_plain) && dots(rest) == dots(before))
 }
 
 /// Whether a browser reads `host`, with or without a port, as it stands: it ends nowhere earlier,
@@ -150,6 +150,12 @@ mod tests {
             ("*", "javascript:own.example", false),
             ("*://a.example/", "https://a.example/", false),
             ("https://*.a.example/", "https://b.a.example/", true),
+            ("https://*.*.a.example/", "https://c.b.a.example/", true),
+            (
+                "https://*.a.example/",
+                "https://evil.example.a.example/",
+                false,
+            ),
             ("https://*.a.example/", "https://b@evil.a.example/", false),
             ("https://*.example/", "https://evil.example/", false),
             (

@@ -185,6 +185,7 @@ const CORE: &[&[&str]] = &[
     &["route::lookup"],
     &["route::location"],
     &["redirect::response", "cluster"],
+    &["redirect::destination"],
     &["rewrite", "affinity", "canary"],
     &["route::pattern", "route::target", "discovery"],
     &["endpoints", "session_cookie"],
