@@ -5,13 +5,12 @@
 /// The state before the first byte.
 pub const START: u32 = u32::MAX;
 
-/// One table step: what the eight bits of a byte do to a state. A static: of a const every use may
-/// make a copy, and the compiler leaves one out only where it sees both at once.
+/// One table step: what the eight bits of a byte do to a state.
 #[expect(
     clippy::indexing_slicing,
     reason = "evaluated by the compiler: an index out of range would not compile"
 )]
-static TABLE: [u32; 256] = {
+const TABLE: [u32; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
