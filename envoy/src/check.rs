@@ -3,11 +3,13 @@
 mod alternatives;
 mod annotations;
 mod configuration;
+mod documented;
 mod finding;
 mod lint;
 mod platform;
 mod print;
 mod report;
+mod settings;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -16,10 +18,17 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
+pub(crate) use alternatives::heads_of;
+#[cfg(test)]
+pub(crate) use alternatives::{lost_annotations, lost_keys};
 pub use annotations::{Judged, Verdict};
+pub use documented::documented;
 pub use finding::{Finding, Level};
 pub use platform::Platform;
-pub use report::Report;
+#[cfg(test)]
+pub(crate) use print::text as print_text;
+pub use report::{Report, left_to_others};
+pub use settings::JudgedKey;
 
 use crate::manifests::Manifests;
 use crate::progress::Progress;

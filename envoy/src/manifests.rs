@@ -43,6 +43,9 @@ pub struct Manifests {
     pub ingress_classes: Vec<Object>,
     /// Keys of the plugin configuration that they do not say: `--config`.
     pub given: serde_json::Map<String, Value>,
+    /// `accept_loss` there, which is no key of the plugin configuration: which losses `render` is to
+    /// accept.
+    pub accept_loss: Option<Value>,
     /// What was skipped or assumed, one line each, for the operator.
     pub notes: Vec<String>,
 }
@@ -79,6 +82,7 @@ impl Manifests {
     /// When it cannot be read, or has a key that may not be given there.
     pub fn with_config(mut self, file: Option<&Path>) -> anyhow::Result<Self> {
         self.given = given::load(file)?;
+        self.accept_loss = self.given.remove("accept_loss");
         Ok(self)
     }
 

@@ -5,6 +5,7 @@ pub mod envoy_gateway;
 pub mod istio;
 pub mod resource;
 pub mod served;
+pub mod yaml;
 
 use std::process::ExitCode;
 

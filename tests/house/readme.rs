@@ -48,6 +48,20 @@ fn the_annotation_table_is_the_codes() {
 }
 
 #[test]
+fn the_tables_of_what_is_lost_are_the_codes() {
+    let page = root().join("envoy/losses.md");
+    let written = fs::read_to_string(page).unwrap();
+    let (_, tables) = written
+        .split_once("\n\n|")
+        .expect("envoy/losses.md has tables");
+    let fresh = limpet_envoy::check::documented();
+    if fresh != format!("|{tables}") {
+        fs::write(root().join("target/losses.md"), fresh).unwrap();
+        panic!("envoy/losses.md is old; the new tables are in target/losses.md");
+    }
+}
+
+#[test]
 fn every_metric_is_named() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     for (name, _) in NAMES {

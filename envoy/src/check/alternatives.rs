@@ -1,35 +1,107 @@
-//! What does the job of an annotation that is not limpet's business.
+//! What ingress-nginx did that is not limpet's business: what is missing without it, and what does
+//! it elsewhere.
 //!
 //! The table is `alternatives.yaml`, compiled in.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use limpet::annotations::validator::parse_bool;
 use serde::Deserialize;
 
+use super::finding::{LOSS, Level};
+
 /// The whole table.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Alternatives {
     /// By job.
     pub(crate) jobs: Vec<Job>,
+    /// Keys of the ConfigMap that limpet takes over.
+    honoured: BTreeMap<String, Honoured>,
+    /// Keys that ingress-nginx declares, and reads from no ConfigMap.
+    without_effect: Vec<String>,
     /// Annotations that ingress-nginx itself dropped.
-    pub(crate) retired: Vec<Retired>,
+    retired: Vec<Retired>,
+    /// Keys that it dropped.
+    retired_keys: Vec<RetiredKeys>,
 }
 
-/// A job that several annotations do together.
+/// A job that several annotations and keys of the ConfigMap do together.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Job {
     /// In a few words.
     pub(crate) does: String,
     /// Without their prefix.
+    #[serde(default)]
     pub(crate) annotations: Vec<String>,
+    /// Keys of the ConfigMap.
+    #[serde(default)]
+    pub(crate) keys: BTreeMap<String, Key>,
+    /// What switches the job on; what else there is goes with that. Empty: each for itself.
+    #[serde(default)]
+    heads: Vec<String>,
+    /// Values of its annotations that ask for nothing.
+    #[serde(default = "empty_value")]
+    off: Vec<String>,
+    /// Honoured annotations, each but for one value.
+    #[serde(default)]
+    only: BTreeMap<String, String>,
+    /// How much its absence matters.
+    #[serde(default)]
+    pub(crate) weight: Weight,
+    /// What its absence means.
+    pub(crate) without: String,
+    /// What ingress-nginx does where nobody wrote a key: told to all who wrote none.
+    unsaid: Option<String>,
+    /// The same, where there is TLS.
+    #[serde(default)]
+    unsaid_over_tls: bool,
     /// What does it in Envoy.
-    pub(crate) envoy: Option<String>,
+    envoy: String,
     /// What does it in Istio.
-    pub(crate) istio: Option<String>,
+    istio: String,
     /// What does it in Gateway API with Envoy Gateway's policies.
-    pub(crate) gateway: Option<String>,
+    gateway: String,
+}
+
+/// How much it matters that a job is not done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Weight {
+    /// Nobody notices, but in speed, logs and figures.
+    Nothing,
+    /// Something is different.
+    #[default]
+    Difference,
+    /// It kept somebody out, or decided what is passed on, or the Service does not work without it.
+    Loss,
+}
+
+/// A key of the ConfigMap that has a job.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Key {
+    /// ingress-nginx's.
+    pub(crate) default: String,
+    /// What it did.
+    pub(crate) did: String,
+    /// The values with which nothing is missing, where these are not the default alone.
+    same: Option<Vec<String>>,
+}
+
+/// A key of the ConfigMap that limpet takes over.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Honoured {
+    /// ingress-nginx's.
+    pub(crate) default: String,
+    /// What it does.
+    pub(crate) did: String,
+    /// With which difference; empty: none.
+    #[serde(default)]
+    pub(crate) differs: String,
 }
 
 /// An annotation of an older controller.
@@ -44,20 +116,52 @@ pub(crate) struct Retired {
     pub(crate) now: String,
 }
 
-static TABLE: LazyLock<Alternatives> = LazyLock::new(|| {
-    serde_saphyr::from_str(include_str!("alternatives.yaml")).unwrap_or_else(|_| Alternatives {
-        jobs: Vec::new(),
-        retired: Vec::new(),
-    })
-});
+/// Keys of an older controller.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RetiredKeys {
+    keys: Vec<String>,
+    /// The first version without them.
+    pub(crate) since: String,
+    /// What to do now.
+    pub(crate) now: String,
+}
 
-/// The job of the annotation `name`.
+/// What is known of a key of the ConfigMap.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Known {
+    /// limpet takes it over.
+    Honoured(&'static Honoured),
+    /// It has a job that is not limpet's business.
+    Job(&'static Job, &'static Key),
+    /// ingress-nginx reads it from no ConfigMap.
+    WithoutEffect,
+    /// ingress-nginx dropped it.
+    Retired(&'static RetiredKeys),
+}
+
+static TABLE: LazyLock<Alternatives> =
+    LazyLock::new(|| serde_saphyr::from_str(include_str!("alternatives.yaml")).unwrap_or_default());
+
+fn empty_value() -> Vec<String> {
+    vec![String::new()]
+}
+
+/// Every job.
 #[must_use]
-pub(crate) fn job(name: &str) -> Option<&'static Job> {
-    TABLE
-        .jobs
-        .iter()
-        .find(|job| job.annotations.iter().any(|annotation| annotation == name))
+pub(crate) fn jobs() -> &'static [Job] {
+    &TABLE.jobs
+}
+
+/// The job of the annotation `name` with the value `value`.
+#[must_use]
+pub(crate) fn job(name: &str, value: &str) -> Option<&'static Job> {
+    let is_lost = |job: &&Job| {
+        let only = job.only.get(name);
+        job.annotations.iter().any(|annotation| annotation == name)
+            || only.is_some_and(|only| only.eq_ignore_ascii_case(value.trim()))
+    };
+    TABLE.jobs.iter().find(is_lost)
 }
 
 /// The annotation `name` of an older controller.
@@ -69,8 +173,138 @@ pub(crate) fn retired(name: &str) -> Option<&'static Retired> {
         .find(|retired| retired.annotation == name)
 }
 
+/// The key `name` of the ConfigMap; `None`: no ingress-nginx has it.
+#[must_use]
+pub(crate) fn key(name: &str) -> Option<Known> {
+    let of_job = |job: &'static Job| Some(Known::Job(job, job.keys.get(name)?));
+    let retired = || {
+        let is_it = |retired: &&RetiredKeys| retired.keys.iter().any(|key| key == name);
+        TABLE.retired_keys.iter().find(is_it).map(Known::Retired)
+    };
+    let without_effect = || TABLE.without_effect.iter().any(|key| key == name);
+    TABLE
+        .honoured
+        .get(name)
+        .map(Known::Honoured)
+        .or_else(|| TABLE.jobs.iter().find_map(of_job))
+        .or_else(|| without_effect().then_some(Known::WithoutEffect))
+        .or_else(retired)
+}
+
+/// What the annotation or key `name` goes with, where it does not switch its job on itself: nothing
+/// is lost with it that is not lost with them.
+pub(crate) fn heads_of(name: &str) -> impl Iterator<Item = &'static str> {
+    let has_it = |job: &&Job| {
+        job.keys.contains_key(name) || job.annotations.iter().any(|annotation| annotation == name)
+    };
+    let job = TABLE.jobs.iter().find(has_it);
+    let job = job.filter(|job| !job.is_head(name));
+    job.into_iter()
+        .flat_map(|job| job.heads.iter().map(String::as_str))
+}
+
+/// Every annotation that loses protection, some with one value alone.
+#[cfg(test)]
+pub(crate) fn lost_annotations() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+    let losses = TABLE.jobs.iter().filter(|job| job.weight == Weight::Loss);
+    losses.flat_map(|job| {
+        let any = job.annotations.iter().map(|name| (name.as_str(), None));
+        let only = job.only.iter();
+        any.chain(only.map(|(name, value)| (name.as_str(), Some(value.as_str()))))
+    })
+}
+
+/// Every key that loses protection.
+#[cfg(test)]
+pub(crate) fn lost_keys() -> impl Iterator<Item = &'static str> {
+    let losses = TABLE.jobs.iter().filter(|job| job.weight == Weight::Loss);
+    losses.flat_map(|job| job.keys.keys().map(String::as_str))
+}
+
+/// Every key of ingress-nginx 1.15.
+pub(crate) fn keys() -> impl Iterator<Item = &'static str> {
+    let of_jobs = TABLE.jobs.iter().flat_map(|job| job.keys.keys());
+    let others = TABLE.honoured.keys().chain(&TABLE.without_effect);
+    of_jobs.chain(others).map(String::as_str)
+}
+
+impl Weight {
+    /// How much it matters to `check`.
+    #[must_use]
+    pub(crate) fn level(self) -> Level {
+        match self {
+            Self::Nothing => Level::Note,
+            Self::Difference | Self::Loss => Level::Warning,
+        }
+    }
+
+    /// The code of a remark; `other`: where nothing is lost.
+    #[must_use]
+    pub(crate) fn code(self, other: &'static str) -> &'static str {
+        match self {
+            Self::Nothing | Self::Difference => other,
+            Self::Loss => LOSS,
+        }
+    }
+
+    /// What is said of an annotation or key.
+    #[must_use]
+    pub(crate) fn is_what(self) -> &'static str {
+        match self {
+            Self::Nothing | Self::Difference => "is not limpet's business",
+            Self::Loss => "is lost",
+        }
+    }
+}
+
 impl Job {
-    /// One line for each platform that has something for it.
+    /// Whether the annotation `name` with the value `value` asks for something; `given` looks up the
+    /// other annotations of its Ingress.
+    #[must_use]
+    pub(crate) fn is_asked<'v>(
+        &self,
+        name: &str,
+        value: &str,
+        given: impl Fn(&str) -> Option<&'v str>,
+    ) -> bool {
+        let on = |value: &str| !is_among(&self.off, value);
+        on(value) && !self.is_switched_off(name, |head| given(head).map(on))
+    }
+
+    /// The same for a key of the ConfigMap, which `given` looks up.
+    #[must_use]
+    pub(crate) fn is_set<'v>(
+        &self,
+        name: &str,
+        value: &str,
+        given: impl Fn(&str) -> Option<&'v str>,
+    ) -> bool {
+        let on = |name: &str, value: &str| {
+            let key = self.keys.get(name);
+            key.is_some_and(|key| !key.is_same(value))
+        };
+        on(name, value) && !self.is_switched_off(name, |head| Some(on(head, given(head)?)))
+    }
+
+    /// Whether a head is there, and none is on.
+    fn is_switched_off(&self, name: &str, on: impl Fn(&str) -> Option<bool>) -> bool {
+        let mut there = self.heads.iter().filter_map(|head| on(head)).peekable();
+        !self.is_head(name) && there.peek().is_some() && there.all(|on| !on)
+    }
+
+    /// Whether `name` switches the job on.
+    fn is_head(&self, name: &str) -> bool {
+        self.heads.iter().any(|head| head == name)
+    }
+
+    /// The line for those who wrote no key of it; `tls`: whether any host has TLS.
+    #[must_use]
+    pub(crate) fn unsaid(&self, tls: bool) -> Option<&str> {
+        let told = tls || !self.unsaid_over_tls;
+        self.unsaid.as_deref().filter(|_| told)
+    }
+
+    /// One line for each platform.
     #[must_use]
     pub(crate) fn lines(&self) -> Vec<String> {
         [
@@ -78,16 +312,50 @@ impl Job {
             ("Istio", &self.istio),
             ("Gateway API", &self.gateway),
         ]
-        .into_iter()
-        .filter_map(|(platform, what)| Some(format!("{platform}: {}", what.as_ref()?)))
-        .collect()
+        .map(|(platform, what)| format!("{platform}: {what}"))
+        .into()
     }
+}
+
+impl Honoured {
+    /// Whether it says what holds anyway.
+    #[must_use]
+    pub(crate) fn is_default(&self, value: &str) -> bool {
+        value.trim().is_empty() || is_among(std::slice::from_ref(&self.default), value)
+    }
+}
+
+impl Key {
+    /// Whether nothing is missing with this value.
+    fn is_same(&self, value: &str) -> bool {
+        let value = value.trim();
+        let default = std::slice::from_ref(&self.default);
+        let same = self.same.as_deref().unwrap_or(default);
+        is_among(
+            same,
+            if value.is_empty() {
+                &self.default
+            } else {
+                value
+            },
+        )
+    }
+}
+
+/// Whether `value` is one of `values`; `false` in any of Go's spellings.
+fn is_among(values: &[String], value: &str) -> bool {
+    let value = value.trim();
+    let truth = parse_bool(value);
+    values
+        .iter()
+        .any(|one| one == value || (truth.is_some() && parse_bool(one) == truth))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use limpet::annotations::catalogue::{ANNOTATIONS, Support, find};
+    use std::collections::BTreeSet;
 
     #[test]
     fn every_annotation_that_limpet_leaves_has_an_alternative_and_no_other() {
@@ -99,10 +367,10 @@ mod tests {
         assert!(!left.is_empty());
         let without: Vec<&&str> = left
             .iter()
-            .filter(|name| job(name).is_none() && retired(name).is_none())
+            .filter(|name| job(name, "").is_none() && retired(name).is_none())
             .collect();
         assert!(without.is_empty(), "no alternative for {without:?}");
-        for name in TABLE.jobs.iter().flat_map(|job| &job.annotations) {
+        for name in jobs().iter().flat_map(|job| &job.annotations) {
             let annotation = find(name);
             assert!(
                 annotation.is_some_and(|a| matches!(a.support, Support::No(_))),
@@ -112,17 +380,75 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_read_and_names_each_annotation_once() {
-        let mut names: Vec<&String> = TABLE.jobs.iter().flat_map(|job| &job.annotations).collect();
+    fn the_table_is_read_and_names_each_annotation_and_each_key_once() {
+        let mut names: Vec<&String> = jobs().iter().flat_map(|job| &job.annotations).collect();
         assert!(names.len() > 85, "{}", names.len());
         let all = names.len();
         names.sort();
         names.dedup();
         assert_eq!(names.len(), all);
-        assert!(TABLE.jobs.iter().all(|job| job.lines().len() == 3));
+        let once: BTreeSet<&str> = keys().collect();
+        assert_eq!(once.len(), keys().count());
+        assert!(once.len() > 190, "{}", once.len());
+        let dropped = TABLE.retired_keys.iter().flat_map(|retired| &retired.keys);
+        for name in dropped {
+            assert!(!once.contains(name.as_str()), "{name}");
+            assert!(matches!(key(name), Some(Known::Retired(_))), "{name}");
+        }
         assert_eq!(
             retired("secure-backends").and_then(|r| r.since.as_deref()),
             Some("0.21.0")
         );
+    }
+
+    #[test]
+    fn heads_are_of_their_own_job_and_what_is_lost_can_be_switched_off() {
+        for job in jobs() {
+            for head in &job.heads {
+                assert!(
+                    job.annotations.contains(head) || job.keys.contains_key(head),
+                    "{head}"
+                );
+            }
+            for name in &job.annotations {
+                let switched_off = job.off.iter().any(|off| !job.is_asked(name, off, |_| None));
+                assert!(switched_off || job.off.is_empty(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_asks_for_nothing_is_known_in_any_spelling() {
+        let asks = |name: &str, value: &str| {
+            let nothing_else = |_: &str| None;
+            job(name, value).is_some_and(|job| job.is_asked(name, value, nothing_else))
+        };
+        for (name, value, wanted) in [
+            ("enable-modsecurity", "false", false),
+            ("enable-modsecurity", "F", false),
+            ("enable-modsecurity", "true", true),
+            ("auth-type", "", false),
+            ("auth-type", "basic", true),
+            ("limit-rps", "0", false),
+            ("limit-rps", "5", true),
+            ("satisfy", "all", false),
+            ("satisfy", "any", true),
+            ("proxy-ssl-verify", "off", false),
+            // Answered 503, which is more than nothing.
+            ("whitelist-source-range", "", true),
+            ("backend-protocol", "FCGI", true),
+            ("backend-protocol", "HTTPS", false),
+        ] {
+            assert_eq!(asks(name, value), wanted, "{name}: {value:?}");
+        }
+    }
+
+    #[test]
+    fn what_goes_with_a_head_that_is_off_is_off() {
+        let given = |name: &str| (name == "enable-modsecurity").then_some("false");
+        let (name, value) = ("modsecurity-snippet", "SecRuleEngine On");
+        let job = job(name, value).unwrap();
+        assert!(!job.is_asked(name, value, given));
+        assert!(job.is_asked(name, value, |_| None));
     }
 }

@@ -6,7 +6,7 @@ use limpet::nearest::nearest;
 use serde::Serialize;
 
 use super::alternatives;
-use super::finding::{Finding, Level, Place};
+use super::finding::{ELSEWHERE, Finding, Level, Place};
 use crate::manifests::{Object, annotation_pointer};
 use crate::taken::under_the_prefix;
 
@@ -62,7 +62,7 @@ pub(crate) fn judge(object: &Object) -> (Vec<Judged>, Vec<Finding>) {
         return (judged, findings);
     };
     for (name, value) in under_the_prefix(&ingress) {
-        let (verdict, difference) = verdict(name);
+        let (verdict, difference) = verdict(&ingress, name, value);
         judged.push(Judged {
             ingress: ingress.key.clone(),
             annotation: name.to_owned(),
@@ -72,7 +72,7 @@ pub(crate) fn judge(object: &Object) -> (Vec<Judged>, Vec<Finding>) {
             verdict,
             difference,
         });
-        findings.extend(finding(object, name, verdict));
+        findings.extend(finding(object, name, value, verdict));
     }
     let names = ingress.annotations.keys();
     findings.extend(names.filter_map(|name| under_another_prefix(object, name)));
@@ -106,7 +106,17 @@ pub(super) fn speaks_otherwise(value: &str) -> bool {
     !matches!(value.to_ascii_uppercase().as_str(), "HTTP" | "AUTO_HTTP")
 }
 
-fn verdict(name: &str) -> (Verdict, &'static str) {
+fn verdict(ingress: &Ingress, name: &str, value: &str) -> (Verdict, &'static str) {
+    let given = |other: &str| {
+        let value = ingress.annotations.get(&format!("{PREFIX}{other}"))?;
+        Some(value.as_str())
+    };
+    match alternatives::job(name, value) {
+        Some(job) if job.is_asked(name, value, given) => return (Verdict::Elsewhere, ""),
+        // Nothing was done for it, and nothing is.
+        Some(_) => return (Verdict::Honoured, ""),
+        None => {}
+    }
     match catalogue::find(name).map(|annotation| annotation.support) {
         Some(Support::Yes) => (Verdict::Honoured, ""),
         Some(Support::Partly(difference)) => (Verdict::Differs, difference),
@@ -116,7 +126,7 @@ fn verdict(name: &str) -> (Verdict, &'static str) {
     }
 }
 
-fn finding(object: &Object, name: &str, verdict: Verdict) -> Option<Finding> {
+fn finding(object: &Object, name: &str, value: &str, verdict: Verdict) -> Option<Finding> {
     let place = Place::annotation(object, name);
     let about = |code, expected: String, consequence: &str| {
         Finding::new(Level::Warning, code, &place, expected, consequence)
@@ -124,14 +134,15 @@ fn finding(object: &Object, name: &str, verdict: Verdict) -> Option<Finding> {
     match verdict {
         Verdict::Honoured | Verdict::Differs => None,
         Verdict::Elsewhere => {
-            let job = alternatives::job(name);
-            let does = job.map_or("something else", |job| job.does.as_str());
-            let mut finding = about(
-                "elsewhere",
-                format!("is not limpet's business ({does})"),
-                "ignored here",
+            let job = alternatives::job(name, value)?;
+            let mut finding = Finding::new(
+                job.weight.level(),
+                job.weight.code(ELSEWHERE),
+                &place,
+                format!("{} ({})", job.weight.is_what(), job.does),
+                job.without.as_str(),
             );
-            finding.help = job.map(alternatives::Job::lines).unwrap_or_default();
+            finding.help = job.lines();
             Some(finding)
         }
         Verdict::Retired => {

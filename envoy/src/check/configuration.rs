@@ -1,7 +1,7 @@
 //! What the module itself says when it reads these manifests.
 
 use limpet::ingress::{Ingress, PREFIX, Path};
-use limpet::remark::{Effect, Field, Remark};
+use limpet::remark::{Effect, Field, Problem, Remark};
 
 use super::finding::{Finding, VALIDATION};
 use crate::clusters::ServicePort;
@@ -27,6 +27,8 @@ const SAID_AS_NOTE: [&str; 2] = ["shared-service", "cookie-path-attributes"];
 pub(super) fn run(manifests: &Manifests, remarks: &[Remark], said: &[Finding]) -> Vec<Finding> {
     let all: Vec<Finding> = remarks
         .iter()
+        // What limpet leaves to others is told, or is none, by its job.
+        .filter(|remark| !matches!(remark.problem, Problem::NotHonoured { .. }))
         .filter(|remark| !is_said(said, remark))
         .map(|remark| finding(manifests, remark))
         .collect();
@@ -59,11 +61,22 @@ fn is_said(said: &[Finding], remark: &Remark) -> bool {
 
 fn finding(manifests: &Manifests, remark: &Remark) -> Finding {
     let mut objects = manifests.ingresses.iter();
-    let object = objects.find(|object| Some(object.id()) == remark.ingress);
+    let object = match setting(remark) {
+        Some(_) => manifests.config_map(),
+        None => objects.find(|object| Some(object.id()) == remark.ingress),
+    };
     let (file, line) = object.map_or_else(Default::default, |object| {
         (object.origin.file.clone(), line(object, remark))
     });
     Finding::of(remark, file, line)
+}
+
+/// The key of ingress-nginx's ConfigMap that a remark is on.
+fn setting(remark: &Remark) -> Option<&str> {
+    match &remark.field {
+        Field::Key(key) => key.strip_prefix("config_map."),
+        _ => None,
+    }
 }
 
 /// The line of what the remark is on, or of what stands around it.
@@ -80,7 +93,7 @@ fn line(object: &Object, remark: &Remark) -> u64 {
         }),
         Field::Class => "/spec/ingressClassName".to_owned(),
         Field::Name => "/metadata/name".to_owned(),
-        Field::Key(_) => String::new(),
+        Field::Key(_) => format!("/data/{}", setting(remark).unwrap_or_default()),
     };
     object.line_of(&pointer)
 }

@@ -31,6 +31,15 @@ impl Level {
     }
 }
 
+/// The code of a remark on protection that is lost.
+pub(crate) const LOSS: &str = "loss";
+
+/// The code of a remark on an annotation that is not limpet's business.
+pub(crate) const ELSEWHERE: &str = "elsewhere";
+
+/// The same, for a key of ingress-nginx's ConfigMap.
+pub(crate) const SETTING: &str = "setting";
+
 /// One remark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -147,6 +156,18 @@ impl Finding {
             consequence: consequence.into(),
             help: Vec::new(),
         }
+    }
+
+    /// Whether protection is lost.
+    #[must_use]
+    pub fn is_loss(&self) -> bool {
+        self.code == LOSS
+    }
+
+    /// Whether it is about an annotation or a key whose job is somebody else's.
+    #[must_use]
+    pub fn is_left_to_others(&self) -> bool {
+        [LOSS, ELSEWHERE, SETTING].contains(&self.code)
     }
 
     /// The same, with a line of advice.

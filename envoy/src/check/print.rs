@@ -1,11 +1,12 @@
 //! A report as text, as JSON, as annotations of a GitHub workflow.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
-use super::annotations::{Judged, Verdict};
+use super::annotations::Verdict;
 use super::finding::{Finding, Level};
 use super::report::Report;
 
@@ -13,7 +14,7 @@ const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
 /// For people. Styles are written always; the stream drops them where no terminal shows them.
-pub(super) fn text(out: &mut impl Write, report: &Report) -> io::Result<()> {
+pub(crate) fn text(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for note in &report.notes {
         writeln!(out, "{DIM}note: {note}{DIM:#}")?;
     }
@@ -26,6 +27,7 @@ pub(super) fn text(out: &mut impl Write, report: &Report) -> io::Result<()> {
         }
     }
     differences(out, report)?;
+    defaults(out, report)?;
     summary(out, report)
 }
 
@@ -61,31 +63,42 @@ fn one(out: &mut impl Write, finding: &Finding, helped: Option<&str>) -> io::Res
     writeln!(out)
 }
 
-/// Each annotation that is honoured with a difference, once, but for those that a finding tells.
+/// Each annotation and key that is honoured with a difference, once, but for those that a finding
+/// tells.
 fn differences(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let is_told = |judged: &Judged| {
+    let is_told = |field: &str| {
         let mut findings = report.findings.iter();
-        findings.any(|f| f.field == judged.annotation && f.level > Level::Note)
+        findings.any(|f| f.field == field && f.level > Level::Note)
     };
-    let mut differing: Vec<&Judged> = report
-        .annotations
-        .iter()
-        .filter(|judged| judged.verdict == Verdict::Differs && !is_told(judged))
+    let annotations = report.annotations.iter();
+    let annotations =
+        annotations.map(|judged| (judged.verdict, &judged.annotation, judged.difference));
+    let settings = report.settings.iter();
+    let settings = settings.map(|judged| (judged.verdict, &judged.key, judged.difference));
+    let differing: BTreeSet<(&String, &str)> = annotations
+        .chain(settings)
+        .filter(|(verdict, name, _)| *verdict == Verdict::Differs && !is_told(name))
+        .map(|(_, name, difference)| (name, difference))
         .collect();
-    differing.sort_by(|a, b| a.annotation.cmp(&b.annotation));
-    differing.dedup_by(|a, b| a.annotation == b.annotation);
-    for judged in &differing {
-        writeln!(
-            out,
-            "{}: honoured, with a difference: {}",
-            judged.annotation, judged.difference
-        )?;
+    for (name, difference) in &differing {
+        writeln!(out, "{name}: honoured, with a difference: {difference}")?;
     }
     if differing.is_empty() {
-        Ok(())
-    } else {
-        writeln!(out)
+        return Ok(());
     }
+    writeln!(out)
+}
+
+/// What nobody wrote and everybody had.
+fn defaults(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    if report.ingresses == 0 || report.defaults.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "defaults that go away, unless the proxy is told:")?;
+    for line in &report.defaults {
+        writeln!(out, "  {line}")?;
+    }
+    writeln!(out)
 }
 
 fn summary(out: &mut impl Write, report: &Report) -> io::Result<()> {
@@ -108,12 +121,21 @@ fn summary(out: &mut impl Write, report: &Report) -> io::Result<()> {
         1 => Level::Warning,
         _ => Level::Error,
     });
-    let differs = count(Verdict::Differs) > 0;
+    let losses = report.losses().count();
+    if losses > 0 {
+        writeln!(
+            out,
+            "{}: render refuses, unless told --accept-loss NAME or --close",
+            counted(losses, "loss", "es"),
+        )?;
+    }
+    let verdicts = report.annotations.iter().map(|judged| judged.verdict);
+    let mut verdicts = verdicts.chain(report.settings.iter().map(|judged| judged.verdict));
     let verdict = match (report.exit_status(), report.ingresses) {
-        (0, _) if differs => {
-            "everything will behave as under ingress-nginx, but for the differences above"
+        (0, _) if verdicts.any(|verdict| verdict == Verdict::Differs) => {
+            "everything will behave as under ingress-nginx, but for the differences and defaults above"
         }
-        (0, _) => "everything will behave as under ingress-nginx",
+        (0, _) => "everything will behave as under ingress-nginx, but for the defaults above",
         (1, _) => "something will behave differently: see the warnings",
         (_, 0) => "no Ingress was read: nothing to serve",
         _ => "something cannot be used: see the errors",
@@ -141,6 +163,8 @@ pub(super) fn json(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let text = json!({
         "ingresses": report.ingresses,
         "annotations": report.annotations,
+        "settings": report.settings,
+        "defaults": report.defaults,
         "findings": report.findings,
         "notes": report.notes,
         "exit_status": report.exit_status(),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::annotations::{self, Judged, Verdict};
 use super::finding::{Finding, Level};
 use super::platform::{self, Platform};
+use super::settings::{self, JudgedKey};
 use super::{configuration, lint};
 use crate::compiled::{Compiled, Flags};
 use crate::manifests::Manifests;
@@ -19,6 +20,10 @@ pub struct Report {
     pub ingresses: usize,
     /// Every annotation under the prefix.
     pub annotations: Vec<Judged>,
+    /// Every key of ingress-nginx's ConfigMap.
+    pub settings: Vec<JudgedKey>,
+    /// What ingress-nginx does where nobody wrote anything, and nothing does after the move.
+    pub defaults: Vec<&'static str>,
     /// What is to be said, by file and line.
     pub findings: Vec<Finding>,
     /// What was skipped or assumed while reading.
@@ -37,12 +42,16 @@ impl Report {
             judged.extend(of_it);
             findings.extend(about_it);
         }
+        let (settings, about_them) = settings::judge(manifests);
+        findings.extend(about_them);
         let flags = Flags {
             strict,
             ..Flags::default()
         };
         match Compiled::new(manifests, &flags) {
             Ok(compiled) => {
+                // What the module ignores is not rendered either: nothing of it is lost.
+                findings.retain(|finding| !finding.is_loss() || is_of(&compiled, finding));
                 findings.extend(lint::run(&compiled));
                 let more = configuration::run(manifests, &compiled.remarks, &findings);
                 annotations::confirm(&mut judged, &more);
@@ -62,6 +71,8 @@ impl Report {
         Self {
             ingresses: manifests.ingresses.len(),
             annotations: judged,
+            settings,
+            defaults: settings::defaults(manifests),
             findings,
             notes: manifests.notes.clone(),
         }
@@ -79,6 +90,11 @@ impl Report {
         }
     }
 
+    /// The protection that is lost.
+    pub fn losses(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.is_loss())
+    }
+
     /// How many annotations got each verdict.
     #[must_use]
     pub fn verdicts(&self) -> BTreeMap<Verdict, usize> {
@@ -89,4 +105,24 @@ impl Report {
         }
         counts
     }
+}
+
+/// What is said of all that limpet leaves to others, in the Ingresses that the module takes and in
+/// ingress-nginx's ConfigMap.
+#[must_use]
+pub fn left_to_others(compiled: &Compiled<'_>) -> Vec<Finding> {
+    let ingresses = compiled.ingresses.iter();
+    let mut findings: Vec<Finding> = ingresses
+        .flat_map(|ingress| annotations::judge(ingress.object).1)
+        .collect();
+    findings.extend(settings::judge(compiled.manifests).1);
+    findings.retain(Finding::is_left_to_others);
+    findings
+}
+
+/// Whether a finding is about an Ingress that the module takes, or about none.
+fn is_of(compiled: &Compiled<'_>, finding: &Finding) -> bool {
+    let mut ingresses = compiled.ingresses.iter();
+    let ingress = finding.ingress.as_deref();
+    ingress.is_none_or(|id| ingresses.any(|one| one.id() == id))
 }

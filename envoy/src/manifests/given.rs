@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
 /// What may be given. The other keys are what the manifests and the other flags say.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 10] = [
     "cookie_keys",
     "cookie_keys_only",
     "cookie_format",
@@ -14,6 +14,9 @@ const KEYS: [&str; 7] = [
     "trust_forwarded_proto",
     "discovery",
     "report",
+    "close",
+    "strip_headers",
+    "accept_loss",
 ];
 
 /// Reads the file, YAML or JSON; without one nothing is given.

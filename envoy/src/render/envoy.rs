@@ -20,8 +20,10 @@ pub use address::Address;
 pub use eds::{endpoint_file, endpoint_resource, load_assignment, write_in_place};
 pub use settings::{EnvoyArgs, EnvoySettings};
 
+use super::yaml::{comments, to_yaml};
 use crate::compiled::Compiled;
 use crate::forwarding::Forwarding;
+use crate::losses;
 use crate::plugin_config::{Options, Report, Unmatched, plugin_config};
 use crate::progress::Progress;
 use crate::say;
@@ -89,23 +91,14 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> anyhow::Resu
     })
 }
 
-/// A value as YAML.
-///
-/// # Errors
-/// Never for the values of this module; the serializer says what it cannot write.
-pub fn to_yaml(value: &Value) -> anyhow::Result<String> {
-    // Type URLs are long, and one line each.
-    let options = serde_saphyr::ser_options! { folded_wrap_chars: 1000 };
-    Ok(serde_saphyr::to_string_with_options(value, options)?)
-}
-
 /// Prints the bootstrap; notes go to standard error.
 ///
 /// # Errors
 /// When the manifests cannot be read or a file cannot be written.
 pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::of("rendering");
-    let manifests = args.manifests.load()?.with_ingresses()?;
+    let mut manifests = args.manifests.load()?.with_ingresses()?;
+    let head = losses::settle(&mut manifests, &args.manifests.flags(), &args.losses)?;
     let compiled = Compiled::new(&manifests, &args.manifests.flags())?;
     let rendered = render(&compiled, &args.settings)?;
     drop(progress);
@@ -119,7 +112,9 @@ pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
         write_in_place(path, &to_yaml(content)?)?;
         say::note(format_args!("{} written", path.display()));
     }
-    let yaml = to_yaml(&rendered.bootstrap)?;
+    let mut yaml = String::new();
+    comments(&mut yaml, &head);
+    yaml.push_str(&to_yaml(&rendered.bootstrap)?);
     std::io::stdout()
         .write_all(yaml.as_bytes())
         .context("the output cannot be written")?;

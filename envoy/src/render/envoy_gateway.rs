@@ -13,8 +13,10 @@ use anyhow::Context;
 use super::resource::{Resource, too_large, yaml};
 use super::served::Served;
 use crate::compiled::Compiled;
+use crate::losses;
 use crate::manifests::Manifests;
 use crate::progress::Progress;
+use crate::say;
 use route::cluster_routes;
 
 pub use args::EnvoyGatewayArgs;
@@ -91,11 +93,13 @@ What Envoy Gateway cannot say:
 /// When the manifests cannot be read or the output cannot be written.
 pub fn run(args: &EnvoyGatewayArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::of("rendering");
-    let manifests = Manifests::load(&args.file)?
+    let mut manifests = Manifests::load(&args.file)?
         .with_config(args.config.as_deref())?
         .with_ingresses()?;
+    let decided = losses::settle(&mut manifests, &args.flags(), &args.losses)?;
     let text = text(&manifests, args)?;
     drop(progress);
+    decided.iter().for_each(say::note);
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
         .context("the output cannot be written")?;

@@ -14,8 +14,10 @@ use anyhow::Context;
 use super::resource::{Resource, too_large, yaml};
 use super::served::Served;
 use crate::compiled::Compiled;
+use crate::losses;
 use crate::manifests::Manifests;
 use crate::progress::Progress;
+use crate::say;
 
 pub use args::IstioArgs;
 
@@ -92,11 +94,13 @@ pub fn run(args: &IstioArgs) -> anyhow::Result<ExitCode> {
         args.selector
     );
     let progress = Progress::of("rendering");
-    let manifests = Manifests::load(&args.file)?
+    let mut manifests = Manifests::load(&args.file)?
         .with_config(args.config.as_deref())?
         .with_ingresses()?;
+    let decided = losses::settle(&mut manifests, &args.flags(), &args.losses)?;
     let text = text(&manifests, args)?;
     drop(progress);
+    decided.iter().for_each(say::note);
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
         .context("the output cannot be written")?;

@@ -3,6 +3,8 @@
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use super::yaml::{comments, to_yaml};
+
 /// What a resource is.
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {
@@ -88,18 +90,10 @@ pub fn yaml(head: &[String], resources: &[Resource]) -> anyhow::Result<String> {
     for resource in resources {
         text.push_str("---\n");
         comments(&mut text, &resource.comments);
-        let object = super::envoy::to_yaml(&resource.value)
+        let object = to_yaml(&resource.value)
             .with_context(|| format!("{} cannot be written as YAML", resource.kind()))?;
         text.push_str(object.trim_end());
         text.push('\n');
     }
     Ok(text)
-}
-
-fn comments(text: &mut String, lines: &[String]) {
-    for line in lines {
-        text.push_str(if line.is_empty() { "#" } else { "# " });
-        text.push_str(line);
-        text.push('\n');
-    }
 }

@@ -484,3 +484,79 @@ fn colours_are_for_terminals_and_for_nobody_with_no_color() {
     assert!(coloured(&[("CLICOLOR_FORCE", "1")]), "as on a terminal");
     assert!(!coloured(&[("NO_COLOR", "1")]));
 }
+
+const GUARDED: &str = "\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+  namespace: prod
+  annotations:
+    nginx.ingress.kubernetes.io/auth-url: https://auth.example.com/verify
+    nginx.ingress.kubernetes.io/auth-response-headers: X-User
+spec:
+  ingressClassName: nginx
+  rules:
+  - host: shop.example.com
+    http:
+      paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]
+";
+
+/// The output is piped into `kubectl apply`, where nobody looks at a status.
+#[test]
+fn nothing_is_rendered_where_protection_would_be_lost() {
+    let folder = folder("losses");
+    let file = folder.join("guarded.yaml");
+    std::fs::write(&file, GUARDED).unwrap();
+    let file = file.to_str().unwrap();
+    let config = folder.join("config.yaml");
+    std::fs::write(&config, "accept_loss: [auth-url@prod/shop]\n").unwrap();
+    let config = config.to_str().unwrap();
+    for target in [
+        &["envoy", "--dns"][..],
+        &["istio"],
+        &["istio", "--sidecar"],
+        &["envoy-gateway"],
+    ] {
+        let render = |more: &[&str]| {
+            let out = output(&[&["render"], target, &["-f", file], more].concat());
+            let text = |bytes| String::from_utf8(bytes).unwrap();
+            (out.status.code(), text(out.stdout), text(out.stderr))
+        };
+        let (status, printed, said) = render(&[]);
+        assert_eq!((status, printed.as_str()), (Some(2), ""), "{said}");
+        let place = format!("{file}:7: ingress prod/shop: auth-url: ");
+        assert!(said.contains(&place), "{said}");
+        assert!(said.contains("everybody comes in"), "{said}");
+
+        for (way_out, echo) in [
+            (
+                &["--accept-loss", "auth-url"][..],
+                "accepted loss: auth-url of ingress prod/shop",
+            ),
+            (
+                &["--config", config],
+                "accepted loss: auth-url of ingress prod/shop",
+            ),
+            (
+                &["--close"],
+                "closed, answers 503: auth-url of ingress prod/shop",
+            ),
+        ] {
+            let (status, printed, said) = render(way_out);
+            assert_eq!(status, Some(0), "{said}");
+            let mut lines = printed.lines().take_while(|line| line.starts_with('#'));
+            assert!(lines.any(|line| line.contains(echo)), "{printed}");
+            assert!(said.contains(echo), "{said}");
+            assert!(
+                printed.contains("strip_headers") && printed.contains("x-user"),
+                "{printed}"
+            );
+            let closes = printed.contains("close:") || printed.contains("\"close\":");
+            assert_eq!(closes, way_out == ["--close"], "{printed}");
+        }
+        let (status, printed, said) = render(&["--accept-loss", "auth-ulr"]);
+        assert_eq!((status, printed.as_str()), (Some(2), ""), "{said}");
+        assert!(said.contains("did you mean auth-url?"), "{said}");
+    }
+}

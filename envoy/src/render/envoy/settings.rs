@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::address::Address;
 use crate::args::ManifestArgs;
+use crate::losses::LossArgs;
 
 /// Flags of `limpet render envoy`.
 #[derive(Debug, Args)]
@@ -18,6 +19,10 @@ pub struct EnvoyArgs {
     /// How it is rendered.
     #[command(flatten)]
     pub settings: EnvoySettings,
+
+    /// What to do about protection that is lost.
+    #[command(flatten)]
+    pub losses: LossArgs,
 }
 
 const EXAMPLES: &str = "\

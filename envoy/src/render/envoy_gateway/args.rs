@@ -6,6 +6,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::compiled::Flags;
+use crate::losses::LossArgs;
 
 /// Flags of `limpet render envoy-gateway`.
 #[derive(Debug, Clone, Args)]
@@ -26,6 +27,10 @@ pub struct EnvoyGatewayArgs {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
+    /// What to do about protection that is lost.
+    #[command(flatten)]
+    pub losses: LossArgs,
+
     /// Where the module's image is
     #[arg(long, default_value = DEFAULT_IMAGE, value_parser = NonEmptyStringValueParser::new())]
     pub image: String,
@@ -44,6 +49,7 @@ impl Default for EnvoyGatewayArgs {
             file: Vec::new(),
             strict: false,
             config: None,
+            losses: LossArgs::default(),
             image: DEFAULT_IMAGE.to_owned(),
             namespace: "envoy-gateway-system".to_owned(),
         }

@@ -8,6 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::clusters::ServicePort;
 use crate::compiled::Flags;
+use crate::losses::LossArgs;
 
 /// Flags of `limpet render istio`.
 #[derive(Debug, Clone, Args)]
@@ -28,6 +29,10 @@ pub struct IstioArgs {
     /// Keys of the plugin configuration that manifests do not say, such as cookie_keys: YAML or JSON
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+
+    /// What to do about protection that is lost.
+    #[command(flatten)]
+    pub losses: LossArgs,
 
     /// Where the module's image is
     #[arg(long, default_value = DEFAULT_IMAGE, value_parser = NonEmptyStringValueParser::new())]
@@ -62,6 +67,7 @@ impl Default for IstioArgs {
             file: Vec::new(),
             strict: false,
             config: None,
+            losses: LossArgs::default(),
             image: DEFAULT_IMAGE.to_owned(),
             sidecar: false,
             namespace: "istio-system".to_owned(),

@@ -15,6 +15,7 @@ use super::browser;
 use limpet_envoy::clusters::Cluster;
 use limpet_envoy::compiled::Compiled;
 use limpet_envoy::render::envoy::{self, Address, EnvoySettings};
+use limpet_envoy::render::yaml::to_yaml;
 
 /// From the start to the first answer of `/ready`.
 const START: Duration = Duration::from_secs(60);
@@ -44,10 +45,10 @@ impl RealEnvoy {
         };
         let rendered = envoy::render(compiled, &settings)?;
         for (path, content) in &rendered.files {
-            envoy::write_in_place(path, &envoy::to_yaml(content)?)?;
+            envoy::write_in_place(path, &to_yaml(content)?)?;
         }
         let bootstrap = folder.path().join("bootstrap.yaml");
-        envoy::write_in_place(&bootstrap, &envoy::to_yaml(&rendered.bootstrap)?)?;
+        envoy::write_in_place(&bootstrap, &to_yaml(&rendered.bootstrap)?)?;
         let child = spawn(&bootstrap, folder.path())?;
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -77,7 +78,7 @@ impl RealEnvoy {
         let name = cluster.name();
         let resource = envoy::endpoint_resource(&name, &cluster.endpoints);
         let file = envoy::endpoint_file(self.folder.path(), &name);
-        envoy::write_in_place(&file, &envoy::to_yaml(&resource)?)
+        envoy::write_in_place(&file, &to_yaml(&resource)?)
     }
 
     /// Waits for the listener; its address and Envoy's version are known then.

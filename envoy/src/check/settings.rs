@@ -1,0 +1,195 @@
+//! One verdict for each key of ingress-nginx's own ConfigMap.
+
+use limpet::annotations::catalogue;
+use limpet::nearest::nearest;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::alternatives::{self, Known};
+use super::annotations::Verdict;
+use super::finding::{Finding, Level, Place, SETTING};
+use crate::manifests::{Manifests, Object};
+
+/// One key of the ConfigMap.
+#[derive(Debug, Clone, Serialize)]
+pub struct JudgedKey {
+    /// As written.
+    pub key: String,
+    /// As written.
+    pub value: String,
+    /// The file.
+    pub file: String,
+    /// The line.
+    pub line: u64,
+    /// What becomes of it.
+    pub verdict: Verdict,
+    /// Which difference; empty where there is none to tell.
+    pub difference: &'static str,
+}
+
+/// Every key with its verdict, and what is to be said about it and about the other ConfigMaps.
+#[must_use]
+pub(crate) fn judge(manifests: &Manifests) -> (Vec<JudgedKey>, Vec<Finding>) {
+    let mut judged = Vec::new();
+    let mut findings = Vec::new();
+    let settings = manifests.config_map();
+    for entry in settings.into_iter().flat_map(entries) {
+        let (verdict, difference) = verdict(&entry);
+        findings.extend(finding(&entry, verdict));
+        judged.push(JudgedKey {
+            key: entry.key.to_owned(),
+            file: entry.map.origin.file.clone(),
+            line: entry.map.line_of(&entry.pointer()),
+            value: entry.value,
+            verdict,
+            difference,
+        });
+    }
+    let is_settings = |map: &&Object| settings.is_some_and(|settings| settings.id() == map.id());
+    let others = manifests.config_maps.iter().filter(|map| !is_settings(map));
+    findings.extend(others.flat_map(entries).filter_map(stream_service));
+    (judged, findings)
+}
+
+/// What ingress-nginx does where nobody wrote anything, and nothing does after the move.
+#[must_use]
+pub(crate) fn defaults(manifests: &Manifests) -> Vec<&'static str> {
+    let mut ingresses = manifests.ingresses.iter();
+    let tls = ingresses.any(|ingress| !ingress.list("/spec/tls").is_empty());
+    let given = manifests.config_map().and_then(data);
+    let is_given = |key: &String| given.is_some_and(|data| data.contains_key(key));
+    let unsaid = alternatives::jobs().iter().filter_map(|job| {
+        let line = job.unsaid(tls)?;
+        (!job.keys.keys().any(is_given)).then_some(line)
+    });
+    unsaid.collect()
+}
+
+/// One key.
+struct Entry<'m> {
+    map: &'m Object,
+    key: &'m str,
+    value: String,
+}
+
+impl Entry<'_> {
+    fn pointer(&self) -> String {
+        let key = self.key.replace('~', "~0").replace('/', "~1");
+        format!("/data/{key}")
+    }
+
+    fn finding(
+        &self,
+        level: Level,
+        code: &'static str,
+        expected: impl Into<String>,
+        consequence: impl Into<String>,
+    ) -> Finding {
+        let place = Place::at(self.map, &self.pointer(), self.key);
+        Finding {
+            ingress: None,
+            ..Finding::new(level, code, &place, expected, consequence)
+        }
+    }
+
+    /// Another key of the same ConfigMap.
+    fn beside(&self, key: &str) -> Option<&str> {
+        data(self.map)?.get(key)?.as_str()
+    }
+}
+
+fn data(map: &Object) -> Option<&Map<String, Value>> {
+    map.value.get("data")?.as_object()
+}
+
+fn entries(map: &Object) -> impl Iterator<Item = Entry<'_>> {
+    let entries = data(map).into_iter().flatten();
+    entries.map(move |(key, value)| Entry {
+        map,
+        key,
+        value: value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned),
+    })
+}
+
+fn verdict(entry: &Entry<'_>) -> (Verdict, &'static str) {
+    let value = &entry.value;
+    match alternatives::key(entry.key) {
+        Some(Known::Honoured(known)) if known.differs.is_empty() || known.is_default(value) => {
+            (Verdict::Honoured, "")
+        }
+        Some(Known::Honoured(known)) => (Verdict::Differs, known.differs.as_str()),
+        Some(Known::Job(job, _)) if job.is_set(entry.key, value, |key| entry.beside(key)) => {
+            (Verdict::Elsewhere, "")
+        }
+        Some(Known::Job(..) | Known::WithoutEffect) => (Verdict::Honoured, ""),
+        Some(Known::Retired(_)) => (Verdict::Retired, ""),
+        None => (Verdict::Unknown, ""),
+    }
+}
+
+fn finding(entry: &Entry<'_>, verdict: Verdict) -> Option<Finding> {
+    match (verdict, alternatives::key(entry.key)) {
+        (Verdict::Elsewhere, Some(Known::Job(job, key))) => {
+            let expected = format!("{} (it {})", job.weight.is_what(), key.did);
+            let mut finding = entry.finding(
+                job.weight.level(),
+                job.weight.code(SETTING),
+                expected,
+                job.without.as_str(),
+            );
+            finding.help = job.lines();
+            Some(finding)
+        }
+        (_, Some(Known::WithoutEffect)) => Some(entry.finding(
+            Level::Note,
+            "as-before",
+            "has no effect in the ConfigMap",
+            "ignored, as under ingress-nginx",
+        )),
+        (_, Some(Known::Retired(retired))) => {
+            let expected = format!("is a key that ingress-nginx dropped in {}", retired.since);
+            let finding = entry.finding(Level::Note, "retired", expected, "ignored");
+            Some(finding.help(retired.now.as_str()))
+        }
+        (_, None) => {
+            let finding = entry.finding(
+                Level::Warning,
+                "unknown",
+                "is no key of ingress-nginx's ConfigMap",
+                "ignored, by ingress-nginx too",
+            );
+            Some(match nearest(entry.key, alternatives::keys()) {
+                Some(known) => finding.help(format!("did you mean {known}?")),
+                None if catalogue::find(entry.key).is_some() => {
+                    finding.help("it is an annotation: Ingresses say it")
+                }
+                None => finding,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// A TCP or UDP Service of ingress-nginx: `"5432": "database/postgres:5432"` in a ConfigMap of its
+/// own.
+///
+/// Source: `getStreamServices`, `internal/ingress/controller/controller.go`, ingress-nginx dbb11b92d.
+fn stream_service(entry: Entry<'_>) -> Option<Finding> {
+    let (service, port) = entry.value.split_once(':')?;
+    let is_port = entry.key.parse::<u16>().is_ok();
+    let is_service = service.split('/').count() == 2 && !service.contains(char::is_whitespace);
+    (is_port && is_service && !port.is_empty()).then(|| {
+        entry
+            .finding(
+                Level::Warning,
+                "stream-service",
+                "is a TCP or UDP Service, where this is a ConfigMap of ingress-nginx",
+                "nobody listens on that port: limpet renders HTTP alone",
+            )
+            .help("Envoy: a listener with tcp_proxy or udp_proxy")
+            .help("Istio: Gateway servers with protocol TCP, VirtualService tcp")
+            .help("Gateway API: TCPRoute, UDPRoute")
+    })
+}

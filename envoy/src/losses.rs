@@ -1,0 +1,131 @@
+//! Protection that is lost: nothing is rendered until the operator accepts the loss, or closes what
+//! was protected.
+
+mod acceptance;
+mod error;
+mod identity;
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::check::{Finding, left_to_others};
+use crate::compiled::{Compiled, Flags};
+use crate::manifests::Manifests;
+
+pub use acceptance::Acceptance;
+pub use error::LossError;
+
+/// What to do about protection that is lost.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LossArgs {
+    /// Render although NAME is lost, an annotation or a key of ingress-nginx's ConfigMap; may be
+    /// repeated
+    #[arg(long, value_name = "NAME[@NAMESPACE/INGRESS]")]
+    pub accept_loss: Vec<Acceptance>,
+
+    /// Answer 503 where protection would be lost, and move the rest
+    #[arg(long)]
+    pub close: bool,
+}
+
+/// The key of the plugin configuration with the Ingresses that answer 503.
+const CLOSE: &str = "close";
+
+/// In that list: every Ingress.
+const EVERY: &str = "*";
+
+/// The key of the plugin configuration with the headers that no client may send.
+const STRIP_HEADERS: &str = "strip_headers";
+
+/// Decides about every loss. What follows for the module goes into `manifests.given`; what was
+/// decided, one line each, is noted in `manifests` and returned.
+///
+/// # Errors
+/// When something is lost that is neither accepted nor closed, or nothing is that was accepted.
+pub fn settle(
+    manifests: &mut Manifests,
+    flags: &Flags,
+    args: &LossArgs,
+) -> Result<Vec<String>, LossError> {
+    let left = left_to_others(&Compiled::new(manifests, flags)?);
+    let (mut losses, harmless): (Vec<Finding>, Vec<Finding>) =
+        left.into_iter().partition(Finding::is_loss);
+    losses.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+    let mut acceptances = args.accept_loss.clone();
+    let given = acceptance::given(manifests.accept_loss.as_ref());
+    acceptances.extend(given.map_err(|value| LossError::Malformed(value.clone()))?);
+    if let Some(unmatched) = acceptances.iter().find(|one| !one.is_of_any(&losses)) {
+        return Err(LossError::Unmatched {
+            meant: unmatched.meant(&losses),
+            acceptance: unmatched.clone(),
+        });
+    }
+    let mut closed = texts(manifests.given.get(CLOSE));
+    let is_closed = |loss: &Finding| closed.contains(EVERY) || closed.contains(&scope(loss));
+    let is_accepted = |loss: &Finding| acceptances.iter().any(|one| one.is_of(loss, &losses));
+    let (accepted, rest): (Vec<&Finding>, Vec<&Finding>) =
+        losses.iter().partition(|loss| is_accepted(loss));
+    let open: Vec<&Finding> = rest
+        .iter()
+        .copied()
+        .filter(|loss| !is_closed(loss))
+        .collect();
+    if !open.is_empty() && !args.close {
+        return Err(LossError::Refused(open.into_iter().cloned().collect()));
+    }
+    closed.extend(open.into_iter().map(scope));
+    let mut stripped = texts(manifests.given.get(STRIP_HEADERS));
+    stripped.extend(identity::headers(manifests, &losses));
+
+    let accepted = accepted.into_iter().map(|loss| {
+        let consequence = &loss.consequence;
+        format!("accepted loss: {}: {consequence}", named(loss))
+    });
+    let rest = rest.into_iter();
+    let rest = rest.map(|loss| format!("closed, answers 503: {}", named(loss)));
+    let mut lines: Vec<String> = accepted.chain(rest).collect();
+    if !losses.is_empty() && !stripped.is_empty() {
+        let names = Vec::from_iter(stripped.iter().map(String::as_str)).join(", ");
+        lines.push(format!("taken off every client's request: {names}"));
+    }
+    manifests.notes.extend(lines.iter().cloned());
+    manifests.notes.extend(elsewhere(&harmless));
+    for (key, list) in [(CLOSE, closed), (STRIP_HEADERS, stripped)] {
+        if !list.is_empty() {
+            manifests.given.insert(key.to_owned(), json!(list));
+        }
+    }
+    Ok(lines)
+}
+
+/// What else limpet leaves to others, by name; `None`: nothing.
+fn elsewhere(harmless: &[Finding]) -> Option<String> {
+    let names: BTreeSet<&str> = harmless.iter().map(|one| one.field.as_str()).collect();
+    let names = Vec::from_iter(names).join(", ");
+    (!names.is_empty()).then(|| format!("left to others, limpet check says to whom: {names}"))
+}
+
+/// The entry of `close` that closes what was protected.
+fn scope(loss: &Finding) -> String {
+    loss.ingress.clone().unwrap_or_else(|| EVERY.to_owned())
+}
+
+/// Which loss, in words.
+fn named(loss: &Finding) -> String {
+    let of = match &loss.ingress {
+        Some(ingress) => format!("ingress {}", ingress.escape_debug()),
+        None => "the ConfigMap".to_owned(),
+    };
+    format!("{} of {of} ({}:{})", loss.field, loss.file, loss.line)
+}
+
+/// The strings of a list.
+fn texts(list: Option<&Value>) -> BTreeSet<String> {
+    let list = list.and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests;

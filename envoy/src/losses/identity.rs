@@ -1,0 +1,37 @@
+//! Headers that say who a client is: whoever lost what wrote them must not believe them.
+
+use crate::check::Finding;
+use crate::manifests::Manifests;
+
+/// What ingress-nginx writes of a client's certificate.
+///
+/// Source: the `ssl-client-*` lines of `rootfs/etc/nginx/template/nginx.tmpl`, ingress-nginx
+/// dbb11b92d.
+const CERTIFICATE: &str = "ssl-client-*";
+
+/// The request headers that ingress-nginx wrote itself and that a client could now send: names, or
+/// beginnings with a `*` behind.
+pub(super) fn headers(manifests: &Manifests, losses: &[Finding]) -> Vec<String> {
+    let of = |loss: &Finding| {
+        let value = loss.value.as_deref().unwrap_or_default();
+        match loss.field.as_str() {
+            "auth-response-headers" | "global-auth-response-headers" => value
+                .split(',')
+                .map(|name| name.trim().to_ascii_lowercase())
+                .collect(),
+            "proxy-set-headers" => names_in(manifests, value),
+            name if name.starts_with("auth-tls-") => vec![CERTIFICATE.to_owned()],
+            _ => Vec::new(),
+        }
+    };
+    let all = losses.iter().flat_map(of);
+    all.filter(|name| !name.is_empty()).collect()
+}
+
+/// The headers in the ConfigMap `id`, if it is among the manifests.
+fn names_in(manifests: &Manifests, id: &str) -> Vec<String> {
+    let map = manifests.config_maps.iter().find(|map| map.id() == id);
+    let data = map.and_then(|map| map.value.get("data")?.as_object());
+    let names = data.into_iter().flat_map(serde_json::Map::keys);
+    names.map(|name| name.to_ascii_lowercase()).collect()
+}

@@ -1,0 +1,291 @@
+//! Every loss of the table is refused, and let through by each way out.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::check::{Report, lost_annotations, lost_keys};
+use crate::render::yaml::to_yaml;
+
+/// One Ingress with these annotations, and a ConfigMap with these settings.
+fn manifests(annotations: &Value, settings: &Value) -> Manifests {
+    let web = json!({ "service": { "name": "web", "port": { "number": 80 } } });
+    let named: serde_json::Map<String, Value> = annotations
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, value)| (format!("nginx.ingress.kubernetes.io/{name}"), value.clone()))
+        .collect();
+    let ingress = json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": { "name": "shop", "namespace": "prod", "annotations": named },
+        "spec": { "ingressClassName": "nginx", "rules": [{
+            "host": "shop.example.com",
+            "http": { "paths": [{ "path": "/", "pathType": "Prefix", "backend": web }] },
+        }] },
+    });
+    let map = json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": { "name": "ingress-nginx-controller", "namespace": "ingress-nginx" },
+        "data": settings,
+    });
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": [ingress, map] });
+    Manifests::parse("shop.yaml", &to_yaml(&list).unwrap()).unwrap()
+}
+
+/// A value that no table takes for off.
+const VALUE: &str = "on.example/x";
+
+/// Every loss alone: its name, and manifests with nothing else.
+fn each() -> Vec<(String, Manifests)> {
+    let annotations = lost_annotations().map(|(name, value)| {
+        let value = value.unwrap_or(VALUE);
+        (
+            name.to_owned(),
+            manifests(&json!({ name: value }), &json!({})),
+        )
+    });
+    let keys = lost_keys().map(|name| {
+        (
+            name.to_owned(),
+            manifests(&json!({}), &json!({ name: VALUE })),
+        )
+    });
+    annotations.chain(keys).collect()
+}
+
+fn settled(manifests: &mut Manifests, arguments: &[&str]) -> Result<Vec<String>, LossError> {
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        losses: LossArgs,
+    }
+    let command = ["render"].iter().chain(arguments);
+    let args = <Command as clap::Parser>::try_parse_from(command).unwrap();
+    settle(manifests, &Flags::default(), &args.losses)
+}
+
+#[test]
+fn every_loss_is_refused_with_its_place_and_what_follows() {
+    let all = each();
+    assert!(all.len() > 60, "{}", all.len());
+    for (name, mut manifests) in all {
+        let Err(LossError::Refused(losses)) = settled(&mut manifests, &[]) else {
+            panic!("{name} is not refused");
+        };
+        let refused = LossError::Refused(losses).to_string();
+        assert!(refused.contains(&format!(": {name}: ")), "{refused}");
+        assert!(refused.contains("shop.yaml:"), "{refused}");
+        assert!(!refused.contains("shop.yaml:0"), "{refused}");
+        assert!(
+            refused.contains("ingress prod/shop") || refused.contains("the ConfigMap"),
+            "{refused}"
+        );
+        assert!(
+            refused.contains("; ") && refused.contains("Envoy: "),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn check_never_says_that_all_is_as_before_beside_a_loss() {
+    for (name, manifests) in each() {
+        let report = Report::new(&manifests, false, None);
+        let mut text = anstream::StripStream::new(Vec::new());
+        crate::check::print_text(&mut text, &report).unwrap();
+        let text = String::from_utf8(text.into_inner()).unwrap();
+        assert!(
+            !text.contains("as under ingress-nginx, but"),
+            "{name}: {text}"
+        );
+        assert!(!text.contains("everything will behave"), "{name}: {text}");
+        assert!(report.exit_status() > 0, "{name}");
+        assert_eq!(report.losses().count(), 1, "{name}: {text}");
+    }
+}
+
+#[test]
+fn an_accepted_loss_is_let_through_and_echoed() {
+    for (name, mut manifests) in each() {
+        let lines = settled(&mut manifests, &["--accept-loss", &name]).unwrap();
+        let echo = format!("accepted loss: {name} of ");
+        assert!(
+            lines.iter().any(|line| line.starts_with(&echo)),
+            "{lines:?}"
+        );
+        assert!(lines.iter().all(|line| manifests.notes.contains(line)));
+        assert!(!manifests.given.contains_key("close"), "{name}");
+    }
+}
+
+#[test]
+fn what_is_closed_answers_503_and_is_echoed() {
+    for (name, mut manifests) in each() {
+        let lines = settled(&mut manifests, &["--close"]).unwrap();
+        let echo = format!("closed, answers 503: {name} of ");
+        assert!(
+            lines.iter().any(|line| line.starts_with(&echo)),
+            "{lines:?}"
+        );
+        let is_of_one = lines.iter().any(|line| line.contains("ingress prod/shop"));
+        let closed = if is_of_one { "prod/shop" } else { "*" };
+        assert_eq!(
+            manifests.given.get("close"),
+            Some(&json!([closed])),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn values_that_mean_off_are_no_loss() {
+    for (name, value) in [
+        ("enable-modsecurity", "false"),
+        ("auth-type", ""),
+        ("limit-rps", "0"),
+        ("satisfy", "all"),
+        ("ssl-passthrough", "false"),
+        ("proxy-ssl-verify", "off"),
+        ("auth-tls-verify-client", "off"),
+        ("enable-global-auth", "false"),
+        ("custom-http-errors", ""),
+    ] {
+        let mut manifests = manifests(&json!({ name: value }), &json!({}));
+        assert_eq!(settled(&mut manifests, &[]).unwrap(), [""; 0], "{name}");
+        let report = Report::new(&manifests, false, None);
+        assert_eq!(report.exit_status(), 0, "{name}: {:?}", report.findings);
+    }
+    for (name, value) in [
+        ("use-proxy-protocol", "false"),
+        ("custom-http-errors", ""),
+        ("whitelist-source-range", ""),
+        ("proxy-real-ip-cidr", "0.0.0.0/0"),
+        ("enable-modsecurity", "False"),
+        ("limit-rate", "0"),
+    ] {
+        let mut manifests = manifests(&json!({}), &json!({ name: value }));
+        assert_eq!(settled(&mut manifests, &[]).unwrap(), [""; 0], "{name}");
+        let report = Report::new(&manifests, false, None);
+        assert_eq!(report.exit_status(), 0, "{name}: {:?}", report.findings);
+    }
+}
+
+#[test]
+fn what_goes_with_a_loss_is_accepted_with_it() {
+    let annotations = json!({
+        "auth-url": "https://auth.example.com/",
+        "auth-signin": "https://auth.example.com/start",
+        "auth-response-headers": "X-User, X-Groups",
+        "limit-rps": "5",
+    });
+    let with_auth = ["--accept-loss", "auth-url@prod/shop"];
+    let mut refused = manifests(&annotations, &json!({}));
+    let Err(LossError::Refused(losses)) = settled(&mut refused, &with_auth) else {
+        panic!("limit-rps was not accepted");
+    };
+    let fields: Vec<&str> = losses.iter().map(|loss| loss.field.as_str()).collect();
+    assert_eq!(fields, ["limit-rps"]);
+
+    let mut through = manifests(&annotations, &json!({}));
+    let lines = settled(&mut through, &[&with_auth[..], &["--close"]].concat()).unwrap();
+    assert_eq!(lines.len(), 5, "{lines:?}");
+    assert_eq!(through.given.get("close"), Some(&json!(["prod/shop"])));
+    // Nobody else may write what the authorizer wrote.
+    assert_eq!(
+        through.given.get("strip_headers"),
+        Some(&json!(["x-groups", "x-user"]))
+    );
+    assert!(lines.iter().any(|line| line.contains("x-groups, x-user")));
+
+    let mut signin = manifests(&annotations, &json!({}));
+    let of_one = settled(&mut signin, &["--accept-loss", "auth-signin"]);
+    assert!(matches!(of_one, Err(LossError::Refused(_))), "{of_one:?}");
+}
+
+#[test]
+fn identity_headers_of_clients_are_stripped_under_an_accepted_loss() {
+    let mut certificate = manifests(&json!({ "auth-tls-secret": "prod/ca" }), &json!({}));
+    settled(&mut certificate, &["--accept-loss", "auth-tls-secret"]).unwrap();
+    let stripped = certificate.given.get("strip_headers");
+    assert_eq!(stripped, Some(&json!(["ssl-client-*"])));
+
+    let settings = json!({
+        "global-auth-url": "https://auth.example.com/",
+        "global-auth-response-headers": "X-Auth-Request-User",
+    });
+    let mut global = manifests(&json!({}), &settings);
+    settled(&mut global, &["--accept-loss", "global-auth-url"]).unwrap();
+    let stripped = global.given.get("strip_headers");
+    assert_eq!(stripped, Some(&json!(["x-auth-request-user"])));
+}
+
+#[test]
+fn an_acceptance_that_matches_nothing_is_an_error_that_says_what_was_meant() {
+    for (acceptance, meant) in [
+        ("limit-rsp", "limit-rps"),
+        ("limit-rps@prod/shpo", "limit-rps@prod/shop"),
+    ] {
+        let mut manifests = manifests(&json!({ "limit-rps": "5" }), &json!({}));
+        let error = settled(&mut manifests, &["--accept-loss", acceptance]).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains(acceptance) && text.contains(&format!("did you mean {meant}?")),
+            "{text}"
+        );
+    }
+    let mut nothing = manifests(&json!({}), &json!({}));
+    assert!(settled(&mut nothing, &["--accept-loss", "limit-rps"]).is_err());
+    for text in [
+        "",
+        "@prod/shop",
+        "limit-rps@shop",
+        "limit-rps@prod/",
+        "limit-rps@a/b/c",
+    ] {
+        assert!(text.parse::<Acceptance>().is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn the_file_of_config_accepts_and_closes_too() {
+    let lost = json!({ "limit-rps": "5" });
+    let mut accepted = manifests(&lost, &json!({}));
+    accepted.accept_loss = Some(json!(["limit-rps"]));
+    assert_eq!(settled(&mut accepted, &[]).unwrap().len(), 1);
+
+    let mut malformed = manifests(&lost, &json!({}));
+    malformed.accept_loss = Some(json!("limit-rps"));
+    let error = settled(&mut malformed, &[]).unwrap_err();
+    assert!(matches!(error, LossError::Malformed(_)), "{error}");
+
+    let mut closed = manifests(&lost, &json!({}));
+    closed
+        .given
+        .insert("close".to_owned(), json!(["prod/shop"]));
+    let lines = settled(&mut closed, &[]).unwrap();
+    assert!(
+        lines.iter().all(|line| line.starts_with("closed")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn an_ingress_of_another_class_loses_nothing() {
+    let text = "\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: other
+  annotations: {nginx.ingress.kubernetes.io/auth-url: https://auth.example.com/}
+spec:
+  ingressClassName: alb
+  rules:
+  - http:
+      paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]
+";
+    let mut manifests = Manifests::parse("other.yaml", text).unwrap();
+    assert_eq!(settled(&mut manifests, &[]).unwrap(), [""; 0]);
+    assert_eq!(Report::new(&manifests, false, None).losses().count(), 0);
+}
