@@ -135,6 +135,65 @@ fn every_annotation_gets_a_verdict_and_what_is_not_honoured_is_said() {
     }
 }
 
+/// What the advice on a cookie path says, done.
+fn follow(case: &Case) -> (Vec<String>, Report) {
+    let manifests = case.manifests();
+    let mut ingresses: Vec<serde_json::Value> = manifests
+        .ingresses
+        .iter()
+        .map(|object| object.value.clone())
+        .collect();
+    let mut followed = Vec::new();
+    for finding in case.report().findings {
+        let advice = finding.help.iter();
+        let advice = advice.filter_map(|line| line.strip_prefix("add session-cookie-path: "));
+        for advice in advice {
+            let (path, to) = match advice.split_once(" to ingress ") {
+                Some((path, to)) => (path, to.split_once(',').unwrap().0.to_owned()),
+                None => (advice, finding.ingress.clone().unwrap()),
+            };
+            let ids = manifests.ingresses.iter().map(|object| object.id());
+            let at = ids.into_iter().position(|id| id == to).unwrap();
+            let name = "nginx.ingress.kubernetes.io/session-cookie-path";
+            ingresses[at]["metadata"]["annotations"][name] = path.into();
+            followed.push(format!("{}: {to}", case.name));
+        }
+    }
+    let others = [
+        &manifests.services,
+        &manifests.ingress_classes,
+        &manifests.config_maps,
+    ];
+    let others = others
+        .into_iter()
+        .flatten()
+        .map(|object| object.value.clone());
+    let items: Vec<serde_json::Value> = ingresses.into_iter().chain(others).collect();
+    let list = serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": items });
+    let manifests = Manifests::parse(&case.name, &list.to_string()).unwrap();
+    (followed, Report::new(&manifests, false, None))
+}
+
+#[test]
+fn advice_on_cookie_paths_silences_what_it_is_for_when_it_is_followed() {
+    let mut followed = BTreeSet::new();
+    for case in cases() {
+        let (advised, after) = follow(&case);
+        let still: Vec<String> = after
+            .findings
+            .iter()
+            .filter(|finding| {
+                finding.code == "regex-cookie-path"
+                    || !advised.is_empty() && finding.code == "cookie-path"
+            })
+            .map(limpet_envoy::check::Finding::message)
+            .collect();
+        assert!(still.is_empty(), "{}: {still:?}", case.name);
+        followed.extend(advised);
+    }
+    assert!(followed.len() > 1, "{followed:?}");
+}
+
 #[test]
 fn a_message_names_ingress_file_line_field_value_expectation_and_consequence() {
     for case in cases() {

@@ -1,6 +1,6 @@
 //! Session cookies that do not reach the browser, or do not come back.
 
-use super::neighbours::{affinity, is_regex_host};
+use super::neighbours::{affinity, decides, is_regex_host};
 use super::pattern::{is_regex, literal_prefix};
 use super::tls;
 use crate::check::finding::{Finding, Level, Place};
@@ -32,7 +32,8 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
                 Some(cookie_path) => {
                     beside_the_cookie_path(ingress, &path, cookie_path, is_regex_host)
                 }
-                None => regex_as_cookie_path(ingress, &path, is_regex_host),
+                None if is_regex_host => regex_as_cookie_path(compiled, ingress, &path),
+                None => None,
             });
         }
     }
@@ -115,13 +116,19 @@ fn hash_by_beside_affinity(ingress: &TakenIngress<'_>) -> Option<Finding> {
     })
 }
 
+/// Of what a regex matches browsers know nothing: `/` alone is sent back for all of it.
 fn regex_as_cookie_path(
+    compiled: &Compiled<'_>,
     ingress: &TakenIngress<'_>,
     path: &TakenPath<'_>,
-    is_regex_host: bool,
 ) -> Option<Finding> {
-    let text = &path.path.path;
-    (is_regex_host && is_regex(text)).then(|| {
+    let decides = decides(compiled, ingress, path);
+    let to = if decides.id() == ingress.id() {
+        String::new()
+    } else {
+        format!(" to ingress {}, the last on its Service", decides.id())
+    };
+    is_regex(&path.path.path).then(|| {
         Finding::new(
             Level::Note,
             "regex-cookie-path",
@@ -129,7 +136,7 @@ fn regex_as_cookie_path(
             "is a regex, and without session-cookie-path it becomes the cookie's Path",
             "browsers never send the cookie back, as under ingress-nginx",
         )
-        .help(format!("add session-cookie-path: {}", literal_prefix(text)))
+        .help(format!("add session-cookie-path: /{to}"))
     })
 }
 
@@ -142,8 +149,7 @@ fn beside_the_cookie_path(
 ) -> Option<Finding> {
     let text = &path.path.path;
     let is_covered = if is_regex_host && is_regex(text) {
-        let literal = literal_prefix(text);
-        literal.starts_with(cookie_path) || cookie_path.starts_with(literal)
+        covers_regex(cookie_path, text)
     } else {
         covers(cookie_path, text)
     };
@@ -164,4 +170,22 @@ fn beside_the_cookie_path(
 pub(super) fn covers(cookie_path: &str, path: &str) -> bool {
     let rest = path.strip_prefix(cookie_path);
     rest.is_some_and(|rest| rest.is_empty() || cookie_path.ends_with('/') || rest.starts_with('/'))
+}
+
+/// Whether a cookie of path `cookie_path` is sent to what `regex` matches, as far as its literal
+/// beginning tells.
+fn covers_regex(cookie_path: &str, regex: &str) -> bool {
+    let literal = literal_prefix(regex);
+    let rest = regex.strip_prefix(literal).unwrap_or_default();
+    // The segment may go on behind the literal: /farm is not sent to what /farm\.[a-z]+ matches.
+    let ends_there = || {
+        let ends = ["$", "/", "(/", "(?:/", "(?=/"];
+        rest.is_empty() || ends.iter().any(|end| rest.starts_with(end))
+    };
+    match literal.strip_prefix(cookie_path) {
+        Some("") if !cookie_path.ends_with('/') => ends_there(),
+        Some(more) => cookie_path.ends_with('/') || more.starts_with('/'),
+        // A cookie path that goes on where the literal ends: nobody can tell.
+        None => cookie_path.starts_with(literal),
+    }
 }

@@ -24,6 +24,21 @@ pub(super) fn affinity<'c>(
     compiled.cluster(&service_port)?.affinity.as_ref()
 }
 
+/// The Ingress whose annotations make the session cookies of a path: the last with affinity on its
+/// Service.
+pub(super) fn decides<'i, 'm>(
+    compiled: &'i Compiled<'m>,
+    ingress: &'i TakenIngress<'m>,
+    path: &TakenPath<'_>,
+) -> &'i TakenIngress<'m> {
+    let port = service_port(ingress, path);
+    let is_on = |one: &&TakenIngress<'_>| {
+        let mut paths = one.paths();
+        one.has_affinity() && paths.any(|path| service_port(one, &path) == port)
+    };
+    compiled.ingresses.iter().rfind(is_on).unwrap_or(ingress)
+}
+
 /// Whether one annotation on `host`, in whatever Ingress, turns all its paths into regexes.
 pub(super) fn is_regex_host(compiled: &Compiled<'_>, host: &str) -> bool {
     let host = compiled.virtual_host(host);
