@@ -78,14 +78,13 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         Stage::harness(&compiled, &wasm, listen, &mut report)?
     };
     let network = Network::new(stage.address())?;
-    let outcome = Story {
+    let mut story = Story {
         stage: &stage,
         network: &network,
         pods: &pods.pods,
         report: &mut report,
-    }
-    .play();
-    let code = match outcome {
+    };
+    let code = match story.play() {
         Ok(()) => report.all_held(),
         Err(error) => report.failed(&error),
     };
