@@ -294,7 +294,7 @@ fn of_clusters_with_one_name_the_one_with_sessions_has_the_table() {
     let process = Process::new();
     let vm = Vm::start(&process, &configuration);
     let table = vm.plugin.endpoints().unwrap().get("shared").unwrap();
-    assert!(table.ring().len() > 0, "a ring, which only sessions read");
+    assert!(!table.ring().is_empty(), "a ring, which only sessions read");
     assert_eq!(
         (process.asked(), vm.tick_period),
         (0, 0),
