@@ -9,13 +9,23 @@ use std::num::NonZeroUsize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClusterId(pub usize);
 
+/// What a Service port is called in the configuration, and in Envoy unless `clusters` says
+/// otherwise. No part of it has its slash or its colon, nor the underscore that the colon becomes
+/// in the names of Envoy's statistics: no two Services have one name, as they may have with
+/// ingress-nginx (`web-admin` in `prod`, `admin` in `prod-web`), where the first would get the
+/// other's requests.
+#[must_use]
+pub fn key(namespace: &str, service: &str, port: &str) -> String {
+    format!("{namespace}/{service}:{port}")
+}
+
 /// One Service port that some location names. Compiled at configure time.
 #[derive(Debug, Clone)]
 pub struct Cluster {
     /// ingress-nginx's upstream name, `namespace-service-port`, the port as the Ingress
     /// writes it. Digests and backend keys are made of it.
     pub upstream_name: String,
-    /// `namespace/service:port`, for people and for the `clusters` map.
+    /// Its [`key`].
     pub service: String,
     /// What Envoy calls it: the value of the cluster header.
     pub envoy_name: String,

@@ -47,7 +47,7 @@
 //!     edits.iter().any(|edit| matches!(edit, Edit::Set(n, v) if n == name && **v == *value))
 //! };
 //! assert!(sets(":path", b"/cart?id=1"), "{edits:?}");
-//! assert!(sets("x-limpet-cluster", b"default-web-80"), "{edits:?}");
+//! assert!(sets("x-limpet-cluster", b"default/web:80"), "{edits:?}");
 //! # Ok::<(), ConfigError>(())
 //! ```
 //!

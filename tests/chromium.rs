@@ -11,7 +11,7 @@ use limpet_tests::tls;
 use serde_json::json;
 use sha1::{Digest, Sha1};
 
-const CLUSTER: &str = "default-http-service-8080";
+const CLUSTER: &str = "default/http-service:8080";
 const APP1: &str = "http://sample.example.com/app1/";
 const APP2: &str = "http://sample.example.com/app2/";
 

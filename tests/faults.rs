@@ -28,7 +28,7 @@ pub(crate) struct Shop {
 /// The host of every shop.
 pub(crate) const HOST: &str = "shop.example";
 /// Its cluster.
-pub(crate) const CLUSTER: &str = "default-web-80";
+pub(crate) const CLUSTER: &str = "default/web:80";
 
 /// The host of a shop's kind of session, by number; the first is [`HOST`].
 fn host(kind: usize) -> String {
@@ -47,7 +47,7 @@ fn service(kind: usize) -> String {
 
 /// The cluster of a shop's kind of session; the first is [`CLUSTER`].
 fn cluster(kind: usize) -> String {
-    format!("default-{}-80", service(kind))
+    format!("default/{}:80", service(kind))
 }
 
 /// The three kinds of session, by the annotations that ask for them.

@@ -73,7 +73,11 @@ fn cluster(
         .filter_map(|name| ids.get(name).copied());
     Cluster {
         affinity: affinity(&name, upstream, settings, remarks),
-        envoy_name: config.clusters.get(key).unwrap_or(&name).clone(),
+        envoy_name: config
+            .clusters
+            .get(key)
+            .map_or(key, String::as_str)
+            .to_owned(),
         upstream_name: name,
         service: key.to_owned(),
         alternatives: alternatives.collect(),

@@ -803,6 +803,8 @@ fn no_tenant_takes_the_requests_of_a_service_whose_upstream_has_the_same_name() 
     let (own, other) = (cluster("prod/web-admin:80"), cluster("prod-web/admin:80"));
     assert_eq!(own.upstream_name, "prod-web-admin-80");
     assert_eq!(own.upstream_name, other.upstream_name);
+    assert_eq!(own.envoy_name, "prod/web-admin:80");
+    assert_eq!(other.envoy_name, "prod-web/admin:80");
     assert!(own.affinity.is_none() && other.affinity.is_some());
     let key = other.affinity.as_ref().unwrap().backend_key();
     assert_eq!(

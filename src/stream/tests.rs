@@ -49,7 +49,7 @@ impl Shop {
         let pods = vec![endpoint(POD), endpoint(OTHER)];
         let mut endpoints = EndpointTable::default();
         endpoints.insert(
-            "default-web-80".into(),
+            "default/web:80".into(),
             ClusterTable::build(policy.clusters[0].index(), pods),
         );
         Self { policy, endpoints }
@@ -158,7 +158,7 @@ fn a_first_answer_starts_a_session_where_it_came_from_before_the_applications_co
     let decided = shop.request(&mut stream, &[], Knowledge::Current);
     assert_eq!(
         decided.step,
-        Step::Forward(vec![set("x-limpet-cluster", "default-web-80")])
+        Step::Forward(vec![set("x-limpet-cluster", "default/web:80")])
     );
     let served = encoded(OTHER);
     let answer = [
@@ -188,7 +188,7 @@ fn a_session_is_pinned_and_its_answer_costs_one_question() {
     let mut stream = Stream::default();
     let asked = shop.request(&mut stream, &[("cookie", &cookie(POD))], Knowledge::Current);
     let want = vec![
-        set("x-limpet-cluster", "default-web-80"),
+        set("x-limpet-cluster", "default/web:80"),
         set("x-limpet-endpoint", &encoded(POD)),
     ];
     assert_eq!(asked.step, Step::Forward(want));
@@ -231,7 +231,7 @@ fn a_downstream_never_chooses_an_endpoint_or_a_cluster() {
     ];
     let decided = shop.request(&mut Stream::default(), &ours, Knowledge::Current);
     let want = vec![
-        set("x-limpet-cluster", "default-web-80"),
+        set("x-limpet-cluster", "default/web:80"),
         remove("x-limpet-endpoint"),
     ];
     assert_eq!(decided.step, Step::Forward(want));
@@ -389,7 +389,7 @@ fn a_default_backend_takes_over_while_no_endpoint_is_left() {
     let web = policy
         .clusters
         .iter()
-        .find(|c| c.envoy_name == "default-web-80")
+        .find(|c| c.envoy_name == "default/web:80")
         .unwrap();
     assert!(web.needs_endpoints());
     let pod = Endpoint {
@@ -397,9 +397,9 @@ fn a_default_backend_takes_over_while_no_endpoint_is_left() {
         health: Health::Healthy,
     };
     for (pods, want) in [
-        (None, "default-web-80"),
-        (Some(vec![pod]), "default-web-80"),
-        (Some(vec![]), "default-spare-80"),
+        (None, "default/web:80"),
+        (Some(vec![pod]), "default/web:80"),
+        (Some(vec![]), "default/spare:80"),
     ] {
         let (policy, _) = policy::compile(&config);
         let mut shop = Shop {
@@ -408,7 +408,7 @@ fn a_default_backend_takes_over_while_no_endpoint_is_left() {
         };
         if let Some(pods) = pods {
             let table = ClusterTable::build(web.index(), pods);
-            shop.endpoints.insert("default-web-80".into(), table);
+            shop.endpoints.insert("default/web:80".into(), table);
         }
         let decided = shop.request(
             &mut Stream::default(),
@@ -425,7 +425,7 @@ fn a_default_backend_takes_over_while_no_endpoint_is_left() {
             set("x-service-name", "web"),
         ];
         let is_told = told.iter().all(|edit| edits.contains(edit));
-        assert_eq!(is_told, want == "default-spare-80", "{edits:?}");
+        assert_eq!(is_told, want == "default/spare:80", "{edits:?}");
     }
 }
 
@@ -521,7 +521,7 @@ fn who_stands_in_for_the_cookies_endpoint_is_told_apart_from_it() {
         health,
     });
     let table = ClusterTable::build(shop.policy.clusters[0].index(), pods.to_vec());
-    shop.endpoints.insert("default-web-80".into(), table);
+    shop.endpoints.insert("default/web:80".into(), table);
     let record = record(&shop, "shop.test", "/cart", &cookie(POD));
     assert_eq!(record["affinity"]["override"], OTHER);
     let why = record["why"].as_array().unwrap();

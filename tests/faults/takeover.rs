@@ -191,7 +191,7 @@ impl Subject {
 fn key(kind: &str, shop: &Shop) -> String {
     let home = shop.pods[0].endpoint();
     if kind == "persistent" {
-        let digest = Md5::digest(format!("{CLUSTER}{home}"));
+        let digest = Md5::digest(format!("default-web-80{home}"));
         return digest.iter().map(|byte| format!("{byte:02x}")).collect();
     }
     let addresses = endpoints(shop).into_iter().map(|e| e.address);

@@ -35,6 +35,6 @@ impl Cluster {
     /// The Envoy cluster's name.
     #[must_use]
     pub fn name(&self) -> String {
-        self.service_port.cluster_name()
+        self.service_port.key()
     }
 }

@@ -24,21 +24,16 @@ impl ServicePort {
         })
     }
 
-    /// `namespace/service:port`, the key of the plugin configuration's `clusters`.
+    /// `namespace/service:port`, the key of the plugin configuration's `clusters`, and Envoy's name
+    /// where that says nothing.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("{}/{}:{}", self.namespace, self.service, self.port)
+        limpet::cluster::key(&self.namespace, &self.service, &self.port)
     }
 
     /// `namespace/service`.
     #[must_use]
     pub fn service_id(&self) -> String {
         format!("{}/{}", self.namespace, self.service)
-    }
-
-    /// The Envoy cluster's name: `namespace-service-port`, ingress-nginx's upstream name.
-    #[must_use]
-    pub fn cluster_name(&self) -> String {
-        format!("{}-{}-{}", self.namespace, self.service, self.port)
     }
 }

@@ -54,7 +54,7 @@ spec: {ports: [{name: http, port: 8080, targetPort: 80}]}
     let (clusters, notes) = clusters(&manifests(&format!("{service}{SLICE}")), &[]);
     assert_eq!(notes, Vec::<String>::new());
     assert_eq!(clusters.len(), 2);
-    assert_eq!(clusters[0].name(), "prod-web-http");
+    assert_eq!(clusters[0].name(), "prod/web:http");
     assert_eq!(clusters[1].service_port.key(), "prod/web:8080");
     assert_eq!(
         addresses(&clusters[1]),
@@ -126,11 +126,11 @@ spec:
     };
     let flag = |text: &str| [text.parse().unwrap()];
     let unknown = manifests("");
-    assert_eq!(named(&unknown, &[]), ["default-spare-80"]);
+    assert_eq!(named(&unknown, &[]), ["default/spare:80"]);
     let flags = flag("default/spare:8080=10.0.0.1:80");
-    assert_eq!(named(&unknown, &flags), ["default-spare-8080"]);
+    assert_eq!(named(&unknown, &flags), ["default/spare:8080"]);
     let ports = "{apiVersion: v1, kind: Service, metadata: {name: spare}, spec: {ports: [{port: 81}, {port: 82}]}}";
-    assert_eq!(named(&manifests(ports), &[]), ["default-spare-81"]);
+    assert_eq!(named(&manifests(ports), &[]), ["default/spare:81"]);
     let other = "{apiVersion: v1, kind: Service, metadata: {name: web}}";
     assert_eq!(named(&manifests(other), &[]), [""; 0], "it does not exist");
 }

@@ -1,6 +1,7 @@
 //! What is merged, in ingress-nginx's own terms.
 
 use crate::annotations::{AffinityAnnotations, Annotations, CanaryAnnotations};
+use crate::cluster;
 use crate::ingress::{Backend, Ingress};
 use crate::route::host::DEFAULT_SERVER;
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,11 +100,9 @@ pub(in crate::policy) fn host_of(host: &str) -> &str {
     }
 }
 
-/// What an upstream is known by: `namespace/service:port`, the key of `clusters`. ingress-nginx
-/// knows it by its name, and of two Services with one name (`web-admin` in `prod`, `admin` in
-/// `prod-web`) the first would get the other's requests.
+/// What an upstream is known by.
 pub(super) fn key(namespace: &str, backend: &Backend) -> String {
-    format!("{namespace}/{}:{}", backend.service, backend.port)
+    cluster::key(namespace, &backend.service, &backend.port)
 }
 
 impl Upstream {

@@ -150,7 +150,7 @@ pub fn pattern(data: &[u8]) {
 
 /// What Envoy's admin answers, and what VMs share.
 pub fn discovery(data: &[u8]) {
-    let asked = ["a", "b", "default-web-80"].map(str::to_owned);
+    let asked = ["a", "b", "default/web:80"].map(str::to_owned);
     if let Ok(mut reading) = Reading::start(data.to_vec()) {
         while let Ok(false) = reading.step(3) {}
         if let Ok(true) = reading.step(1) {

@@ -21,7 +21,7 @@ pub(super) struct Shape {
     pub(super) resources: Vec<Resource>,
     /// The platform's name of each cluster to what it is called here.
     pub(super) names: BTreeMap<String, String>,
-    /// `namespace-service-port` to the platform's name.
+    /// `namespace/service:port` to the platform's name.
     pub(super) platform_names: BTreeMap<String, String>,
     /// The plugin configuration of the resources.
     pub(super) plugin: Value,

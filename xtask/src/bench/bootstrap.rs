@@ -3,6 +3,9 @@
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
+/// The cluster that all listeners send to.
+const CLUSTER: &str = "backends";
+
 const TYPES: &str = "type.googleapis.com/envoy.extensions";
 
 /// What stands between the downstream and the router.
@@ -23,7 +26,7 @@ pub(super) fn bootstrap<'v>(
     listeners: impl Iterator<Item = (u16, &'v Affinity)>,
 ) -> Value {
     let listeners = listeners.map(|(port, affinity)| {
-        let to_cluster = json!({ "cluster": "default-http-service-8080" });
+        let to_cluster = json!({ "cluster": CLUSTER });
         let by_header = json!({ "cluster_header": "x-limpet-cluster" });
         match affinity {
             Affinity::None => listener(port, &[], &to_cluster),
@@ -43,7 +46,7 @@ pub(super) fn bootstrap<'v>(
         "static_resources": {
             "listeners": listeners.collect::<Vec<_>>(),
             "clusters": [
-                cluster("default-http-service-8080", backends),
+                cluster(CLUSTER, backends),
                 cluster("prometheus_stats", &[admin]),
             ],
         },
@@ -112,7 +115,12 @@ fn named_endpoint() -> Value {
 
 /// `unmatched`: what becomes of hosts that no Ingress names.
 fn module_filter(module: &Path, unmatched: &str) -> Value {
-    let configuration = json!({ "ingresses": [ingress()], "unmatched": unmatched });
+    // Named here, since modules of other versions may name it otherwise.
+    let configuration = json!({
+        "ingresses": [ingress()],
+        "unmatched": unmatched,
+        "clusters": { "default/http-service:8080": CLUSTER },
+    });
     json!({
         "name": "limpet",
         "typed_config": {

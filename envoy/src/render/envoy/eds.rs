@@ -13,7 +13,8 @@ use crate::clusters::{Cluster, Endpoint, Health};
 /// The file of one cluster's endpoints in the folder of `--eds`.
 #[must_use]
 pub fn endpoint_file(folder: &Path, cluster: &str) -> PathBuf {
-    folder.join(format!("{cluster}.yaml"))
+    let name = cluster.replace(['/', ':'], "_");
+    folder.join(format!("{name}.yaml"))
 }
 
 /// The content of such a file. Envoy skips a version that it has, so each call makes a new one.

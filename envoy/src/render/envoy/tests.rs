@@ -71,7 +71,7 @@ fn with_eds_listeners_and_endpoints_stand_in_files_of_their_own() {
         .collect();
     assert_eq!(
         paths,
-        ["/xds/default-http-service-8080.yaml", "/xds/listeners.yaml"]
+        ["/xds/default_http-service_8080.yaml", "/xds/listeners.yaml"]
     );
     assert_eq!(out.bootstrap["static_resources"].get("listeners"), None);
     assert!(find(&out.files[1].1, "early_header_mutation_extensions").is_some());
@@ -135,10 +135,10 @@ fn timeouts_of_an_ingress_hold_for_its_clusters_alone() {
         .collect();
     let long = ("3600s", Some("3600s"));
     let expected = [
-        ("default-chat-80-not-idempotent", long.0, long.1),
-        ("default-chat-80-idempotent", long.0, long.1),
-        ("default-both-80-not-idempotent", long.0, long.1),
-        ("default-both-80-idempotent", long.0, long.1),
+        ("default/chat:80-not-idempotent", long.0, long.1),
+        ("default/chat:80-idempotent", long.0, long.1),
+        ("default/both:80-not-idempotent", long.0, long.1),
+        ("default/both:80-idempotent", long.0, long.1),
         ("not-idempotent", "60s", None),
         ("idempotent", "60s", None),
     ];
