@@ -3,6 +3,7 @@
 use limpet::annotations::catalogue::{self, Support};
 use limpet::ingress::{Ingress, PREFIX};
 use limpet::nearest::nearest;
+use limpet::remark::{Problem, Remark};
 use serde::Serialize;
 
 use super::alternatives;
@@ -79,20 +80,23 @@ pub(crate) fn judge(object: &Object) -> (Vec<Judged>, Vec<Finding>) {
     (judged, findings)
 }
 
-/// Differences that are a matter of single patterns: where none is `refused`, there is none.
+/// Differences that are a matter of single patterns: where each can be run, there is none.
 const BY_PATTERN: [&str; 2] = ["use-regex", "canary-by-header-pattern"];
 
-/// Takes differences back that do not show in these manifests; `findings`: the module's remarks.
-pub(crate) fn confirm(judged: &mut [Judged], findings: &[Finding]) {
+/// Takes differences back that do not show in these manifests.
+pub(crate) fn confirm(judged: &mut [Judged], remarks: &[Remark]) {
+    let unusable = remarks.iter().filter(|remark| {
+        let problem = &remark.problem;
+        matches!(problem, Problem::Unusable(_) | Problem::UnusablePattern(_))
+    });
     for one in judged {
-        let refused = || {
-            let mut findings = findings.iter();
-            findings.any(|f| f.code == "refused" && f.ingress.as_ref() == Some(&one.ingress))
-        };
+        let mut unusable = unusable.clone();
+        let mut is_unusable =
+            || unusable.any(|remark| remark.ingress.as_ref() == Some(&one.ingress));
         let by_pattern = BY_PATTERN.contains(&one.annotation.as_str());
         let shows = match one.annotation.as_str() {
             "backend-protocol" => speaks_otherwise(&one.value),
-            _ => !by_pattern || refused(),
+            _ => !by_pattern || is_unusable(),
         };
         if one.verdict == Verdict::Differs && !shows {
             one.verdict = Verdict::Honoured;

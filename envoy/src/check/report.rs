@@ -53,9 +53,8 @@ impl Report {
                 // What the module ignores is not rendered either: nothing of it is lost.
                 findings.retain(|finding| !finding.is_loss() || is_of(&compiled, finding));
                 findings.extend(lint::run(&compiled));
-                let more = configuration::run(manifests, &compiled.remarks, &findings);
-                annotations::confirm(&mut judged, &more);
-                findings.extend(more);
+                annotations::confirm(&mut judged, &compiled.remarks);
+                findings.extend(configuration::run(manifests, &compiled.remarks, &findings));
                 findings.extend(platform::run(&compiled, on));
             }
             Err(error) => {
