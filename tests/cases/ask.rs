@@ -2,6 +2,7 @@
 
 use super::placeholders;
 use super::table::{Case, Expect, Step, Table};
+use limpet_cli::cookie_jar::CookieJar;
 use limpet_tests::target::{Asked, Observed, Target};
 
 /// How a case went.
@@ -15,7 +16,7 @@ pub(super) struct Report {
 impl Case {
     pub(super) fn ask(&self, target: &impl Target, on_envoy: bool, table: &Table) -> Report {
         let mut report = Report::default();
-        let mut jar = Vec::new();
+        let mut jar = CookieJar::default();
         let mut before = None;
         for (number, step) in self.steps.iter().enumerate() {
             let expect = match &step.on_envoy {
@@ -34,7 +35,7 @@ impl Case {
             match target.ask(&step.asked(&jar, table)) {
                 Ok(seen) => {
                     report.asked += 1;
-                    placeholders::keep(&mut jar, &seen.set_cookie);
+                    seen.set_cookie.iter().for_each(|set| jar.keep(set));
                     let differences = expect.differences(&seen, table, before.as_deref());
                     let line = |d| format!("step {}: {d}", number + 1);
                     report.differences.extend(differences.into_iter().map(line));
@@ -48,7 +49,7 @@ impl Case {
 }
 
 impl Step {
-    fn asked(&self, jar: &[(String, String)], table: &Table) -> Asked {
+    fn asked(&self, jar: &CookieJar, table: &Table) -> Asked {
         let (scheme, rest) = self.get.split_once("://").expect("a URL");
         let at = rest.find('/').unwrap_or(rest.len());
         let mut headers = self.headers.clone();

@@ -5,7 +5,7 @@
 //! persistent`. `{backend:default-web-80}`: the backend key. `{key}`: any ring key.
 
 use super::table::Table;
-use limpet_tests::browser::Cookie;
+use limpet_cli::cookie_jar::CookieJar;
 use md5::Md5;
 use sha1::{Digest, Sha1};
 
@@ -43,20 +43,10 @@ pub(super) fn fits(want: &str, cookie: &str) -> bool {
     limpet_tests::recordings::fits_template(&want, cookie, 0)
 }
 
-/// Keeps what a response set.
-pub(super) fn keep(jar: &mut Vec<(String, String)>, set_cookie: &[String]) {
-    for cookie in set_cookie.iter().map(|value| Cookie::parse(value)) {
-        jar.retain(|(name, _)| *name != cookie.name);
-        jar.push((cookie.name, cookie.value));
-    }
-}
-
-/// The Cookie header of a jar.
-pub(super) fn jar(jar: &[(String, String)]) -> String {
-    let pairs: Vec<_> = jar
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+/// All that a client was given, as a Cookie header.
+pub(super) fn jar(jar: &CookieJar) -> String {
+    let cookies = jar.cookies.iter();
+    let pairs: Vec<_> = cookies.map(|c| format!("{}={}", c.name, c.value)).collect();
     pairs.join("; ")
 }
 

@@ -117,7 +117,7 @@ fn without_the_variable_no_cookie_tells_an_address_and_the_log_says_which() {
     for _ in 0..8 {
         let mut browser = Browser::new(envoy.http(), HOST);
         assert_eq!(browser.get("/").unwrap().status, 200);
-        assert_eq!(browser.cookies_received, 0);
+        assert_eq!(browser.jar.received, 0);
         assert_eq!(ask(&engine, None).1, None);
     }
     assert_eq!(envoy.envoy.stat("wasmcustom.limpet_config_errors"), 1);

@@ -207,12 +207,12 @@ fn a_session_that_starts_over_tls_has_a_secure_cookie_and_one_that_does_not_has_
         let mut browser = Browser::new(proxy, HOST);
         let home = browser.get("/").unwrap().endpoint();
         assert!(home.is_some());
-        assert_eq!(browser.jar.len(), 1);
-        assert_eq!(browser.jar[0].attribute("secure"), secure);
+        assert_eq!(browser.jar.cookies.len(), 1);
+        assert_eq!(browser.jar.cookies[0].attribute("secure"), secure);
         for _ in 0..5 {
             assert_eq!(browser.get("/").unwrap().endpoint(), home);
         }
-        assert_eq!(browser.cookies_received, 1);
+        assert_eq!(browser.jar.received, 1);
     }
     let log = envoy.envoy.log();
     let told: Vec<_> = log

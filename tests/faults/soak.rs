@@ -70,7 +70,7 @@ struct Client {
 
 impl Client {
     fn load(&mut self, absences: &Absences, figures: &mut Figures) {
-        let (sent, cookies) = (Instant::now(), self.browser.cookies_received);
+        let (sent, cookies) = (Instant::now(), self.browser.jar.received);
         let answer = self.browser.get("/");
         figures.requests += 1;
         let served = answer.ok().filter(|answer| answer.status == 200);
@@ -78,7 +78,7 @@ impl Client {
             figures.lost += 1;
             return;
         };
-        let is_new = self.browser.cookies_received > cookies;
+        let is_new = self.browser.jar.received > cookies;
         match &self.home {
             Some(home) if *home == served && !is_new => return,
             Some(home) if !absences.has(home, sent) => figures.wrong += 1,

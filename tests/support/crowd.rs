@@ -44,10 +44,10 @@ impl Crowd {
     pub fn reload(&mut self) -> Moves {
         let mut moves = Moves::default();
         for (number, browser) in self.browsers.iter_mut().enumerate() {
-            let cookies = browser.cookies_received;
+            let cookies = browser.jar.received;
             let answer = browser.get(&self.page);
             self.requests += 1;
-            moves.cookies += browser.cookies_received - cookies;
+            moves.cookies += browser.jar.received - cookies;
             let served = answer
                 .ok()
                 .filter(|a| a.status == 200)

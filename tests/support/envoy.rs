@@ -2,35 +2,16 @@
 
 use crate::http::{self, Place, Request, Response};
 use crate::wait::{self, PATIENCE};
+use limpet_cli::envoy_process::{EnvoyProcess, Launch};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
-use tempfile::TempDir;
-
-/// The Envoy to test with: what `ENVOY` names, else what `cargo xtask envoy` linked.
-///
-/// # Panics
-/// There is none: says which command installs it.
-#[must_use]
-pub fn binary() -> PathBuf {
-    let linked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/envoy");
-    let path = std::env::var_os("ENVOY").map_or(linked, PathBuf::from);
-    assert!(
-        path.is_file(),
-        "no Envoy at {path:?}: run `cargo xtask envoy`, or name one in ENVOY"
-    );
-    path
-}
 
 /// One process, killed when dropped.
 #[derive(Debug)]
 pub struct RealEnvoy {
-    child: Child,
-    dir: Option<TempDir>,
+    process: EnvoyProcess,
     admin: Place,
 }
 
@@ -89,45 +70,17 @@ impl RealEnvoy {
         bootstrap: &str,
         workers: usize,
     ) -> Result<Self, String> {
-        let dir = tempfile::Builder::new()
-            .prefix("limpet-envoy-")
-            .tempdir_in(parent)
-            .unwrap();
-        std::fs::write(dir.path().join("bootstrap.yaml"), bootstrap).unwrap();
-        let log = std::fs::File::create(dir.path().join("log")).unwrap();
-        let mut command = Command::new(binary());
-        command
-            .current_dir(dir.path())
-            .envs(environment.iter().copied())
-            .args([
-                "-c",
-                "bootstrap.yaml",
-                "--use-dynamic-base-id",
-                "-l",
-                "warning",
-            ])
-            .args([
-                "--admin-address-path",
-                "admin",
-                "--concurrency",
-                &workers.to_string(),
-            ])
-            .args(["--drain-time-s", "2", "--parent-shutdown-time-s", "3"])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
-        let mut child = spawn(command);
-        match wait::for_some(PATIENCE, || ready(&mut child, dir.path())) {
-            Ok(Ok(admin)) => Ok(Self {
-                child,
-                dir: Some(dir),
-                admin,
-            }),
-            Ok(Err(why)) | Err(why) => {
-                drop(child.kill());
-                drop(child.wait());
-                Err(format!("Envoy is not ready: {why}\n{}", log_of(dir.path())))
-            }
+        let mut builder = tempfile::Builder::new();
+        let folder = builder.prefix("limpet-envoy-").tempdir_in(parent).unwrap();
+        let launch = Launch {
+            bootstrap,
+            environment,
+            workers,
+        };
+        let mut process = EnvoyProcess::start(folder, launch).map_err(|why| format!("{why:#}"))?;
+        match wait::for_some(PATIENCE, || ready(&mut process)) {
+            Ok(Ok(admin)) => Ok(Self { process, admin }),
+            Ok(Err(why)) | Err(why) => Err(format!("Envoy is not ready: {why}\n{}", process.log())),
         }
     }
 
@@ -247,7 +200,7 @@ impl RealEnvoy {
     }
 
     fn threads(&self) -> impl Iterator<Item = PathBuf> + use<> {
-        let threads = format!("/proc/{}/task", self.child.id());
+        let threads = format!("/proc/{}/task", self.process.id());
         let threads = std::fs::read_dir(threads).unwrap();
         threads.map(|thread| thread.unwrap().path())
     }
@@ -269,31 +222,22 @@ impl RealEnvoy {
     /// What it has logged so far.
     #[must_use]
     pub fn log(&self) -> String {
-        self.dir
-            .as_ref()
-            .map(|dir| log_of(dir.path()))
-            .unwrap_or_default()
+        self.process.log()
     }
 
     /// Its working folder, gone with it.
-    ///
-    /// # Panics
-    /// Never while it lives.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.dir.as_ref().unwrap().path()
+        self.process.folder()
     }
 }
 
 impl Drop for RealEnvoy {
     fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
         if std::thread::panicking() {
+            self.process.keep_folder();
             eprintln!("Envoy's log:\n{}", self.log());
-            if let Some(dir) = self.dir.take() {
-                eprintln!("kept: {}", dir.keep().display());
-            }
+            eprintln!("kept: {}", self.folder().display());
         }
     }
 }
@@ -310,38 +254,15 @@ pub fn cpu_time(thread: &Path) -> Duration {
 }
 
 /// The admin's address once `/ready` says so; the reason if the process has ended.
-fn ready(child: &mut Child, dir: &Path) -> Option<Result<Place, String>> {
-    if let Ok(Some(status)) = child.try_wait() {
+fn ready(process: &mut EnvoyProcess) -> Option<Result<Place, String>> {
+    if let Ok(Some(status)) = process.ended() {
         return Some(Err(format!("it ended: {status}")));
     }
-    let admin = std::fs::read_to_string(dir.join("admin")).ok()?;
+    let admin = process.admin()?;
     let admin = match admin.parse::<SocketAddr>() {
         Ok(address) => Place::Tcp(address),
-        Err(_) => Place::Unix(dir.join(admin)),
+        Err(_) => Place::Unix(process.folder().join(admin)),
     };
     let answer = http::send(&admin, &Request::get("admin", "/ready")).ok()?;
     (answer.status == 200).then_some(Ok(admin))
-}
-
-fn log_of(dir: &Path) -> String {
-    std::fs::read_to_string(dir.join("log")).unwrap_or_default()
-}
-
-/// Starts the process from a thread that lives as long as this one does: this Envoy dies
-/// when the *thread* that started it ends, and every test has its own.
-fn spawn(command: Command) -> Child {
-    type Order = (Command, Sender<std::io::Result<Child>>);
-    static NURSERY: OnceLock<Mutex<Sender<Order>>> = OnceLock::new();
-    let nursery = NURSERY.get_or_init(|| {
-        let (sender, orders) = channel::<Order>();
-        std::thread::spawn(move || {
-            for (mut command, reply) in orders {
-                drop(reply.send(command.spawn()));
-            }
-        });
-        Mutex::new(sender)
-    });
-    let (reply, child) = channel();
-    nursery.lock().unwrap().send((command, reply)).unwrap();
-    child.recv().unwrap().expect("Envoy can be started")
 }

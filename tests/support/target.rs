@@ -11,8 +11,8 @@ pub use core::{Core, FACTS};
 pub use envoy::Envoy;
 pub use harness::{Harness, module};
 
-use crate::browser::Cookie;
 use crate::http::Response;
+use limpet_cli::cookie_jar::Cookie;
 
 /// The clock of the core and of the harness, Unix seconds.
 pub const NOW: u64 = 1_732_345_678;

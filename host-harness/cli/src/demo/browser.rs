@@ -1,4 +1,4 @@
-//! Clients: one request each over its own connection, and a jar for one cookie.
+//! Clients: one request each over its own connection, and a cookie jar.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,6 +12,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+
+use crate::cookie_jar::CookieJar;
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -86,21 +88,17 @@ where
     })
 }
 
-/// A client that keeps the cookie it is given.
+/// A client that keeps its cookies.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Browser {
-    /// `name=value`.
-    pub(super) cookie: Option<String>,
-    /// How often a cookie was set.
-    pub(super) times_set: usize,
+    pub(super) jar: CookieJar,
 }
 
 impl Browser {
     pub(super) fn get(&mut self, network: &Network, path: &str) -> anyhow::Result<Page> {
-        let page = network.get(path, self.cookie.as_deref())?;
+        let page = network.get(path, self.jar.header(path).as_deref())?;
         for cookie in &page.set_cookie {
-            self.cookie = cookie.split(';').next().map(str::to_owned);
-            self.times_set += 1;
+            self.jar.keep(cookie);
         }
         Ok(page)
     }

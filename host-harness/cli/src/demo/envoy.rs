@@ -2,16 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use serde_json::Value;
-use tempfile::TempDir;
 use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
 use super::browser;
+use crate::envoy_process::{EnvoyProcess, Launch};
 use limpet_envoy::clusters::Cluster;
 use limpet_envoy::compiled::Compiled;
 use limpet_envoy::render::envoy::{self, Address, EnvoySettings};
@@ -20,16 +18,15 @@ use limpet_envoy::render::yaml::to_yaml;
 /// From the start to the first answer of `/ready`.
 const START: Duration = Duration::from_secs(60);
 
-/// One process; killed when dropped, and it dies with this one.
-pub(super) struct RealEnvoy {
-    child: Child,
-    folder: TempDir,
+/// The process, and where it listens.
+pub(super) struct Envoy {
+    process: EnvoyProcess,
     runtime: Runtime,
     address: SocketAddr,
     version: String,
 }
 
-impl RealEnvoy {
+impl Envoy {
     pub(super) fn start(
         compiled: &Compiled<'_>,
         wasm: &Path,
@@ -47,16 +44,18 @@ impl RealEnvoy {
         for (path, content) in &rendered.files {
             envoy::write_in_place(path, &to_yaml(content)?)?;
         }
-        let bootstrap = folder.path().join("bootstrap.yaml");
-        envoy::write_in_place(&bootstrap, &to_yaml(&rendered.bootstrap)?)?;
-        let child = spawn(&bootstrap, folder.path())?;
+        let launch = Launch {
+            bootstrap: &to_yaml(&rendered.bootstrap)?,
+            environment: &[],
+            workers: 2,
+        };
+        let process = EnvoyProcess::start(folder, launch)?;
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let mut envoy = Self {
-            child,
-            folder,
+            process,
             runtime,
             address: unknown,
             version: String::new(),
@@ -77,7 +76,7 @@ impl RealEnvoy {
     pub(super) fn set_endpoints(&self, cluster: &Cluster) -> anyhow::Result<()> {
         let name = cluster.name();
         let resource = envoy::endpoint_resource(&name, &cluster.endpoints);
-        let file = envoy::endpoint_file(self.folder.path(), &name);
+        let file = envoy::endpoint_file(self.process.folder(), &name);
         envoy::write_in_place(&file, &to_yaml(&resource)?)
     }
 
@@ -85,8 +84,8 @@ impl RealEnvoy {
     fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + START;
         loop {
-            if let Some(status) = self.child.try_wait()? {
-                anyhow::bail!("Envoy ended with {status}\n{}", self.log());
+            if let Some(status) = self.process.ended()? {
+                anyhow::bail!("Envoy ended with {status}\n{}", self.process.log());
             }
             if let Some((address, version)) = self.listening() {
                 (self.address, self.version) = (address, version);
@@ -95,7 +94,7 @@ impl RealEnvoy {
             anyhow::ensure!(
                 Instant::now() < deadline,
                 "Envoy is not ready\n{}",
-                self.log()
+                self.process.log()
             );
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -115,7 +114,7 @@ impl RealEnvoy {
 
     /// One question to Envoy's admin.
     fn admin(&self, path: &str) -> Option<Value> {
-        let socket = admin_socket(self.folder.path());
+        let socket = admin_socket(self.process.folder());
         let ask = async {
             let socket = UnixStream::connect(socket).await?;
             browser::get(socket, "admin", path, None).await
@@ -124,68 +123,8 @@ impl RealEnvoy {
         let page = self.runtime.block_on(ask).ok()?.ok()?;
         serde_json::from_str(&page.text).ok()
     }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for RealEnvoy {
-    fn drop(&mut self) {
-        // Either it ended by itself, or it is killed here: nothing is left to do.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
 }
 
 fn admin_socket(folder: &Path) -> PathBuf {
     folder.join("admin.sock")
-}
-
-/// `ENVOY`, else what `cargo xtask envoy` linked: `target/envoy`, two folders above this binary.
-fn binary() -> anyhow::Result<PathBuf> {
-    let linked = || {
-        std::env::current_exe()
-            .ok()?
-            .parent()?
-            .parent()
-            .map(|t| t.join("envoy"))
-    };
-    let path = std::env::var_os("ENVOY").map(PathBuf::from).or_else(linked);
-    path.filter(|path| path.is_file())
-        .context("no Envoy: run `cargo xtask envoy`, or name one in ENVOY")
-}
-
-fn spawn(bootstrap: &Path, folder: &Path) -> anyhow::Result<Child> {
-    let binary = binary()?;
-    let log = std::fs::File::create(folder.join("log"))?;
-    let mut command = dying_with_its_parent(&binary);
-    command
-        .arg("-c")
-        .arg(bootstrap)
-        .args([
-            "--use-dynamic-base-id",
-            "--concurrency",
-            "2",
-            "-l",
-            "warning",
-        ])
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn()
-        .with_context(|| format!("{} cannot be started", binary.display()))
-}
-
-/// Envoy's release binary of `cargo xtask envoy` asks for that itself; for another one util-linux
-/// does, where it is installed.
-fn dying_with_its_parent(binary: &Path) -> Command {
-    let setpriv = Path::new("/usr/bin/setpriv");
-    if setpriv.is_file() {
-        let mut command = Command::new(setpriv);
-        command.args(["--pdeathsig", "KILL", "--"]).arg(binary);
-        command
-    } else {
-        Command::new(binary)
-    }
 }

@@ -8,7 +8,7 @@ use anyhow::Context;
 use host_harness::Environment;
 use host_harness::proxy::Proxy;
 
-use super::envoy::RealEnvoy;
+use super::envoy::Envoy;
 use super::report::Report;
 use crate::{filter_chain, module, run};
 use limpet_envoy::clusters::{Cluster, Endpoint};
@@ -22,7 +22,7 @@ pub(super) struct Stage {
 
 enum Kind {
     Harness(Box<(Proxy, Environment)>),
-    Envoy(RealEnvoy),
+    Envoy(Envoy),
 }
 
 impl Stage {
@@ -56,7 +56,7 @@ impl Stage {
         report: &mut Report,
     ) -> anyhow::Result<Self> {
         report.progress("starting Envoy");
-        let envoy = RealEnvoy::start(compiled, wasm, listen)?;
+        let envoy = Envoy::start(compiled, wasm, listen)?;
         report.progress(&format!(
             "{} listens on {}",
             envoy.version(),

@@ -110,7 +110,7 @@ impl Story<'_> {
                 );
                 client = self.client(name)?;
             }
-            let cookie = client.browser.cookie.clone().unwrap_or_default();
+            let cookie = client.browser.jar.header("/").unwrap_or_default();
             let shown: String = cookie.chars().take("route=".len() + 6).collect();
             self.report.row(
                 name,
@@ -198,7 +198,7 @@ impl Story<'_> {
 
     /// Reloads both pages; a page that is no replica's is an error.
     fn reload(&self, client: &mut Client) -> anyhow::Result<Seen> {
-        let set_before = client.browser.times_set;
+        let set_before = client.browser.jar.received;
         let mut seen = Seen::default();
         for _ in 0..RELOADS {
             for path in PATHS {
@@ -206,7 +206,7 @@ impl Story<'_> {
                 seen.replicas.insert(self.replica(path, &page)?);
             }
         }
-        seen.times_set = client.browser.times_set - set_before;
+        seen.times_set = client.browser.jar.received - set_before;
         Ok(seen)
     }
 
