@@ -22,10 +22,11 @@ const SHARE: u64 = 100;
 pub(super) fn due(shared: &Shared, interval: u64, serving: bool) -> Option<u64> {
     let (lease, _) = shared.lease?;
     let finished = finished(shared);
-    let courtesy = match serving {
+    let courtesy = if serving {
         // The more a poll costs, the longer its interval.
-        true => COURTESY.min(finished.unwrap_or(interval) / 4),
-        false => 0,
+        COURTESY.min(finished.unwrap_or(interval) / 4)
+    } else {
+        0
     };
     let pause = finished.unwrap_or(interval.max(TIMEOUT));
     Some(lease.began.saturating_add(pause).saturating_add(courtesy))
