@@ -128,8 +128,8 @@ impl Observed {
     /// The value of the cookie that was set last under that name.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<String> {
-        let cookies = self.set_cookie.iter().map(|set| Cookie::parse(set));
-        let last = cookies.filter(|cookie| cookie.name == name).next_back();
+        let mut cookies = self.set_cookie.iter().map(|set| Cookie::parse(set));
+        let last = cookies.rfind(|cookie| cookie.name == name);
         last.map(|cookie| cookie.value)
     }
 

@@ -137,7 +137,7 @@ impl Module {
             let end = at + tokens[at..].iter().position(|end| end == ";").unwrap();
             let public = is_public(&code);
             for (name, used) in tree(&tokens[at + 1..end]) {
-                let Some(used) = module.from_root(path, &used, &BTreeMap::new()) else {
+                let Some(used) = module.path_from_root(path, &used, &BTreeMap::new()) else {
                     continue;
                 };
                 if public {
@@ -161,7 +161,7 @@ impl Module {
                 if let Some(known) = module.passed_on.get(&segments[0]) {
                     module.named.push([known, &segments[1..]].concat());
                 } else if segments.len() > 1
-                    && let Some(named) = module.from_root(path, &segments, &imported)
+                    && let Some(named) = module.path_from_root(path, &segments, &imported)
                 {
                     module.named.push(named);
                 }
@@ -172,7 +172,7 @@ impl Module {
     }
 
     /// A path as it is written here, from the crate's root; `None`: it is another crate's.
-    fn from_root(
+    fn path_from_root(
         &self,
         path: &[String],
         written: &[String],
@@ -201,11 +201,7 @@ fn is_word(token: &str) -> bool {
 
 /// Whether code that ends so makes the next `use` visible to others.
 fn is_public(code: &[&str]) -> bool {
-    match code {
-        [.., "pub"] => true,
-        [.., "pub", "(", _, ")"] => true,
-        _ => false,
-    }
+    matches!(code, [.., "pub"] | [.., "pub", "(", _, ")"])
 }
 
 /// What a `use` names: each name with its path.
