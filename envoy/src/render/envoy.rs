@@ -20,6 +20,7 @@ pub use address::Address;
 pub use eds::{endpoint_file, endpoint_resource, load_assignment, write_in_place};
 pub use settings::{EnvoyArgs, EnvoySettings};
 
+use self::eds::{Readers, write_for};
 use super::yaml::{comments, to_yaml};
 use crate::compiled::Compiled;
 use crate::forwarding::Forwarding;
@@ -37,6 +38,22 @@ pub struct Rendered {
     pub files: Vec<(PathBuf, Value)>,
     /// What the operator should know.
     pub notes: Vec<String>,
+    /// Who may read those files.
+    readers: Readers,
+}
+
+impl Rendered {
+    /// Writes the files. Where there is a private key among them, they are for the user alone, and
+    /// so is the folder, if it is not there yet.
+    ///
+    /// # Errors
+    /// When one cannot be written.
+    pub fn write_files(&self) -> anyhow::Result<()> {
+        for (path, content) in &self.files {
+            write_for(self.readers, path, &to_yaml(content)?)?;
+        }
+        Ok(())
+    }
 }
 
 /// Renders a bootstrap.
@@ -84,10 +101,23 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> anyhow::Resu
         Some(folder) => eds::move_to_files(&mut bootstrap, folder, &compiled.clusters),
         None => Vec::new(),
     };
+    let readers = if certificates.iter().any(tls::Certificate::holds_a_key) {
+        Readers::Owner
+    } else {
+        Readers::AsUsual
+    };
+    if readers == Readers::Owner && !files.is_empty() {
+        notes.push(
+            "the files of --eds have private keys in them and are readable for this user alone: \
+             Envoy has to run as the same"
+                .to_owned(),
+        );
+    }
     Ok(Rendered {
         bootstrap,
         files,
         notes,
+        readers,
     })
 }
 
@@ -108,8 +138,8 @@ pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     for remark in compiled.ignored() {
         say::note(remark);
     }
-    for (path, content) in &rendered.files {
-        write_in_place(path, &to_yaml(content)?)?;
+    rendered.write_files()?;
+    for (path, _) in &rendered.files {
         say::note(format_args!("{} written", path.display()));
     }
     let mut yaml = String::new();

@@ -1,5 +1,8 @@
 //! Endpoints and listeners in files that Envoy re-reads when one is moved into place.
 
+use std::fmt::Write as _;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,11 +13,25 @@ use serde_json::{Value, json};
 use super::address::Address;
 use crate::clusters::{Cluster, Endpoint, Health};
 
-/// The file of one cluster's endpoints in the folder of `--eds`.
+/// The file of one cluster's endpoints in the folder of `--eds`: in it, whatever the cluster is
+/// called, and another one for each cluster.
 #[must_use]
 pub fn endpoint_file(folder: &Path, cluster: &str) -> PathBuf {
-    let name = cluster.replace(['/', ':'], "_");
-    folder.join(format!("{name}.yaml"))
+    folder.join(format!("{}.yaml", file_name(cluster)))
+}
+
+/// A name with every byte written as `%XX` that could mean something in a path, or the same as
+/// another one where files have no case.
+fn file_name(name: &str) -> String {
+    let mut safe = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte) {
+            safe.push(char::from(byte));
+        } else {
+            let _ = write!(safe, "%{byte:02X}");
+        }
+    }
+    safe
 }
 
 /// The content of such a file. Envoy skips a version that it has, so each call makes a new one.
@@ -46,18 +63,57 @@ fn lb_endpoint(endpoint: &Endpoint) -> Option<Value> {
     Some(entry)
 }
 
+/// Who may read what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// Whoever the user's umask lets.
+    AsUsual,
+    /// The user alone: there is a private key in it.
+    Owner,
+}
+
 /// Writes beside `path` and moves it there: the only way Envoy notices.
 ///
 /// # Errors
 /// When the folder cannot be made or written to.
 pub fn write_in_place(path: &Path, text: &str) -> anyhow::Result<()> {
+    write_for(Readers::AsUsual, path, text)
+}
+
+/// The same, for these readers.
+pub(super) fn write_for(readers: Readers, path: &Path, text: &str) -> anyhow::Result<()> {
     let failed = || format!("{}: cannot be written", path.display());
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(failed)?;
+        make_folder(folder, readers).with_context(failed)?;
     }
     let next = path.with_extension("next");
-    std::fs::write(&next, text).with_context(failed)?;
+    // What a run that was cut short left behind has other permissions, perhaps.
+    match std::fs::remove_file(&next) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(error).with_context(failed);
+        }
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if readers == Readers::Owner {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    let mut file = options.open(&next).with_context(failed)?;
+    file.write_all(text.as_bytes()).with_context(failed)?;
     std::fs::rename(&next, path).with_context(failed)
+}
+
+/// A folder that is there keeps its permissions: it is the operator's.
+fn make_folder(folder: &Path, readers: Readers) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    if readers == Readers::Owner {
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    }
+    builder.create(folder)
 }
 
 /// Takes the listeners out of the bootstrap into a file; the clusters name their own files.

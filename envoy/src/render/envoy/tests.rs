@@ -71,10 +71,72 @@ fn with_eds_listeners_and_endpoints_stand_in_files_of_their_own() {
         .collect();
     assert_eq!(
         paths,
-        ["/xds/default_http-service_8080.yaml", "/xds/listeners.yaml"]
+        ["/xds/default%2Fhttp-service%3A8080.yaml", "/xds/listeners.yaml"]
     );
     assert_eq!(out.bootstrap["static_resources"].get("listeners"), None);
     assert!(find(&out.files[1].1, "early_header_mutation_extensions").is_some());
+}
+
+#[test]
+fn no_service_name_leads_an_endpoint_file_out_of_its_folder() {
+    let names = [
+        "a-../../../etc/cron.d/x-80",
+        "a-..-80",
+        "/etc/passwd",
+        "a\\b",
+        "a%2fb",
+        "a/b",
+        "A",
+        "a",
+        "a\0",
+        "",
+        "..",
+    ];
+    let folder = std::path::Path::new("/xds");
+    let files: std::collections::BTreeSet<_> = names
+        .iter()
+        .map(|name| {
+            let file = endpoint_file(folder, name);
+            assert_eq!(file.parent(), Some(folder), "{name:?}");
+            file.to_string_lossy().to_lowercase()
+        })
+        .collect();
+    assert_eq!(files.len(), names.len(), "{files:?}");
+    assert_eq!(
+        endpoint_file(folder, "prod-web-80"),
+        folder.join("prod-web-80.yaml")
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_private_key_that_is_written_can_be_read_by_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mode = |path: &std::path::Path| {
+        let about = std::fs::metadata(path).unwrap();
+        about.permissions().mode() & 0o777
+    };
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("xds");
+    let eds = |settings: &mut EnvoySettings| settings.eds = Some(folder.clone());
+    let out = rendered(&format!("{TLS}{SECRET}"), eds);
+    out.write_files().unwrap();
+    assert_eq!(mode(&folder), 0o700);
+    let listeners = folder.join("listeners.yaml");
+    let text = std::fs::read_to_string(&listeners).unwrap();
+    assert!(text.contains("inline_string: key"), "{text}");
+    for (path, _) in &out.files {
+        assert_eq!(mode(path), 0o600, "{}", path.display());
+    }
+    // What was readable before does not stay so, nor does what an earlier run left half done.
+    let everyone = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(&listeners, everyone.clone()).unwrap();
+    let next = folder.join("listeners.next");
+    std::fs::write(&next, "").unwrap();
+    std::fs::set_permissions(&next, everyone).unwrap();
+    out.write_files().unwrap();
+    assert_eq!(mode(&listeners), 0o600);
 }
 
 #[test]
@@ -95,6 +157,15 @@ metadata: {name: shop}
 spec:
   tls: [{hosts: [Shop.example.com, '*.example.com'], secretName: shop-tls}]
   rules: [{host: shop.example.com, http: {paths: [{path: /, backend: {service: {name: web, port: {number: 80}}}}]}}]
+";
+
+const SECRET: &str = "
+---
+apiVersion: v1
+kind: Secret
+type: kubernetes.io/tls
+metadata: {name: shop-tls}
+data: {tls.crt: Y2VydA==, tls.key: a2V5}
 ";
 
 #[test]
@@ -176,15 +247,7 @@ fn redirects_to_https_without_an_https_listener_are_noted() {
 
 #[test]
 fn a_tls_secret_serves_its_hosts_by_sni() {
-    let secret = "
----
-apiVersion: v1
-kind: Secret
-type: kubernetes.io/tls
-metadata: {name: shop-tls}
-data: {tls.crt: Y2VydA==, tls.key: a2V5}
-";
-    let out = rendered(&format!("{TLS}{secret}"), |_| {});
+    let out = rendered(&format!("{TLS}{SECRET}"), |_| {});
     let https = &out.bootstrap["static_resources"]["listeners"][1];
     assert_eq!(
         find(https, "server_names").unwrap(),

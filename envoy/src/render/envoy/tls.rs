@@ -21,6 +21,13 @@ pub(super) struct Certificate {
     key: Value,
 }
 
+impl Certificate {
+    /// Whether its key is written out, not only named.
+    pub(super) fn holds_a_key(&self) -> bool {
+        self.key.get("inline_string").is_some()
+    }
+}
+
 pub(super) type Certificates = Vec<Certificate>;
 
 /// A certificate and its key, as files.
