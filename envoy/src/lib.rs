@@ -10,6 +10,7 @@ pub mod clusters;
 pub mod compiled;
 pub mod filter_chain;
 pub mod forwarding;
+pub mod inert;
 pub mod losses;
 pub mod manifests;
 pub mod plugin_config;

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::annotations::Verdict;
 use super::finding::{Finding, Level};
 use super::report::Report;
+use crate::inert;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -16,7 +17,7 @@ const DIM: Style = Style::new().dimmed();
 /// For people. Styles are written always; the stream drops them where no terminal shows them.
 pub(crate) fn text(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for note in &report.notes {
-        writeln!(out, "{DIM}note: {note}{DIM:#}")?;
+        writeln!(out, "{DIM}note: {}{DIM:#}", inert::line(note))?;
     }
     let mut helped: Vec<&Finding> = Vec::new();
     for finding in &report.findings {
@@ -38,25 +39,29 @@ fn one(out: &mut impl Write, finding: &Finding, helped: Option<&str>) -> io::Res
     writeln!(
         out,
         "{style}{word}[{code}]{style:#}: {BOLD}{}{BOLD:#}",
-        finding.message()
+        inert::line(&finding.message())
     )?;
     let ingress = finding
         .ingress
         .as_ref()
-        .map(|id| format!(" ingress {id}"))
+        .map(|id| format!(" ingress {}", inert::line(id)))
         .unwrap_or_default();
     if !finding.file.is_empty() {
         writeln!(
             out,
             "  {DIM}-->{DIM:#} {}:{}{ingress}",
-            finding.file, finding.line
+            inert::line(&finding.file),
+            finding.line
         )?;
     }
     match helped {
-        Some(field) => writeln!(out, "   {DIM}={DIM:#} as above for {field}")?,
+        Some(field) => {
+            let field = inert::line(field);
+            writeln!(out, "   {DIM}={DIM:#} as above for {field}")?;
+        }
         None => {
             for line in &finding.help {
-                writeln!(out, "   {DIM}={DIM:#} {line}")?;
+                writeln!(out, "   {DIM}={DIM:#} {}", inert::line(line))?;
             }
         }
     }
@@ -81,6 +86,7 @@ fn differences(out: &mut impl Write, report: &Report) -> io::Result<()> {
         .map(|(_, name, difference)| (name, difference))
         .collect();
     for (name, difference) in &differing {
+        let name = inert::line(name);
         writeln!(out, "{name}: honoured, with a difference: {difference}")?;
     }
     if differing.is_empty() {
@@ -182,15 +188,15 @@ pub(super) fn github(out: &mut impl Write, report: &Report) -> io::Result<()> {
             Level::Warning => "warning",
             Level::Error => "error",
         };
-        let mut message = finding.message();
+        let mut message = inert::line(&finding.message());
         for line in &finding.help {
             message.push('\n');
-            message.push_str(line);
+            message.push_str(&inert::line(line));
         }
         writeln!(
             out,
             "::{command} file={},line={},title={}::{}",
-            property(&finding.file),
+            property(&inert::line(&finding.file)),
             finding.line,
             property(finding.code),
             data(&message)

@@ -1,0 +1,97 @@
+//! Text from manifests, where comments, terminals and the logs of a CI would obey it.
+
+use std::fmt::Write as _;
+
+/// In one line, for comments and messages: what would break the line, move a cursor, turn the
+/// reading direction or start a workflow command is written out (`\n`, `\u{1b}`).
+#[must_use]
+pub fn line(text: &str) -> String {
+    let mut inert = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_obeyed(character) {
+            let _ = write!(inert, "{}", character.escape_default());
+        } else {
+            inert.push(character);
+        }
+    }
+    // Source: `ActionCommand.TryParse` (GitHub) and "Logging commands" (Azure Pipelines): such a
+    // command may stand anywhere in a line.
+    inert
+        .replace("##[", "#\\u{23}[")
+        .replace("##vso[", "#\\u{23}vso[")
+}
+
+/// For messages of several lines on terminals and in logs: the line breaks stay, and no line is a
+/// workflow command.
+#[must_use]
+pub fn lines(text: &str) -> String {
+    let inert = text.split('\n').map(|one| {
+        let inert = line(one);
+        if is_command(&inert) {
+            inert.replacen("::", "\\u{3a}:", 1)
+        } else {
+            inert
+        }
+    });
+    inert.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a line starts as a workflow command does.
+///
+/// Source: `ActionCommand.TryParseV2`, `src/Runner.Common/ActionCommand.cs`, actions/runner.
+#[must_use]
+pub fn is_command(line: &str) -> bool {
+    line.trim_start().starts_with("::")
+}
+
+/// Controls (C0, C1), the separators that break lines elsewhere, and what turns or hides text.
+fn is_obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_line_is_obeyed() {
+        for (text, inert) in [
+            (
+                "a\n---\nkind: ClusterRoleBinding",
+                "a\\n---\\nkind: ClusterRoleBinding",
+            ),
+            (
+                "a\rb\u{85}c\u{2028}d\u{2029}e\u{b}f",
+                "a\\rb\\u{85}c\\u{2028}d\\u{2029}e\\u{b}f",
+            ),
+            (
+                "\u{1b}[2J\u{9b}2J\u{7f}\u{0}",
+                "\\u{1b}[2J\\u{9b}2J\\u{7f}\\u{0}",
+            ),
+            ("right\u{202e}tfel", "right\\u{202e}tfel"),
+            (
+                "x ##[error]y ##vso[task.complete]",
+                "x #\\u{23}[error]y #\\u{23}vso[task.complete]",
+            ),
+            ("größe: \"日本\" %C3 a::b", "größe: \"日本\" %C3 a::b"),
+        ] {
+            assert_eq!(line(text), inert);
+        }
+    }
+
+    #[test]
+    fn no_line_of_several_is_a_command() {
+        let text = "first\n ::error::second\n\u{1b}]0;title\u{7}\n::set-output name=x::y";
+        let inert =
+            "first\n \\u{3a}:error::second\n\\u{1b}]0;title\\u{7}\n\\u{3a}:set-output name=x::y";
+        assert_eq!(lines(text), inert);
+    }
+}
