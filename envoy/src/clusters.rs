@@ -10,6 +10,7 @@ mod service_port;
 use serde_json::Value;
 
 use crate::manifests::{Manifests, Object};
+use crate::names;
 use crate::taken::TakenIngress;
 
 pub use cluster::Cluster;
@@ -133,7 +134,7 @@ impl Known<'_> {
     /// names, else 80.
     fn default_backend(&self, ingress: &TakenIngress<'_>) -> Option<ServicePort> {
         let service = &ingress.annotations.default_backend;
-        if service.is_empty() {
+        if !names::is_label(service) {
             return None;
         }
         let mut named = ServicePort {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::clusters::{self, Cluster, EndpointsFlag, ServicePort};
 use crate::forwarding::Forwarding;
 use crate::manifests::{Manifests, Object};
+use crate::names;
 use crate::taken::{self, TakenIngress};
 
 /// The flags that bear on what manifests mean.
@@ -58,7 +59,10 @@ impl<'m> Compiled<'m> {
         let is_taken = |object: &&Object| ingresses.iter().any(|one| one.is_at(object));
         let objects = manifests.ingresses.iter().filter(is_taken);
         said.insert("ingresses".to_owned(), values(objects));
-        let (clusters, notes) = clusters::clusters(manifests, &ingresses, &flags.endpoints);
+        let (clusters, more) = clusters::clusters(manifests, &ingresses, &flags.endpoints);
+        let all = manifests.ingresses.iter();
+        let unfit = all.filter_map(|object| Some(names::unfit(object)?.note(object)));
+        let notes = unfit.chain(more).collect();
         config.clusters = clusters::told(&clusters).collect();
         let (policy, more) = policy::compile(&config);
         remarks.extend(more);
@@ -112,7 +116,9 @@ impl<'m> Compiled<'m> {
 /// out.
 fn said_by(manifests: &Manifests, strict: bool) -> Map<String, Value> {
     let mut said = Map::new();
-    said.insert("ingresses".to_owned(), values(&manifests.ingresses));
+    let is_fit = |object: &&Object| names::unfit(object).is_none();
+    let fit = manifests.ingresses.iter().filter(is_fit);
+    said.insert("ingresses".to_owned(), values(fit));
     if let Some(classes) = manifests.classes() {
         said.insert("ingress_classes".to_owned(), json!(classes));
     }

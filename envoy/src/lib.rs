@@ -13,6 +13,7 @@ pub mod forwarding;
 pub mod inert;
 pub mod losses;
 pub mod manifests;
+pub mod names;
 pub mod plugin_config;
 pub mod progress;
 pub mod render;

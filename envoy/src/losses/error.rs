@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::acceptance::Acceptance;
 use crate::check::Finding;
+use crate::inert;
 
 /// Why nothing is rendered.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +47,8 @@ impl fmt::Display for Refusal<'_> {
                 Some(ingress) => format!("ingress {}", ingress.escape_debug()),
                 None => "the ConfigMap".to_owned(),
             };
-            writeln!(f, "  {}:{}: {of}: {}", loss.file, loss.line, loss.message())?;
+            let (file, message) = (inert::line(&loss.file), inert::line(&loss.message()));
+            writeln!(f, "  {file}:{}: {of}: {message}", loss.line)?;
             if !helped.contains(&loss.help.as_slice()) {
                 for line in &loss.help {
                     writeln!(f, "    {line}")?;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::clusters::{Cluster, ServicePort};
 use crate::compiled::Compiled;
 use crate::forwarding::{self, Forwarding};
+use crate::names;
 use crate::plugin_config::{self, Options, Unmatched, plugin_config};
 use crate::taken::TakenIngress;
 
@@ -126,16 +127,21 @@ fn hosts(compiled: &Compiled<'_>, notes: &mut Vec<String>) -> Vec<String> {
             if is_named() {
                 add("*");
             }
-        } else if !host.name.starts_with('~') {
+        } else if names::is_host(&host.name) {
             add(&host.name);
         }
     }
     for ingress in &compiled.ingresses {
         let place = || ingress.object.place();
         let aliases = ingress.annotations.aliases.iter();
-        for alias in aliases.filter(|alias| alias.starts_with('~')) {
+        for alias in aliases.filter(|alias| !names::is_host(alias)) {
+            let what = if alias.starts_with('~') {
+                "a regex"
+            } else {
+                "no name of a host in Kubernetes"
+            };
             notes.push(format!(
-                "{}: server-alias {alias:?} is a regex, and no listener takes one; those hosts are not served",
+                "{}: server-alias {alias:?} is {what}, and no listener takes one; those hosts are not served",
                 place()
             ));
         }
@@ -146,8 +152,15 @@ fn hosts(compiled: &Compiled<'_>, notes: &mut Vec<String>) -> Vec<String> {
                 "{}: upstream-vhost {host:?} is made of variables: add a route for the hosts it yields",
                 place()
             ));
-        } else if !host.is_empty() {
+        } else if names::is_host(host) {
             add(host);
+        } else if !host.is_empty() {
+            notes.push(format!(
+                "{}: upstream-vhost {host:?} is no name of a host in Kubernetes, and no route takes it: \
+                 requests of ingress {} find none",
+                place(),
+                ingress.id()
+            ));
         }
     }
     all

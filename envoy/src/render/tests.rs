@@ -1,3 +1,5 @@
+mod hostile;
+
 use super::envoy::{EnvoySettings, render};
 use super::envoy_gateway::{self, EnvoyGatewayArgs};
 use super::istio::{self, IstioArgs};

@@ -6,11 +6,13 @@ use super::neighbours::service_port;
 use crate::check::finding::{Finding, Level, Place};
 use crate::compiled::Compiled;
 use crate::manifests::{Manifests, Object};
+use crate::names;
 use crate::taken::{TakenIngress, TakenPath};
 
 pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let manifests = compiled.manifests;
     let mut findings: Vec<Finding> = manifests.old_ingresses.iter().map(beta_api).collect();
+    findings.extend(manifests.ingresses.iter().filter_map(unfit));
     let remarks = compiled.remarks.iter();
     findings.extend(remarks.filter_map(|remark| other_class(manifests, remark)));
     for ingress in &compiled.ingresses {
@@ -35,6 +37,17 @@ fn beta_api(object: &Object) -> Finding {
             .to_owned(),
         help: vec!["kubectl convert -f FILE --output-version networking.k8s.io/v1".to_owned()],
     }
+}
+
+fn unfit(object: &Object) -> Option<Finding> {
+    let unfit = names::unfit(object)?;
+    Some(Finding::new(
+        Level::Error,
+        "name",
+        &Place::at(object, &unfit.pointer, unfit.what),
+        format!("is no name of a {} in Kubernetes", unfit.what),
+        names::LEFT_OUT,
+    ))
 }
 
 /// The module's own word: whose class it is, it decides.

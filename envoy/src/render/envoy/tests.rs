@@ -71,7 +71,10 @@ fn with_eds_listeners_and_endpoints_stand_in_files_of_their_own() {
         .collect();
     assert_eq!(
         paths,
-        ["/xds/default%2Fhttp-service%3A8080.yaml", "/xds/listeners.yaml"]
+        [
+            "/xds/default%2Fhttp-service%3A8080.yaml",
+            "/xds/listeners.yaml"
+        ]
     );
     assert_eq!(out.bootstrap["static_resources"].get("listeners"), None);
     assert!(find(&out.files[1].1, "early_header_mutation_extensions").is_some());
