@@ -131,7 +131,7 @@ mod tests {
             let text = [b'a', byte, b'b'];
             let is_bad = is_control(byte);
             let value = FieldValue::new(&text[..]);
-            assert_eq!(value.iter().any(|byte| is_control(*byte)), false, "{byte}");
+            assert!(!value.iter().any(|byte| is_control(*byte)), "{byte}");
             assert_eq!(*value != text[..], is_bad, "{byte}");
             let received = FieldValue::received(&text[..]);
             assert_eq!(*received != text[..], is_bad && byte != b'\t', "{byte}");

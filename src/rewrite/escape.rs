@@ -32,14 +32,11 @@ pub(crate) fn escape(text: &[u8], kind: Kind) -> Cow<'_, [u8]> {
 }
 
 fn must_escape(byte: u8, kind: Kind) -> bool {
-    match (kind, byte) {
-        (_, 0..=b' ' | 0x7f..=0xff) => true,
-        (_, b'"' | b'#' | b'%' | b'<' | b'>' | b'?' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}') => {
-            true
-        }
-        (Kind::Args, b'&' | b'+' | b';') => true,
-        _ => false,
-    }
+    let always = matches!(
+        byte,
+        0..=b' ' | b'"' | b'#' | b'%' | b'<' | b'>' | b'?' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x7f..=0xff
+    );
+    always || kind == Kind::Args && matches!(byte, b'&' | b'+' | b';')
 }
 
 /// `ngx_unescape_uri` with `NGX_UNESCAPE_REDIRECT`: printable characters above `%` are written
