@@ -92,11 +92,10 @@ fn shape_of(platform: Platform, names: Names, manager: &Value) -> Shape {
     let mut to_here = BTreeMap::new();
     let mut platform_names = BTreeMap::new();
     for (key, name) in plugin["clusters"].as_object().unwrap() {
-        let plain = key.replace(['/', ':'], "-");
         let name = name.as_str().unwrap().to_owned();
-        let here = if names == Names::Plain { &plain } else { &name };
+        let here = if names == Names::Plain { key } else { &name };
         to_here.insert(name.clone(), here.clone());
-        platform_names.insert(plain, name);
+        platform_names.insert(key.clone(), name);
     }
     plugin["clusters"] = plugin["clusters"]
         .as_object()
