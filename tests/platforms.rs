@@ -36,6 +36,7 @@ fn envoy(platform: Platform, manifests: &str, pods: &[Pod]) -> Rendered {
         listen: "127.0.0.1:0".parse().unwrap(),
         admin: "unix:admin.sock".parse().unwrap(),
         wasm: module.canonicalize().unwrap(),
+        allow_loopback: true,
         ..EnvoySettings::default()
     };
     let mut bootstrap = render(&compiled, &settings).unwrap().bootstrap;

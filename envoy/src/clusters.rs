@@ -4,6 +4,7 @@ mod cluster;
 mod endpoint;
 mod endpoint_slices;
 mod flag;
+pub mod off_limits;
 mod protocol;
 mod service_port;
 

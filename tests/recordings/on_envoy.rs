@@ -238,6 +238,7 @@ fn rendered(number: usize, scenario: &Value, pods: &BTreeMap<String, Pod>) -> Va
             .unwrap()
             .canonicalize()
             .unwrap(),
+        allow_loopback: true,
         ..EnvoySettings::default()
     };
     let mut bootstrap = render(&compiled, &settings).unwrap().bootstrap;

@@ -254,6 +254,7 @@ fn rendered(compiled: &Compiled<'_>, setup: &Setup, folder: &Path) -> render::en
         admin: "unix:admin.sock".parse().unwrap(),
         wasm: wasm.canonicalize().unwrap(),
         eds: Some(folder.to_owned()),
+        allow_loopback: true,
         ..EnvoySettings::default()
     };
     let mut rendered = render::envoy::render(compiled, &settings).unwrap();

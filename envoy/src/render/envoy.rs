@@ -4,6 +4,7 @@ mod address;
 mod cluster;
 mod eds;
 mod listener;
+mod reach;
 mod route;
 mod settings;
 mod timeouts;
@@ -98,7 +99,7 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> anyhow::Resu
         } }] },
     });
     let files = match &settings.eds {
-        Some(folder) => eds::move_to_files(&mut bootstrap, folder, &compiled.clusters),
+        Some(folder) => eds::move_to_files(&mut bootstrap, folder, &compiled.clusters, settings),
         None => Vec::new(),
     };
     let readers = if certificates.iter().any(tls::Certificate::holds_a_key) {

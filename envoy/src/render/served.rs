@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::clusters::{Cluster, ServicePort};
+use crate::clusters::{Cluster, ServicePort, off_limits};
 use crate::compiled::Compiled;
 use crate::forwarding::{self, Forwarding};
 use crate::names;
@@ -50,6 +50,16 @@ impl<'c> Served<'c> {
         let mut notes = compiled.notes.clone();
         let mut with_ports = Vec::new();
         for cluster in &compiled.clusters {
+            let external = cluster.external_name.as_deref();
+            if let Some(why) = external.and_then(|name| off_limits::name(name, false)) {
+                notes.push(format!(
+                    "{}: Service {}: externalName {:?} is {why}: no route leads there",
+                    cluster.place,
+                    cluster.service_port.service_id(),
+                    external.unwrap_or_default()
+                ));
+                continue;
+            }
             match cluster.number {
                 Some(number) => with_ports.push((cluster, number)),
                 None => notes.push(format!(

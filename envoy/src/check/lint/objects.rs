@@ -1,9 +1,12 @@
 //! Objects that cannot serve, or serve otherwise than they look.
 
+use std::net::SocketAddr;
+
 use limpet::remark::{Problem, Remark};
 
 use super::neighbours::service_port;
 use crate::check::finding::{Finding, Level, Place};
+use crate::clusters::off_limits;
 use crate::compiled::Compiled;
 use crate::manifests::{Manifests, Object};
 use crate::names;
@@ -19,6 +22,11 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
         findings.extend(canary_alone(&compiled.ingresses, ingress));
         let paths = ingress.paths();
         findings.extend(paths.filter_map(|path| one_address(manifests, ingress, &path)));
+        findings.extend(
+            ingress
+                .paths()
+                .flat_map(|path| off_limits_of(compiled, ingress, &path)),
+        );
     }
     findings
 }
@@ -97,6 +105,42 @@ fn canary_alone(ingresses: &[TakenIngress<'_>], ingress: &TakenIngress<'_>) -> O
         ),
         "the canary gets no requests there, as under ingress-nginx",
     ))
+}
+
+/// Endpoints and names that no proxy is sent to, whoever asks.
+fn off_limits_of(
+    compiled: &Compiled<'_>,
+    ingress: &TakenIngress<'_>,
+    path: &TakenPath<'_>,
+) -> Vec<Finding> {
+    let service_port = service_port(ingress, path);
+    let mut clusters = compiled.clusters.iter();
+    let cluster = clusters.find(|cluster| Some(&cluster.service_port) == service_port.as_ref());
+    let Some(cluster) = cluster else {
+        return Vec::new();
+    };
+    let finding = |field: &str, value: &str, why: &str| {
+        Finding::new(
+            Level::Warning,
+            "off-limits",
+            &Place::at(ingress.object, &path.text_pointer(), "path"),
+            format!(
+                "goes to Service {}, whose {field} {value:?} is {why}",
+                cluster.service_port.service_id()
+            ),
+            "render leaves it out: without another endpoint the answer is 503",
+        )
+    };
+    let external = cluster.external_name.iter().filter_map(|name| {
+        let why = off_limits::name(name, false)?;
+        Some(finding("externalName", name, why))
+    });
+    let endpoints = cluster.endpoints.iter().filter_map(|endpoint| {
+        let socket: SocketAddr = endpoint.address.parse().ok()?;
+        let why = off_limits::address(socket.ip(), false)?;
+        Some(finding("endpoint", &endpoint.address, why))
+    });
+    external.chain(endpoints).collect()
 }
 
 fn one_address(

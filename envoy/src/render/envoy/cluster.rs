@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::address::Address;
 use super::eds::{self, endpoint_file, load_assignment};
+use super::reach;
 use super::settings::EnvoySettings;
 use super::timeouts::CONNECT;
 use crate::clusters::Cluster;
@@ -111,6 +112,13 @@ fn discovery(
     let mut set = |key: &str, value: Value| fields.insert(key.to_owned(), value);
     if let Some(dns_name) = dns_name {
         let port = dns_port(cluster, notes);
+        if let Some(why) = reach::refused_name(settings, &dns_name, port) {
+            let value = format!("{dns_name}:{port}");
+            notes.push(reach::note(cluster, "name", &value, why));
+            set("type", json!("STATIC"));
+            set("load_assignment", load_assignment(&name, &[]));
+            return fields;
+        }
         set("type", json!("STRICT_DNS"));
         set("dns_lookup_family", json!("V4_PREFERRED"));
         set(
@@ -121,6 +129,7 @@ fn discovery(
         );
         return fields;
     }
+    notes.extend(reach::notes(settings, cluster));
     if let Some(folder) = &settings.eds {
         let file = endpoint_file(folder, &name);
         set("type", json!("EDS"));
@@ -141,7 +150,7 @@ fn discovery(
     set("type", json!("STATIC"));
     set(
         "load_assignment",
-        load_assignment(&name, &cluster.endpoints),
+        load_assignment(&name, &reach::endpoints(settings, cluster)),
     );
     fields
 }

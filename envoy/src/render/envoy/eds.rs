@@ -11,6 +11,8 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::address::Address;
+use super::reach;
+use super::settings::EnvoySettings;
 use crate::clusters::{Cluster, Endpoint, Health};
 
 /// The file of one cluster's endpoints in the folder of `--eds`: in it, whatever the cluster is
@@ -121,6 +123,7 @@ pub(super) fn move_to_files(
     bootstrap: &mut Value,
     folder: &Path,
     clusters: &[Cluster],
+    settings: &EnvoySettings,
 ) -> Vec<(PathBuf, Value)> {
     let mut files: Vec<(PathBuf, Value)> = clusters
         .iter()
@@ -129,7 +132,7 @@ pub(super) fn move_to_files(
             let name = cluster.name();
             (
                 endpoint_file(folder, &name),
-                endpoint_resource(&name, &cluster.endpoints),
+                endpoint_resource(&name, &reach::endpoints(settings, cluster)),
             )
         })
         .collect();

@@ -58,6 +58,11 @@ pub struct EnvoySettings {
     #[arg(long)]
     pub dns: bool,
 
+    /// Let endpoints and ExternalName Services lead to loopback, for trying things out; never to
+    /// Envoy's admin
+    #[arg(long)]
+    pub allow_loopback: bool,
+
     /// A certificate and its key, for hosts that no TLS Secret serves
     #[arg(long, value_name = "CERT,KEY", value_parser = parse_pair)]
     pub tls: Option<(PathBuf, PathBuf)>,
@@ -76,6 +81,7 @@ impl Default for EnvoySettings {
             wasm: PathBuf::from("/etc/envoy/limpet.wasm"),
             eds: None,
             dns: false,
+            allow_loopback: false,
             tls: None,
             report: false,
         }

@@ -111,6 +111,65 @@ fn no_service_name_leads_an_endpoint_file_out_of_its_folder() {
     );
 }
 
+#[test]
+fn no_service_of_a_tenant_leads_to_envoys_admin() {
+    let ingress = "
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: shop}
+spec: {defaultBackend: {service: {name: web, port: {number: 9901}}}}
+---
+";
+    let name = |name: &str| {
+        format!(
+            "{ingress}{{apiVersion: v1, kind: Service, metadata: {{name: web}}, \
+             spec: {{type: ExternalName, externalName: '{name}', ports: [{{port: 9901}}]}}}}"
+        )
+    };
+    let slice = |address: &str| {
+        format!(
+            "{ingress}{{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {{name: w, \
+             labels: {{kubernetes.io/service-name: web}}}}, ports: [{{port: 9901}}], \
+             endpoints: [{{addresses: ['{address}']}}]}}"
+        )
+    };
+    let attacks = [
+        name("localhost"),
+        name("127.0.0.1"),
+        name("admin.tenant.example"),
+        name("0x7f.1"),
+        name("169.254.169.254"),
+        name("::ffff:127.0.0.1"),
+        slice("127.0.0.1"),
+        slice("::1"),
+        slice("0.0.0.0"),
+        slice("::ffff:127.0.0.1"),
+    ];
+    for attack in attacks {
+        for (allow_loopback, eds) in [(false, None), (true, None), (true, Some("/xds".into()))] {
+            let out = rendered(&attack, |settings| {
+                settings.allow_loopback = allow_loopback;
+                settings.eds = eds;
+            });
+            let cluster = &out.bootstrap["static_resources"]["clusters"][0];
+            let files = out.files.iter().map(|(_, content)| content);
+            for endpoints in files
+                .chain([cluster])
+                .filter_map(|part| find(part, "lb_endpoints"))
+            {
+                assert_eq!(endpoints, &json!([]), "{attack}");
+            }
+            let told = |note: &String| note.contains("gets no requests");
+            assert!(out.notes.iter().any(told), "{attack}: {:?}", out.notes);
+        }
+    }
+    // Where it is no attack, the same cluster has its endpoint.
+    let out = rendered(&slice("10.0.0.1"), |_| {});
+    let cluster = &out.bootstrap["static_resources"]["clusters"][0];
+    let address = find(cluster, "socket_address").unwrap();
+    assert_eq!(address["address"], "10.0.0.1");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_private_key_that_is_written_can_be_read_by_its_owner_alone() {

@@ -38,6 +38,7 @@ impl Envoy {
             admin: Address::Pipe(admin_socket(folder.path()).display().to_string()),
             wasm: wasm.canonicalize()?,
             eds: Some(folder.path().to_owned()),
+            allow_loopback: true,
             ..EnvoySettings::default()
         };
         let rendered = envoy::render(compiled, &settings)?;
