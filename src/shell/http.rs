@@ -63,6 +63,8 @@ impl HttpContext for HttpStream {
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         self.0.borrow_mut().on_response();
+        #[cfg(feature = "fault")]
+        self.0.borrow().shared.answered();
         Action::Continue
     }
 }

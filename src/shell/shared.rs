@@ -25,6 +25,8 @@ pub(super) struct Shared {
     pub(super) metrics: Cell<Metrics>,
     #[cfg(feature = "fault")]
     pub(super) fault_in_tick: Cell<bool>,
+    #[cfg(feature = "fault")]
+    tick_fault_asked: Cell<bool>,
 }
 
 impl Shared {
@@ -67,8 +69,15 @@ impl Shared {
             Ok(Some(fault)) if fault == b"trap" => {
                 assert_ne!(fault, b"trap", "fault asked for by a request");
             }
-            Ok(Some(fault)) if fault == b"tick" => self.fault_in_tick.set(true),
+            Ok(Some(fault)) if fault == b"tick" => self.tick_fault_asked.set(true),
             _ => {}
+        }
+    }
+
+    /// A tick may come within 10 ms, before the pod has answered the request that asked.
+    pub(super) fn answered(&self) {
+        if self.tick_fault_asked.replace(false) {
+            self.fault_in_tick.set(true);
         }
     }
 }

@@ -127,7 +127,8 @@ fn grpc_calls_keep_their_session_their_messages_and_their_trailers() {
         ends_well(call);
     }
     assert_eq!(requests_over_http_2(&envoy), CALLS);
-    let cluster = envoy.name(super::CLUSTER);
+    // In the names of statistics Envoy writes a colon as an underscore.
+    let cluster = envoy.name(super::CLUSTER).replace(':', "_");
     let upstream = envoy
         .envoy
         .stat(&format!("cluster.{cluster}.upstream_cx_http2_total"));

@@ -100,7 +100,10 @@ fn config(refusal: Option<Refusal>) -> EngineConfig {
     });
     let mut config = filter_chain::engine_config(module(), &config, &Forwarding::read(None));
     let plugin = config.plugin.as_mut().unwrap();
-    plugin.environment_variables = vec![("LIMPET_TEST_KEY".to_owned(), b"a secret".to_vec())];
+    plugin.environment_variables = vec![(
+        "LIMPET_TEST_KEY".to_owned(),
+        b"a secret that cannot be guessed".to_vec(),
+    )];
     plugin.refusal = refusal;
     config
 }

