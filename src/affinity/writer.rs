@@ -101,7 +101,7 @@ pub(super) fn digests(
 ) -> Vec<Digest> {
     let keyed = || {
         let secrets = settings.cookie_keys.iter().flatten();
-        secrets.map(|secret| Digest::Keyed(Box::new(Hmac::new(secret))))
+        secrets.filter_map(|secret| Some(Digest::Keyed(Box::new(Hmac::new(secret)?))))
     };
     let persistent = Digest::Persistent {
         salt: upstream_name.to_owned(),

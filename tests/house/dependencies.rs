@@ -6,7 +6,7 @@ use std::process::Command;
 
 /// Every crate of the module: each is paid for in size and in start-up time, so each says what
 /// it is there for.
-const MODULE: [(&str, &str); 27] = [
+const MODULE: [(&str, &str); 29] = [
     ("allocator-api2", "of hashbrown for proxy-wasm"),
     ("base64", "the session filter's header"),
     ("block-buffer", "of digest"),
@@ -18,6 +18,7 @@ const MODULE: [(&str, &str); 27] = [
     ("generic-array", "of digest"),
     ("hashbrown", "of proxy-wasm: the version before indexmap's"),
     ("hashbrown", "of indexmap"),
+    ("hmac", "keyed cookies"),
     ("indexmap", "objects of the configuration keep their order"),
     ("itoa", "numbers of serde_json"),
     ("limpet", "itself"),
@@ -41,6 +42,7 @@ const MODULE: [(&str, &str); 27] = [
     ("serde_core", "of serde"),
     ("serde_json", "the configuration"),
     ("sha1", "session-cookie-hash: sha1, keyed cookies"),
+    ("subtle", "of digest for hmac"),
     ("typenum", "of generic-array"),
     ("zmij", "numbers of serde_json"),
 ];

@@ -4,11 +4,10 @@
 //! `tests/platforms/crds/*.json` are the resource definitions' own schemas, reduced to the kinds that are
 //! rendered; an unknown field is refused, as the API server's strict validation does.
 
-mod schema;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use jsonschema::Validator;
 use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
 use limpet_envoy::render::envoy_gateway::{self, EnvoyGatewayArgs};
@@ -24,10 +23,14 @@ fn root() -> PathBuf {
         .to_owned()
 }
 
-fn schemas(platform: &str) -> BTreeMap<String, Value> {
+fn schemas(platform: &str) -> BTreeMap<String, Validator> {
     let file = root().join(format!("tests/platforms/crds/{platform}.json"));
-    let mut all: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    serde_json::from_value(all["schemas"].take()).unwrap()
+    let all: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let schemas = all["schemas"].as_object().unwrap().iter();
+    let compiled = |schema| jsonschema::validator_for(schema).unwrap();
+    schemas
+        .map(|(kind, schema)| (kind.clone(), compiled(schema)))
+        .collect()
 }
 
 /// Every manifest of `tests/check/` that can be read, and the first manifest.
@@ -52,14 +55,26 @@ fn first_manifest() -> PathBuf {
     root().join("envoy/examples/sample-ingress.yaml")
 }
 
-fn refuse(schemas: &BTreeMap<String, Value>, resources: &[Resource], name: &str) -> Vec<String> {
+/// Everything in `value` that `schema` does not allow, each with its place.
+fn errors(schema: &Validator, value: &Value) -> Vec<String> {
+    let errors = schema.iter_errors(value);
+    errors
+        .map(|error| format!("{}: {error}", error.instance_path))
+        .collect()
+}
+
+fn refuse(
+    schemas: &BTreeMap<String, Validator>,
+    resources: &[Resource],
+    name: &str,
+) -> Vec<String> {
     let mut wrong = Vec::new();
     for resource in resources {
         let text = |key: &str| resource.value[key].as_str().unwrap();
         let id = format!("{} {}", text("apiVersion"), text("kind"));
         match schemas.get(&id) {
             Some(schema) => wrong.extend(
-                schema::errors(schema, &resource.value)
+                errors(schema, &resource.value)
                     .into_iter()
                     .map(|error| format!("{name}: {id}{error}")),
             ),
@@ -200,7 +215,7 @@ fn the_environment_variables_of_cookie_keys_are_asked_for_as_the_definitions_all
 fn a_schema_refuses_what_it_does_not_know() {
     let schemas = schemas("istio");
     let schema = &schemas["extensions.istio.io/v1alpha1 WasmPlugin"];
-    let errors = |spec: Value| schema::errors(schema, &serde_json::json!({ "spec": spec }));
+    let errors = |spec: Value| errors(schema, &serde_json::json!({ "spec": spec }));
     let good = serde_json::json!({ "url": "oci://x", "failStrategy": "FAIL_RELOAD" });
     assert_eq!(errors(good), Vec::<String>::new());
     let bad = serde_json::json!({ "url": 1, "failStrategy": "RELOAD", "sha": "" });
