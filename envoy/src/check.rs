@@ -4,6 +4,7 @@ mod alternatives;
 mod annotations;
 mod configuration;
 mod documented;
+mod files;
 mod finding;
 mod lint;
 mod platform;

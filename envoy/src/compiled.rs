@@ -80,8 +80,8 @@ impl<'m> Compiled<'m> {
     }
 
     /// What the operator should know: of the manifests as they were read, and of what they mean.
-    pub fn all_notes(&self) -> impl Iterator<Item = &String> {
-        self.manifests.notes.iter().chain(&self.notes)
+    pub fn all_notes(&self) -> impl Iterator<Item = String> {
+        self.manifests.all_notes().chain(self.notes.iter().cloned())
     }
 
     /// Why the module takes some Ingresses not at all.

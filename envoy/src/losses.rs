@@ -114,10 +114,7 @@ fn scope(loss: &Finding) -> String {
 
 /// Which loss, in words.
 fn named(loss: &Finding) -> String {
-    let of = match &loss.ingress {
-        Some(ingress) => format!("ingress {}", ingress.escape_debug()),
-        None => "the ConfigMap".to_owned(),
-    };
+    let of = loss.owner();
     format!("{} of {of} ({}:{})", loss.field, loss.file, loss.line)
 }
 

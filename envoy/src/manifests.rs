@@ -2,16 +2,19 @@
 
 mod config_map;
 mod document;
+mod encoding;
 mod error;
 mod given;
 mod source;
+mod split;
+mod tree;
 
 use std::path::Path;
 
 use serde_json::Value;
 
-pub use document::{Object, Origin, annotation_pointer};
-pub use error::ManifestError;
+pub use document::{DuplicateKey, Object, Origin, annotation_pointer};
+pub use error::{ManifestError, Unreadable};
 
 /// The class that ingress-nginx takes where nothing else is said.
 const CLASS: &str = "nginx";
@@ -46,6 +49,10 @@ pub struct Manifests {
     /// `accept_loss` there, which is no key of the plugin configuration: which losses `render` is to
     /// accept.
     pub accept_loss: Option<Value>,
+    /// Keys that are written twice.
+    pub duplicates: Vec<DuplicateKey>,
+    /// Documents that are neither YAML nor JSON.
+    pub unreadable: Vec<Unreadable>,
     /// What was skipped or assumed, one line each, for the operator.
     pub notes: Vec<String>,
 }
@@ -55,11 +62,11 @@ impl Manifests {
     /// its subfolders), or `-`.
     ///
     /// # Errors
-    /// When a path cannot be read or its text cannot be parsed.
+    /// When a path cannot be read.
     pub fn load(paths: &[String]) -> Result<Self, ManifestError> {
         let mut manifests = Self::default();
         for (name, text) in source::read_all(paths)? {
-            manifests.add(&name, &text)?;
+            manifests.add(&name, &text);
         }
         manifests.finish();
         Ok(manifests)
@@ -68,12 +75,15 @@ impl Manifests {
     /// Reads one text, as if it were the file `name`.
     ///
     /// # Errors
-    /// When the text is neither YAML nor JSON.
+    /// When a document of it is neither YAML nor JSON.
     pub fn parse(name: &str, text: &str) -> Result<Self, ManifestError> {
         let mut manifests = Self::default();
-        manifests.add(name, text)?;
+        manifests.add(name, text);
         manifests.finish();
-        Ok(manifests)
+        match manifests.unreadable.first() {
+            Some(unreadable) => Err(unreadable.clone().into()),
+            None => Ok(manifests),
+        }
     }
 
     /// The same with the keys in the file of `--config`, if there is one.
@@ -81,7 +91,9 @@ impl Manifests {
     /// # Errors
     /// When it cannot be read, or has a key that may not be given there.
     pub fn with_config(mut self, file: Option<&Path>) -> anyhow::Result<Self> {
-        self.given = given::load(file)?;
+        let (given, duplicates) = given::load(file)?;
+        self.duplicates.extend(duplicates);
+        self.given = given;
         self.accept_loss = self.given.remove("accept_loss");
         Ok(self)
     }
@@ -91,11 +103,32 @@ impl Manifests {
     /// # Errors
     /// When there is none.
     pub fn with_ingresses(self) -> Result<Self, ManifestError> {
-        if self.ingresses.is_empty() {
+        let read = self.with_anything()?;
+        if read.ingresses.is_empty() {
             Err(ManifestError::NoIngress)
         } else {
-            Ok(self)
+            Ok(read)
         }
+    }
+
+    /// The same, for one that has nothing to do where no document with an Ingress can be read.
+    ///
+    /// # Errors
+    /// When there is no Ingress, and a document that cannot be read.
+    pub fn with_anything(self) -> Result<Self, Unreadable> {
+        match self.unreadable.first() {
+            Some(unreadable) if self.ingresses.is_empty() => Err(unreadable.clone()),
+            _ => Ok(self),
+        }
+    }
+
+    /// What the operator should know, one line each: of what was skipped or assumed, and of what
+    /// could not be read or is written twice.
+    pub fn all_notes(&self) -> impl Iterator<Item = String> {
+        let unreadable = self.unreadable.iter().map(ToString::to_string);
+        let duplicates = self.duplicates.iter().map(ToString::to_string);
+        let notes = self.notes.iter().cloned();
+        unreadable.chain(duplicates).chain(notes)
     }
 
     /// ingress-nginx's own settings: the `data` of the ConfigMap that is meant, if there is one.
@@ -151,11 +184,11 @@ impl Manifests {
         self.tls_secrets.iter().find(|secret| secret.id() == id)
     }
 
-    fn add(&mut self, name: &str, text: &str) -> Result<(), ManifestError> {
-        for object in document::read(name, text)? {
-            self.sort(object);
-        }
-        Ok(())
+    fn add(&mut self, name: &str, text: &str) {
+        let contents = document::read(name, text);
+        self.duplicates.extend(contents.duplicates);
+        self.unreadable.extend(contents.unreadable);
+        contents.objects.into_iter().for_each(|one| self.sort(one));
     }
 
     fn sort(&mut self, object: Object) {

@@ -34,6 +34,9 @@ impl Level {
 /// The code of a remark on protection that is lost.
 pub(crate) const LOSS: &str = "loss";
 
+/// The code of a remark on a document that cannot be read.
+pub(crate) const UNREADABLE: &str = "unreadable";
+
 /// The code of a remark on an annotation that is not limpet's business.
 pub(crate) const ELSEWHERE: &str = "elsewhere";
 
@@ -158,16 +161,26 @@ impl Finding {
         }
     }
 
-    /// Whether protection is lost.
+    /// Whether protection is lost, or may be.
     #[must_use]
     pub fn is_loss(&self) -> bool {
-        self.code == LOSS
+        [LOSS, UNREADABLE].contains(&self.code)
     }
 
     /// Whether it is about an annotation or a key whose job is somebody else's.
     #[must_use]
     pub fn is_left_to_others(&self) -> bool {
         [LOSS, ELSEWHERE, SETTING].contains(&self.code)
+    }
+
+    /// Whose it is, in words.
+    #[must_use]
+    pub(crate) fn owner(&self) -> String {
+        match &self.ingress {
+            Some(ingress) => format!("ingress {}", ingress.escape_debug()),
+            None if self.code == UNREADABLE => "the manifests".to_owned(),
+            None => "the ConfigMap".to_owned(),
+        }
     }
 
     /// The same, with a line of advice.

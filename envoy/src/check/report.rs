@@ -9,7 +9,7 @@ use super::annotations::{self, Judged, Verdict};
 use super::finding::{Finding, Level};
 use super::platform::{self, Platform};
 use super::settings::{self, JudgedKey};
-use super::{configuration, lint};
+use super::{configuration, files, lint};
 use crate::compiled::{Compiled, Flags};
 use crate::manifests::Manifests;
 
@@ -36,7 +36,7 @@ impl Report {
     #[must_use]
     pub fn new(manifests: &Manifests, strict: bool, on: Option<Platform>) -> Self {
         let mut judged = Vec::new();
-        let mut findings = Vec::new();
+        let mut findings = files::run(manifests);
         for object in &manifests.ingresses {
             let (of_it, about_it) = annotations::judge(object);
             judged.extend(of_it);
@@ -107,7 +107,7 @@ impl Report {
 }
 
 /// What is said of all that limpet leaves to others, in the Ingresses that the module takes and in
-/// ingress-nginx's ConfigMap.
+/// ingress-nginx's ConfigMap, and of what cannot be read.
 #[must_use]
 pub fn left_to_others(compiled: &Compiled<'_>) -> Vec<Finding> {
     let ingresses = compiled.ingresses.iter();
@@ -116,6 +116,7 @@ pub fn left_to_others(compiled: &Compiled<'_>) -> Vec<Finding> {
         .collect();
     findings.extend(settings::judge(compiled.manifests).1);
     findings.retain(Finding::is_left_to_others);
+    findings.extend(files::unreadable(compiled.manifests));
     findings
 }
 

@@ -289,3 +289,48 @@ spec:
     assert_eq!(settled(&mut manifests, &[]).unwrap(), [""; 0]);
     assert_eq!(Report::new(&manifests, false, None).losses().count(), 0);
 }
+
+// What it protects, nobody knows.
+#[test]
+fn a_document_that_cannot_be_read_is_a_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("m.yaml");
+    let good = to_yaml(&manifests(&json!({}), &json!({})).ingresses[0].value).unwrap();
+    std::fs::write(&file, format!("{good}---\nkind: [\n")).unwrap();
+    let read = || Manifests::load(&[file.to_string_lossy().into_owned()]).unwrap();
+    let line = good.lines().count() + 2;
+    let place = format!("m.yaml:{line}: the manifests: unreadable-document: column 7: ");
+
+    let refused = settled(&mut read(), &[]).unwrap_err().to_string();
+    assert!(refused.contains(&place), "{refused}");
+    let mut accepted = read();
+    settled(&mut accepted, &["--accept-loss", "unreadable-document"]).unwrap();
+    assert_eq!(accepted.given.get(CLOSE), None);
+    let mut closed = read();
+    settled(&mut closed, &["--close"]).unwrap();
+    assert_eq!(closed.given[CLOSE], json!([EVERY]));
+
+    let report = Report::new(&read(), false, None);
+    assert_eq!((report.exit_status(), report.ingresses), (2, 1));
+    let found: Vec<_> = report.findings.iter().map(|f| (f.code, f.line)).collect();
+    assert_eq!(found, [("unreadable", line as u64)]);
+}
+
+#[test]
+fn a_duplicate_key_is_a_warning_with_its_ingress_and_place() {
+    let mut text = to_yaml(&manifests(&json!({}), &json!({})).ingresses[0].value).unwrap();
+    text.push_str("spec: {}\n");
+    let manifests = Manifests::parse("m.yaml", &text).unwrap();
+    let report = Report::new(&manifests, false, None);
+    let line = text.lines().count() as u64;
+    let found = report.findings.iter().find(|f| f.code == "duplicate-key");
+    let found = found.unwrap();
+    assert_eq!((found.line, found.field.as_str()), (line, "spec"));
+    assert_eq!(found.ingress.as_deref(), Some("prod/shop"));
+    assert_eq!(report.exit_status(), 1);
+    let note = manifests.all_notes().next().unwrap();
+    assert!(
+        note.starts_with(&format!("m.yaml:{line}: \"spec\" is written twice")),
+        "{note}"
+    );
+}

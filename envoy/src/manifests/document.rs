@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Number, Value};
-use serde_saphyr::Spanned;
+use serde_json::Value;
+use serde_saphyr::{Spanned, UserMessageFormatter};
 
-use super::error::ManifestError;
+use super::error::Unreadable;
+use super::split::{Document, split};
+use super::tree::{Fields, Lines, Tree, Twice, escaped};
 
 /// Where an object starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +28,29 @@ pub struct Object {
     pub origin: Origin,
     /// Line of each field by JSON pointer.
     lines: BTreeMap<String, u64>,
+}
+
+/// A key that is written twice, of which the first one has no effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DuplicateKey {
+    /// The key.
+    pub key: String,
+    /// The line of the first one.
+    pub first: u64,
+    /// Where the last one stands.
+    pub origin: Origin,
+    /// The Ingress that it is in, `namespace/name`.
+    pub ingress: Option<String>,
+}
+
+impl fmt::Display for DuplicateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (place, key, first) = (self.origin.place(), &self.key, self.first);
+        write!(
+            f,
+            "{place}: {key:?} is written twice, in line {first} too; the last one is taken"
+        )
+    }
 }
 
 impl Object {
@@ -117,7 +141,15 @@ impl Object {
     /// `file:line` of the object.
     #[must_use]
     pub fn place(&self) -> String {
-        format!("{}:{}", self.origin.file, self.origin.line)
+        self.origin.place()
+    }
+}
+
+impl Origin {
+    /// `file:line`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.file, self.line)
     }
 }
 
@@ -127,82 +159,216 @@ pub fn annotation_pointer(name: &str) -> String {
     format!("/metadata/annotations/{}", escaped(name))
 }
 
-/// A key as a part of a JSON pointer.
-fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
+/// What one text holds.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// Every object; a list (`kind: List`, `IngressList`, ...) is opened.
+    pub objects: Vec<Object>,
+    /// Keys that are written twice.
+    pub duplicates: Vec<DuplicateKey>,
+    /// Documents that are neither YAML nor JSON.
+    pub unreadable: Vec<Unreadable>,
 }
 
-/// Every object in `text`; a list (`kind: List`, `IngressList`, ...) is opened.
-///
-/// # Errors
-/// When the text is neither YAML nor JSON.
-pub(super) fn read(file: &str, text: &str) -> Result<Vec<Object>, ManifestError> {
-    let mut objects = Vec::new();
-    for tree in trees(file, text)? {
-        open(file, tree, &mut objects);
+/// Everything in the file `name`.
+#[must_use]
+pub(super) fn read(name: &str, text: &str) -> Contents {
+    let mut contents = Contents::default();
+    for document in split(text) {
+        let file = File {
+            name,
+            lines_above: document.lines_above,
+        };
+        match file.trees(document) {
+            Ok(trees) => trees
+                .into_iter()
+                .for_each(|tree| file.open(tree, &mut contents)),
+            Err(unreadable) => contents.unreadable.push(unreadable),
+        }
     }
-    Ok(objects)
+    contents
 }
 
-fn trees(file: &str, text: &str) -> Result<Vec<Spanned<Tree>>, ManifestError> {
-    let yaml = serde_saphyr::from_multiple_with_options::<Spanned<Tree>>(text, options());
-    if !text.trim_start().starts_with(['{', '[']) {
-        return yaml.map_err(|error| yaml_error(file, &error));
-    }
-    // JSON is read as JSON (YAML lacks some of its escapes, and JSON values may follow each other
-    // without a separator); YAML's reader only adds the lines, where it reads the same.
-    let json: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text)
-        .into_iter()
-        .collect();
-    let json = match (json, yaml.is_ok()) {
-        (Ok(json), _) => json,
-        // YAML in braces, not JSON.
-        (Err(_), true) => return Ok(yaml.unwrap_or_default()),
-        (Err(error), false) => return Err(json_error(file, &error)),
+/// The one value in the file `name`, and the keys that are written twice in it.
+pub(super) fn read_one(name: &str, text: &str) -> Result<(Value, Vec<DuplicateKey>), Unreadable> {
+    let file = File {
+        name,
+        lines_above: 0,
     };
-    let spanned = yaml.unwrap_or_default();
-    let same = spanned.len() == json.len()
-        && spanned
-            .iter()
-            .zip(&json)
-            .all(|(tree, value)| tree.value.to_value() == *value);
-    Ok(if same {
-        spanned
-    } else {
-        json.into_iter().map(Tree::without_lines).collect()
-    })
+    let document = Document {
+        lines_above: 0,
+        text,
+    };
+    let mut trees = file.trees(document)?.into_iter();
+    let tree = trees.next().map(|tree| tree.value);
+    let tree = tree.unwrap_or(Tree::Leaf(Value::Null));
+    let mut lines = Lines::default();
+    tree.record("", &mut lines);
+    let twice = lines.twice.into_iter();
+    let duplicates = twice.map(|twice| file.duplicate(twice, None));
+    Ok((tree.to_value(), duplicates.collect()))
+}
+
+/// The document of a file that is read.
+struct File<'n> {
+    name: &'n str,
+    lines_above: u64,
+}
+
+impl File<'_> {
+    fn trees(&self, document: Document<'_>) -> Result<Vec<Spanned<Tree>>, Unreadable> {
+        let text = document.text;
+        if !text.trim_start().starts_with(['{', '[']) {
+            return yaml(text).map_err(|error| self.yaml_error(&error));
+        }
+        // JSON is read as JSON (YAML lacks some of its escapes, and JSON values may follow each
+        // other without a separator); YAML's reader only adds the lines, where it reads the same.
+        // It minds tabs at the beginning of a line, which mean nothing within braces.
+        let yaml = if text.contains('\t') {
+            yaml(&text.split_inclusive('\n').map(untabbed).collect::<String>())
+        } else {
+            yaml(text)
+        };
+        let json: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text)
+            .into_iter()
+            .collect();
+        let json = match (json, yaml.is_ok()) {
+            (Ok(json), _) => json,
+            // YAML in braces, not JSON.
+            (Err(_), true) => return Ok(yaml.unwrap_or_default()),
+            (Err(error), false) => return Err(self.json_error(&error)),
+        };
+        let spanned = yaml.unwrap_or_default();
+        let same = spanned.len() == json.len()
+            && spanned
+                .iter()
+                .zip(&json)
+                .all(|(tree, value)| tree.value.to_value() == *value);
+        Ok(if same {
+            spanned
+        } else {
+            json.into_iter().map(Tree::without_lines).collect()
+        })
+    }
+
+    fn yaml_error(&self, error: &serde_saphyr::Error) -> Unreadable {
+        let place = error.location();
+        let error = error.without_snippet();
+        Unreadable {
+            path: self.name.to_owned(),
+            line: self.line(place.map_or(1, |place| place.line())),
+            column: place.map_or(1, |place| place.column()),
+            reason: without_place(&error.render_with_formatter(&UserMessageFormatter)),
+        }
+    }
+
+    fn json_error(&self, error: &serde_json::Error) -> Unreadable {
+        Unreadable {
+            path: self.name.to_owned(),
+            line: self.line(error.line().try_into().unwrap_or(u64::MAX)),
+            column: error.column().try_into().unwrap_or(u64::MAX),
+            reason: without_place(&error.to_string()),
+        }
+    }
+
+    /// The line in the file; 0, which is not known, stays so.
+    fn line(&self, line: u64) -> u64 {
+        match line {
+            0 => 0,
+            line => line.saturating_add(self.lines_above),
+        }
+    }
+
+    fn origin(&self, line: u64) -> Origin {
+        Origin {
+            file: self.name.to_owned(),
+            line: self.line(line),
+        }
+    }
+
+    fn duplicate(&self, twice: Twice, ingress: Option<String>) -> DuplicateKey {
+        DuplicateKey {
+            key: twice.key,
+            first: self.line(twice.first),
+            origin: self.origin(twice.last),
+            ingress,
+        }
+    }
+
+    fn open(&self, tree: Spanned<Tree>, contents: &mut Contents) {
+        let line = tree.referenced.line();
+        match tree.value {
+            Tree::Leaf(Value::Null) => {}
+            Tree::List(items) => {
+                items.into_iter().for_each(|item| self.open(item, contents));
+            }
+            Tree::Map(mut fields) if fields.is_list() => {
+                let twice = fields.twice.drain(..);
+                let duplicates = twice.map(|twice| self.duplicate(twice, None));
+                contents.duplicates.extend(duplicates);
+                let items = fields.kept.into_iter();
+                let mut items = items.filter(|(key, _)| key.value == "items");
+                if let Some((_, items)) = items.next() {
+                    self.open(items, contents);
+                }
+            }
+            // A leaf is no object, and named so when it is skipped.
+            tree @ (Tree::Map(_) | Tree::Leaf(_)) => self.add(&tree, line, contents),
+        }
+    }
+
+    fn add(&self, tree: &Tree, line: u64, contents: &mut Contents) {
+        let mut lines = Lines::default();
+        tree.record("", &mut lines);
+        let of = lines.of.into_iter();
+        let object = Object {
+            value: tree.to_value(),
+            origin: self.origin(line),
+            lines: of.map(|(at, line)| (at, self.line(line))).collect(),
+        };
+        let ingress = (object.kind() == "Ingress").then(|| object.id());
+        let twice = lines.twice.into_iter();
+        let duplicates = twice.map(|twice| self.duplicate(twice, ingress.clone()));
+        contents.duplicates.extend(duplicates);
+        contents.objects.push(object);
+    }
+}
+
+impl Fields {
+    /// Whether it is a list of objects, with its items.
+    fn is_list(&self) -> bool {
+        let mut fields = self.kept.iter();
+        let is_kind = fields.any(|(key, value)| {
+            key.value == "kind"
+                && matches!(&value.value, Tree::Leaf(Value::String(kind)) if kind.ends_with("List"))
+        });
+        is_kind && self.kept.iter().any(|(key, _)| key.value == "items")
+    }
+}
+
+fn yaml(text: &str) -> Result<Vec<Spanned<Tree>>, serde_saphyr::Error> {
+    serde_saphyr::from_multiple_with_options(text, options())
+}
+
+/// A line with spaces for the tabs that it begins with.
+fn untabbed(line: &str) -> String {
+    let rest = line.trim_start_matches(['\t', ' ']);
+    let tabs = line.len().saturating_sub(rest.len());
+    [&" ".repeat(tabs), rest].concat()
 }
 
 /// A cluster's whole dump is no attack: as many documents and fields as there are. What protects the
 /// stack, and the limits of aliases, stay.
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
         budget: serde_saphyr::budget! {
             max_documents: usize::MAX,
             max_nodes: usize::MAX,
             max_events: usize::MAX,
             max_total_scalar_bytes: usize::MAX,
         },
-    }
-}
-
-fn yaml_error(file: &str, error: &serde_saphyr::Error) -> ManifestError {
-    let place = error.location();
-    let text = error.without_snippet().to_string();
-    ManifestError::Syntax {
-        path: file.to_owned(),
-        line: place.map_or(1, |place| place.line()),
-        column: place.map_or(1, |place| place.column()),
-        reason: without_place(&text),
-    }
-}
-
-fn json_error(file: &str, error: &serde_json::Error) -> ManifestError {
-    ManifestError::Syntax {
-        path: file.to_owned(),
-        line: error.line().try_into().unwrap_or(u64::MAX),
-        column: error.column().try_into().unwrap_or(u64::MAX),
-        reason: without_place(&error.to_string()),
+        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
     }
 }
 
@@ -210,162 +376,4 @@ fn json_error(file: &str, error: &serde_json::Error) -> ManifestError {
 fn without_place(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     line.split(" at line ").next().unwrap_or(line).to_owned()
-}
-
-fn open(file: &str, tree: Spanned<Tree>, objects: &mut Vec<Object>) {
-    let fields = match tree.value {
-        Tree::Leaf(Value::Null) => return,
-        // No object, and named so when it is skipped.
-        Tree::Leaf(_) => &Vec::new(),
-        Tree::List(items) => {
-            return items.into_iter().for_each(|item| open(file, item, objects));
-        }
-        Tree::Map(ref fields) => fields,
-    };
-    let is_list = fields.iter().any(|(key, value)| {
-        key.value == "kind"
-            && matches!(&value.value, Tree::Leaf(Value::String(s)) if s.ends_with("List"))
-    });
-    let items = is_list
-        .then(|| fields.iter().position(|(key, _)| key.value == "items"))
-        .flatten();
-    match (tree.value, items) {
-        (Tree::Map(mut fields), Some(at)) => {
-            if let Tree::List(items) = fields.swap_remove(at).1.value {
-                items.into_iter().for_each(|item| open(file, item, objects));
-            }
-        }
-        (value, _) => {
-            let mut lines = BTreeMap::new();
-            value.record_lines("", &mut lines);
-            objects.push(Object {
-                value: value.to_value(),
-                origin: Origin {
-                    file: file.to_owned(),
-                    line: tree.referenced.line(),
-                },
-                lines,
-            });
-        }
-    }
-}
-
-/// A value whose parts know their lines.
-#[derive(Debug)]
-enum Tree {
-    Leaf(Value),
-    List(Vec<Spanned<Tree>>),
-    Map(Vec<(Spanned<String>, Spanned<Tree>)>),
-}
-
-impl Tree {
-    fn to_value(&self) -> Value {
-        match self {
-            Self::Leaf(value) => value.clone(),
-            Self::List(items) => items.iter().map(|item| item.value.to_value()).collect(),
-            Self::Map(fields) => Value::Object(
-                fields
-                    .iter()
-                    .map(|(key, value)| (key.value.clone(), value.value.to_value()))
-                    .collect(),
-            ),
-        }
-    }
-
-    fn without_lines(value: Value) -> Spanned<Self> {
-        let nowhere = serde_saphyr::Location::UNKNOWN;
-        let tree = match value {
-            Value::Array(items) => Self::List(items.into_iter().map(Self::without_lines).collect()),
-            Value::Object(fields) => Self::Map(
-                fields
-                    .into_iter()
-                    .map(|(key, value)| {
-                        (
-                            Spanned::new(key, nowhere, nowhere),
-                            Self::without_lines(value),
-                        )
-                    })
-                    .collect(),
-            ),
-            leaf => Self::Leaf(leaf),
-        };
-        Spanned::new(tree, nowhere, nowhere)
-    }
-
-    fn record_lines(&self, at: &str, lines: &mut BTreeMap<String, u64>) {
-        // A field is where its name is: the text of a block scalar begins a line below.
-        let mut child = |key: &str, line: u64, value: &Spanned<Self>| {
-            let pointer = format!("{at}/{}", escaped(key));
-            value.value.record_lines(&pointer, lines);
-            lines.insert(pointer, line);
-        };
-        match self {
-            Self::Leaf(_) => {}
-            Self::List(items) => {
-                items
-                    .iter()
-                    .enumerate()
-                    .for_each(|(i, item)| child(&i.to_string(), item.referenced.line(), item));
-            }
-            Self::Map(fields) => fields
-                .iter()
-                .for_each(|(key, value)| child(&key.value, key.referenced.line(), value)),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Tree {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TreeVisitor)
-    }
-}
-
-struct TreeVisitor;
-
-impl<'de> Visitor<'de> for TreeVisitor {
-    type Value = Tree;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a Kubernetes object")
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
-        Ok(Tree::Leaf(Value::Bool(value)))
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
-        Ok(Tree::Leaf(Value::Number(value.into())))
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
-        Ok(Tree::Leaf(Value::Number(value.into())))
-    }
-    fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
-        Ok(Tree::Leaf(
-            Number::from_f64(value).map_or(Value::Null, Value::Number),
-        ))
-    }
-    fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
-        Ok(Tree::Leaf(Value::String(value.to_owned())))
-    }
-    fn visit_unit<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Leaf(Value::Null))
-    }
-    fn visit_none<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Leaf(Value::Null))
-    }
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
-        Tree::deserialize(deserializer)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
-            items.push(item);
-        }
-        Ok(Tree::List(items))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(field) = access.next_entry()? {
-            fields.push(field);
-        }
-        Ok(Tree::Map(fields))
-    }
 }

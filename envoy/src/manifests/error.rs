@@ -17,21 +17,26 @@ pub enum ManifestError {
         /// As given.
         path: String,
     },
-    /// Text that is neither YAML nor JSON.
-    #[error("{path}:{line}:{column}: {reason}")]
-    Syntax {
-        /// The file.
-        path: String,
-        /// Counted from 1.
-        line: u64,
-        /// Counted from 1.
-        column: u64,
-        /// What the parser said.
-        reason: String,
-    },
+    /// Nothing can be read.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     /// Nothing to serve.
     #[error(
         "no networking.k8s.io/v1 Ingress among the manifests; `limpet check -f` says what was read"
     )]
     NoIngress,
+}
+
+/// A document that is neither YAML nor JSON. The others of its file are read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}:{line}:{column}: a document that cannot be read: {reason}")]
+pub struct Unreadable {
+    /// The file.
+    pub path: String,
+    /// Counted from 1.
+    pub line: u64,
+    /// Counted from 1.
+    pub column: u64,
+    /// What the parser said.
+    pub reason: String,
 }

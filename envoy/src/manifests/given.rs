@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde_json::{Map, Value};
+
+use super::document::{DuplicateKey, read_one};
+use super::source;
 
 /// What may be given. The other keys are what the manifests and the other flags say.
 const KEYS: [&str; 10] = [
@@ -19,26 +22,25 @@ const KEYS: [&str; 10] = [
     "accept_loss",
 ];
 
-/// Reads the file, YAML or JSON; without one nothing is given.
+/// Reads the file, YAML or JSON, and tells which keys are written twice in it; without one nothing is
+/// given.
 ///
 /// # Errors
 /// When it cannot be read, is no object, or has a key that may not be given.
-pub(super) fn load(path: Option<&Path>) -> anyhow::Result<Map<String, Value>> {
+pub(super) fn load(path: Option<&Path>) -> anyhow::Result<(Map<String, Value>, Vec<DuplicateKey>)> {
     let Some(path) = path else {
-        return Ok(Map::new());
+        return Ok((Map::new(), Vec::new()));
     };
-    let place = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("{place}: cannot be read"))?;
-    let value: Value = serde_saphyr::from_str(&text)
-        .with_context(|| format!("{place}: is neither YAML nor JSON"))?;
+    let (name, text) = source::read(&path.to_string_lossy())?;
+    let (value, duplicates) = read_one(&name, &text)?;
     let Value::Object(given) = value else {
-        bail!("{place}: expected one object of keys of the plugin configuration");
+        bail!("{name}: expected one object of keys of the plugin configuration");
     };
     match given.keys().find(|key| !KEYS.contains(&key.as_str())) {
         Some(key) => bail!(
-            "{place}: {key:?} cannot be given, expected {}",
+            "{name}: {key:?} cannot be given, expected {}",
             KEYS.join(", ")
         ),
-        None => Ok(given),
+        None => Ok((given, duplicates)),
     }
 }

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::encoding::decode;
 use super::error::ManifestError;
 
 /// `(name, text)` of every file, in the order given; a folder's files by name.
@@ -22,9 +23,10 @@ pub(super) fn read_all(paths: &[String]) -> Result<Vec<(String, String)>, Manife
     Ok(texts)
 }
 
-fn read(path: &str) -> Result<(String, String), ManifestError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok((path.to_owned(), text)),
+/// The text of one file.
+pub(super) fn read(path: &str) -> Result<(String, String), ManifestError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok((path.to_owned(), decode(&bytes))),
         Err(source) => Err(ManifestError::Read {
             path: path.to_owned(),
             source,
@@ -33,9 +35,9 @@ fn read(path: &str) -> Result<(String, String), ManifestError> {
 }
 
 fn read_stdin() -> Result<String, ManifestError> {
-    let mut text = String::new();
-    match std::io::stdin().read_to_string(&mut text) {
-        Ok(_) => Ok(text),
+    let mut bytes = Vec::new();
+    match std::io::stdin().read_to_end(&mut bytes) {
+        Ok(_) => Ok(decode(&bytes)),
         Err(source) => Err(ManifestError::Read {
             path: "standard input".to_owned(),
             source,

@@ -1,3 +1,5 @@
+mod reading;
+
 use super::*;
 
 const TWO: &str = "\
@@ -93,7 +95,10 @@ fn text_that_is_no_yaml_is_refused_with_its_line() {
     let error = Manifests::parse("x.yaml", "kind: [\n")
         .unwrap_err()
         .to_string();
-    assert_eq!(error, "x.yaml:1:7: unclosed bracket '['");
+    assert_eq!(
+        error,
+        "x.yaml:1:7: a document that cannot be read: unclosed bracket '['"
+    );
 }
 
 #[test]

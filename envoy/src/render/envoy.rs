@@ -133,7 +133,7 @@ pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     let compiled = Compiled::new(&manifests, &args.manifests.flags())?;
     let rendered = render(&compiled, &args.settings)?;
     drop(progress);
-    for note in compiled.all_notes().chain(&rendered.notes) {
+    for note in compiled.all_notes().chain(rendered.notes.iter().cloned()) {
         say::note(note);
     }
     for remark in compiled.ignored() {

@@ -88,8 +88,8 @@ impl<'c> Served<'c> {
     /// What the operator should know: of the manifests as they were read, and of what they serve.
     pub fn all_notes(&self) -> impl Iterator<Item = String> {
         let ignored = self.compiled.ignored().map(ToString::to_string);
-        let notes = self.compiled.manifests.notes.iter().chain(&self.notes);
-        notes.cloned().chain(ignored)
+        let notes = self.compiled.manifests.all_notes();
+        notes.chain(self.notes.iter().cloned()).chain(ignored)
     }
 
     /// The environment variables that the module needs.

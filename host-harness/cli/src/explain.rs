@@ -27,8 +27,8 @@ pub use request::{Attempt, AttemptResult, Request};
 /// # Errors
 /// When manifests, module or requests cannot be read.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
-    let manifests = args.manifests.load()?;
-    for note in &manifests.notes {
+    let manifests = args.manifests.load()?.with_anything()?;
+    for note in manifests.all_notes() {
         say::note(note);
     }
     let settings = Settings {

@@ -1,0 +1,196 @@
+//! A document whose parts know their lines.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Number, Value};
+use serde_saphyr::Spanned;
+
+/// A value whose parts know their lines.
+#[derive(Debug)]
+pub(super) enum Tree {
+    /// Neither a list nor a map.
+    Leaf(Value),
+    /// A list.
+    List(Vec<Spanned<Tree>>),
+    /// A map.
+    Map(Fields),
+}
+
+/// A map, each key once: where one is written twice the last one is kept, as `kubectl` does.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    /// In the order written.
+    pub kept: Vec<(Spanned<String>, Spanned<Tree>)>,
+    /// The keys that are written twice.
+    pub twice: Vec<Twice>,
+}
+
+/// A key that is written twice in one map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Twice {
+    /// The key.
+    pub key: String,
+    /// The line of the one that has no effect.
+    pub first: u64,
+    /// The line of the one that has.
+    pub last: u64,
+}
+
+/// What is known of the lines of a document.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// Those of each field, by JSON pointer.
+    pub of: BTreeMap<String, u64>,
+    /// Every key that is written twice.
+    pub twice: Vec<Twice>,
+}
+
+impl Fields {
+    fn push(
+        &mut self,
+        at: &mut HashMap<String, usize>,
+        key: Spanned<String>,
+        value: Spanned<Tree>,
+    ) {
+        let known = at.get(&key.value).copied();
+        match known.and_then(|at| self.kept.get_mut(at)) {
+            Some(field) => {
+                self.twice.push(Twice {
+                    key: key.value.clone(),
+                    first: field.0.referenced.line(),
+                    last: key.referenced.line(),
+                });
+                *field = (key, value);
+            }
+            None => {
+                at.insert(key.value.clone(), self.kept.len());
+                self.kept.push((key, value));
+            }
+        }
+    }
+}
+
+impl Tree {
+    /// The value alone.
+    pub(super) fn to_value(&self) -> Value {
+        match self {
+            Self::Leaf(value) => value.clone(),
+            Self::List(items) => items.iter().map(|item| item.value.to_value()).collect(),
+            Self::Map(fields) => {
+                let fields = fields.kept.iter();
+                let fields = fields.map(|(key, value)| (key.value.clone(), value.value.to_value()));
+                Value::Object(fields.collect())
+            }
+        }
+    }
+
+    /// Of a value whose lines nobody knows.
+    pub(super) fn without_lines(value: Value) -> Spanned<Self> {
+        let nowhere = serde_saphyr::Location::UNKNOWN;
+        let tree = match value {
+            Value::Array(items) => Self::List(items.into_iter().map(Self::without_lines).collect()),
+            Value::Object(fields) => {
+                let fields = fields.into_iter().map(|(key, value)| {
+                    let key = Spanned::new(key, nowhere, nowhere);
+                    (key, Self::without_lines(value))
+                });
+                Self::Map(Fields {
+                    kept: fields.collect(),
+                    twice: Vec::new(),
+                })
+            }
+            leaf => Self::Leaf(leaf),
+        };
+        Spanned::new(tree, nowhere, nowhere)
+    }
+
+    /// Records what is known of its lines; `at` is where it stands.
+    pub(super) fn record(&self, at: &str, lines: &mut Lines) {
+        if let Self::Map(fields) = self {
+            lines.twice.extend(fields.twice.iter().cloned());
+        }
+        // A field is where its name is: the text of a block scalar begins a line below.
+        let mut child = |key: &str, line: u64, value: &Spanned<Self>| {
+            let pointer = format!("{at}/{}", escaped(key));
+            value.value.record(&pointer, lines);
+            lines.of.insert(pointer, line);
+        };
+        match self {
+            Self::Leaf(_) => {}
+            Self::List(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    child(&i.to_string(), item.referenced.line(), item);
+                }
+            }
+            Self::Map(fields) => {
+                for (key, value) in &fields.kept {
+                    child(&key.value, key.referenced.line(), value);
+                }
+            }
+        }
+    }
+}
+
+/// A key as a part of a JSON pointer.
+pub(super) fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TreeVisitor)
+    }
+}
+
+struct TreeVisitor;
+
+impl<'de> Visitor<'de> for TreeVisitor {
+    type Value = Tree;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a Kubernetes object")
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+        Ok(Tree::Leaf(Value::Bool(value)))
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
+        Ok(Tree::Leaf(Value::Number(value.into())))
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
+        Ok(Tree::Leaf(Value::Number(value.into())))
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
+        Ok(Tree::Leaf(
+            Number::from_f64(value).map_or(Value::Null, Value::Number),
+        ))
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
+        Ok(Tree::Leaf(Value::String(value.to_owned())))
+    }
+    fn visit_unit<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Leaf(Value::Null))
+    }
+    fn visit_none<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Leaf(Value::Null))
+    }
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
+        Tree::deserialize(deserializer)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(Tree::List(items))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
+        let mut fields = Fields::default();
+        let mut at = HashMap::new();
+        while let Some((key, value)) = access.next_entry()? {
+            fields.push(&mut at, key, value);
+        }
+        Ok(Tree::Map(fields))
+    }
+}
