@@ -4,7 +4,7 @@ pub mod environment;
 mod read;
 pub mod settings;
 
-pub use read::read;
+pub use read::{read, service_port};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +18,9 @@ pub struct Config {
     /// IngressClasses whose controller is `k8s.io/ingress-nginx`. Those without a class are taken
     /// unless `strict`, and then too where the list has an empty name.
     pub ingress_classes: Vec<String>,
+    /// `annotations_prefix`: what stands before the `/` of ingress-nginx's annotations,
+    /// [`DEFAULT_PREFIX`](crate::ingress::DEFAULT_PREFIX) if absent.
+    pub annotations_prefix: String,
     /// `config_map`: the `data` of ingress-nginx's own ConfigMap.
     pub config_map: BTreeMap<String, String>,
     /// `services`: which exist. `None`: not known, so every Service exists.
@@ -99,6 +102,42 @@ pub struct ServicePort {
     pub port: u16,
     /// `targetPort` as written, empty where absent: ingress-nginx accepts it in an Ingress too.
     pub target: String,
+}
+
+impl ServicePort {
+    /// Whether an Ingress that names `port` means it. Of several ingress-nginx takes the first.
+    ///
+    /// Source: `serviceEndpoints`, `internal/ingress/controller/controller.go`, ingress-nginx
+    /// dbb11b92d.
+    #[must_use]
+    pub fn is_meant_by(&self, port: &str) -> bool {
+        self.port.to_string() == port || self.target == port || self.name == port
+    }
+
+    /// The pods' port; `None`: it is a name, and each pod says which number that is.
+    #[must_use]
+    pub fn target_number(&self) -> Option<u16> {
+        if self.target.is_empty() {
+            Some(self.port)
+        } else {
+            self.target.parse().ok()
+        }
+    }
+}
+
+impl fmt::Display for ServicePort {
+    /// `80 (http, targetPort 3000)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = Some(&self.target).filter(|target| !target.is_empty());
+        let target = target.map(|target| ["targetPort ", target].concat());
+        let name = Some(self.name.clone()).filter(|name| !name.is_empty());
+        let rest: Vec<String> = name.into_iter().chain(target).collect();
+        write!(f, "{}", self.port)?;
+        if rest.is_empty() {
+            return Ok(());
+        }
+        write!(f, " ({})", rest.join(", "))
+    }
 }
 
 /// `discovery`: where the endpoints come from.

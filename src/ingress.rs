@@ -3,9 +3,13 @@
 
 use crate::remark::{Effect, Expected, Field, Problem, Remark};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// What every annotation of ingress-nginx begins with.
+/// What stands before the `/` of ingress-nginx's annotations, unless its `--annotations-prefix` says
+/// otherwise.
+pub const DEFAULT_PREFIX: &str = "nginx.ingress.kubernetes.io";
+/// What every annotation of ingress-nginx begins with once it is read, whatever its prefix is.
 pub const PREFIX: &str = "nginx.ingress.kubernetes.io/";
 /// What limpet's own begin with.
 pub const OWN_PREFIX: &str = "limpet.dev/";
@@ -19,7 +23,7 @@ pub struct Ingress {
     pub key: String,
     /// `metadata.creationTimestamp` as written; `None`: a manifest that was never applied.
     pub created: Option<String>,
-    /// `metadata.annotations`, full names.
+    /// `metadata.annotations`, full names; those of ingress-nginx under [`PREFIX`].
     pub annotations: BTreeMap<String, String>,
     /// `spec.ingressClassName`, or the annotation `kubernetes.io/ingress.class`.
     pub class: Option<String>,
@@ -73,11 +77,12 @@ pub struct Backend {
 }
 
 impl Ingress {
-    /// Reads one object. `Err`: it is not a usable Ingress, and is ignored as a whole.
+    /// Reads one object, with ingress-nginx's annotations under `prefix`. `Err`: it is not a usable
+    /// Ingress, and is ignored as a whole.
     ///
     /// # Errors
     /// It has no name, or is of another kind.
-    pub fn read(value: &Value) -> Result<Self, Box<Remark>> {
+    pub fn read(value: &Value, prefix: &str) -> Result<Self, Box<Remark>> {
         let metadata = value.get("metadata");
         let text = |key: &str| {
             metadata
@@ -97,7 +102,7 @@ impl Ingress {
         let spec = value.get("spec").unwrap_or(&Value::Null);
         let key = format!("{namespace}/{name}");
         let mut remarks = Vec::new();
-        let annotations = annotations(metadata, &key, &mut remarks);
+        let annotations = annotations(metadata, prefix, &key, &mut remarks);
         let class = spec.get("ingressClassName").and_then(Value::as_str);
         let class = class.or_else(|| annotations.get(CLASS).map(String::as_str));
         let default_backend = spec.get("defaultBackend").or_else(|| spec.get("backend"));
@@ -133,6 +138,7 @@ fn unusable(value: Option<String>, problem: Problem) -> Box<Remark> {
 /// The API server wants strings; a manifest that says `true` means "true".
 fn annotations(
     metadata: Option<&Value>,
+    prefix: &str,
     ingress: &str,
     remarks: &mut Vec<Remark>,
 ) -> BTreeMap<String, String> {
@@ -150,16 +156,39 @@ fn annotations(
             Value::Bool(_) | Value::Number(_) => Some(Effect::Tolerated),
             _ => Some(Effect::Setting),
         };
+        let Some(name) = under_the_prefix(name, prefix) else {
+            let read = prefix.to_owned();
+            let problem = Problem::OtherPrefix { read };
+            let remark = Remark::new(Field::annotation(name), &text, problem, Effect::Setting);
+            remarks.push(remark.of(ingress));
+            continue;
+        };
         if let Some(effect) = effect {
-            let field = Field::annotation(name.strip_prefix(PREFIX).unwrap_or(name));
+            let field = Field::annotation(name.strip_prefix(PREFIX).unwrap_or(&name));
             let problem = Problem::NotAString;
             remarks.push(Remark::new(field, &text, problem, effect).of(ingress));
         }
         if effect != Some(Effect::Setting) {
-            annotations.insert(name.clone(), text);
+            annotations.insert(name.into_owned(), text);
         }
     }
     annotations
+}
+
+/// The name of an annotation where ingress-nginx's own are those under `prefix`; `None`: it is under
+/// the prefix that they have elsewhere.
+///
+/// Source: `TrimAnnotationPrefix`, `internal/ingress/annotations/parser/main.go`.
+fn under_the_prefix<'n>(name: &'n str, prefix: &str) -> Option<Cow<'n, str>> {
+    if prefix == DEFAULT_PREFIX || name == CLASS {
+        return Some(Cow::Borrowed(name));
+    }
+    let rest = name.strip_prefix(prefix);
+    match rest.and_then(|rest| rest.strip_prefix('/')) {
+        Some(own) => Some(Cow::Owned([PREFIX, own].concat())),
+        None if name.starts_with(PREFIX) => None,
+        None => Some(Cow::Borrowed(name)),
+    }
 }
 
 fn rule(value: &Value) -> Rule {

@@ -100,6 +100,11 @@ pub enum Problem {
     },
     /// An annotation's value that Kubernetes takes for no string.
     NotAString,
+    /// An annotation under the prefix that `annotations_prefix` replaces.
+    OtherPrefix {
+        /// The prefix that is read.
+        read: String,
+    },
     /// No Ingress can be used.
     NoIngress,
     /// Not all of `cookie_keys` are keys.
@@ -143,7 +148,10 @@ pub enum Problem {
     /// The Service does not exist.
     NoService,
     /// The Service does not have the port.
-    NoServicePort,
+    NoServicePort {
+        /// Those that it has.
+        ports: Vec<String>,
+    },
     /// The Service of `default-backend` has no cluster.
     NoCluster,
     /// A canary that stands beside nothing.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use limpet_envoy::check::{Level, Platform, Report, Verdict};
-use limpet_envoy::manifests::Manifests;
+use limpet_envoy::manifests::{Manifests, Selection};
 
 /// `(line, level, code)`.
 type Expected = BTreeSet<(u64, String, String)>;
@@ -270,6 +270,65 @@ spec:
     assert_eq!(Report::new(&manifests, false, None).exit_status(), 0);
 }
 
+#[test]
+fn a_second_controller_is_checked_when_it_is_asked_for() {
+    let named = |classes: &[&str], controllers: &[&str]| Selection {
+        classes: classes.iter().map(|&name| name.to_owned()).collect(),
+        controllers: controllers.iter().map(|&name| name.to_owned()).collect(),
+        annotations_prefix: None,
+    };
+    let azure = "webapprouting.kubernetes.azure.com/nginx";
+    for (name, selection) in [
+        ("48-", named(&["internal-nginx"], &[])),
+        ("49-", named(&[], &["k8s.io/internal-ingress-nginx", azure])),
+    ] {
+        let case = cases().into_iter().find(|case| case.name.starts_with(name));
+        let case = case.unwrap();
+        let manifests = case.manifests().with_selection(&selection);
+        let report = Report::new(&manifests, false, None);
+        let found: Vec<String> = report.findings.iter().map(|f| f.message()).collect();
+        assert_eq!((report.exit_status(), found), (0, Vec::new()), "{name}");
+        // What the advice says is enough.
+        let advice = case.report().findings;
+        let advice: Vec<&String> = advice.iter().flat_map(|finding| &finding.help).collect();
+        let asked = selection.classes.iter().chain(&selection.controllers);
+        for asked in asked {
+            assert!(
+                advice
+                    .iter()
+                    .any(|line| line.ends_with(&format!(" {asked}"))
+                        || line.contains(&format!("--ingress-class {asked} "))),
+                "{advice:?}"
+            );
+        }
+    }
+}
+
+// The same Ingresses are told about once, under the prefix that they have.
+#[test]
+fn annotations_under_the_old_prefix_are_checked_when_it_is_asked_for() {
+    let mut cases = cases().into_iter();
+    let case = cases.find(|case| case.name.starts_with("16-")).unwrap();
+    let selection = Selection {
+        annotations_prefix: Some("ingress.kubernetes.io".to_owned()),
+        ..Selection::default()
+    };
+    let manifests = case.manifests().with_selection(&selection);
+    let report = Report::new(&manifests, false, None);
+    let wrong: Vec<_> = report
+        .findings
+        .iter()
+        .filter(|f| f.code == "wrong-prefix")
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(!report.annotations.is_empty());
+    for judged in &report.annotations {
+        let line = case.text.lines().nth(judged.line as usize - 1).unwrap();
+        let name = format!("    ingress.kubernetes.io/{}:", judged.annotation);
+        assert!(line.starts_with(&name), "{line}");
+    }
+}
+
 /// What ingress-nginx was recorded to do stays; these alone are told as differences.
 #[test]
 fn of_the_recorded_ingresses_only_what_really_changes_is_a_warning() {
@@ -288,6 +347,11 @@ fn of_the_recorded_ingresses_only_what_really_changes_is_a_warning() {
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": { "name": "ingress-nginx-controller" },
             "data": vector["controller_config"],
+        }));
+        // Whose class it is has to be known, or it is asked for.
+        items.push(serde_json::json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
+            "metadata": { "name": "other" }, "spec": { "controller": "example.com/other" },
         }));
         let list = serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": items });
         let id = vector["id"].as_str().unwrap();

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::clusters::EndpointsFlag;
 use crate::compiled::Flags;
-use crate::manifests::Manifests;
+use crate::manifests::{Manifests, Selection};
 
 /// `ip:port`.
 ///
@@ -18,17 +18,16 @@ pub fn ip_port(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| format!("{text:?} is not an address; expected ip:port"))
 }
 
-/// Which manifests, and where the endpoints are.
+/// Which manifests, and whose Ingresses of them.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ManifestArgs {
     /// Manifests: a YAML or JSON file, a folder of them, or - for standard input
     #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
     pub file: Vec<String>,
 
-    /// Endpoints of a Service port, the port as the Ingress writes it (or left out: every port);
-    /// nothing after the = means none
-    #[arg(long, value_name = "NS/SERVICE:PORT=IP:PORT,...")]
-    pub endpoints: Vec<EndpointsFlag>,
+    /// Whose Ingresses are taken.
+    #[command(flatten)]
+    pub selection: Selection,
 
     /// Validate annotations as ingress-nginx 1.15 does by default
     #[arg(long)]
@@ -39,21 +38,31 @@ pub struct ManifestArgs {
     pub config: Option<PathBuf>,
 }
 
+/// Where the endpoints are.
+#[derive(Debug, Clone, Default, Args)]
+pub struct EndpointArgs {
+    /// Endpoints of a Service port, the port as the Ingress writes it (or left out: every port);
+    /// nothing after the = means none
+    #[arg(long, value_name = "NS/SERVICE:PORT=IP:PORT,...")]
+    pub endpoints: Vec<EndpointsFlag>,
+}
+
 impl ManifestArgs {
     /// Reads them.
     ///
     /// # Errors
     /// When a file cannot be read or is not what it is to be.
     pub fn load(&self) -> anyhow::Result<Manifests> {
-        Manifests::load(&self.file)?.with_config(self.config.as_deref())
+        let manifests = Manifests::load(&self.file)?.with_config(self.config.as_deref())?;
+        Ok(manifests.with_selection(&self.selection))
     }
 
     /// The flags that bear on what they mean.
     #[must_use]
-    pub fn flags(&self) -> Flags {
+    pub fn flags(&self, endpoints: &EndpointArgs) -> Flags {
         Flags {
             strict: self.strict,
-            endpoints: self.endpoints.clone(),
+            endpoints: endpoints.endpoints.clone(),
         }
     }
 }

@@ -13,7 +13,6 @@ mod report;
 mod settings;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -31,7 +30,7 @@ pub(crate) use print::text as print_text;
 pub use report::{Report, left_to_others};
 pub use settings::JudgedKey;
 
-use crate::manifests::Manifests;
+use crate::args::ManifestArgs;
 use crate::progress::Progress;
 
 /// Flags of `limpet check`.
@@ -41,26 +40,19 @@ Examples:
   limpet check -f ingress.yaml
   kubectl get ingress,service,ingressclass -A -o yaml | limpet check -f -
   limpet check -f cluster.yaml --on envoy-gateway
+  limpet check -f cluster.yaml --controller webapprouting.kubernetes.azure.com/nginx
   limpet check -f manifests/ --format github
 
 Exit status: 0 as under ingress-nginx (notes apart), 1 something will behave differently,
 2 something cannot be used at all.")]
 pub struct CheckArgs {
-    /// Manifests: a YAML or JSON file, a folder of them, or - for standard input
-    #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
-    pub file: Vec<String>,
-
-    /// Validate annotations as ingress-nginx 1.15 does by default
-    #[arg(long)]
-    pub strict: bool,
+    /// What to read.
+    #[command(flatten)]
+    pub manifests: ManifestArgs,
 
     /// Also say what differs on this platform, however it is configured
     #[arg(long, value_enum, value_name = "PLATFORM")]
     pub on: Option<Platform>,
-
-    /// Keys of the plugin configuration that manifests do not say, such as cookie_keys: YAML or JSON
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
 
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
@@ -88,8 +80,8 @@ pub enum Format {
 /// When the manifests cannot be read or the output cannot be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::of("checking");
-    let manifests = Manifests::load(&args.file)?.with_config(args.config.as_deref())?;
-    let report = Report::new(&manifests, args.strict, args.on);
+    let manifests = args.manifests.load()?;
+    let report = Report::new(&manifests, args.manifests.strict, args.on);
     drop(progress);
     let mut out = anstream::stdout().lock();
     let written = match (args.json, args.format) {

@@ -122,6 +122,9 @@ fn said_by(manifests: &Manifests, strict: bool) -> Map<String, Value> {
     if let Some(classes) = manifests.classes() {
         said.insert("ingress_classes".to_owned(), json!(classes));
     }
+    if let Some(prefix) = &manifests.selection.annotations_prefix {
+        said.insert("annotations_prefix".to_owned(), json!(prefix));
+    }
     if let Some(data) = manifests.settings() {
         said.insert("config_map".to_owned(), data.clone());
     }

@@ -5,6 +5,7 @@ mod document;
 mod encoding;
 mod error;
 mod given;
+mod selection;
 mod source;
 mod split;
 mod tree;
@@ -15,15 +16,7 @@ use serde_json::Value;
 
 pub use document::{DuplicateKey, Object, Origin, annotation_pointer};
 pub use error::{ManifestError, Unreadable};
-
-/// The class that ingress-nginx takes where nothing else is said.
-const CLASS: &str = "nginx";
-
-/// What an IngressClass of ingress-nginx names as its controller.
-pub(crate) const CONTROLLER: &str = "k8s.io/ingress-nginx";
-
-/// What makes an IngressClass the default one, where it says `true`.
-const DEFAULT_CLASS: &str = "/metadata/annotations/ingressclass.kubernetes.io~1is-default-class";
+pub use selection::Selection;
 
 /// Every object that was read, by kind, in the order read.
 #[derive(Debug, Default)]
@@ -49,6 +42,9 @@ pub struct Manifests {
     /// `accept_loss` there, which is no key of the plugin configuration: which losses `render` is to
     /// accept.
     pub accept_loss: Option<Value>,
+    /// Whose Ingresses are taken: `ingress_classes`, `controllers` and `annotations_prefix` there, or
+    /// the flags of those names.
+    pub selection: Selection,
     /// Keys that are written twice.
     pub duplicates: Vec<DuplicateKey>,
     /// Documents that are neither YAML nor JSON.
@@ -95,7 +91,18 @@ impl Manifests {
         self.duplicates.extend(duplicates);
         self.given = given;
         self.accept_loss = self.given.remove("accept_loss");
-        Ok(self)
+        let selection = given::selection(&mut self.given)?;
+        Ok(self.with_selection(&selection))
+    }
+
+    /// The same, with what `flags` say about whose Ingresses are taken.
+    #[must_use]
+    pub fn with_selection(mut self, flags: &Selection) -> Self {
+        self.selection.replace(flags);
+        for ingress in &mut self.ingresses {
+            self.selection.prefix().clone_into(&mut ingress.prefix);
+        }
+        self
     }
 
     /// The same, for a command that has nothing to do without an Ingress.
@@ -149,27 +156,17 @@ impl Manifests {
         self.settings()?.get(key)?.as_str()
     }
 
-    /// The classes whose Ingresses are ingress-nginx's: `nginx`, and what the IngressClasses among
-    /// the manifests say; the empty name where one of its own is the cluster's default, which the
-    /// API server gives to an Ingress without a class. `None`: they say nothing else than `nginx`.
+    /// The classes whose Ingresses are taken. `None`: `nginx` alone.
     #[must_use]
     pub fn classes(&self) -> Option<Vec<&str>> {
-        let (ours, foreign): (Vec<&Object>, Vec<&Object>) = self
-            .ingress_classes
-            .iter()
-            .partition(|class| class.text("/spec/controller") == Some(CONTROLLER));
-        let mut names = vec![CLASS];
-        names.extend(
-            ours.iter()
-                .map(|class| class.name())
-                .filter(|name| *name != CLASS),
-        );
-        names.retain(|name| !foreign.iter().any(|class| class.name() == *name));
-        let is_default = |class: &&Object| class.text(DEFAULT_CLASS) == Some("true");
-        if ours.iter().any(is_default) {
-            names.push("");
-        }
-        (names != [CLASS]).then_some(names)
+        self.selection.classes(&self.ingress_classes)
+    }
+
+    /// The IngressClass `name`.
+    #[must_use]
+    pub fn ingress_class(&self, name: &str) -> Option<&Object> {
+        let mut classes = self.ingress_classes.iter();
+        classes.find(|class| class.name() == name)
     }
 
     /// The Service `namespace/name`.

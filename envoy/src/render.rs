@@ -1,5 +1,6 @@
 //! `limpet render`: configurations for the proxies.
 
+mod args;
 pub mod envoy;
 pub mod envoy_gateway;
 pub mod istio;
@@ -10,6 +11,8 @@ pub mod yaml;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+
+pub use args::RenderArgs;
 
 /// Which proxy.
 #[derive(Debug, Subcommand)]

@@ -7,7 +7,7 @@ use limpet::config::Config;
 use limpet::ingress::{Backend, Ingress, PREFIX, Path};
 use limpet::policy;
 
-use crate::manifests::{Manifests, Object, annotation_pointer};
+use crate::manifests::{Manifests, Object};
 
 /// An Ingress that the module takes.
 #[derive(Debug)]
@@ -97,8 +97,7 @@ impl TakenIngress<'_> {
     /// `file:line` of an annotation, by its name without the prefix.
     #[must_use]
     pub fn place_of(&self, name: &str) -> String {
-        let pointer = annotation_pointer(&format!("{PREFIX}{name}"));
-        self.object.place_of(&pointer)
+        self.object.place_of(&self.object.own_pointer(name))
     }
 
     /// Whether its sessions are kept by a cookie.

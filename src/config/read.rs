@@ -5,14 +5,16 @@ use super::{
     Config, ConfigError, CookieFormat, CookieKey, Discovery, HeaderNames, PathDecoding, Report,
     SHORTEST_KEY, Service, ServicePort, StripHeader, Unmatched,
 };
+use crate::ingress::DEFAULT_PREFIX;
 use crate::nearest::nearest;
 use crate::remark::{Effect, Expected, Problem, Remark};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "ingresses",
     "ingress_classes",
+    "annotations_prefix",
     "config_map",
     "services",
     "clusters",
@@ -78,6 +80,7 @@ impl<'a> Reader<'a> {
         Ok(Config {
             ingresses: self.ingresses()?,
             ingress_classes: self.ingress_classes(),
+            annotations_prefix: self.annotations_prefix(),
             config_map: self.strings("config_map")?,
             services: self.services()?,
             clusters: self.strings("clusters")?,
@@ -138,6 +141,12 @@ impl<'a> Reader<'a> {
             self.replaced("ingress_classes", value, Expected::Names, "[\"nginx\"]");
             only_nginx()
         })
+    }
+
+    /// With or without the slash behind it.
+    fn annotations_prefix(&mut self) -> String {
+        let prefix = self.text("annotations_prefix", DEFAULT_PREFIX);
+        prefix.trim_end_matches('/').to_owned()
     }
 
     fn services(&mut self) -> Result<Option<Vec<Service>>, ConfigError> {
@@ -434,7 +443,10 @@ fn service(value: &Value) -> Option<Service> {
     let metadata = value.get("metadata").unwrap_or(value);
     let name = metadata.get("name")?.as_str()?;
     let namespace = metadata.get("namespace").and_then(Value::as_str);
+    // What an Ingress says is the port of a name in DNS, declared or not (`externalNamePorts`).
+    let kind = value.pointer("/spec/type").and_then(Value::as_str);
     let ports = value.pointer("/spec/ports").or_else(|| value.get("ports"));
+    let ports = ports.filter(|_| kind != Some("ExternalName"));
     let ports = ports.and_then(Value::as_array).map(|ports| {
         let ports = ports.iter().filter_map(service_port);
         ports.collect()
@@ -445,7 +457,9 @@ fn service(value: &Value) -> Option<Service> {
     })
 }
 
-fn service_port(value: &Value) -> Option<ServicePort> {
+/// One of a Service's `spec.ports`; `None`: it has no port.
+#[must_use]
+pub fn service_port(value: &Value) -> Option<ServicePort> {
     let port = value.get("port")?.as_u64()?;
     let target = value.get("targetPort").map(|target| match target {
         Value::String(name) => name.clone(),

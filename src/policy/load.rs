@@ -17,7 +17,7 @@ use std::collections::HashSet;
 pub(super) fn load(config: &Config, settings: &Settings, remarks: &mut Vec<Remark>) -> Vec<Loaded> {
     let mut ingresses = Vec::new();
     for value in &config.ingresses {
-        match Ingress::read(value) {
+        match Ingress::read(value, &config.annotations_prefix) {
             Ok(ingress) => ingresses.push(ingress),
             Err(remark) => remarks.push(*remark),
         }

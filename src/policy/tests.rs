@@ -648,6 +648,76 @@ fn strict_takes_an_ingress_without_a_class_only_where_the_default_class_is_ours(
     }
 }
 
+// A controller that was started with `--annotations-prefix=ingress.kubernetes.io`.
+#[test]
+fn annotations_are_read_under_the_prefix_given_and_told_under_the_other_one() {
+    let paths = [("a.example", "ImplementationSpecific", "/ui(/|$)(.*)", "ui")];
+    let mut one = ingress("ui", &[("rewrite-target", "/other/$2")], &paths);
+    one["metadata"]["annotations"]["ingress.kubernetes.io/rewrite-target"] = json!("/$2");
+    one["metadata"]["annotations"]["ingress.kubernetes.io/affinty"] = json!("cookie");
+    let ask_about = |extra: Value| {
+        let (policy, remarks) = compile_with(std::slice::from_ref(&one), extra);
+        let texts: Vec<String> = remarks.iter().map(ToString::to_string).collect();
+        (ask(&policy, "http://a.example/ui/x", &[]), texts)
+    };
+    let (other, told) = ask_about(json!({}));
+    assert_eq!(other, "default-ui-80 /other/x");
+    assert!(told.is_empty(), "{told:?}");
+    for prefix in ["ingress.kubernetes.io", "ingress.kubernetes.io/"] {
+        let (own, told) = ask_about(json!({ "annotations_prefix": prefix }));
+        assert_eq!(own, "default-ui-80 /x");
+        assert_eq!(
+            told,
+            [
+                "ingress default/ui: nginx.ingress.kubernetes.io/rewrite-target: \"/other/$2\" is not \
+                 read, annotations_prefix is ingress.kubernetes.io; ignored",
+                "ingress default/ui: affinty: \"cookie\" is set, but ingress-nginx knows no annotation \
+                 affinty; did you mean affinity? Ignored",
+            ]
+        );
+    }
+}
+
+// `serviceEndpoints`: number, name or target, of the first port that has it.
+#[test]
+fn a_backend_port_is_a_port_a_name_or_a_target_of_its_service() {
+    let with_port = |port: Value, service: &Value| {
+        let mut one = ingress("a", &[], &[("h.example", "Prefix", "/", "s")]);
+        one["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["port"] = port;
+        let (policy, remarks) = compile_with(&[one], json!({ "services": [service] }));
+        let texts: Vec<String> = remarks.iter().map(ToString::to_string).collect();
+        (ask(&policy, "http://h.example/", &[]), texts.join("\n"))
+    };
+    let ports =
+        json!([{"name": "web", "port": 80, "targetPort": 3000}, {"port": 81, "targetPort": "adm"}]);
+    let service = json!({"metadata": {"name": "s"}, "spec": {"ports": ports}});
+    for (port, named) in [
+        (json!({"number": 80}), "80"),
+        (json!({"number": 3000}), "3000"),
+        (json!({"name": "web"}), "web"),
+        (json!({"name": "adm"}), "adm"),
+    ] {
+        let (answer, told) = with_port(port, &service);
+        assert_eq!(
+            (answer, told),
+            (format!("default-s-{named} /"), String::new())
+        );
+    }
+    let (answer, told) = with_port(json!({"number": 8080}), &service);
+    assert_eq!(answer, "503 ");
+    assert!(
+        told.contains("does not have, it has 80 (web, targetPort 3000), 81 (targetPort adm); its"),
+        "{told}"
+    );
+    let mut external = service;
+    external["spec"]["type"] = json!("ExternalName");
+    let (answer, told) = with_port(json!({"number": 8080}), &external);
+    assert_eq!(
+        (answer, told),
+        ("default-s-8080 /".to_owned(), String::new())
+    );
+}
+
 // `getBackendServers`: a location whose Service is not there gets `default-backend`.
 #[test]
 fn a_default_backend_takes_what_nobody_else_can() {

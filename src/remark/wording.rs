@@ -58,6 +58,9 @@ impl Remark {
                 return write!(out, "is unknown, expected {}", words.join(" or "));
             }
             Problem::NotAString => "is not a string",
+            Problem::OtherPrefix { read } => {
+                return write!(out, "is not read, annotations_prefix is {read}");
+            }
             Problem::NoIngress => "holds no Ingress that can be used",
             Problem::NoKeys { unusable, given } => {
                 return write!(
@@ -91,7 +94,14 @@ impl Remark {
             }
             Problem::NoPort => "has no port",
             Problem::NoService => "is a Service that does not exist",
-            Problem::NoServicePort => "is a port that the Service does not have",
+            Problem::NoServicePort { ports } if ports.is_empty() => "is a Service without ports",
+            Problem::NoServicePort { ports } => {
+                let ports = ports.join(", ");
+                return write!(
+                    out,
+                    "is a port that the Service does not have, it has {ports}"
+                );
+            }
             Problem::NoCluster => {
                 "is a Service without a cluster, expected one that an Ingress path names or that \
                  stands in clusters"
@@ -189,7 +199,9 @@ impl Remark {
             Problem::NoClass | Problem::NoClassServed | Problem::OtherClass { .. } => {
                 "the Ingress is ignored"
             }
-            Problem::NoPort | Problem::NoService | Problem::NoServicePort => "its paths answer 503",
+            Problem::NoPort | Problem::NoService | Problem::NoServicePort { .. } => {
+                "its paths answer 503"
+            }
             Problem::OwnPrimary => "it is no canary of it",
             Problem::PathTaken { .. } => "this one is ignored",
             Problem::SameLocation { .. } => {

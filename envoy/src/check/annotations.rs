@@ -5,6 +5,7 @@ use limpet::ingress::{Ingress, PREFIX};
 use limpet::nearest::nearest;
 use limpet::remark::{Problem, Remark};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::alternatives;
 use super::finding::{ELSEWHERE, Finding, Level, Place};
@@ -46,8 +47,9 @@ pub struct Judged {
     pub difference: &'static str,
 }
 
-/// Prefixes whose annotations look like ours and are not.
-const OTHER_PREFIXES: [&str; 4] = [
+/// Prefixes whose annotations look like ours, and are not unless ours is one of them.
+const OTHER_PREFIXES: [&str; 5] = [
+    PREFIX,
     "ingress.kubernetes.io/",
     "nginx.org/",
     "nginx.com/",
@@ -59,7 +61,7 @@ const OTHER_PREFIXES: [&str; 4] = [
 pub(crate) fn judge(object: &Object) -> (Vec<Judged>, Vec<Finding>) {
     let mut judged = Vec::new();
     let mut findings = Vec::new();
-    let Ok(ingress) = Ingress::read(&object.value) else {
+    let Some(ingress) = object.ingress() else {
         return (judged, findings);
     };
     for (name, value) in under_the_prefix(&ingress) {
@@ -69,14 +71,15 @@ pub(crate) fn judge(object: &Object) -> (Vec<Judged>, Vec<Finding>) {
             annotation: name.to_owned(),
             value: value.to_owned(),
             file: object.origin.file.clone(),
-            line: object.line_of(&annotation_pointer(&format!("{PREFIX}{name}"))),
+            line: object.line_of(&object.own_pointer(name)),
             verdict,
             difference,
         });
         findings.extend(finding(object, name, value, verdict));
     }
-    let names = ingress.annotations.keys();
-    findings.extend(names.filter_map(|name| under_another_prefix(object, name)));
+    let written = object.value.pointer("/metadata/annotations");
+    let written = written.and_then(Value::as_object).into_iter().flatten();
+    findings.extend(written.filter_map(|(name, _)| under_another_prefix(object, name)));
     (judged, findings)
 }
 
@@ -177,19 +180,36 @@ fn meant(name: &str) -> Option<&'static str> {
 }
 
 fn under_another_prefix(object: &Object, key: &str) -> Option<Finding> {
+    let read = [&object.prefix, "/"].concat();
+    if key.starts_with(&read) {
+        return None;
+    }
     let mut prefixes = OTHER_PREFIXES.iter();
     let name = prefixes.find_map(|prefix| key.strip_prefix(prefix))?;
+    let consequence = if read == PREFIX {
+        "ignored, by ingress-nginx 1.15 too"
+    } else {
+        "ignored"
+    };
     let finding = Finding::new(
         Level::Warning,
         "wrong-prefix",
         &Place::at(object, &annotation_pointer(key), key),
-        format!("is not read: ingress-nginx reads {PREFIX}..."),
-        "ignored, by ingress-nginx 1.15 too",
+        format!("is not read: annotations are read under {read}..."),
+        consequence,
     );
     let is_known = catalogue::find(name).is_some() || alternatives::retired(name).is_some();
-    Some(if is_known {
-        finding.help(format!("write {PREFIX}{name}"))
+    if !is_known {
+        return Some(finding.help("it belongs to another ingress controller"));
+    }
+    let finding = finding.help(format!("write {read}{name}"));
+    let prefix = key.strip_suffix(name).unwrap_or_default();
+    let prefix = prefix.trim_end_matches('/');
+    Some(if prefix.ends_with("ingress.kubernetes.io") {
+        finding.help(format!(
+            "or, if that ingress-nginx was started so: --annotations-prefix {prefix}"
+        ))
     } else {
-        finding.help("it belongs to another ingress controller")
+        finding
     })
 }

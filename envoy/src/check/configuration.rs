@@ -1,6 +1,6 @@
 //! What the module itself says when it reads these manifests.
 
-use limpet::ingress::{Ingress, PREFIX, Path};
+use limpet::ingress::Path;
 use limpet::remark::{Effect, Field, Problem, Remark};
 
 use super::finding::{Finding, VALIDATION};
@@ -9,12 +9,15 @@ use crate::manifests::{Manifests, Object, annotation_pointer};
 use crate::taken::paths;
 
 /// What the lints have said already, better.
-const SAID: [&str; 5] = [
+const SAID: [&str; 8] = [
     "elsewhere",
     "retired",
     "unknown",
     "canary-alone",
     "other-class",
+    "unknown-class",
+    "wrong-prefix",
+    "port",
 ];
 
 /// The same, for what the module tells but does not refuse.
@@ -84,7 +87,7 @@ fn line(object: &Object, remark: &Remark) -> u64 {
     let value = remark.value.as_deref().unwrap_or_default();
     let pointer = match &remark.field {
         Field::Annotation(name) if name.contains('/') => annotation_pointer(name),
-        Field::Annotation(name) => annotation_pointer(&format!("{PREFIX}{name}")),
+        Field::Annotation(name) => object.own_pointer(name),
         Field::Path => path_pointer(object, |_, path| path.path == value),
         Field::Backend => path_pointer(object, |namespace, path| {
             let backend = path.backend.as_ref();
@@ -100,7 +103,7 @@ fn line(object: &Object, remark: &Remark) -> u64 {
 
 /// The JSON pointer of the first path that is meant; empty: there is none.
 fn path_pointer(object: &Object, is_it: impl Fn(&str, &Path) -> bool) -> String {
-    let ingress = Ingress::read(&object.value).unwrap_or_default();
+    let ingress = object.ingress().unwrap_or_default();
     let mut paths = paths(&ingress);
     let path = paths.find(|path| is_it(&ingress.namespace, path.path));
     path.map_or_else(String::new, |path| path.text_pointer())

@@ -1,11 +1,10 @@
 //! What `check` has to say: one remark, with its place.
 
-use limpet::ingress::PREFIX;
 use limpet::remark::{Effect, Problem, Remark};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::manifests::{Object, annotation_pointer};
+use crate::manifests::Object;
 
 /// How much a finding matters; the exit status follows the gravest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -82,11 +81,7 @@ pub(crate) struct Place<'m> {
 impl<'m> Place<'m> {
     /// At the annotation `name`, without ingress-nginx's prefix.
     pub(crate) fn annotation(object: &'m Object, name: &str) -> Self {
-        Self::at(
-            object,
-            &annotation_pointer(&format!("{PREFIX}{name}")),
-            name,
-        )
+        Self::at(object, &object.own_pointer(name), name)
     }
 
     /// At a JSON pointer, called `field`.

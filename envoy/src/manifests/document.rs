@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use limpet::ingress::{DEFAULT_PREFIX, Ingress};
 use serde_json::Value;
 use serde_saphyr::{Spanned, UserMessageFormatter};
 
@@ -26,6 +27,8 @@ pub struct Object {
     pub value: Value,
     /// Where it starts.
     pub origin: Origin,
+    /// Of an Ingress: what stands before the `/` of its annotations for ingress-nginx.
+    pub prefix: String,
     /// Line of each field by JSON pointer.
     lines: BTreeMap<String, u64>,
 }
@@ -115,6 +118,18 @@ impl Object {
             .pointer(pointer)
             .and_then(Value::as_array)
             .map_or(&[], Vec::as_slice)
+    }
+
+    /// An Ingress as the module reads it; `None`: it is none.
+    #[must_use]
+    pub fn ingress(&self) -> Option<Ingress> {
+        Ingress::read(&self.value, &self.prefix).ok()
+    }
+
+    /// The JSON pointer of an annotation for ingress-nginx, by its name without the prefix.
+    #[must_use]
+    pub fn own_pointer(&self, name: &str) -> String {
+        annotation_pointer(&format!("{}/{name}", self.prefix))
     }
 
     /// The line of the field at a JSON pointer, or of the nearest field around it.
@@ -324,6 +339,7 @@ impl File<'_> {
         let object = Object {
             value: tree.to_value(),
             origin: self.origin(line),
+            prefix: DEFAULT_PREFIX.to_owned(),
             lines: of.map(|(at, line)| (at, self.line(line))).collect(),
         };
         let ingress = (object.kind() == "Ingress").then(|| object.id());

@@ -2,14 +2,18 @@
 
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
 use super::document::{DuplicateKey, read_one};
+use super::selection::{Selection, prefix};
 use super::source;
 
 /// What may be given. The other keys are what the manifests and the other flags say.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 13] = [
+    "ingress_classes",
+    "controllers",
+    "annotations_prefix",
     "cookie_keys",
     "cookie_keys_only",
     "cookie_format",
@@ -43,4 +47,28 @@ pub(super) fn load(path: Option<&Path>) -> anyhow::Result<(Map<String, Value>, V
         ),
         None => Ok((given, duplicates)),
     }
+}
+
+/// Takes out what says whose Ingresses are taken.
+///
+/// # Errors
+/// When a value is of another kind.
+pub(super) fn selection(given: &mut Map<String, Value>) -> anyhow::Result<Selection> {
+    let mut names = |key: &str| -> anyhow::Result<Vec<String>> {
+        let list = given
+            .remove(key)
+            .unwrap_or_else(|| Value::Array(Vec::new()));
+        serde_json::from_value(list).with_context(|| format!("{key}: expected a list of names"))
+    };
+    Ok(Selection {
+        classes: names("ingress_classes")?,
+        controllers: names("controllers")?,
+        annotations_prefix: match given.remove("annotations_prefix") {
+            None => None,
+            Some(value) => match prefix(value.as_str().unwrap_or_default()) {
+                Ok(prefix) => Some(prefix),
+                Err(expected) => bail!("annotations_prefix: {expected}"),
+            },
+        },
+    })
 }

@@ -161,3 +161,86 @@ fn a_whole_cluster_is_read_with_its_lines() {
     assert_eq!(last.id(), "default/i1199");
     assert_eq!(last.line_of("/metadata/name"), 1_199 * 156 + 5);
 }
+
+/// An IngressClass.
+fn class(name: &str, controller: &str, is_default: bool) -> String {
+    format!(
+        "---\n{{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {{name: {name}, \
+         annotations: {{ingressclass.kubernetes.io/is-default-class: \"{is_default}\"}}}}, \
+         spec: {{controller: {controller}}}}}\n"
+    )
+}
+
+#[test]
+fn flags_say_whose_ingresses_are_taken() {
+    let (ours, second) = ("k8s.io/ingress-nginx", "k8s.io/internal-ingress-nginx");
+    let declared = [
+        class("nginx", ours, true),
+        class("internal", second, false),
+        class("spare", second, true),
+    ]
+    .concat();
+    let strings = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect();
+    for (names, controllers, declared, taken) in [
+        (&["internal"][..], &[][..], "", Some(vec!["internal"])),
+        (&["internal"], &[], &declared, Some(vec!["internal"])),
+        (&["spare"], &[], &declared, Some(vec!["spare", ""])),
+        (
+            &[],
+            &[second],
+            &declared,
+            Some(vec!["internal", "spare", ""]),
+        ),
+        (&[], &[second], "", Some(vec![])),
+        (&["x"], &[second], "", Some(vec!["x"])),
+        (&["nginx"], &[], "", None),
+        (
+            &[],
+            &[ours, second],
+            &declared,
+            Some(vec!["nginx", "internal", "spare", ""]),
+        ),
+    ] {
+        let manifests = Manifests::parse("c.yaml", declared).unwrap();
+        let flags = Selection {
+            classes: strings(names),
+            controllers: strings(controllers),
+            annotations_prefix: None,
+        };
+        let manifests = manifests.with_selection(&flags);
+        assert_eq!(manifests.classes(), taken, "{names:?} {controllers:?}");
+    }
+}
+
+#[test]
+fn the_file_of_config_says_whose_ingresses_are_taken_and_flags_win() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("given.yaml");
+    let given = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        Manifests::default().with_config(Some(&file))
+    };
+    let manifests = given(
+        "ingress_classes: [internal]\ncontrollers: [example.com/x]\nannotations_prefix: ingress.kubernetes.io/\n",
+    )
+    .unwrap();
+    assert_eq!(manifests.selection.classes, ["internal"]);
+    assert_eq!(manifests.selection.controllers, ["example.com/x"]);
+    assert_eq!(manifests.selection.prefix(), "ingress.kubernetes.io");
+    assert!(manifests.given.is_empty(), "{:?}", manifests.given);
+    let flags = Selection {
+        classes: vec!["other".to_owned()],
+        ..Selection::default()
+    };
+    let manifests = manifests.with_selection(&flags);
+    assert_eq!(manifests.classes(), Some(vec!["other"]));
+    assert_eq!(manifests.selection.prefix(), "ingress.kubernetes.io");
+    for text in [
+        "ingress_classes: nginx",
+        "controllers: [1]",
+        "annotations_prefix: a b",
+    ] {
+        let error = format!("{:#}", given(text).unwrap_err());
+        assert!(error.contains("expected a"), "{error}");
+    }
+}

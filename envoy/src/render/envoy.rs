@@ -25,7 +25,6 @@ use self::eds::{Readers, write_for};
 use super::yaml::{comments, to_yaml};
 use crate::compiled::Compiled;
 use crate::forwarding::Forwarding;
-use crate::losses;
 use crate::plugin_config::{Options, Report, Unmatched, plugin_config};
 use crate::progress::Progress;
 use crate::say;
@@ -128,9 +127,9 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> anyhow::Resu
 /// When the manifests cannot be read or a file cannot be written.
 pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::of("rendering");
-    let mut manifests = args.manifests.load()?.with_ingresses()?;
-    let head = losses::settle(&mut manifests, &args.manifests.flags(), &args.losses)?;
-    let compiled = Compiled::new(&manifests, &args.manifests.flags())?;
+    let flags = args.render.manifests.flags(&args.endpoints);
+    let (manifests, head) = args.render.load(&flags)?;
+    let compiled = Compiled::new(&manifests, &flags)?;
     let rendered = render(&compiled, &args.settings)?;
     drop(progress);
     for note in compiled.all_notes().chain(rendered.notes.iter().cloned()) {

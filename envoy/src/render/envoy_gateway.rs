@@ -5,18 +5,12 @@ mod listener;
 mod policy;
 mod route;
 
-use std::io::Write;
 use std::process::ExitCode;
-
-use anyhow::Context;
 
 use super::resource::{Resource, too_large, yaml};
 use super::served::Served;
 use crate::compiled::Compiled;
-use crate::losses;
 use crate::manifests::Manifests;
-use crate::progress::Progress;
-use crate::say;
 use route::cluster_routes;
 
 pub use args::EnvoyGatewayArgs;
@@ -36,7 +30,7 @@ pub fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> 
 /// # Errors
 /// When a key of `--config` has no usable shape, or a value cannot be written as YAML.
 pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<String> {
-    let compiled = Compiled::new(manifests, &args.flags())?;
+    let compiled = Compiled::new(manifests, &args.render.flags())?;
     let served = Served::new(&compiled);
     let mut head: Vec<String> = HEAD.lines().map(str::to_owned).collect();
     let variables = served.variables();
@@ -92,16 +86,6 @@ What Envoy Gateway cannot say:
 /// # Errors
 /// When the manifests cannot be read or the output cannot be written.
 pub fn run(args: &EnvoyGatewayArgs) -> anyhow::Result<ExitCode> {
-    let progress = Progress::of("rendering");
-    let mut manifests = Manifests::load(&args.file)?
-        .with_config(args.config.as_deref())?
-        .with_ingresses()?;
-    let decided = losses::settle(&mut manifests, &args.flags(), &args.losses)?;
-    let text = text(&manifests, args)?;
-    drop(progress);
-    decided.iter().for_each(say::note);
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .context("the output cannot be written")?;
+    args.render.print(|manifests| text(manifests, args))?;
     Ok(ExitCode::SUCCESS)
 }

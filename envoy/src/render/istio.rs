@@ -6,18 +6,12 @@ mod filter;
 mod plugin;
 mod route;
 
-use std::io::Write;
 use std::process::ExitCode;
-
-use anyhow::Context;
 
 use super::resource::{Resource, too_large, yaml};
 use super::served::Served;
 use crate::compiled::Compiled;
-use crate::losses;
 use crate::manifests::Manifests;
-use crate::progress::Progress;
-use crate::say;
 
 pub use args::IstioArgs;
 
@@ -42,7 +36,7 @@ pub fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
 /// # Errors
 /// When a key of `--config` has no usable shape, or a value cannot be written as YAML.
 pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
-    let compiled = Compiled::new(manifests, &args.flags())?;
+    let compiled = Compiled::new(manifests, &args.render.flags())?;
     let served = Served::new(&compiled);
     let mut head = vec![
         "limpet on Istio. Replace the image name in the WasmPlugin; nothing else needs editing.".to_owned(),
@@ -93,16 +87,6 @@ pub fn run(args: &IstioArgs) -> anyhow::Result<ExitCode> {
         "--selector: {:?} is no KEY=VALUE",
         args.selector
     );
-    let progress = Progress::of("rendering");
-    let mut manifests = Manifests::load(&args.file)?
-        .with_config(args.config.as_deref())?
-        .with_ingresses()?;
-    let decided = losses::settle(&mut manifests, &args.flags(), &args.losses)?;
-    let text = text(&manifests, args)?;
-    drop(progress);
-    decided.iter().for_each(say::note);
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .context("the output cannot be written")?;
+    args.render.print(|manifests| text(manifests, args))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,12 @@
 mod hostile;
 
+use super::args::RenderArgs;
 use super::envoy::{EnvoySettings, render};
 use super::envoy_gateway::{self, EnvoyGatewayArgs};
 use super::istio::{self, IstioArgs};
 use super::served::Served;
 use crate::compiled::{Compiled, Flags};
-use crate::manifests::Manifests;
+use crate::manifests::{Manifests, Selection};
 
 const TWO: &str = "
 apiVersion: networking.k8s.io/v1
@@ -38,13 +39,15 @@ fn rendered(class: &str, strict: bool) -> (Vec<String>, Vec<String>) {
     let compiled = Compiled::new(&manifests, &flags).unwrap();
     let served = Served::new(&compiled);
     let envoy = render(&compiled, &EnvoySettings::default()).unwrap();
+    let mut render = RenderArgs::default();
+    render.manifests.strict = strict;
     let (istio, gateway) = (
         IstioArgs {
-            strict,
+            render: render.clone(),
             ..IstioArgs::default()
         },
         EnvoyGatewayArgs {
-            strict,
+            render,
             ..EnvoyGatewayArgs::default()
         },
     );
@@ -78,4 +81,33 @@ fn nothing_of_an_ingress_that_the_module_ignores_is_rendered() {
     let (all, _) = rendered("ingressClassName: nginx", false);
     let named = all.iter().filter(|text| text.contains("foreign"));
     assert!(named.count() > 5);
+}
+
+// A second ingress-nginx, and one that reads its annotations under another prefix.
+#[test]
+fn a_class_and_a_prefix_that_are_asked_for_are_in_everything_that_is_rendered() {
+    let text = TWO.replace("CLASS", "ingressClassName: internal").replace(
+        "{name: foreign}",
+        "{name: foreign, annotations: {ingress.kubernetes.io/server-alias: alias.example.com}}",
+    );
+    let flags = Selection {
+        classes: vec!["internal".to_owned()],
+        controllers: Vec::new(),
+        annotations_prefix: Some("ingress.kubernetes.io".to_owned()),
+    };
+    let manifests = Manifests::parse("two.yaml", &text).unwrap();
+    let manifests = manifests.with_selection(&flags);
+    let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
+    let served = Served::new(&compiled);
+    assert_eq!(served.hosts, ["foreign.example.com", "alias.example.com"]);
+    let envoy = render(&compiled, &EnvoySettings::default()).unwrap();
+    for text in [
+        envoy.bootstrap.to_string(),
+        istio::text(&manifests, &IstioArgs::default()).unwrap(),
+        envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap(),
+    ] {
+        assert!(text.contains("foreign.example.com") && text.contains("annotations_prefix"));
+        let told = "ingress default/public: ingressClassName: \"nginx\" is not the class internal";
+        assert!(!text.replace(told, "").contains("public"), "{text}");
+    }
 }

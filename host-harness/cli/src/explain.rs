@@ -32,7 +32,7 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         say::note(note);
     }
     let settings = Settings {
-        endpoints: args.manifests.endpoints.clone(),
+        endpoints: args.endpoints.endpoints.clone(),
         strict: args.manifests.strict,
         now: args.now,
         wasm: args.wasm.clone(),

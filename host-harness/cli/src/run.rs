@@ -16,7 +16,7 @@ use host_harness::proxy::{Proxy, ProxyConfig};
 use crate::filter_chain;
 use crate::module;
 use crate::pods::Pods;
-use limpet_envoy::args::{ManifestArgs, ip_port};
+use limpet_envoy::args::{EndpointArgs, ManifestArgs, ip_port};
 use limpet_envoy::clusters::Cluster;
 use limpet_envoy::compiled::Compiled;
 use limpet_envoy::filter_chain::DEFAULT_HOST;
@@ -30,6 +30,10 @@ pub struct RunArgs {
     /// What to read.
     #[command(flatten)]
     pub manifests: ManifestArgs,
+
+    /// Where the endpoints are.
+    #[command(flatten)]
+    pub endpoints: EndpointArgs,
 
     /// Where to listen
     #[arg(long, value_name = "IP:PORT", value_parser = ip_port, default_value = "127.0.0.1:8080")]
@@ -66,7 +70,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// When manifests or module cannot be read, or an address is taken.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let manifests = args.manifests.load()?.with_ingresses()?;
-    let mut compiled = Compiled::new(&manifests, &args.manifests.flags())?;
+    let mut compiled = Compiled::new(&manifests, &args.manifests.flags(&args.endpoints))?;
     let pods = if args.pods {
         Some(Pods::start(&manifests)?)
     } else {

@@ -70,8 +70,7 @@ fn upstream(
     }
 }
 
-/// Why a Service port cannot be used; `None`: it can, as far as is known. The port of an
-/// Ingress may be the Service's number, its name or its target (`serviceEndpoints`).
+/// Why a Service port cannot be used; `None`: it can, as far as is known.
 fn missing(name: &str, port: &str, services: Option<&Services>) -> Option<Problem> {
     if port.is_empty() {
         return Some(Problem::NoPort);
@@ -79,11 +78,9 @@ fn missing(name: &str, port: &str, services: Option<&Services>) -> Option<Proble
     let Some(service) = services?.get(name) else {
         return Some(Problem::NoService);
     };
-    let is_port = |known: &ServicePort| {
-        known.port.to_string() == port || known.target == port || known.name == port
-    };
-    match &service.ports {
-        Some(ports) if !ports.iter().any(is_port) => Some(Problem::NoServicePort),
-        _ => None,
-    }
+    let ports = service.ports.as_ref()?;
+    let is_known = ports.iter().any(|known| known.is_meant_by(port));
+    (!is_known).then(|| Problem::NoServicePort {
+        ports: ports.iter().map(ServicePort::to_string).collect(),
+    })
 }

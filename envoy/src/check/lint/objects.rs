@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use limpet::ingress::Ingress;
 use limpet::remark::{Problem, Remark};
 
 use super::neighbours::service_port;
@@ -10,7 +11,7 @@ use crate::clusters::off_limits;
 use crate::compiled::Compiled;
 use crate::manifests::{Manifests, Object};
 use crate::names;
-use crate::taken::{TakenIngress, TakenPath};
+use crate::taken::{TakenIngress, TakenPath, under_the_prefix};
 
 pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let manifests = compiled.manifests;
@@ -58,7 +59,8 @@ fn unfit(object: &Object) -> Option<Finding> {
     ))
 }
 
-/// The module's own word: whose class it is, it decides.
+/// The module's own word: whose class it is, it decides. Whether that is somebody else's is judged
+/// where the IngressClass is known: a second ingress-nginx may be meant.
 fn other_class(manifests: &Manifests, remark: &Remark) -> Option<Finding> {
     if !matches!(
         remark.problem,
@@ -74,14 +76,44 @@ fn other_class(manifests: &Manifests, remark: &Remark) -> Option<Finding> {
     ];
     let mut pointers = pointers.into_iter();
     let pointer = pointers.find(|pointer| object.text(pointer).is_some())?;
-    Some(Finding::new(
+    let class = object.text(pointer).unwrap_or_default();
+    let about = |level, code, expected: String, consequence: &str| {
+        let place = Place::at(object, pointer, "ingressClassName");
+        Finding::new(level, code, &place, expected, consequence)
+    };
+    let selection = &manifests.selection;
+    if !selection.classes.is_empty() && selection.controllers.is_empty() {
+        let expected = "is none of the classes that were asked for".to_owned();
+        return Some(about(Level::Note, "other-class", expected, NOT_TAKEN));
+    }
+    let Some(declared) = manifests.ingress_class(class) else {
+        let expected = "is a class whose IngressClass is not among the manifests".to_owned();
+        let consequence = "nobody here knows whose it is, and the Ingress is not taken";
+        return Some(
+            about(Level::Warning, "unknown-class", expected, consequence).help(format!(
+                "give the IngressClass with -f, or say --ingress-class {class}"
+            )),
+        );
+    };
+    let controller = declared.text("/spec/controller").unwrap_or_default();
+    let is_marked = |ingress: Ingress| under_the_prefix(&ingress).next().is_some();
+    if controller.contains("ingress-nginx") || object.ingress().is_some_and(is_marked) {
+        let expected = format!("is a class of controller {controller:?}");
+        return Some(
+            about(Level::Warning, "other-class", expected, NOT_TAKEN).help(format!(
+                "if that is an ingress-nginx of yours: --controller {controller}"
+            )),
+        );
+    }
+    Some(about(
         Level::Note,
         "other-class",
-        &Place::at(object, pointer, "ingressClassName"),
-        "is not a class of ingress-nginx",
+        "is not a class of ingress-nginx".to_owned(),
         "the Ingress is ignored, as under ingress-nginx",
     ))
 }
+
+const NOT_TAKEN: &str = "the Ingress is not taken";
 
 /// Source: `mergeAlternativeBackends`, `internal/ingress/controller/controller.go`,
 /// ingress-nginx dbb11b92d.

@@ -5,24 +5,24 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::address::Address;
-use crate::args::ManifestArgs;
-use crate::losses::LossArgs;
+use crate::args::EndpointArgs;
+use crate::render::args::RenderArgs;
 
 /// Flags of `limpet render envoy`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct EnvoyArgs {
-    /// What to read.
+    /// What to read, and what to do about losses.
     #[command(flatten)]
-    pub manifests: ManifestArgs,
+    pub render: RenderArgs,
+
+    /// Where the endpoints are.
+    #[command(flatten)]
+    pub endpoints: EndpointArgs,
 
     /// How it is rendered.
     #[command(flatten)]
     pub settings: EnvoySettings,
-
-    /// What to do about protection that is lost.
-    #[command(flatten)]
-    pub losses: LossArgs,
 }
 
 const EXAMPLES: &str = "\

@@ -1,12 +1,9 @@
 //! The flags.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::compiled::Flags;
-use crate::losses::LossArgs;
+use crate::render::args::RenderArgs;
 
 /// Flags of `limpet render envoy-gateway`.
 #[derive(Debug, Clone, Args)]
@@ -15,21 +12,9 @@ Examples:
   limpet render envoy-gateway -f ingress.yaml --image registry.example.com/limpet:0.1.0 | kubectl apply --server-side -f -
   kubectl get ingress,service -A -o yaml | limpet render envoy-gateway -f - > limpet.yaml")]
 pub struct EnvoyGatewayArgs {
-    /// Manifests: a YAML or JSON file, a folder of them, or - for standard input
-    #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
-    pub file: Vec<String>,
-
-    /// Validate annotations as ingress-nginx 1.15 does by default
-    #[arg(long)]
-    pub strict: bool,
-
-    /// Keys of the plugin configuration that manifests do not say, such as cookie_keys: YAML or JSON
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-
-    /// What to do about protection that is lost.
+    /// What to read, and what to do about losses.
     #[command(flatten)]
-    pub losses: LossArgs,
+    pub render: RenderArgs,
 
     /// Where the module's image is
     #[arg(long, default_value = DEFAULT_IMAGE, value_parser = NonEmptyStringValueParser::new())]
@@ -46,22 +31,9 @@ const DEFAULT_IMAGE: &str = concat!("registry.example.com/limpet:", env!("CARGO_
 impl Default for EnvoyGatewayArgs {
     fn default() -> Self {
         Self {
-            file: Vec::new(),
-            strict: false,
-            config: None,
-            losses: LossArgs::default(),
+            render: RenderArgs::default(),
             image: DEFAULT_IMAGE.to_owned(),
             namespace: "envoy-gateway-system".to_owned(),
-        }
-    }
-}
-
-impl EnvoyGatewayArgs {
-    /// The flags that bear on what the manifests mean.
-    pub(super) fn flags(&self) -> Flags {
-        Flags {
-            strict: self.strict,
-            ..Flags::default()
         }
     }
 }

@@ -1,14 +1,12 @@
 //! The flags, and what they call things.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::clusters::ServicePort;
-use crate::compiled::Flags;
-use crate::losses::LossArgs;
+use crate::render::args::RenderArgs;
 
 /// Flags of `limpet render istio`.
 #[derive(Debug, Clone, Args)]
@@ -18,21 +16,9 @@ Examples:
   kubectl get ingress,service -A -o yaml | limpet render istio -f - > limpet.yaml
   limpet render istio -f ingress.yaml --sidecar --namespace shop --selector app=frontend")]
 pub struct IstioArgs {
-    /// Manifests: a YAML or JSON file, a folder of them, or - for standard input
-    #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
-    pub file: Vec<String>,
-
-    /// Validate annotations as ingress-nginx 1.15 does by default
-    #[arg(long)]
-    pub strict: bool,
-
-    /// Keys of the plugin configuration that manifests do not say, such as cookie_keys: YAML or JSON
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-
-    /// What to do about protection that is lost.
+    /// What to read, and what to do about losses.
     #[command(flatten)]
-    pub losses: LossArgs,
+    pub render: RenderArgs,
 
     /// Where the module's image is
     #[arg(long, default_value = DEFAULT_IMAGE, value_parser = NonEmptyStringValueParser::new())]
@@ -64,10 +50,7 @@ const DEFAULT_IMAGE: &str = concat!(
 impl Default for IstioArgs {
     fn default() -> Self {
         Self {
-            file: Vec::new(),
-            strict: false,
-            config: None,
-            losses: LossArgs::default(),
+            render: RenderArgs::default(),
             image: DEFAULT_IMAGE.to_owned(),
             sidecar: false,
             namespace: "istio-system".to_owned(),
@@ -91,14 +74,6 @@ impl IstioArgs {
     /// Source: `BuildSubsetKey`, `pilot/pkg/model/context.go`, istio 86c9f01f.
     pub(super) fn cluster_name(&self, service_port: &ServicePort, number: u16) -> String {
         format!("outbound|{number}||{}", self.service_host(service_port))
-    }
-
-    /// The flags that bear on what the manifests mean.
-    pub(super) fn flags(&self) -> Flags {
-        Flags {
-            strict: self.strict,
-            ..Flags::default()
-        }
     }
 
     /// The context of an EnvoyFilter's patches.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use limpet_envoy::args::{ManifestArgs, ip_port};
+use limpet_envoy::args::{EndpointArgs, ManifestArgs, ip_port};
 
 /// Flags of `limpet explain`.
 #[derive(Debug, Args)]
@@ -13,6 +13,10 @@ pub struct ExplainArgs {
     /// What to read.
     #[command(flatten)]
     pub manifests: ManifestArgs,
+
+    /// Where the endpoints are.
+    #[command(flatten)]
+    pub endpoints: EndpointArgs,
 
     /// One request: http://host/path
     #[arg(value_name = "URL", required_unless_present_any = ["requests", "locations"])]
