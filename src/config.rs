@@ -4,6 +4,7 @@ pub mod environment;
 mod read;
 pub mod settings;
 
+use crate::protection::Protection;
 pub use read::{read, service_port};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -58,6 +59,8 @@ pub struct Config {
     pub close: Vec<String>,
     /// `strip_headers`: what is removed from requests before a pod sees them.
     pub strip_headers: Vec<StripHeader>,
+    /// `protect`: path prefixes by which rules beside limpet decide.
+    pub protect: Protection,
 }
 
 /// One of `strip_headers`.

@@ -71,6 +71,7 @@ pub mod nearest;
 pub mod pairs;
 pub mod plugin;
 pub mod policy;
+pub mod protection;
 pub mod redirect;
 pub mod remark;
 pub(crate) mod rewrite;

@@ -8,6 +8,7 @@ mod merge;
 
 use crate::cluster::{Cluster, ClusterId};
 use crate::config::{Discovery, HeaderNames, PathDecoding, Report, StripHeader, Unmatched};
+use crate::protection::Protection;
 use crate::remark::{Effect, Problem, Remark};
 use crate::route::VirtualHost;
 use crate::route::host::Hosts;
@@ -38,6 +39,7 @@ pub struct Policy {
     /// `http-redirect-code`.
     pub(crate) redirect_code: u16,
     pub(crate) strip_headers: Vec<StripHeader>,
+    pub(crate) protect: Protection,
 }
 
 impl Policy {

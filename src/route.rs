@@ -38,6 +38,9 @@ pub fn dispose<'p>(
     headers: &Headers,
     facts: &Facts,
 ) -> Disposition<'p> {
+    if is_ambiguous(policy, headers) {
+        return Disposition::reply(redirect::plain(400), None, Reason::AmbiguousPath);
+    }
     let request = match Request::read(policy, headers, facts) {
         Ok(request) => request,
         Err(refusal) => return refusal,
@@ -75,6 +78,18 @@ pub fn dispose<'p>(
         }
         _ => stray(policy, Some(unknown), here),
     }
+}
+
+/// Whether a pod may read the path otherwise than a rule on a protected prefix does; also where it
+/// is none of limpet's.
+fn is_ambiguous(policy: &Policy, headers: &Headers) -> bool {
+    if policy.protect.is_empty() {
+        return false;
+    }
+    let authority = edit::first(headers, ":authority");
+    let host = authority.and_then(host::normalise);
+    let path = edit::first(headers, ":path");
+    path.is_some_and(|path| policy.protect.is_ambiguous(host.as_deref(), path))
 }
 
 /// What no Ingress names where nobody serves a request to `host`.
@@ -135,6 +150,19 @@ fn enter<'p: 'r, 'r>(
     if redirect::wants_https(policy, host, location, scope) {
         let reply = redirect::to_https(policy, location, scope);
         return Disposition::redirect(reply, Some(location), Reason::SslRedirect);
+    }
+    if let Some(to) = &path {
+        let (host, from) = (Some(&*scope.host), &*scope.raw);
+        let refused = if policy.protect.is_ambiguous(host, to) {
+            Some(Reason::AmbiguousPath)
+        } else if policy.protect.is_entered(host, from, to) {
+            Some(Reason::ProtectedPath)
+        } else {
+            None
+        };
+        if let Some(reason) = refused {
+            return Disposition::reply(redirect::plain(400), Some(location), reason);
+        }
     }
     serve(policy, endpoints, host, location, scope, path)
 }

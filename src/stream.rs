@@ -79,6 +79,8 @@ pub enum Count {
     Redirect,
     /// limpet answered that there is no such location.
     NotFound,
+    /// limpet refused it because of `protect`.
+    Protected,
     /// An endpoint answered an unpinned request, and the session filter did not say which: it
     /// is missing, or in the wrong place of the chain.
     FilterMissing,
@@ -143,7 +145,10 @@ impl Stream {
                     let to = reply.headers.first().map_or(&b""[..], |(_, url)| url);
                     telemetry.log = rewrite_log::line(location, headers, to);
                 }
-                telemetry.count = redirect.then_some(Count::Redirect);
+                telemetry.count = match reason {
+                    Reason::AmbiguousPath | Reason::ProtectedPath => Some(Count::Protected),
+                    _ => redirect.then_some(Count::Redirect),
+                };
                 self.note_location(location);
                 self.note(Why::Answered(reason));
                 self.reply(

@@ -7,11 +7,12 @@ use super::{
 };
 use crate::ingress::DEFAULT_PREFIX;
 use crate::nearest::nearest;
+use crate::protection::Protection;
 use crate::remark::{Effect, Expected, Problem, Remark};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "ingresses",
     "ingress_classes",
     "annotations_prefix",
@@ -32,6 +33,7 @@ const KEYS: [&str; 20] = [
     "report",
     "close",
     "strip_headers",
+    "protect",
 ];
 
 /// Reads the plugin configuration. An unknown key or an unusable value is a remark.
@@ -103,6 +105,7 @@ impl<'a> Reader<'a> {
             forwarded_host: self.flag("forwarded_host"),
             close: self.names("close", "a list of \"namespace/ingress\" or \"*\"")?,
             strip_headers: self.strip_headers()?,
+            protect: self.protect()?,
             cookie_keys,
             cookie_keys_only: self.flag("cookie_keys_only"),
             cookie_format,
@@ -249,6 +252,11 @@ impl<'a> Reader<'a> {
             })
         });
         read.collect()
+    }
+
+    fn protect(&mut self) -> Result<Protection, ConfigError> {
+        let prefixes = self.names("protect", "a list of path prefixes")?;
+        Protection::read(&prefixes).map_err(|why| ConfigError(format!("protect {why}")))
     }
 
     /// One key, or a list of them. Values are never quoted in a message.

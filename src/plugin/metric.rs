@@ -20,6 +20,8 @@ pub enum Metric {
     Redirects,
     /// Requests that no location takes.
     NotFound,
+    /// Requests that `protect` refused.
+    Protected,
     /// Requests that waited for the endpoints.
     Waited,
     /// Polls of Envoy's admin.
@@ -50,7 +52,7 @@ pub enum Kind {
 use Kind::{Counter, Gauge};
 
 /// Envoy shows them in `/stats/prometheus` under these names.
-pub const NAMES: [(&str, Kind); 15] = [
+pub const NAMES: [(&str, Kind); 16] = [
     ("limpet_sessions_new", Counter),
     ("limpet_sessions_kept", Counter),
     ("limpet_sessions_moved", Counter),
@@ -58,6 +60,7 @@ pub const NAMES: [(&str, Kind); 15] = [
     ("limpet_sessions_foreign", Counter),
     ("limpet_redirects", Counter),
     ("limpet_not_found", Counter),
+    ("limpet_protected", Counter),
     ("limpet_waited", Counter),
     ("limpet_discovery_polls", Counter),
     ("limpet_discovery_failures", Counter),
@@ -80,6 +83,7 @@ impl Metric {
             Count::Session(State::Foreign) => Self::SessionsForeign,
             Count::Redirect => Self::Redirects,
             Count::NotFound => Self::NotFound,
+            Count::Protected => Self::Protected,
             Count::FilterMissing => Self::FilterMissing,
         }
     }

@@ -46,6 +46,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
         use_forwarded_headers: settings.use_forwarded_headers,
         redirect_code: settings.http_redirect_code,
         strip_headers: config.strip_headers.clone(),
+        protect: config.protect.clone(),
     };
     (policy, remarks)
 }

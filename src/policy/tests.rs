@@ -959,11 +959,60 @@ fn what_protects_is_never_passed_over_where_it_cannot_be_read() {
         ("strip_headers", json!(["*"])),
         ("strip_headers", json!(["ssl client"])),
         ("strip_headers", json!([":path"])),
+        ("protect", json!("/admin")),
+        ("protect", json!(["admin"])),
+        ("protect", json!([{}])),
     ] {
         let text = json!({key: value}).to_string();
         let error = crate::config::read(text.as_bytes()).unwrap_err();
         assert!(error.0.contains(key), "{error}");
     }
+}
+
+// A rule on /admin before limpet let /z/../admin, //admin, /%61dmin and /ADMIN through, and a
+// rewrite led there behind it.
+#[test]
+fn what_a_rule_on_a_protected_path_has_not_seen_is_refused() {
+    let pages = ingress("pages", &[], &[("h.example", "Prefix", "/", "s")]);
+    let rewrite = [("rewrite-target", "/$1")];
+    let apps = [("r.example", "ImplementationSpecific", "/x/(.*)", "t")];
+    let all = [pages, ingress("apps", &rewrite, &apps)];
+    let (policy, _) = compile_with(&all, json!({"protect": ["/admin"]}));
+    check(
+        &policy,
+        &[
+            ("http://h.example/admin", "default-s-80 /admin"),
+            ("http://h.example/z/../admin", "400 "),
+            ("http://h.example//admin", "400 "),
+            ("http://h.example/%61dmin", "400 "),
+            ("http://h.example/ADMIN", "400 "),
+            ("http://h.example/a/../b", "default-s-80 /a/../b"),
+            ("http://r.example/x/y", "default-t-80 /y"),
+            ("http://r.example/x/admin", "400 "),
+            ("http://r.example/x/%2561dmin", "400 "),
+            ("http://r.example/x/%252e%252e/admin", "400 "),
+            ("http://r.example/x/y/admin", "default-t-80 /y/admin"),
+            ("http://unknown.example//admin", "400 "),
+        ],
+    );
+    let pass = json!({"protect": ["h.example/admin"], "unmatched": "pass"});
+    let (policy, _) = compile_with(&all, pass);
+    check(
+        &policy,
+        &[
+            ("http://H.example:80//admin", "400 "),
+            ("http://r.example/x/admin", "default-t-80 /admin"),
+            ("http://unknown.example//admin", "pass"),
+        ],
+    );
+    let (policy, _) = compile_with(&all, json!({}));
+    check(
+        &policy,
+        &[
+            ("http://h.example//admin", "default-s-80 //admin"),
+            ("http://r.example/x/admin", "default-t-80 /admin"),
+        ],
+    );
 }
 
 /// What a request's annotations make of it: every header that leaves.

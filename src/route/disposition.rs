@@ -114,6 +114,10 @@ pub enum Reason {
     NotAllowed,
     /// The rewrite leaves nothing of the path: 500, as nginx.
     EmptyPath,
+    /// A server may read the path as one that lies otherwise to a prefix of `protect`: 400.
+    AmbiguousPath,
+    /// The rewrite leads under a prefix of `protect`, where the request's own path does not lie: 400.
+    ProtectedPath,
     /// A load balancer's health check of a host that nobody serves.
     HealthCheck,
 }
@@ -135,6 +139,8 @@ impl Reason {
             Self::BadRequest => "bad_request",
             Self::NotAllowed => "not_allowed",
             Self::EmptyPath => "empty_path",
+            Self::AmbiguousPath => "ambiguous_path",
+            Self::ProtectedPath => "protected_path",
             Self::HealthCheck => "health_check",
         }
     }

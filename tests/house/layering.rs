@@ -198,7 +198,7 @@ const CORE: &[&[&str]] = &[
     &["remark"],
     &["annotations::catalogue"],
     &["annotations::validator"],
-    &["nearest", "pairs"],
+    &["nearest", "pairs", "protection"],
     &["edit", "facts", "same_site"],
 ];
 

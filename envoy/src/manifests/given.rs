@@ -10,7 +10,7 @@ use super::selection::{Selection, prefix};
 use super::source;
 
 /// What may be given. The other keys are what the manifests and the other flags say.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "ingress_classes",
     "controllers",
     "annotations_prefix",
@@ -23,6 +23,7 @@ const KEYS: [&str; 13] = [
     "report",
     "close",
     "strip_headers",
+    "protect",
     "accept_loss",
 ];
 

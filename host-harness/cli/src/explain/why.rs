@@ -106,6 +106,12 @@ fn answered(reason: &str) -> String {
         "bad_request" => "nginx refuses such a request, or its redirect would lead astray: 400",
         "not_allowed" => "nginx refuses TRACE: 405",
         "empty_path" => "the rewrite leaves nothing of the path: 500",
+        "ambiguous_path" => {
+            "a server may read the path as one that lies otherwise to a prefix of protect: 400"
+        }
+        "protected_path" => {
+            "the rewrite leads under a prefix of protect, and the request's own path is not there: 400"
+        }
         "health_check" => "a load balancer's health check of a host that no Ingress names",
         other => return format!("answered here: {other}"),
     }
@@ -149,6 +155,8 @@ mod tests {
             BadRequest,
             NotAllowed,
             EmptyPath,
+            AmbiguousPath,
+            ProtectedPath,
             HealthCheck,
         ] {
             let words = in_words(&json!(["answered", reason.as_str()]));
