@@ -10,6 +10,7 @@
 
 mod attacks {
     mod hostile_clients;
+    mod path_rules;
     mod random_requests;
     mod raw_bytes;
 }

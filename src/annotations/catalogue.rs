@@ -101,7 +101,7 @@ const SIZE: &str = r"(?i)^\d+[bkmg]?$";
 const REGEX: &str = r"^[\-._~a-zA-Z0-9/:^$\[\](){}*+?|&=\\]*$";
 
 // What to use instead.
-const AUTHENTICATION: &str = "limpet authenticates nobody: use Envoy's ext_authz or basic_auth filter, or an Istio AuthorizationPolicy";
+const AUTHENTICATION: &str = "limpet authenticates nobody: use Envoy's ext_authz or basic_auth filter, or an Istio AuthorizationPolicy; rules on paths need protect";
 const DOWNSTREAM_TLS: &str = "client certificates are the listener's: use the DownstreamTlsContext, or an Istio Gateway's tls.mode MUTUAL";
 const CORS: &str = "use Envoy's cors filter, or a VirtualService's corsPolicy";
 const RATE_LIMIT: &str = "use Envoy's local_ratelimit filter";
@@ -113,7 +113,8 @@ const TRACING: &str = "use Envoy's tracing configuration";
 const FASTCGI: &str = "Envoy speaks no FastCGI: put a FastCGI gateway in front of the pod";
 const SNIPPET: &str = "nginx configuration cannot be run: find the Envoy filter that does it";
 const UPSTREAM_TLS: &str = "use the cluster's transport_socket, or a DestinationRule's tls";
-const ACCESS: &str = "use Envoy's rbac filter, or an Istio AuthorizationPolicy";
+const ACCESS: &str =
+    "use Envoy's rbac filter, or an Istio AuthorizationPolicy; rules on paths need protect";
 const MIRROR: &str = "use the route's request_mirror_policies";
 const ERROR_PAGES: &str = "use Envoy's custom error responses or local_reply_config";
 const BALANCING: &str = "use the cluster's lb_policy";

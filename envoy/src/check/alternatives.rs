@@ -51,6 +51,9 @@ pub(crate) struct Job {
     /// How much its absence matters.
     #[serde(default)]
     pub(crate) weight: Weight,
+    /// What does it elsewhere may go by paths, where it has to know of `protect`.
+    #[serde(default)]
+    pub(crate) by_path: bool,
     /// What its absence means.
     pub(crate) without: String,
     /// What ingress-nginx does where nobody wrote a key: told to all who wrote none.
@@ -139,6 +142,10 @@ pub(crate) enum Known {
     /// ingress-nginx dropped it.
     Retired(&'static RetiredKeys),
 }
+
+/// A rule compares bytes, and a pod does not.
+const BY_PATH: &str = "where it goes by paths: name them in protect (--config), or /z/../admin, \
+                       //admin and /%61dmin get past a rule on /admin";
 
 static TABLE: LazyLock<Alternatives> =
     LazyLock::new(|| serde_saphyr::from_str(include_str!("alternatives.yaml")).unwrap_or_default());
@@ -314,6 +321,16 @@ impl Job {
         ]
         .map(|(platform, what)| format!("{platform}: {what}"))
         .into()
+    }
+
+    /// The same, and what has to be said to limpet about it.
+    #[must_use]
+    pub(crate) fn help(&self) -> Vec<String> {
+        let mut lines = self.lines();
+        if self.by_path {
+            lines.push(BY_PATH.to_owned());
+        }
+        lines
     }
 }
 

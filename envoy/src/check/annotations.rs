@@ -149,7 +149,7 @@ fn finding(object: &Object, name: &str, value: &str, verdict: Verdict) -> Option
                 format!("{} ({})", job.weight.is_what(), job.does),
                 job.without.as_str(),
             );
-            finding.help = job.lines();
+            finding.help = job.help();
             Some(finding)
         }
         Verdict::Retired => {

@@ -139,7 +139,7 @@ fn finding(entry: &Entry<'_>, verdict: Verdict) -> Option<Finding> {
                 expected,
                 job.without.as_str(),
             );
-            finding.help = job.lines();
+            finding.help = job.help();
             Some(finding)
         }
         (_, Some(Known::WithoutEffect)) => Some(entry.finding(
