@@ -4,6 +4,7 @@
 mod acceptance;
 mod error;
 mod identity;
+mod paths;
 
 use std::collections::BTreeSet;
 
@@ -39,6 +40,9 @@ const EVERY: &str = "*";
 /// The key of the plugin configuration with the headers that no client may send.
 const STRIP_HEADERS: &str = "strip_headers";
 
+/// The key of the plugin configuration with the paths by which others decide.
+const PROTECT: &str = "protect";
+
 /// Decides about every loss. What follows for the module goes into `manifests.given`; what was
 /// decided, one line each, is noted in `manifests` and returned.
 ///
@@ -49,9 +53,9 @@ pub fn settle(
     flags: &Flags,
     args: &LossArgs,
 ) -> Result<Vec<String>, LossError> {
-    let left = left_to_others(&Compiled::new(manifests, flags)?);
-    let (mut losses, harmless): (Vec<Finding>, Vec<Finding>) =
-        left.into_iter().partition(Finding::is_loss);
+    let compiled = Compiled::new(manifests, flags)?;
+    let left = left_to_others(&compiled).into_iter();
+    let (mut losses, harmless): (Vec<Finding>, Vec<Finding>) = left.partition(Finding::is_loss);
     losses.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     let mut acceptances = args.accept_loss.clone();
     let given = acceptance::given(manifests.accept_loss.as_ref());
@@ -78,6 +82,9 @@ pub fn settle(
     closed.extend(open.into_iter().map(scope));
     let mut stripped = texts(manifests.given.get(STRIP_HEADERS));
     stripped.extend(identity::headers(manifests, &losses));
+    let is_told = manifests.given.contains_key(PROTECT);
+    let paths = (!is_told).then(|| paths::of(&compiled, &accepted));
+    let paths = paths.unwrap_or_default();
 
     let accepted = accepted.into_iter().map(|loss| {
         let consequence = &loss.consequence;
@@ -90,9 +97,25 @@ pub fn settle(
         let names = Vec::from_iter(stripped.iter().map(String::as_str)).join(", ");
         lines.push(format!("taken off every client's request: {names}"));
     }
+    for (what, list) in [
+        ("refused in other spellings (protect)", &paths.prefixes),
+        (
+            "NOT refused in other spellings, name in protect (--config) what rules are about",
+            &paths.unnamed,
+        ),
+    ] {
+        if !list.is_empty() {
+            lines.push(format!("{what}: {}", list.join(", ")));
+        }
+    }
     manifests.notes.extend(lines.iter().cloned());
     manifests.notes.extend(elsewhere(&harmless));
-    for (key, list) in [(CLOSE, closed), (STRIP_HEADERS, stripped)] {
+    let protected = paths.prefixes.into_iter().collect();
+    for (key, list) in [
+        (CLOSE, closed),
+        (STRIP_HEADERS, stripped),
+        (PROTECT, protected),
+    ] {
         if !list.is_empty() {
             manifests.given.insert(key.to_owned(), json!(list));
         }

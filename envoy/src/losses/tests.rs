@@ -334,3 +334,73 @@ fn a_duplicate_key_is_a_warning_with_its_ingress_and_place() {
         "{note}"
     );
 }
+
+/// An Ingress with an access list and these paths of a host, with further annotations.
+fn guarded(paths: &[&str], annotations: &[(&str, &str)]) -> Manifests {
+    let mut manifests = manifests(
+        &json!({ "whitelist-source-range": "10.0.0.0/8" }),
+        &json!({}),
+    );
+    let web = json!({ "service": { "name": "web", "port": { "number": 80 } } });
+    let paths = paths
+        .iter()
+        .map(|path| json!({ "path": path, "pathType": "Prefix", "backend": web }));
+    let ingress = &mut manifests.ingresses[0].value;
+    ingress["spec"]["rules"][0]["http"]["paths"] = paths.collect();
+    for (name, value) in annotations {
+        ingress["metadata"]["annotations"][format!("nginx.ingress.kubernetes.io/{name}")] =
+            json!(value);
+    }
+    manifests
+}
+
+// Whoever followed the advice had a rule on /admin, and //admin got past it.
+#[test]
+fn the_paths_of_an_accepted_access_list_are_protected() {
+    let accept = ["--accept-loss", "whitelist-source-range"];
+    let mut shop = guarded(
+        &["/", "/admin", "/api/v1/"],
+        &[("server-alias", "old.example.com")],
+    );
+    let lines = settled(&mut shop, &accept).unwrap();
+    let protected = [
+        "old.example.com/admin",
+        "old.example.com/api/v1/",
+        "shop.example.com/admin",
+        "shop.example.com/api/v1/",
+    ];
+    assert_eq!(shop.given["protect"], json!(protected));
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains("shop.example.com/admin")),
+        "{lines:?}"
+    );
+    let mut told = guarded(&["/admin"], &[]);
+    told.given.insert("protect".to_owned(), json!(["/own"]));
+    settled(&mut told, &accept).unwrap();
+    assert_eq!(told.given["protect"], json!(["/own"]));
+    let mut closed = guarded(&["/admin"], &[]);
+    settled(&mut closed, &["--close"]).unwrap();
+    assert_eq!(closed.given.get("protect"), None);
+}
+
+#[test]
+fn paths_that_no_prefix_stands_for_are_told() {
+    let accept = ["--accept-loss", "whitelist-source-range"];
+    for (paths, annotations, unnamed) in [
+        (
+            &["/admin(/|$)(.*)"][..],
+            &[("use-regex", "true")][..],
+            "/admin(/|$)(.*)",
+        ),
+        (&["/api", "/API"], &[], "/API"),
+    ] {
+        let mut shop = guarded(paths, annotations);
+        let lines = settled(&mut shop, &accept).unwrap();
+        let said = format!("{unnamed} of ingress prod/shop");
+        let is_told = |line: &String| line.starts_with("NOT refused") && line.contains(&said);
+        assert!(lines.iter().any(is_told), "{lines:?}");
+        assert_eq!(shop.given.get("protect"), None, "{paths:?}");
+    }
+}

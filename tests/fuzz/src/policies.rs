@@ -28,12 +28,18 @@ pub(crate) static SITES: LazyLock<Vec<Site>> = LazyLock::new(|| {
             "proxy-cookie-path": "~^/(.*) /x/$1" }),
         json!({ "permanent-redirect": "https://$host$request_uri" }),
     ];
-    sites.iter().map(site).collect()
+    let guarded = site(
+        &json!({ "rewrite-target": "/$1" }),
+        &["/app1", "shop.test/x"],
+    );
+    let open = sites.iter().map(|annotations| site(annotations, &[]));
+    open.chain([guarded]).collect()
 });
 
-fn site(annotations: &Value) -> Site {
+fn site(annotations: &Value, protect: &[&str]) -> Site {
     let mut config = configuration_of("/(app1/.*|x|)", annotations);
     config["report"] = "why".into();
+    config["protect"] = json!(protect);
     let (config, _) = config::read(config.to_string().as_bytes()).unwrap();
     let (policy, _) = policy::compile(&config);
     let mut endpoints = EndpointTable::default();
