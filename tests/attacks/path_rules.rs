@@ -89,10 +89,10 @@ struct Guarded {
 }
 
 impl Guarded {
-    fn new(edit: fn(&mut Value)) -> Self {
+    fn new(protect: &[&str], edit: fn(&mut Value)) -> Self {
         let pod = Pod::start();
         let mut manifests = Manifests::parse("ingresses.yaml", INGRESSES).unwrap();
-        manifests.given.insert("protect".into(), json!(["/admin"]));
+        manifests.given.insert("protect".into(), json!(protect));
         let endpoints: EndpointsFlag = format!("default/web:80={}", pod.endpoint())
             .parse()
             .unwrap();
@@ -103,11 +103,11 @@ impl Guarded {
     }
 
     fn before() -> Self {
-        Self::new(|value| add_rule(value, 0))
+        Self::new(&["/admin"], |value| add_rule(value, 0))
     }
 
     fn behind() -> Self {
-        Self::new(|value| add_rule(value, 1))
+        Self::new(&["/admin"], |value| add_rule(value, 1))
     }
 
     /// The status, and the path that the pod got.
@@ -260,7 +260,7 @@ fn no_rewrite_leads_past_a_rule_on_a_path() {
 
 #[test]
 fn a_protected_path_is_served_where_no_rule_forbids_it() {
-    let open = Guarded::new(|_| {});
+    let open = Guarded::new(&["/admin"], |_| {});
     for target in ["/admin", "/admin/", "/admin/x/../y?z", "/admin/a%2fb;c"] {
         let (status, path) = open.ask(PLAIN, target);
         assert_eq!((status, path.as_deref()), (200, Some(target)));
@@ -268,4 +268,21 @@ fn a_protected_path_is_served_where_no_rule_forbids_it() {
     assert_eq!(open.ask(PLAIN, "//admin"), (400, None));
     let (status, path) = open.ask(REWRITTEN, "/admin/x");
     assert_eq!((status, path.as_deref()), (200, Some("/admin/x")));
+}
+
+// What the tests above would miss if the rule were not there, or not where they say.
+#[test]
+fn without_protect_a_rule_is_got_past_in_front_and_behind() {
+    let before = Guarded::new(&[], |value| add_rule(value, 0));
+    let behind = Guarded::new(&[], |value| add_rule(value, 1));
+    for guarded in [&before, &behind] {
+        assert_eq!(guarded.ask(PLAIN, "/admin"), (403, None));
+        for target in ["//admin", "/z/../admin", "/%61dmin", "/ADMIN"] {
+            let (status, path) = guarded.ask(PLAIN, target);
+            assert_eq!((status, path.as_deref()), (200, Some(target)));
+        }
+    }
+    let rewritten = (200, Some("/admin".to_owned()));
+    assert_eq!(before.ask(REWRITTEN, "/x/admin"), rewritten);
+    assert_eq!(behind.ask(REWRITTEN, "/x/admin"), (403, None));
 }
