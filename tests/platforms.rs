@@ -39,7 +39,7 @@ fn envoy(platform: Platform, manifests: &str, pods: &[Pod]) -> Rendered {
         allow_loopback: true,
         ..EnvoySettings::default()
     };
-    let mut bootstrap = render(&compiled, &settings).unwrap().bootstrap;
+    let mut bootstrap = render(&compiled, &settings).bootstrap;
     reshape_bootstrap(platform, Names::Platform, &mut bootstrap);
     Rendered::share_bootstrap(&bootstrap)
 }

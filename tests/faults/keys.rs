@@ -149,7 +149,7 @@ fn a_vm_whose_configuration_names_no_variable_is_given_none() {
         let compiled = Compiled::new(&shop.manifests, &Flags::default()).unwrap();
         let settings = limpet_envoy::render::envoy::EnvoySettings::default();
         let rendered = limpet_envoy::render::envoy::render(&compiled, &settings);
-        rendered.unwrap().bootstrap.to_string()
+        rendered.bootstrap.to_string()
     };
     assert!(!text(&Shop::new(1, PERSISTENT)).contains("host_env_keys"));
     let named = text(&shop(PERSISTENT, &[NEW, OLD]));

@@ -241,7 +241,7 @@ fn rendered(number: usize, scenario: &Value, pods: &BTreeMap<String, Pod>) -> Va
         allow_loopback: true,
         ..EnvoySettings::default()
     };
-    let mut bootstrap = render(&compiled, &settings).unwrap().bootstrap;
+    let mut bootstrap = render(&compiled, &settings).bootstrap;
     edit_plugin(&mut bootstrap, |config| {
         let names = clusters.iter();
         let names = names.map(|c| (c.service_port.key(), json!(own_name(number, c))));

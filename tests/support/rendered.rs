@@ -257,7 +257,7 @@ fn rendered(compiled: &Compiled<'_>, setup: &Setup, folder: &Path) -> render::en
         allow_loopback: true,
         ..EnvoySettings::default()
     };
-    let mut rendered = render::envoy::render(compiled, &settings).unwrap();
+    let mut rendered = render::envoy::render(compiled, &settings);
     let files = rendered.files.iter_mut().map(|(_, content)| content);
     for value in files.chain([&mut rendered.bootstrap]) {
         edit_plugin(value, |config| {

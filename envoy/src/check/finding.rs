@@ -185,6 +185,18 @@ impl Finding {
         self
     }
 
+    /// The remark in one line, with its place.
+    #[must_use]
+    pub fn located(&self) -> String {
+        format!(
+            "{}:{}: {}: {}",
+            self.file,
+            self.line,
+            self.owner(),
+            self.message()
+        )
+    }
+
     /// The remark in one line, without its place.
     #[must_use]
     pub fn message(&self) -> String {

@@ -6,7 +6,10 @@ mod objects;
 mod paths;
 mod pattern;
 mod sharing;
+mod tenants;
 mod tls;
+
+pub(crate) use tenants::run as tenants;
 
 use super::finding::Finding;
 use crate::compiled::Compiled;
@@ -19,5 +22,6 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     findings.extend(tls::run(compiled));
     findings.extend(cookies::run(compiled));
     findings.extend(sharing::run(compiled));
+    findings.extend(tenants::run(compiled));
     findings
 }

@@ -43,9 +43,7 @@ impl fmt::Display for Refusal<'_> {
         f.write_str("nothing is rendered, for protection would be lost\n")?;
         let mut helped: Vec<&[String]> = Vec::new();
         for loss in self.0 {
-            let of = loss.owner();
-            let (file, message) = (inert::line(&loss.file), inert::line(&loss.message()));
-            writeln!(f, "  {file}:{}: {of}: {message}", loss.line)?;
+            writeln!(f, "  {}", inert::line(&loss.located()))?;
             if !helped.contains(&loss.help.as_slice()) {
                 for line in &loss.help {
                     writeln!(f, "    {line}")?;

@@ -23,6 +23,7 @@ pub use settings::{EnvoyArgs, EnvoySettings};
 
 use self::eds::{Readers, write_for};
 use super::yaml::{comments, to_yaml};
+use crate::check::{self, Finding};
 use crate::compiled::Compiled;
 use crate::forwarding::Forwarding;
 use crate::plugin_config::{Options, Report, Unmatched, plugin_config};
@@ -57,10 +58,8 @@ impl Rendered {
 }
 
 /// Renders a bootstrap.
-///
-/// # Errors
-/// When a certificate cannot be read.
-pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> anyhow::Result<Rendered> {
+#[must_use]
+pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     let options = Options {
         report: if settings.report {
             Report::Why
@@ -74,7 +73,7 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> anyhow::Resu
     let plugin = plugin_config(compiled, options);
     let mut notes = Vec::new();
     notes.extend(addresses(&compiled.forwarding).map(str::to_owned));
-    let certificates = tls::certificates(compiled, settings.tls.as_ref(), &mut notes)?;
+    let certificates = tls::certificates(compiled, settings.tls.as_ref(), &mut notes);
     let patience = route::patience(compiled, &mut notes);
     let chain = listener::Chain {
         compiled,
@@ -113,12 +112,12 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> anyhow::Resu
                 .to_owned(),
         );
     }
-    Ok(Rendered {
+    Rendered {
         bootstrap,
         files,
         notes,
         readers,
-    })
+    }
 }
 
 /// Prints the bootstrap; notes go to standard error.
@@ -128,11 +127,14 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> anyhow::Resu
 pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::of("rendering");
     let flags = args.render.manifests.flags(&args.endpoints);
-    let (manifests, head) = args.render.load(&flags)?;
+    let (manifests, mut head) = args.render.load(&flags)?;
     let compiled = Compiled::new(&manifests, &flags)?;
-    let rendered = render(&compiled, &args.settings)?;
+    let rendered = render(&compiled, &args.settings);
+    let tenants = check::tenants(&compiled);
+    let tenants: Vec<String> = tenants.iter().map(Finding::located).collect();
     drop(progress);
-    for note in compiled.all_notes().chain(rendered.notes.iter().cloned()) {
+    let notes = tenants.iter().chain(&rendered.notes).cloned();
+    for note in compiled.all_notes().chain(notes) {
         say::note(note);
     }
     for remark in compiled.ignored() {
@@ -142,6 +144,7 @@ pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     for (path, _) in &rendered.files {
         say::note(format_args!("{} written", path.display()));
     }
+    head.extend(tenants.iter().map(|note| format!("note: {note}")));
     let mut yaml = String::new();
     comments(&mut yaml, &head);
     yaml.push_str(&to_yaml(&rendered.bootstrap)?);

@@ -1,26 +1,17 @@
 //! What the manifests serve, as the platforms need to know it: hosts, certificates, clusters.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::certificates::{Certificate, certificates};
+use crate::check::{self, Finding};
 use crate::clusters::{Cluster, ServicePort, off_limits};
 use crate::compiled::Compiled;
 use crate::forwarding::{self, Forwarding};
 use crate::names;
 use crate::plugin_config::{self, Options, Unmatched, plugin_config};
 use crate::taken::TakenIngress;
-
-/// A certificate and the hosts it serves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
-    /// Where the Secret is.
-    pub namespace: String,
-    /// Its name.
-    pub secret: String,
-    /// `*` for every host.
-    pub hosts: Vec<String>,
-}
 
 /// What the manifests serve.
 #[derive(Debug)]
@@ -29,8 +20,8 @@ pub struct Served<'c> {
     /// Every host that a request may name, `*` for a rule without host; those that
     /// `server-alias`, `from-to-www-redirect` and `upstream-vhost` bring in included.
     pub hosts: Vec<String>,
-    /// Every certificate.
-    pub certificates: Vec<Certificate>,
+    /// Every certificate that serves.
+    pub certificates: Vec<Certificate<'c>>,
     /// Every cluster whose port is known as a number.
     pub clusters: Vec<(&'c Cluster, u16)>,
     /// What ingress-nginx's ConfigMap says about forwarding headers.
@@ -71,12 +62,14 @@ impl<'c> Served<'c> {
                 )),
             }
         }
+        let tenants = check::tenants(compiled);
+        notes.extend(tenants.iter().map(Finding::located));
         let ingresses = &compiled.ingresses;
         let changes_host = |one: &TakenIngress<'_>| !one.annotations.upstream_vhost.is_empty();
         Self {
             compiled,
             hosts: hosts(compiled, &mut notes),
-            certificates: certificates(ingresses),
+            certificates: certificates(compiled).serving,
             clusters: with_ports,
             forwarding: &compiled.forwarding,
             drops_underscores: forwarding::drops_underscores(compiled.manifests.settings()),
@@ -171,36 +164,6 @@ fn hosts(compiled: &Compiled<'_>, notes: &mut Vec<String>) -> Vec<String> {
                 place(),
                 ingress.id()
             ));
-        }
-    }
-    all
-}
-
-fn certificates(ingresses: &[TakenIngress<'_>]) -> Vec<Certificate> {
-    let mut all: Vec<Certificate> = Vec::new();
-    let mut taken: BTreeSet<String> = BTreeSet::new();
-    for ingress in ingresses {
-        let own: BTreeSet<&str> = ingress.paths().map(|path| path.host).collect();
-        for tls in &ingress.ingress.tls {
-            let Some(secret) = &tls.secret else {
-                continue;
-            };
-            let listed = tls.hosts.iter().map(String::as_str);
-            let listed: Vec<&str> = if tls.hosts.is_empty() {
-                own.iter().copied().collect()
-            } else {
-                listed.collect()
-            };
-            let name = |host: &str| if host.is_empty() { "*" } else { host }.to_owned();
-            let hosts = listed.into_iter().map(name);
-            let hosts: Vec<String> = hosts.filter(|host| taken.insert(host.clone())).collect();
-            if !hosts.is_empty() {
-                all.push(Certificate {
-                    namespace: ingress.ingress.namespace.clone(),
-                    secret: secret.clone(),
-                    hosts,
-                });
-            }
         }
     }
     all

@@ -38,7 +38,7 @@ fn rendered(class: &str, strict: bool) -> (Vec<String>, Vec<String>) {
     };
     let compiled = Compiled::new(&manifests, &flags).unwrap();
     let served = Served::new(&compiled);
-    let envoy = render(&compiled, &EnvoySettings::default()).unwrap();
+    let envoy = render(&compiled, &EnvoySettings::default());
     let mut render = RenderArgs::default();
     render.manifests.strict = strict;
     let (istio, gateway) = (
@@ -100,7 +100,7 @@ fn a_class_and_a_prefix_that_are_asked_for_are_in_everything_that_is_rendered() 
     let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
     let served = Served::new(&compiled);
     assert_eq!(served.hosts, ["foreign.example.com", "alias.example.com"]);
-    let envoy = render(&compiled, &EnvoySettings::default()).unwrap();
+    let envoy = render(&compiled, &EnvoySettings::default());
     for text in [
         envoy.bootstrap.to_string(),
         istio::text(&manifests, &IstioArgs::default()).unwrap(),

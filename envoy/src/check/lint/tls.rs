@@ -1,5 +1,6 @@
 //! Redirects to https that nobody answers.
 
+use crate::certificates;
 use crate::check::finding::{Finding, Level, Place};
 use crate::compiled::Compiled;
 use crate::taken::TakenIngress;
@@ -14,6 +15,7 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
         findings.extend(https_without_tls(ingress));
         findings.extend(tls_without_secret(ingress));
         findings.extend(tls_of_other_hosts(ingress));
+        findings.extend(tls_without_host(ingress));
     }
     findings
 }
@@ -80,7 +82,7 @@ fn tls_of_other_hosts(ingress: &TakenIngress<'_>) -> Option<Finding> {
         return None;
     }
     let mut hosts = ingress.paths().map(|path| path.host);
-    let host = hosts.find(|host| !covers(ingress, host))?;
+    let host = hosts.find(|host| !host.is_empty() && !covers(ingress, host))?;
     let finding = Finding::new(
         Level::Warning,
         HTTPS_LISTENER,
@@ -91,14 +93,29 @@ fn tls_of_other_hosts(ingress: &TakenIngress<'_>) -> Option<Finding> {
     Some(finding.help("list the host, or set ssl-redirect: \"false\" on an Ingress of its own"))
 }
 
+/// The server of rules without host has the controller's own certificate, whatever they say.
+///
+/// Source: `createServers`, `internal/ingress/controller/controller.go`, ingress-nginx dbb11b92d.
+fn tls_without_host(ingress: &TakenIngress<'_>) -> Option<Finding> {
+    let mut paths = ingress.paths();
+    let secret = ingress
+        .ingress
+        .tls
+        .iter()
+        .find_map(|tls| tls.secret.as_ref());
+    secret.filter(|_| paths.any(|path| path.host.is_empty()))?;
+    let finding = Finding::new(
+        Level::Warning,
+        HTTPS_LISTENER,
+        &Place::at(ingress.object, "/spec/tls", "tls"),
+        "stands beside a rule without host, which gets no certificate of an Ingress",
+        "no https listener is rendered for that rule; ingress-nginx served its own certificate",
+    );
+    Some(finding.help("name the host in the rule, or render envoy with --tls CERT,KEY"))
+}
+
 /// Whether the `tls` section of an Ingress covers `host`; an entry without hosts counts for all.
 pub(super) fn covers(ingress: &TakenIngress<'_>, host: &str) -> bool {
-    let is_below = |listed: &str| {
-        let domain = listed.strip_prefix('*')?;
-        let label = host.strip_suffix(domain)?;
-        Some(!label.is_empty() && !label.contains('.'))
-    };
-    let is_it = |listed: &String| listed == host || is_below(listed) == Some(true);
     let mut entries = ingress.ingress.tls.iter();
-    entries.any(|entry| entry.hosts.is_empty() || entry.hosts.iter().any(is_it))
+    entries.any(|entry| entry.hosts.is_empty() || certificates::covers(&entry.hosts, host))
 }

@@ -1,6 +1,5 @@
 //! Certificates: from `kubernetes.io/tls` Secrets by SNI, or `--tls` for every other host.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -8,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::certificates;
 use crate::compiled::Compiled;
 use crate::manifests::Object;
 use crate::taken::TakenIngress;
@@ -33,44 +33,40 @@ pub(super) type Certificates = Vec<Certificate>;
 /// A certificate and its key, as files.
 pub(super) type Pair = (PathBuf, PathBuf);
 
-/// Every certificate, those of Secrets first, then the one of `--tls`.
+/// Every certificate, those of Secrets first, then the one of `--tls`. A Secret that cannot be used
+/// costs its own hosts.
 pub(super) fn certificates(
     compiled: &Compiled<'_>,
     given: Option<&Pair>,
     notes: &mut Vec<String>,
-) -> anyhow::Result<Certificates> {
+) -> Certificates {
     let mut certificates = Vec::new();
-    let mut served: BTreeSet<String> = BTreeSet::new();
-    for ingress in &compiled.ingresses {
-        for (index, tls) in ingress.ingress.tls.iter().enumerate() {
-            let place = ingress.object.place_of(&format!("/spec/tls/{index}"));
-            let Some(name) = &tls.secret else {
-                continue;
-            };
-            let id = format!("{}/{name}", ingress.ingress.namespace);
-            let Some(secret) = compiled.manifests.tls_secret(&id) else {
-                if given.is_none() {
-                    notes.push(format!(
-                        "{place}: Secret {id} is not among the manifests: its hosts get no https; \
-                         add it, or give --tls CERT,KEY"
-                    ));
-                }
-                continue;
-            };
-            // Envoy refuses a name twice.
-            let hosts = tls.hosts.iter().map(|host| host.to_ascii_lowercase());
-            let hosts: Vec<String> = hosts.filter(|host| served.insert(host.clone())).collect();
-            if !hosts.is_empty() {
-                let (chain, key) = (pem(secret, "tls.crt")?, pem(secret, "tls.key")?);
+    for certificate in certificates::certificates(compiled).serving {
+        let (place, id) = (certificate.place(), certificate.secret_id());
+        let Some(secret) = compiled.manifests.tls_secret(&id) else {
+            if given.is_none() {
+                notes.push(format!(
+                    "{place}: Secret {id} is not among the manifests: its hosts get no https; \
+                     add it, or give --tls CERT,KEY"
+                ));
+            }
+            continue;
+        };
+        match (pem(secret, "tls.crt"), pem(secret, "tls.key")) {
+            (Ok(chain), Ok(key)) => {
                 notes.push(format!(
                     "{place}: the private key of Secret {id} is in the output"
                 ));
                 certificates.push(Certificate {
-                    hosts,
+                    hosts: certificate.hosts,
                     chain: json!({ "inline_string": chain }),
                     key: json!({ "inline_string": key }),
                 });
             }
+            (Err(error), _) | (_, Err(error)) => notes.push(format!(
+                "{error:#}: hosts {} get no https from it",
+                certificate.hosts.join(", ")
+            )),
         }
     }
     if let Some((cert, key)) = given {
@@ -83,7 +79,7 @@ pub(super) fn certificates(
     if certificates.is_empty() {
         notes.extend(dead_redirects(&compiled.ingresses));
     }
-    Ok(certificates)
+    certificates
 }
 
 fn pem(secret: &Object, key: &str) -> anyhow::Result<String> {

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::args::EnvoyGatewayArgs;
+use crate::certificates::Certificate;
 use crate::render::resource::{Kind, Resource};
-use crate::render::served::{Certificate, Served};
+use crate::render::served::Served;
 
 pub(super) const GATEWAY: Kind = Kind {
     api_version: "gateway.networking.k8s.io/v1",
@@ -21,7 +22,7 @@ pub(super) fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Res
     let elsewhere: BTreeSet<&str> = served
         .certificates
         .iter()
-        .map(|certificate| certificate.namespace.as_str())
+        .map(|certificate| certificate.ingress.ingress.namespace.as_str())
         .filter(|namespace| *namespace != args.namespace)
         .collect();
     all.extend(
@@ -78,28 +79,25 @@ fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
     })];
     for (index, certificate) in served.certificates.iter().enumerate() {
         for (place, host) in certificate.hosts.iter().enumerate() {
-            let mut listener = json!({
+            listeners.push(json!({
                 "name": format!("https-{index}-{place}"),
+                "hostname": host,
                 "port": 443,
                 "protocol": "HTTPS",
                 "allowedRoutes": from_all,
                 "tls": { "mode": "Terminate", "certificateRefs": [reference(certificate)] },
-            });
-            if let (true, Some(object)) = (host != "*", listener.as_object_mut()) {
-                object.insert("hostname".to_owned(), json!(host));
-            }
-            listeners.push(listener);
+            }));
         }
     }
     let spec = json!({ "gatewayClassName": "limpet", "listeners": listeners });
     Resource::new(GATEWAY, &args.namespace, "limpet", spec)
 }
 
-fn reference(certificate: &Certificate) -> serde_json::Value {
+fn reference(certificate: &Certificate<'_>) -> serde_json::Value {
     json!({
         "kind": "Secret",
         "name": certificate.secret,
-        "namespace": certificate.namespace,
+        "namespace": certificate.ingress.ingress.namespace,
     })
 }
 

@@ -51,11 +51,12 @@ fn gateway(served: &Served<'_>, args: &IstioArgs) -> Resource {
     served
         .certificates
         .iter()
-        .filter(|c| c.namespace != args.namespace)
+        .filter(|c| c.ingress.ingress.namespace != args.namespace)
         .fold(gateway, |gateway, c| {
             gateway.comment(format!(
-                "Secret {}/{} has to be in namespace {}, where the gateway reads it.",
-                c.namespace, c.secret, args.namespace
+                "Secret {} has to be in namespace {}, where the gateway reads it.",
+                c.secret_id(),
+                args.namespace
             ))
         })
 }

@@ -110,7 +110,7 @@ fn rendered(documents: &[Value]) -> Vec<Text> {
         let compiled = Compiled::new(&manifests, &Flags::default())?;
         let mut settings = EnvoySettings::default();
         change(&mut settings);
-        let rendered = render(&compiled, &settings)?;
+        let rendered = render(&compiled, &settings);
         let files = rendered.files.iter().map(|(_, content)| content);
         let all = [&rendered.bootstrap].into_iter().chain(files);
         let texts: anyhow::Result<Vec<String>> = all.map(to_yaml).collect();

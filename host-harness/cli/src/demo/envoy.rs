@@ -41,7 +41,7 @@ impl Envoy {
             allow_loopback: true,
             ..EnvoySettings::default()
         };
-        let rendered = envoy::render(compiled, &settings)?;
+        let rendered = envoy::render(compiled, &settings);
         for (path, content) in &rendered.files {
             envoy::write_in_place(path, &to_yaml(content)?)?;
         }

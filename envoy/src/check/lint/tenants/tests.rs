@@ -1,0 +1,125 @@
+use super::run;
+use crate::check::Report;
+use crate::compiled::{Compiled, Flags};
+use crate::manifests::Manifests;
+use crate::render::envoy_gateway::{self, EnvoyGatewayArgs};
+use crate::render::istio::{self, IstioArgs};
+
+/// Two tenants; the second one's `metadata` and `spec` follow.
+const OWNER: &str = "\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: shop, creationTimestamp: 2026-01-01T00:00:00Z}
+spec:
+  tls: [{hosts: [shop.test], secretName: own}]
+  rules:
+  - {host: shop.test, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}
+  - {host: plain.test, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}
+  - {host: '*.wild.test', http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+";
+
+const BACKEND: &str = "http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: x, port: {number: 80}}}}]}";
+
+/// `line code: message` of what is said, each at the place of the second Ingress.
+fn said(second: &str) -> Vec<String> {
+    let text = format!("{OWNER}{}", second.replace("BACKEND", BACKEND));
+    let manifests = Manifests::parse("in.yaml", &text).unwrap();
+    let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
+    let findings = run(&compiled);
+    // What is said by one is said by all.
+    let report = Report::new(&manifests, false, None);
+    let heads = [
+        istio::text(&manifests, &IstioArgs::default()).unwrap(),
+        envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap(),
+    ];
+    for finding in &findings {
+        assert!(report.findings.contains(finding), "{finding:?}");
+        let line = format!("# note: {}\n", finding.located());
+        for head in &heads {
+            assert!(head.contains(&line), "{line}{head}");
+        }
+    }
+    let one = |finding: &crate::check::Finding| {
+        format!("{} {}: {}", finding.line, finding.code, finding.message())
+    };
+    findings.iter().map(one).collect()
+}
+
+#[test]
+fn a_certificate_that_is_contested_is_told_with_both_places() {
+    let second = "\
+metadata: {name: x, namespace: evil, creationTimestamp: 2026-02-01T00:00:00Z}
+spec:
+  tls:
+  - {hosts: [shop.test, plain.test, nobody.test], secretName: stolen}
+  rules: [{host: shop.test, BACKEND}, {host: plain.test, BACKEND}]
+";
+    let asks = |host: &str| {
+        format!(
+            "16 certificate: tls: asks for another certificate for host {host:?} than ingress \
+             shop/web (in.yaml:1), which is older; what the older one says counts, as under \
+             ingress-nginx"
+        )
+    };
+    assert_eq!(
+        said(second),
+        [
+            asks("shop.test"),
+            // Whose tls section does not list it: the controller's own certificate.
+            asks("plain.test"),
+            "16 certificate: tls: lists host \"nobody.test\", for which the Ingress has no rule; \
+             the host gets no certificate from here, as under ingress-nginx"
+                .to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn a_canary_that_takes_another_namespaces_requests_is_told_with_both_places() {
+    let second = "\
+metadata:
+  name: x
+  namespace: evil
+  annotations:
+    nginx.ingress.kubernetes.io/canary: 'true'
+    nginx.ingress.kubernetes.io/canary-weight: '100'
+spec: {rules: [{host: shop.test, BACKEND}, {host: plain.test, BACKEND}]}
+";
+    assert_eq!(
+        said(second),
+        [
+            "17 canary-of-others: canary: \"true\" takes requests for path \"/\" of host \"shop.test\" \
+          from ingress shop/web (in.yaml:1), in another namespace; it gets them, as under \
+          ingress-nginx"
+        ]
+    );
+    // Its own namespace's is nobody's business.
+    let own = second.replace("namespace: evil", "namespace: shop");
+    assert_eq!(said(&own), Vec::<String>::new());
+}
+
+#[test]
+fn an_alias_of_another_namespaces_host_is_told_with_both_places() {
+    let second = "\
+metadata:
+  name: x
+  namespace: evil
+  annotations:
+    nginx.ingress.kubernetes.io/server-alias: shop.test,a.wild.test,free.test
+spec: {rules: [{host: evil.test, BACKEND}]}
+";
+    assert_eq!(
+        said(second),
+        [
+            "17 alias-of-others: server-alias: \"shop.test,a.wild.test,free.test\" names host \
+             \"a.wild.test\", which ingress shop/web (in.yaml:1) has by a wildcard, in another \
+             namespace; the alias takes the host, as under ingress-nginx",
+            "17 alias-of-others: server-alias: \"shop.test,a.wild.test,free.test\" names host \
+             \"shop.test\", which ingress shop/web (in.yaml:1) has, in another namespace; its rules \
+             count and the alias has no effect, as under ingress-nginx",
+        ]
+    );
+}
