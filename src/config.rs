@@ -161,6 +161,9 @@ pub struct HeaderNames {
     pub cluster: String,
     /// `endpoint`: carries the base64 of `ip:port`, `x-limpet-endpoint` if absent.
     pub endpoint: String,
+    /// `host`: carries the Host that the pod is to see, for a route that rewrites the host from it.
+    /// If absent limpet sets the Host itself where it owns the listener.
+    pub host: Option<String>,
 }
 
 /// `unmatched`: what becomes of hosts and paths that no Ingress names.

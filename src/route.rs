@@ -249,7 +249,7 @@ fn is_deep(scope: &Scope) -> bool {
 }
 
 /// X-Forwarded-Prefix goes with a rewrite alone; an empty one removes the downstream's.
-fn edits<'p>(policy: &Policy, location: &Location, scope: &Scope) -> Vec<Edit<'p>> {
+fn edits<'p>(policy: &'p Policy, location: &Location, scope: &Scope) -> Vec<Edit<'p>> {
     let mut edits = Vec::new();
     if let Some(template) = &location.forwarded_prefix {
         let value = template.value(scope);
@@ -262,17 +262,23 @@ fn edits<'p>(policy: &Policy, location: &Location, scope: &Scope) -> Vec<Edit<'p
             edits.push(Edit::Remove("x-forwarded-prefix".into()));
         }
     }
+    let header = policy.headers.host.as_deref();
     if let Some(host) = upstream_host(policy, location, scope) {
-        edits.push(Edit::Set(":authority".into(), FieldValue::new(host)));
+        let name = header.unwrap_or(":authority");
+        edits.push(Edit::Set(name.into(), FieldValue::new(host)));
+    } else if let Some(name) = header
+        && edit::first(scope.headers, name).is_some()
+    {
+        edits.push(Edit::Remove(name.into()));
     }
     edits
 }
 
 /// What the pod sees as its Host: `upstream-vhost`, else `$best_http_host`. `None`: what came.
-/// Where limpet does not own the listener it would select another virtual host: there it is the
-/// route's host rewrite.
+/// Where limpet does not own the listener a changed Host would select another virtual host: there
+/// it takes a header, and the route that rewrites the host from it.
 fn upstream_host(policy: &Policy, location: &Location, scope: &Scope) -> Option<Vec<u8>> {
-    if !policy.owns_listener() {
+    if !policy.owns_listener() && policy.headers.host.is_none() {
         return None;
     }
     if let Some(template) = &location.upstream_host {

@@ -126,7 +126,7 @@ const EVERY: [Platform; 3] = [
 ];
 
 /// What a client sends that would like to be somebody else.
-const LIES: [(&str, &str); 8] = [
+const LIES: [(&str, &str); 9] = [
     ("proxy", "liar.example"),
     ("x-real-ip", "192.0.2.1"),
     ("x-forwarded-for", "192.0.2.1"),
@@ -135,6 +135,7 @@ const LIES: [(&str, &str); 8] = [
     ("x-forwarded-proto", "https"),
     ("x-forwarded-scheme", "ftp"),
     ("x-scheme", "ftp"),
+    ("x-limpet-host", "liar.example"),
 ];
 
 /// Asks once with [`LIES`] and compares what the pod sees; `None`: nothing.
@@ -189,16 +190,21 @@ fn pods_see_the_forwarding_headers_of_ingress_nginx_whatever_a_client_says() {
     }
 }
 
+/// With a port and a name that no platform takes for a host; and one that is made of variables.
 #[test]
-fn pods_behind_upstream_vhost_see_the_host_that_the_client_asked_for() {
-    let manifest = first_manifest().replace(
-        "  annotations:\n",
-        "  annotations:\n    nginx.ingress.kubernetes.io/upstream-vhost: inside.example\n",
-    );
-    let mut wanted = PLAIN_HTTP;
-    wanted[3].1 = Some("inside.example");
-    for platform in EVERY {
-        pods_see(platform, &manifest, wanted);
+fn pods_behind_upstream_vhost_see_it_and_the_host_that_the_client_asked_for_beside_it() {
+    for (vhost, seen) in [
+        ("my_app.internal:8443", "my_app.internal:8443"),
+        ("'$service_name.$host'", "http-service.sample.example.com"),
+    ] {
+        let annotation =
+            format!("  annotations:\n    nginx.ingress.kubernetes.io/upstream-vhost: {vhost}\n");
+        let manifest = first_manifest().replace("  annotations:\n", &annotation);
+        let mut wanted = PLAIN_HTTP;
+        wanted[3].1 = Some(seen);
+        for platform in EVERY {
+            pods_see(platform, &manifest, wanted);
+        }
     }
 }
 

@@ -21,6 +21,9 @@ pub const DROPPED_HEADERS: [&str; 3] = ["x-limpet-cluster", "x-limpet-endpoint",
 /// The header that names the cluster.
 pub const CLUSTER_HEADER: &str = "x-limpet-cluster";
 
+/// The header with the Host that a pod is to see, for the routes of those pods.
+pub const HOST_HEADER: &str = "x-limpet-host";
+
 /// The header of the session state: base64 of `ip:port`.
 pub const ENDPOINT_HEADER: &str = "x-limpet-endpoint";
 

@@ -213,10 +213,14 @@ impl<'a> Reader<'a> {
 
     fn headers(&mut self) -> Result<HeaderNames, ConfigError> {
         let mut inner = self.inner("headers", "headers.")?;
-        inner.unknown(&["cluster", "endpoint"]);
+        inner.unknown(&["cluster", "endpoint", "host"]);
         let headers = HeaderNames {
             cluster: inner.header_name("cluster", "x-limpet-cluster"),
             endpoint: inner.header_name("endpoint", "x-limpet-endpoint"),
+            host: inner
+                .get("host")
+                .is_some()
+                .then(|| inner.header_name("host", "x-limpet-host")),
         };
         let remarks = inner.remarks;
         self.remarks.extend(remarks);

@@ -94,11 +94,6 @@ impl Template {
         self.source.contains('?')
     }
 
-    /// The text as written.
-    pub(crate) fn source(&self) -> &str {
-        &self.source
-    }
-
     /// Whether it has captures.
     pub(crate) fn has_groups(&self) -> bool {
         self.pieces

@@ -124,11 +124,10 @@ impl Location {
         !self.rules.is_empty()
     }
 
-    /// `upstream-vhost` as written, for the route's host rewrite where limpet does not own the
-    /// listener.
+    /// `upstream-vhost`: its pods see another Host than the client sent.
     #[must_use]
-    pub fn upstream_vhost(&self) -> Option<&str> {
-        self.upstream_host.as_ref().map(Template::source)
+    pub fn changes_host(&self) -> bool {
+        self.upstream_host.is_some()
     }
 
     pub(crate) fn is_match(&self, uri: &[u8]) -> bool {

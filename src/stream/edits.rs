@@ -59,9 +59,10 @@ fn identities(policy: &Policy, headers: &Headers, edits: &mut Vec<Edit>) {
 /// Takes limpet's own headers off a request that it has no interest in. One that carries none
 /// is not touched: every edit clears Envoy's route cache.
 pub(super) fn strip<'p>(policy: &'p Policy, headers: &Headers) -> Vec<Edit<'p>> {
-    let names = [&policy.headers.cluster, &policy.headers.endpoint];
-    names
+    let names = &policy.headers;
+    [&names.cluster, &names.endpoint]
         .into_iter()
+        .chain(&names.host)
         .filter_map(|name| remove_if_present(headers, name))
         .collect()
 }

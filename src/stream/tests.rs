@@ -24,6 +24,11 @@ impl Shop {
 
     /// The same with further annotations.
     fn with(further: Value) -> Self {
+        Self::configured(further, json!({}))
+    }
+
+    /// The same with further annotations, and further keys of the configuration.
+    fn configured(further: Value, keys: Value) -> Self {
         let mut annotations = json!({
             "nginx.ingress.kubernetes.io/affinity": "cookie",
             "nginx.ingress.kubernetes.io/session-cookie-name": "route",
@@ -34,12 +39,15 @@ impl Shop {
         }
         let service = json!({ "service": { "name": "web", "port": { "number": 80 } } });
         let path = json!({ "path": "/", "pathType": "Prefix", "backend": service });
-        let config = json!({ "report": "why", "ingresses": [{
+        let mut config = json!({ "report": "why", "ingresses": [{
             "apiVersion": "networking.k8s.io/v1",
             "kind": "Ingress",
             "metadata": { "name": "shop", "namespace": "default", "annotations": annotations },
             "spec": { "rules": [{ "host": "shop.test", "http": { "paths": [path] } }] },
         }]});
+        for (key, value) in keys.as_object().unwrap() {
+            config[key] = value.clone();
+        }
         let (config, _) = config::read(config.to_string().as_bytes()).unwrap();
         let (policy, _) = policy::compile(&config);
         let endpoint = |address: &str| Endpoint {
@@ -527,4 +535,65 @@ fn who_stands_in_for_the_cookies_endpoint_is_told_apart_from_it() {
     let why = record["why"].as_array().unwrap();
     let want = [json!(["cookie", POD]), json!(["substitute", OTHER])];
     assert!(why.ends_with(&want), "{record}");
+}
+
+#[test]
+fn the_host_that_a_pod_is_to_see_goes_into_its_header_where_routes_go_by_the_host() {
+    let vhost = json!({ "upstream-vhost": "inner.test:8443" });
+    let named = json!({ "headers": { "host": "x-limpet-host" } });
+    let forged = [("x-limpet-host", "evil.test")];
+    let host = |annotations: &Value, keys: &Value| {
+        let shop = Shop::configured(annotations.clone(), keys.clone());
+        let mut stream = Stream::default();
+        let decided = shop.request(&mut stream, &forged, Knowledge::Current);
+        let Step::Forward(edits) = decided.step else {
+            panic!("{:?}", decided.step);
+        };
+        let is_about = |edit: &Edit| match edit {
+            Edit::Set(name, _) | Edit::Add(name, _) | Edit::Remove(name) => {
+                [":authority", "x-limpet-host"].contains(&name.as_ref())
+            }
+        };
+        edits
+            .into_iter()
+            .map(owned)
+            .filter(is_about)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        host(&vhost, &named),
+        [set("x-limpet-host", "inner.test:8443")]
+    );
+    // Where nothing is to be said, nobody else says it.
+    assert_eq!(host(&json!({}), &named), [remove("x-limpet-host")]);
+    // On a listener of its own no route goes by the host, unless somebody says so.
+    let own = json!({ "unmatched": "not_found" });
+    assert_eq!(host(&vhost, &own), [set(":authority", "inner.test:8443")]);
+    let both = json!({ "unmatched": "not_found", "headers": named["headers"] });
+    assert_eq!(
+        host(&vhost, &both),
+        [set("x-limpet-host", "inner.test:8443")]
+    );
+    // A listener of others whose routes do not ask keeps its Host.
+    assert_eq!(host(&vhost, &json!({})), []);
+}
+
+#[test]
+fn no_client_names_the_host_of_a_request_that_limpet_passes_on() {
+    let named = json!({ "headers": { "host": "x-limpet-host" } });
+    let shop = Shop::configured(json!({}), named);
+    let forged = [
+        (":authority", "other.test"),
+        (":path", "/"),
+        ("x-limpet-host", "evil.test"),
+    ];
+    let facts = Facts {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|_| None,
+        knowledge: &|| Knowledge::Current,
+    };
+    let headers = fields(&forged);
+    let decided = Stream::default().on_request(&shop.policy, &shop.endpoints, &headers, &facts);
+    assert_eq!(decided.step, Step::Forward(vec![remove("x-limpet-host")]));
 }

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use super::resource::{Resource, too_large, yaml};
 use super::served::Served;
+use crate::check;
 use crate::compiled::Compiled;
 use crate::manifests::Manifests;
 use route::cluster_routes;
@@ -55,7 +56,14 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
             )
         })
     }));
-    head.extend(served.all_notes().map(|note| format!("note: {note}")));
+    let tenants = check::tenants(&compiled).into_iter();
+    let tenants = tenants.map(|finding| finding.located());
+    head.extend(
+        served
+            .all_notes()
+            .chain(tenants)
+            .map(|note| format!("note: {note}")),
+    );
     let resources = resources(&served, args);
     head.extend(too_large(&resources));
     yaml(&head, &resources)

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use super::resource::{Resource, too_large, yaml};
 use super::served::Served;
+use crate::check;
 use crate::compiled::Compiled;
 use crate::manifests::Manifests;
 
@@ -71,7 +72,14 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
                 .to_owned(),
         );
     }
-    head.extend(served.all_notes().map(|note| format!("note: {note}")));
+    let tenants = check::tenants(&compiled).into_iter();
+    let tenants = tenants.map(|finding| finding.located());
+    head.extend(
+        served
+            .all_notes()
+            .chain(tenants)
+            .map(|note| format!("note: {note}")),
+    );
     let resources = resources(&served, args);
     head.extend(too_large(&resources));
     yaml(&head, &resources)

@@ -1,24 +1,24 @@
 //! What the manifests serve, as the platforms need to know it: hosts, certificates, clusters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use limpet::policy::Policy;
+use limpet::route::location::Backend;
 use serde_json::{Value, json};
 
 use crate::certificates::{Certificate, certificates};
-use crate::check::{self, Finding};
 use crate::clusters::{Cluster, ServicePort, off_limits};
 use crate::compiled::Compiled;
-use crate::forwarding::{self, Forwarding};
+use crate::forwarding::{self, DROPPED_HEADERS, Forwarding, HOST_HEADER};
 use crate::names;
 use crate::plugin_config::{self, Options, Unmatched, plugin_config};
-use crate::taken::TakenIngress;
 
 /// What the manifests serve.
 #[derive(Debug)]
 pub struct Served<'c> {
     compiled: &'c Compiled<'c>,
     /// Every host that a request may name, `*` for a rule without host; those that
-    /// `server-alias`, `from-to-www-redirect` and `upstream-vhost` bring in included.
+    /// `server-alias` and `from-to-www-redirect` bring in included.
     pub hosts: Vec<String>,
     /// Every certificate that serves.
     pub certificates: Vec<Certificate<'c>>,
@@ -28,8 +28,8 @@ pub struct Served<'c> {
     pub forwarding: &'c Forwarding,
     /// Whether header fields with an underscore in their name are dropped.
     pub drops_underscores: bool,
-    /// Whether some Ingress changes the Host that its Service sees.
-    pub changes_host: bool,
+    /// The keys of the clusters whose pods may see another Host than the client sent.
+    pub with_other_host: BTreeSet<String>,
     /// What could not be taken over, for the operator.
     pub notes: Vec<String>,
 }
@@ -62,10 +62,6 @@ impl<'c> Served<'c> {
                 )),
             }
         }
-        let tenants = check::tenants(compiled);
-        notes.extend(tenants.iter().map(Finding::located));
-        let ingresses = &compiled.ingresses;
-        let changes_host = |one: &TakenIngress<'_>| !one.annotations.upstream_vhost.is_empty();
         Self {
             compiled,
             hosts: hosts(compiled, &mut notes),
@@ -73,7 +69,7 @@ impl<'c> Served<'c> {
             clusters: with_ports,
             forwarding: &compiled.forwarding,
             drops_underscores: forwarding::drops_underscores(compiled.manifests.settings()),
-            changes_host: ingresses.iter().any(changes_host),
+            with_other_host: with_other_host(&compiled.policy),
             notes,
         }
     }
@@ -98,6 +94,18 @@ impl<'c> Served<'c> {
         cluster.is_some_and(|cluster| cluster.affinity.is_some())
     }
 
+    /// Whether the pods of a Service port may see another Host than the client sent.
+    #[must_use]
+    pub fn changes_host(&self, service_port: &ServicePort) -> bool {
+        self.with_other_host.contains(&service_port.key())
+    }
+
+    /// The headers that no client may send, for its listener to drop.
+    pub fn dropped_headers(&self) -> impl Iterator<Item = &'static str> {
+        let host = (!self.with_other_host.is_empty()).then_some(HOST_HEADER);
+        DROPPED_HEADERS.into_iter().chain(host)
+    }
+
     /// The plugin configuration; `names`: what each Service port is called.
     #[must_use]
     pub(super) fn plugin_config(
@@ -112,9 +120,33 @@ impl<'c> Served<'c> {
         let mut config = plugin_config(self.compiled, options);
         if let Some(object) = config.as_object_mut() {
             object.insert("clusters".to_owned(), json!(names));
+            if !self.with_other_host.is_empty() {
+                let headers = object.entry("headers").or_insert_with(|| json!({}));
+                if let Some(headers) = headers.as_object_mut() {
+                    headers.insert("host".to_owned(), json!(HOST_HEADER));
+                }
+            }
         }
         config
     }
+}
+
+/// `upstream-vhost` is of the location, and so of all that may serve it.
+fn with_other_host(policy: &Policy) -> BTreeSet<String> {
+    let mut keys = BTreeSet::new();
+    let hosts = policy.virtual_hosts();
+    let locations = hosts.flat_map(|host| &host.locations);
+    for location in locations.filter(|location| location.changes_host()) {
+        let own = match location.backend {
+            Backend::Cluster(id) => policy.cluster(id),
+            Backend::Nobody | Backend::Missing => None,
+        };
+        let canaries = own.into_iter().flat_map(|cluster| &cluster.alternatives);
+        let others = canaries.chain(&location.fallback);
+        let others = others.filter_map(|id| policy.cluster(*id));
+        keys.extend(own.into_iter().chain(others).map(|one| one.service.clone()));
+    }
+    keys
 }
 
 fn hosts(compiled: &Compiled<'_>, notes: &mut Vec<String>) -> Vec<String> {
@@ -146,23 +178,6 @@ fn hosts(compiled: &Compiled<'_>, notes: &mut Vec<String>) -> Vec<String> {
             notes.push(format!(
                 "{}: server-alias {alias:?} is {what}, and no listener takes one; those hosts are not served",
                 place()
-            ));
-        }
-        // limpet sets the host that the Service sees, and the route is looked up again.
-        let host = &ingress.annotations.upstream_vhost;
-        if host.contains('$') {
-            notes.push(format!(
-                "{}: upstream-vhost {host:?} is made of variables: add a route for the hosts it yields",
-                place()
-            ));
-        } else if names::is_host(host) {
-            add(host);
-        } else if !host.is_empty() {
-            notes.push(format!(
-                "{}: upstream-vhost {host:?} is no name of a host in Kubernetes, and no route takes it: \
-                 requests of ingress {} find none",
-                place(),
-                ingress.id()
             ));
         }
     }

@@ -1,4 +1,5 @@
 mod hostile;
+mod upstream_vhost;
 
 use super::args::RenderArgs;
 use super::envoy::{EnvoySettings, render};

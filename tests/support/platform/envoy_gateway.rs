@@ -238,7 +238,10 @@ fn matches(shape: &Shape, rule: &Value) -> Value {
 
 fn action(shape: &Shape, rule: &Value, destination: &str) -> Value {
     if rule.get("backendRefs").is_none() {
-        let status = &shape.one("HTTPRouteFilter")["directResponse"]["statusCode"];
+        let [filter] = extensions(shape, rule)[..] else {
+            panic!("no backend, and no one filter that answers: {rule}");
+        };
+        let status = &filter["directResponse"]["statusCode"];
         return json!({ "direct_response": { "status": status } });
     }
     let policy = shape.all("BackendTrafficPolicy")[0];
@@ -255,13 +258,33 @@ fn action(shape: &Shape, rule: &Value, destination: &str) -> Value {
         let header = &rule["matches"][0]["headers"][0]["value"];
         shape.name(header.as_str().unwrap())
     });
+    let mut route = json!({
+        "cluster": cluster,
+        "timeout": rule["timeouts"]["request"],
+        "retry_policy": retry(&triggers.join(","), &retries["numRetries"]),
+        "upgrade_configs": [{ "upgrade_type": "websocket" }],
+    });
+    for filter in extensions(shape, rule) {
+        let hostname = &filter["urlRewrite"]["hostname"];
+        assert_eq!(hostname["type"], "Header");
+        route["host_rewrite_header"] = hostname["header"].clone();
+        // The default of appendXForwardedHost, and what older versions always do.
+        route["append_x_forwarded_host"] = json!(true);
+    }
     json!({
-        "route": {
-            "cluster": cluster,
-            "timeout": rule["timeouts"]["request"],
-            "retry_policy": retry(&triggers.join(","), &retries["numRetries"]),
-            "upgrade_configs": [{ "upgrade_type": "websocket" }],
-        },
+        "route": route,
         "request_headers_to_remove": rule["filters"][0]["requestHeaderModifier"]["remove"],
     })
+}
+
+/// The HTTPRouteFilters of a rule.
+fn extensions<'s>(shape: &'s Shape, rule: &Value) -> Vec<&'s Value> {
+    let all = shape.all("HTTPRouteFilter");
+    let of = |name: &Value| {
+        let found = all.iter().find(|one| one["metadata"]["name"] == *name);
+        &found.unwrap_or_else(|| panic!("no filter {name}"))["spec"]
+    };
+    let filters = rule["filters"].as_array().unwrap().iter();
+    let names = filters.filter_map(|filter| filter.pointer("/extensionRef/name"));
+    names.map(of).collect()
 }

@@ -57,21 +57,29 @@ pub(super) fn manager(shape: &Shape) -> Value {
                 let before =
                     &patch["match"]["listener"]["filterChain"]["filter"]["subFilter"]["name"];
                 let filters = manager["http_filters"].as_array_mut().unwrap();
-                let at = match patch["patch"]["operation"].as_str().unwrap() {
-                    "INSERT_FIRST" => 0,
-                    "INSERT_BEFORE" => filters
-                        .iter()
-                        .position(|filter| filter["name"] == *before)
-                        .unwrap(),
-                    other => panic!("{other}"),
-                };
-                filters.insert(at, value.clone());
+                assert_eq!(patch["patch"]["operation"], "INSERT_BEFORE");
+                let at = filters.iter().position(|filter| filter["name"] == *before);
+                filters.insert(at.unwrap(), value.clone());
             }
             "NETWORK_FILTER" => merge(&mut manager, &value["typed_config"]),
+            "HTTP_ROUTE" => patch_routes(&mut manager, patch),
             _ => {}
         }
     }
     manager
+}
+
+/// `patchHTTPRoutes`, `pilot/pkg/networking/core/envoyfilter/rc_patch.go`.
+fn patch_routes(manager: &mut Value, patch: &Value) {
+    let name = &patch["match"]["routeConfiguration"]["vhost"]["route"]["name"];
+    let hosts = manager["route_config"]["virtual_hosts"].as_array_mut();
+    let routes = hosts
+        .unwrap()
+        .iter_mut()
+        .flat_map(|host| host["routes"].as_array_mut().unwrap());
+    for route in routes.filter(|route| route["name"] == *name) {
+        merge(route, &patch["patch"]["value"]);
+    }
 }
 
 /// What istiod and the agent make of the WasmPlugin: `BuildHTTPWasmFilter`, `pilot/pkg/model/extensions.go`.

@@ -6,7 +6,6 @@ use super::args::EnvoyGatewayArgs;
 use super::listener::GATEWAY;
 use super::route::{ClusterRoute, ROUTE, catch_all_names, clusters_names, insert, names};
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written, early, originals};
-use crate::forwarding::{DROPPED_HEADERS, Forwarding};
 use crate::plugin_config::Unmatched;
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
@@ -42,7 +41,7 @@ fn client_traffic(served: &Served<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2]
         let mut spec = json!({
             "targetRefs": [target],
             "headers": {
-                "earlyRequestHeaders": early_headers(served.forwarding, side),
+                "earlyRequestHeaders": early_headers(served, side),
                 "withUnderscoresAction": underscores(served),
                 "requestID": "PreserveOrGenerate",
             },
@@ -73,9 +72,10 @@ fn client_traffic(served: &Served<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2]
 
 /// limpet's own headers removed, the forwarding headers written; Envoy Gateway writes before it
 /// removes.
-fn early_headers(forwarding: &Forwarding, side: ListenerSide) -> Value {
+fn early_headers(served: &Served<'_>, side: ListenerSide) -> Value {
+    let forwarding = served.forwarding;
     let trusted = forwarding.trusted;
-    let mut remove = Vec::from(DROPPED_HEADERS);
+    let mut remove: Vec<&str> = served.dropped_headers().collect();
     // Envoy Gateway appends the address itself, after this.
     const APPENDED: &str = "x-forwarded-for";
     if !trusted {

@@ -3,13 +3,13 @@
 //! Envoy builds the filter chain of a request from the first route that matches, so that route
 //! carries the module and the session filter; limpet's header then leads to the cluster's route.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::args::EnvoyGatewayArgs;
 use crate::clusters::Cluster;
-use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER};
+use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER, HOST_HEADER};
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 
@@ -17,6 +17,15 @@ pub(super) const ROUTE: Kind = Kind {
     api_version: "gateway.networking.k8s.io/v1",
     name: "HTTPRoute",
 };
+
+const FILTER: Kind = Kind {
+    api_version: "gateway.envoyproxy.io/v1alpha1",
+    name: "HTTPRouteFilter",
+};
+
+/// The filters of this kind.
+const NOT_FOUND: &str = "limpet-not-found";
+const UPSTREAM_HOST: &str = "limpet-upstream-host";
 
 /// Gateway API's limits for one HTTPRoute: rules, and host names.
 const MOST: usize = 16;
@@ -32,6 +41,8 @@ pub(super) struct ClusterRoute<'c> {
     pub(super) route: String,
     /// Which rule of it.
     pub(super) rule: usize,
+    /// Its pods may see another Host than the client sent.
+    changes_host: bool,
 }
 
 impl ClusterRoute<'_> {
@@ -59,6 +70,7 @@ pub(super) fn cluster_routes<'c>(served: &'c Served<'_>) -> Vec<ClusterRoute<'c>
             number: *number,
             route: format!("limpet-clusters-{}", before / MOST),
             rule: before % MOST,
+            changes_host: served.changes_host(&cluster.service_port),
         });
     }
     all
@@ -79,6 +91,7 @@ pub(super) fn resources(
     routes: &[ClusterRoute<'_>],
 ) -> Vec<Resource> {
     let mut all = vec![not_found(args)];
+    all.extend(upstream_hosts(routes));
     all.extend(
         hosts(served)
             .enumerate()
@@ -158,16 +171,33 @@ fn groups<'r, 'c>(routes: &'r [ClusterRoute<'c>]) -> Vec<Vec<&'r ClusterRoute<'c
 
 fn not_found(args: &EnvoyGatewayArgs) -> Resource {
     let spec = json!({ "directResponse": { "statusCode": 404 } });
-    Resource::new(
-        Kind {
-            api_version: "gateway.envoyproxy.io/v1alpha1",
-            name: "HTTPRouteFilter",
-        },
-        &args.namespace,
-        "limpet-not-found",
-        spec,
-    )
-    .comment("What a request gets that limpet does not send on: it never comes to that.")
+    Resource::new(FILTER, &args.namespace, NOT_FOUND, spec)
+        .comment("What a request gets that limpet does not send on: it never comes to that.")
+}
+
+/// The filters that make the Host of the one that limpet names, one in each namespace that has such
+/// Services: a route takes those of its own. Gateway API's URLRewrite can only say a fixed one,
+/// without a port or an underscore.
+fn upstream_hosts(routes: &[ClusterRoute<'_>]) -> Vec<Resource> {
+    let changing = routes.iter().filter(|route| route.changes_host);
+    let namespaces: BTreeSet<&str> = changing
+        .map(|route| route.cluster.service_port.namespace.as_str())
+        .collect();
+    let hostname = json!({ "type": "Header", "header": HOST_HEADER });
+    let spec = json!({ "urlRewrite": { "hostname": hostname } });
+    let filter = |namespace| {
+        Resource::new(FILTER, namespace, UPSTREAM_HOST, spec.clone())
+            .comment("upstream-vhost: limpet names the Host that pods see, which it changes where limpet does.")
+    };
+    namespaces.into_iter().map(filter).collect()
+}
+
+fn extension_ref(name: &str) -> Value {
+    json!({ "type": "ExtensionRef", "extensionRef": {
+        "group": "gateway.envoyproxy.io",
+        "kind": FILTER.name,
+        "name": name,
+    } })
 }
 
 fn catch_all(args: &EnvoyGatewayArgs, n: usize, hosts: &[&str]) -> Resource {
@@ -175,11 +205,7 @@ fn catch_all(args: &EnvoyGatewayArgs, n: usize, hosts: &[&str]) -> Resource {
     let rule = json!({
         "matches": [{ "path": { "type": "PathPrefix", "value": "/" } }],
         "sessionPersistence": persistence(),
-        "filters": [{ "type": "ExtensionRef", "extensionRef": {
-            "group": "gateway.envoyproxy.io",
-            "kind": "HTTPRouteFilter",
-            "name": "limpet-not-found",
-        } }],
+        "filters": [extension_ref(NOT_FOUND)],
     });
     insert(&mut spec, "rules", json!([rule]));
     let route = Resource::new(ROUTE, &args.namespace, &catch_all_name(n), spec);
@@ -225,15 +251,19 @@ fn clusters_name(route: &str, n: usize) -> String {
 }
 
 fn rule(route: &ClusterRoute<'_>) -> Value {
+    let mut filters = vec![json!({
+        "type": "RequestHeaderModifier",
+        "requestHeaderModifier": { "remove": [CLUSTER_HEADER, ENDPOINT_HEADER] },
+    })];
+    if route.changes_host {
+        filters.push(extension_ref(UPSTREAM_HOST));
+    }
     json!({
         "matches": [{
             "path": { "type": "RegularExpression", "value": "/.*" },
             "headers": [{ "name": CLUSTER_HEADER, "value": route.envoy_name() }],
         }],
-        "filters": [{
-            "type": "RequestHeaderModifier",
-            "requestHeaderModifier": { "remove": [CLUSTER_HEADER, ENDPOINT_HEADER] },
-        }],
+        "filters": filters,
         "sessionPersistence": persistence(),
         "timeouts": { "request": "0s" },
         "backendRefs": [{

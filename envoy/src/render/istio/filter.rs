@@ -7,22 +7,21 @@
 use serde_json::{Value, json};
 
 use super::args::IstioArgs;
+use super::route;
 use crate::forwarding::envoy::{Written, originals};
-use crate::forwarding::{DROPPED_HEADERS, ENDPOINT_HEADER};
+use crate::forwarding::{ENDPOINT_HEADER, HOST_HEADER};
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
-
-/// The operator for what [`client_host`] keeps.
-pub(super) const CLIENT_HOST: &str = "%FILTER_STATE(limpet.client_host:PLAIN)%";
 
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
 pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
     let mut patches = vec![session_filter(args), connection_manager(served, args)];
-    if served.changes_host {
-        patches.push(client_host(served, args));
-    }
     for (cluster, number) in &served.clusters {
+        if served.changes_host(&cluster.service_port) {
+            let names = route::names(served, args, cluster).into_iter();
+            patches.extend(names.map(|name| upstream_host(args, &name)));
+        }
         if served.is_sticky(&cluster.service_port) {
             patches.push(draining(
                 args,
@@ -59,28 +58,19 @@ fn session_filter(args: &IstioArgs) -> Value {
     })
 }
 
-/// Keeps the Host that the client sent for X-Forwarded-Host: `upstream-vhost` changes it before the
-/// route writes its headers.
-fn client_host(served: &Served<'_>, args: &IstioArgs) -> Value {
+/// The Host that limpet names is the one that the pods of this route see. A VirtualService can
+/// only say a fixed one, and not every name.
+fn upstream_host(args: &IstioArgs, route: &str) -> Value {
     json!({
-        "applyTo": "HTTP_FILTER",
+        "applyTo": "HTTP_ROUTE",
         "match": {
             "context": args.context(),
-            "listener": { "filterChain": { "filter": { "name": MANAGER } } },
+            "routeConfiguration": { "vhost": { "route": { "name": route } } },
         },
-        "patch": { "operation": "INSERT_FIRST", "value": {
-            "name": "limpet.client_host",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
-                "on_request_headers": [{
-                    "object_key": "limpet.client_host",
-                    "factory_key": "envoy.string",
-                    "format_string": { "text_format_source": {
-                        "inline_string": crate::forwarding::envoy::host(served.forwarding.trusted),
-                    } },
-                }],
-            },
-        } },
+        "patch": {
+            "operation": "MERGE",
+            "value": { "route": { "host_rewrite_header": HOST_HEADER } },
+        },
     })
 }
 
@@ -116,8 +106,8 @@ fn connection_manager(served: &Served<'_>, args: &IstioArgs) -> Value {
 /// own here: a route sees what Envoy made of it.
 fn connection_manager_value(served: &Served<'_>) -> Value {
     let originals = originals(served.forwarding);
-    let dropped = DROPPED_HEADERS
-        .into_iter()
+    let dropped = served
+        .dropped_headers()
         .chain(originals.iter().map(|header| header.name));
     let mut mutations: Vec<Value> = dropped.map(|name| json!({ "remove": name })).collect();
     mutations.extend(originals.iter().map(Written::mutation));

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use super::args::IstioArgs;
-use super::filter::CLIENT_HOST;
 use crate::clusters::Cluster;
 use crate::forwarding::envoy::{CLIENT, HTTP, HTTPS, ListenerSide, PEER, host, on_a_route};
 use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER};
@@ -62,19 +61,10 @@ fn gateway(served: &Served<'_>, args: &IstioArgs) -> Resource {
 }
 
 fn gateway_routes(served: &Served<'_>, args: &IstioArgs) -> Resource {
-    // Which port a client used is nothing that Envoy can write, so it is a route's to know.
-    let http = if served.certificates.is_empty() {
-        cluster_routes(served, args, HTTP, None)
-    } else {
-        [HTTP, HTTPS]
-            .into_iter()
-            .flat_map(|side| cluster_routes(served, args, side, Some(side.port)))
-            .collect()
-    };
     let spec = json!({
         "hosts": served.hosts,
         "gateways": [format!("{}/limpet", args.namespace)],
-        "http": http,
+        "http": cluster_routes(served, args),
     });
     Resource::new(
         Kind {
@@ -91,26 +81,65 @@ fn gateway_routes(served: &Served<'_>, args: &IstioArgs) -> Resource {
     .comment("The forwarding headers are those that ingress-nginx sent.")
 }
 
-/// One route for each cluster; `port`: of the requests that come in there alone.
-fn cluster_routes(
-    served: &Served<'_>,
-    args: &IstioArgs,
-    side: ListenerSide,
-    port: Option<u16>,
-) -> Vec<Value> {
-    let forwarding: Map<String, Value> = forwarding(served, args, side).collect();
+/// The requests that a route is for.
+#[derive(Debug, Clone, Copy)]
+struct Side {
+    listener: ListenerSide,
+    /// The requests of the other listener have a route of their own.
+    is_told_apart: bool,
+}
+
+impl Side {
+    fn route_name(self, cluster: &Cluster) -> String {
+        if self.is_told_apart {
+            format!("{}-{}", cluster.name(), self.listener.scheme)
+        } else {
+            cluster.name()
+        }
+    }
+}
+
+/// Which port a client used is nothing that Envoy can write, so it is a route's to know.
+fn sides(served: &Served<'_>, args: &IstioArgs) -> Vec<Side> {
+    let is_told_apart = !args.sidecar && !served.certificates.is_empty();
+    let listeners = if is_told_apart {
+        vec![HTTP, HTTPS]
+    } else {
+        vec![HTTP]
+    };
+    let side = |listener| Side {
+        listener,
+        is_told_apart,
+    };
+    listeners.into_iter().map(side).collect()
+}
+
+/// The names of the routes to a cluster.
+pub(super) fn names(served: &Served<'_>, args: &IstioArgs, cluster: &Cluster) -> Vec<String> {
+    let sides = sides(served, args).into_iter();
+    sides.map(|side| side.route_name(cluster)).collect()
+}
+
+/// One route for each cluster.
+fn cluster_routes(served: &Served<'_>, args: &IstioArgs) -> Vec<Value> {
+    let sides = sides(served, args).into_iter();
+    sides
+        .flat_map(|side| routes_of(served, args, side))
+        .collect()
+}
+
+fn routes_of(served: &Served<'_>, args: &IstioArgs, side: Side) -> Vec<Value> {
+    let forwarding: Map<String, Value> = forwarding(served, args, side.listener).collect();
     let route = |(cluster, number): &(&Cluster, u16)| {
         let service_port = &cluster.service_port;
         let mut wanted = json!({ "headers": {
             CLUSTER_HEADER: { "exact": args.cluster_name(service_port, *number) },
         } });
-        let mut name = cluster.name();
-        if let (Some(port), Some(wanted)) = (port, wanted.as_object_mut()) {
-            wanted.insert("port".to_owned(), json!(port));
-            name = format!("{name}-{}", side.scheme);
+        if let (true, Some(wanted)) = (side.is_told_apart, wanted.as_object_mut()) {
+            wanted.insert("port".to_owned(), json!(side.listener.port));
         }
         json!({
-            "name": name,
+            "name": side.route_name(cluster),
             "match": [wanted],
             "route": [{ "destination": {
                 "host": args.service_host(service_port),
@@ -137,11 +166,7 @@ fn forwarding(
     } else {
         CLIENT
     };
-    let host = if served.changes_host {
-        CLIENT_HOST
-    } else {
-        host(served.forwarding.trusted)
-    };
+    let host = host(served.forwarding.trusted);
     on_a_route(served.forwarding.trusted, side, address, host)
         .into_iter()
         .map(|header| (header.name.to_owned(), json!(header.value)))
@@ -165,7 +190,7 @@ fn entry(hosts: &[&String], args: &IstioArgs) -> Resource {
 }
 
 fn sidecar_routes(served: &Served<'_>, args: &IstioArgs, n: usize, host: &str) -> Resource {
-    let mut routes = cluster_routes(served, args, HTTP, None);
+    let mut routes = cluster_routes(served, args);
     if !host.starts_with('*') {
         routes.push(json!({
             "name": "not-named-by-an-ingress",
