@@ -1,6 +1,7 @@
 //! What Istio needs: for a gateway, or for the outbound side of sidecars.
 
 mod args;
+mod credential;
 mod destination;
 mod filter;
 mod plugin;
@@ -71,6 +72,9 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
             "(env with secretKeyRef in its Deployment); without it no session cookie is written."
                 .to_owned(),
         );
+    }
+    if !args.sidecar {
+        head.extend(credential::copies(&served, args));
     }
     let tenants = check::tenants(&compiled).into_iter();
     let tenants = tenants.map(|finding| finding.located());

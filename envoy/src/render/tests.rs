@@ -1,3 +1,4 @@
+mod certificates;
 mod hostile;
 mod upstream_vhost;
 

@@ -1,8 +1,8 @@
 //! The Gateway, and the order of its filters.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::EnvoyGatewayArgs;
 use crate::certificates::Certificate;
@@ -19,17 +19,16 @@ pub(super) const HTTP: &str = "http";
 
 pub(super) fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
     let mut all = vec![class(args), proxy(args), gateway(served, args)];
-    let elsewhere: BTreeSet<&str> = served
-        .certificates
-        .iter()
-        .map(|certificate| certificate.ingress.ingress.namespace.as_str())
-        .filter(|namespace| *namespace != args.namespace)
-        .collect();
-    all.extend(
-        elsewhere
-            .into_iter()
-            .map(|namespace| grant(args, namespace)),
-    );
+    let mut elsewhere: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for certificate in &served.certificates {
+        let namespace = certificate.ingress.ingress.namespace.as_str();
+        if namespace != args.namespace {
+            let secrets = elsewhere.entry(namespace).or_default();
+            secrets.insert(certificate.secret);
+        }
+    }
+    let elsewhere = elsewhere.into_iter();
+    all.extend(elsewhere.map(|(namespace, secrets)| grant(args, namespace, &secrets)));
     all
 }
 
@@ -93,7 +92,7 @@ fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
     Resource::new(GATEWAY, &args.namespace, "limpet", spec)
 }
 
-fn reference(certificate: &Certificate<'_>) -> serde_json::Value {
+fn reference(certificate: &Certificate<'_>) -> Value {
     json!({
         "kind": "Secret",
         "name": certificate.secret,
@@ -101,14 +100,16 @@ fn reference(certificate: &Certificate<'_>) -> serde_json::Value {
     })
 }
 
-fn grant(args: &EnvoyGatewayArgs, namespace: &str) -> Resource {
+fn grant(args: &EnvoyGatewayArgs, namespace: &str, secrets: &BTreeSet<&str>) -> Resource {
+    let secret = |name: &&str| json!({ "group": "", "kind": "Secret", "name": name });
+    let secrets: Vec<Value> = secrets.iter().map(secret).collect();
     let spec = json!({
         "from": [{
             "group": "gateway.networking.k8s.io",
             "kind": "Gateway",
             "namespace": args.namespace,
         }],
-        "to": [{ "group": "", "kind": "Secret" }],
+        "to": secrets,
     });
     Resource::new(
         Kind {
@@ -119,5 +120,5 @@ fn grant(args: &EnvoyGatewayArgs, namespace: &str) -> Resource {
         "limpet",
         spec,
     )
-    .comment("Lets the Gateway read the certificates of this namespace.")
+    .comment("Lets the Gateway read these certificates of the namespace, and no other Secret.")
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::args::IstioArgs;
+use super::credential;
 use crate::clusters::Cluster;
 use crate::forwarding::envoy::{CLIENT, HTTP, HTTPS, ListenerSide, PEER, host, on_a_route};
 use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER};
@@ -34,30 +35,21 @@ fn gateway(served: &Served<'_>, args: &IstioArgs) -> Resource {
         "hosts": served.hosts,
     })];
     for (index, certificate) in served.certificates.iter().enumerate() {
-        servers.push(json!({
-            "port": { "number": 443, "name": format!("https-{index}"), "protocol": "HTTPS" },
-            "tls": { "mode": "SIMPLE", "credentialName": certificate.secret },
-            "hosts": certificate.hosts,
-        }));
+        if let Some(name) = credential::name(certificate, args) {
+            servers.push(json!({
+                "port": { "number": 443, "name": format!("https-{index}"), "protocol": "HTTPS" },
+                "tls": { "mode": "SIMPLE", "credentialName": name },
+                "hosts": certificate.hosts,
+            }));
+        }
     }
     let spec = json!({ "selector": args.labels(), "servers": servers });
-    let gateway = Resource::new(
+    Resource::new(
         Kind { api_version: "networking.istio.io/v1", name: "Gateway" },
         &args.namespace, "limpet",
         spec,
     )
-    .comment("The listeners. Leave it out where a Gateway has these hosts already, and name that one below.");
-    served
-        .certificates
-        .iter()
-        .filter(|c| c.ingress.ingress.namespace != args.namespace)
-        .fold(gateway, |gateway, c| {
-            gateway.comment(format!(
-                "Secret {} has to be in namespace {}, where the gateway reads it.",
-                c.secret_id(),
-                args.namespace
-            ))
-        })
+    .comment("The listeners. Leave it out where a Gateway has these hosts already, and name that one below.")
 }
 
 fn gateway_routes(served: &Served<'_>, args: &IstioArgs) -> Resource {

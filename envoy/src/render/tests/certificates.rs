@@ -1,0 +1,131 @@
+//! Certificates in what is rendered for Istio and Envoy Gateway.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::compiled::{Compiled, Flags};
+use crate::manifests::Manifests;
+use crate::render::envoy_gateway::{self, EnvoyGatewayArgs};
+use crate::render::istio::{self, IstioArgs};
+use crate::render::served::Served;
+
+/// An Ingress for each `(namespace, host, Secret)`.
+fn manifests(all: &[(&str, &str, &str)]) -> Manifests {
+    let ingress = |(namespace, host, secret): &(&str, &str, &str)| {
+        json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": { "namespace": namespace, "name": "web" },
+            "spec": {
+                "ingressClassName": "nginx",
+                "tls": [{ "hosts": [host], "secretName": secret }],
+                "rules": [{ "host": host, "http": { "paths": [{ "path": "/", "pathType": "Prefix",
+                    "backend": { "service": { "name": "web", "port": { "number": 80 } } } }] } }],
+            },
+        })
+        .to_string()
+    };
+    let text: Vec<String> = all.iter().map(ingress).collect();
+    Manifests::parse("in.json", &text.join("\n---\n")).unwrap()
+}
+
+/// Host to the credential that Istio's gateway serves it with.
+fn credentials(manifests: &Manifests) -> Vec<(String, String)> {
+    let compiled = Compiled::new(manifests, &Flags::default()).unwrap();
+    let resources = istio::resources(&Served::new(&compiled), &IstioArgs::default());
+    let gateway = resources.iter().find(|one| one.kind() == "Gateway");
+    let servers = gateway.unwrap().value["spec"]["servers"]
+        .as_array()
+        .unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let https = servers.iter().filter_map(|server| {
+        let name = server.pointer("/tls/credentialName")?;
+        Some((text(&server["hosts"][0]), text(name)))
+    });
+    https.collect()
+}
+
+#[test]
+fn two_secrets_of_one_name_in_two_namespaces_are_two_credentials_on_istio() {
+    let two = [("shop", "shop.test", "tls"), ("blog", "blog.test", "tls")];
+    // One that is called as a copy would be, and one where the gateway is.
+    let more = [
+        ("x", "x.test", "shop.tls"),
+        ("istio-system", "own.test", "tls"),
+    ];
+    let all = manifests(&[two, more].concat());
+    let credentials = credentials(&all);
+    let names: BTreeSet<&str> = credentials.iter().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(names.len(), 4, "{credentials:?}");
+    for expected in [
+        ("blog.test", "blog.tls"),
+        ("own.test", "tls"),
+        ("shop.test", "shop.tls"),
+        ("x.test", "x.shop.tls"),
+    ] {
+        let expected = (expected.0.to_owned(), expected.1.to_owned());
+        assert!(credentials.contains(&expected), "{credentials:?}");
+    }
+    let text = istio::text(&all, &IstioArgs::default()).unwrap();
+    let copies = text
+        .lines()
+        .filter(|line| line.starts_with("# copy Secret"));
+    let copies: Vec<&str> = copies.collect();
+    assert_eq!(copies.len(), 3, "{copies:?}");
+    assert!(copies[0].starts_with("# copy Secret shop/tls to istio-system/shop.tls: "));
+}
+
+#[test]
+fn a_secret_of_no_possible_name_costs_its_own_hosts_on_istio() {
+    let long = ["a".repeat(60).as_str(); 4].join(".");
+    let all = manifests(&[
+        ("some-namespace", "long.test", &long),
+        ("shop", "shop.test", "tls"),
+    ]);
+    assert_eq!(
+        credentials(&all),
+        [("shop.test".to_owned(), "shop.tls".to_owned())]
+    );
+    let text = istio::text(&all, &IstioArgs::default()).unwrap();
+    assert!(
+        text.contains("is too long for the name of a Secret"),
+        "{text}"
+    );
+}
+
+#[test]
+fn envoy_gateway_reads_each_secret_in_its_own_namespace() {
+    let all = manifests(&[("shop", "shop.test", "tls"), ("blog", "blog.test", "tls")]);
+    let compiled = Compiled::new(&all, &Flags::default()).unwrap();
+    let resources = envoy_gateway::resources(&Served::new(&compiled), &EnvoyGatewayArgs::default());
+    let gateway = resources.iter().find(|one| one.kind() == "Gateway");
+    let listeners = gateway.unwrap().value["spec"]["listeners"]
+        .as_array()
+        .unwrap();
+    let https = listeners.iter().filter_map(|one| {
+        let reference = one.pointer("/tls/certificateRefs/0")?;
+        Some(json!([
+            one["hostname"],
+            reference["namespace"],
+            reference["name"]
+        ]))
+    });
+    let https: Vec<Value> = https.collect();
+    assert_eq!(
+        https,
+        [
+            json!(["shop.test", "shop", "tls"]),
+            json!(["blog.test", "blog", "tls"])
+        ]
+    );
+    let grants = resources
+        .iter()
+        .filter(|one| one.kind() == "ReferenceGrant");
+    let grants: Vec<Value> = grants
+        .map(|one| json!([one.value["metadata"]["namespace"], one.value["spec"]["to"]]))
+        .collect();
+    // And no other Secret of theirs.
+    let secret = json!([{ "group": "", "kind": "Secret", "name": "tls" }]);
+    assert_eq!(grants, [json!(["blog", secret]), json!(["shop", secret])]);
+}
