@@ -97,20 +97,21 @@ pub fn settle(
         let names = Vec::from_iter(stripped.iter().map(String::as_str)).join(", ");
         lines.push(format!("taken off every client's request: {names}"));
     }
+    let protected = BTreeSet::from_iter(paths.prefixes);
     for (what, list) in [
-        ("refused in other spellings (protect)", &paths.prefixes),
+        ("refused in other spellings (protect)", &protected),
         (
             "NOT refused in other spellings, name in protect (--config) what rules are about",
             &paths.unnamed,
         ),
     ] {
         if !list.is_empty() {
+            let list = Vec::from_iter(list.iter().map(String::as_str));
             lines.push(format!("{what}: {}", list.join(", ")));
         }
     }
     manifests.notes.extend(lines.iter().cloned());
     manifests.notes.extend(elsewhere(&harmless));
-    let protected = paths.prefixes.into_iter().collect();
     for (key, list) in [
         (CLOSE, closed),
         (STRIP_HEADERS, stripped),

@@ -71,6 +71,11 @@ impl Prefix {
 
     /// Whether some server may read `spelling` as a path that lies otherwise to it than as spelled.
     pub(super) fn is_ambiguous(&self, spelling: &Spelling) -> bool {
+        let start = spelling.target.get(..self.path.len());
+        let is_near = start.is_some_and(|start| start.eq_ignore_ascii_case(self.path.as_bytes()));
+        if !is_near && spelling.is_plain() {
+            return false;
+        }
         let spelled = self.place(spelling.target);
         let mut read = readings(&self.segments(), &spelling.segments);
         read.any(|place| place != spelled)

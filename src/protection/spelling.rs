@@ -12,6 +12,18 @@ pub(super) struct Spelling<'r> {
     pub segments: Vec<Segment>,
 }
 
+impl Spelling<'_> {
+    /// Every server reads the path alike, but for its case.
+    pub(super) fn is_plain(&self) -> bool {
+        let mut above = self.segments.iter().rev();
+        // The one behind a slash at the end.
+        let last = above
+            .next()
+            .is_none_or(|last| last.text.is_empty() || last.is_plain());
+        last && above.all(Segment::is_plain)
+    }
+}
+
 /// One piece of a path.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Segment {
@@ -31,6 +43,11 @@ impl Segment {
     /// Every server reads it byte by byte.
     pub(super) fn is_literal(&self) -> bool {
         self.literal == self.text.len() && !self.is_continued
+    }
+
+    fn is_plain(&self) -> bool {
+        let is_odd = matches!(&*self.text, b"" | b"." | b"..") || self.core() != self.text;
+        self.is_literal() && !is_odd
     }
 
     /// What servers leave of it that drop parameters, cut at a NUL, or trim blanks and dots at the
@@ -132,7 +149,9 @@ struct Escape {
     value: u8,
 }
 
-/// The escape that ends at the end: `%61`, `%u0061`, or UTF-8 of more bytes than are needed.
+/// The escape that ends at the end: `%61`, `%u0061`, UTF-8 of more bytes than are needed, or of a
+/// letter that becomes one of ASCII where case or width is folded (U+017F, U+0131, U+0130, U+212A,
+/// and U+FF01 to U+FF5E).
 fn escape_at_end(bytes: &[Byte]) -> Option<Escape> {
     let escape = |length, value| Some(Escape { length, value });
     let from_end = |at: usize| bytes.iter().rev().nth(at).map(|byte| byte.value);
@@ -148,6 +167,11 @@ fn escape_at_end(bytes: &[Byte]) -> Option<Escape> {
         let high = |byte: u8| ((byte & 1) << 6) | low;
         return match (from_end(3), from_end(2), from_end(1)?) {
             (_, _, before @ (0xc0 | 0xc1)) => escape(2, high(before)),
+            (_, _, 0xc5) if last == 0xbf => escape(2, b's'),
+            (_, _, 0xc4) if matches!(last, 0xb0 | 0xb1) => escape(2, b'i'),
+            (_, Some(0xe2), 0x84) if last == 0xaa => escape(3, b'k'),
+            (_, Some(0xef), 0xbc) if low > 0 => escape(3, low.saturating_add(0x20)),
+            (_, Some(0xef), 0xbd) if low < 0x1f => escape(3, low.saturating_add(0x60)),
             (_, Some(0xe0), before @ (0x80 | 0x81)) => escape(3, high(before)),
             (Some(0xf0), Some(0x80), before @ (0x80 | 0x81)) => escape(4, high(before)),
             _ => None,

@@ -71,6 +71,11 @@ fn what_may_be_read_as_protected_is_refused_unless_it_is_spelled_so() {
             "/%u0061dmin",
             "/%c1%a1dmin",
             "/%e0%81%a1dmin",
+            "/adm%C4%B1n",
+            "/adm\u{130}n",
+            "/%EF%BD%81dmin",
+            "/\u{ff21}dmin",
+            "/a/\u{ff0e}.\u{ff0f}admin",
             "/%c0%afadmin",
             "/a/%c0%ae%c0%ae/admin",
             "/a/%252e%252e/admin",
@@ -105,6 +110,7 @@ fn what_may_be_read_as_protected_is_refused_unless_it_is_spelled_so() {
         ],
     );
     refused("/Admin", &["/admin", "/ADMIN"]);
+    refused("/tasks", &["/ta\u{17f}ks", "/tas%E2%84%AAs"]);
     refused("/admin", &[&"/x".repeat(300)]);
 }
 

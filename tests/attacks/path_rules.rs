@@ -2,6 +2,8 @@
 //! let through is nothing that a pod takes for what they keep.
 
 use limpet_envoy::clusters::EndpointsFlag;
+use limpet_envoy::compiled::Flags;
+use limpet_envoy::losses::{self, LossArgs};
 use limpet_envoy::manifests::Manifests;
 use limpet_tests::http::{self, Request};
 use limpet_tests::pod::Pod;
@@ -90,14 +92,18 @@ struct Guarded {
 
 impl Guarded {
     fn new(protect: &[&str], edit: fn(&mut Value)) -> Self {
-        let pod = Pod::start();
         let mut manifests = Manifests::parse("ingresses.yaml", INGRESSES).unwrap();
         manifests.given.insert("protect".into(), json!(protect));
+        Self::of(&manifests, edit)
+    }
+
+    fn of(manifests: &Manifests, edit: fn(&mut Value)) -> Self {
+        let pod = Pod::start();
         let endpoints: EndpointsFlag = format!("default/web:80={}", pod.endpoint())
             .parse()
             .unwrap();
         Self {
-            envoy: Rendered::share(&manifests, &[endpoints], edit),
+            envoy: Rendered::share(manifests, &[endpoints], edit),
             pod,
         }
     }
@@ -268,6 +274,41 @@ fn a_protected_path_is_served_where_no_rule_forbids_it() {
     assert_eq!(open.ask(PLAIN, "//admin"), (400, None));
     let (status, path) = open.ask(REWRITTEN, "/admin/x");
     assert_eq!((status, path.as_deref()), (200, Some("/admin/x")));
+}
+
+// Whoever accepted the loss of an access list on /admin, and did as `check` said, had the hole.
+#[test]
+fn an_accepted_loss_needs_no_protect_of_its_own() {
+    const LISTED: &str = r#"
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: listed
+  annotations: { nginx.ingress.kubernetes.io/whitelist-source-range: 10.0.0.0/8 }
+spec:
+  ingressClassName: nginx
+  rules:
+    - host: plain.test
+      http:
+        paths:
+          - { path: /admin, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }
+"#;
+    let text = format!("{INGRESSES}---{LISTED}");
+    let mut manifests = Manifests::parse("ingresses.yaml", &text).unwrap();
+    let accepted = LossArgs {
+        accept_loss: vec!["whitelist-source-range".parse().unwrap()],
+        close: false,
+    };
+    losses::settle(&mut manifests, &Flags::default(), &accepted).unwrap();
+    let guarded = Guarded::of(&manifests, |value| add_rule(value, 0));
+    for target in SPELLINGS {
+        assert_eq!(guarded.ask(PLAIN, target), (400, None), "{target}");
+    }
+    for target in HARMLESS {
+        let (status, path) = guarded.ask(PLAIN, target);
+        assert_eq!((status, path.as_deref()), (200, Some(target)));
+    }
+    assert_eq!(guarded.ask(PLAIN, "/admin/x"), (403, None));
 }
 
 // What the tests above would miss if the rule were not there, or not where they say.

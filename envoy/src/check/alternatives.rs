@@ -210,10 +210,12 @@ pub(crate) fn heads_of(name: &str) -> impl Iterator<Item = &'static str> {
         .flat_map(|job| job.heads.iter().map(String::as_str))
 }
 
-/// Whether what does the job of the annotation `name` elsewhere may go by paths.
+/// Whether what does the job of the annotation or key `name` elsewhere may go by paths.
 pub(crate) fn goes_by_path(name: &str) -> bool {
     let mut jobs = TABLE.jobs.iter().filter(|job| job.by_path);
-    jobs.any(|job| job.annotations.iter().any(|annotation| annotation == name))
+    jobs.any(|job| {
+        job.keys.contains_key(name) || job.annotations.iter().any(|annotation| annotation == name)
+    })
 }
 
 /// Every annotation that loses protection, some with one value alone.

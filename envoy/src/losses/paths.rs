@@ -1,7 +1,9 @@
-//! The paths of what is accepted: whoever keeps somebody out there now may go by them.
+//! The paths beside which something was lost: whoever keeps somebody out there now may go by them.
+
+use std::collections::BTreeSet;
 
 use limpet::protection::Protection;
-use limpet::route::location::Kind;
+use limpet::route::VirtualHost;
 
 use crate::check::{Finding, goes_by_path};
 use crate::compiled::Compiled;
@@ -14,59 +16,58 @@ pub(super) struct Paths {
     /// Hosts with paths.
     pub(super) prefixes: Vec<String>,
     /// Paths that no prefix can stand for: the operator knows the rules.
-    pub(super) unnamed: Vec<String>,
+    pub(super) unnamed: BTreeSet<String>,
 }
 
-/// The paths of the Ingresses whose losses `accepted` are.
+/// All paths of the hosts of the Ingresses whose losses `accepted` are. Those of other Ingresses
+/// too: where a rule is about the rest of a host, they are what it does not cover.
 pub(super) fn of(compiled: &Compiled<'_>, accepted: &[&Finding]) -> Paths {
+    let by_path = accepted.iter().filter(|loss| goes_by_path(&loss.field));
     let mut paths = Paths::default();
+    if by_path.clone().any(|loss| loss.ingress.is_none()) {
+        let text = "whatever a rule for all hosts is about or leaves out";
+        paths.unnamed.insert(text.to_owned());
+    }
     let is_accepted = |ingress: &&TakenIngress<'_>| {
-        let of = |loss: &&&Finding| loss.ingress.as_deref() == Some(ingress.id());
-        let mut losses = accepted.iter().filter(of);
-        losses.any(|loss| goes_by_path(&loss.field))
+        let mut by_path = by_path.clone();
+        by_path.any(|loss| loss.ingress.as_deref() == Some(ingress.id()))
     };
-    for ingress in compiled.ingresses.iter().filter(is_accepted) {
-        for path in ingress.paths() {
-            let text = path.path.path.as_str();
-            // A rule on all of a host needs no path.
-            if matches!(text, "" | "/") {
-                continue;
-            }
-            let aliases = ingress.annotations.aliases.iter().map(String::as_str);
-            for host in std::iter::once(path.host).chain(aliases) {
-                let prefix = format!("{host}{text}");
-                if paths.prefixes.contains(&prefix) {
-                    continue;
-                }
-                if is_fit(compiled, host, &prefix, &paths.prefixes) {
-                    paths.prefixes.push(prefix);
-                } else {
-                    let prefix = inert::line(&prefix);
-                    paths
-                        .unnamed
-                        .push(format!("{prefix} of ingress {}", ingress.id()));
-                }
-            }
+    let hosts = compiled.ingresses.iter().filter(is_accepted);
+    let hosts = hosts.flat_map(|ingress| {
+        let aliases = ingress.annotations.aliases.iter().map(String::as_str);
+        ingress.paths().map(|path| path.host).chain(aliases)
+    });
+    for host in hosts.collect::<BTreeSet<_>>() {
+        match compiled.virtual_host(host) {
+            Some(known) => paths.add(host, known),
+            None => drop(paths.unnamed.insert(inert::line(host))),
         }
     }
     paths
 }
 
-/// Whether `prefix` can stand in `protect` beside these, and refuses no path that an Ingress names.
-fn is_fit(compiled: &Compiled<'_>, host: &str, prefix: &str, others: &[String]) -> bool {
-    let known = compiled.virtual_host(host).filter(|_| !host.is_empty());
-    let Some(known) = known.filter(|known| !known.is_regex) else {
-        return false;
-    };
-    let mut all = others.to_vec();
-    all.push(prefix.to_owned());
-    let Ok(protection) = Protection::read(&all) else {
-        return false;
-    };
-    let mut locations = known.locations.iter();
-    locations.all(|location| {
-        let is_plain = location.kind != Kind::Regex;
-        let path = location.name.as_bytes();
-        is_plain && !protection.is_ambiguous(Some(host.as_bytes()), path)
-    })
+impl Paths {
+    /// Adds those of a host; a rule on all of it needs none.
+    fn add(&mut self, host: &str, known: &VirtualHost) {
+        let of_ingresses = known.locations.iter().filter(|one| !one.ingress.is_empty());
+        let texts: BTreeSet<&str> = of_ingresses.map(|one| one.path.as_str()).collect();
+        let texts: Vec<&str> = texts.into_iter().filter(|path| *path != "/").collect();
+        for text in &texts {
+            let prefix = format!("{host}{text}");
+            let mut all = self.prefixes.clone();
+            all.push(prefix.clone());
+            // It may refuse no path that an Ingress names.
+            let is_fit = |protection: Protection| {
+                let host = Some(host.as_bytes());
+                let mut texts = texts.iter();
+                texts.all(|text| !protection.is_ambiguous(host, text.as_bytes()))
+            };
+            let is_prefix = !host.is_empty() && !known.is_regex;
+            if is_prefix && Protection::read(&all).is_ok_and(is_fit) {
+                self.prefixes = all;
+            } else {
+                self.unnamed.insert(inert::line(&prefix));
+            }
+        }
+    }
 }

@@ -376,6 +376,23 @@ fn the_paths_of_an_accepted_access_list_are_protected() {
             .any(|line| line.contains("shop.example.com/admin")),
         "{lines:?}"
     );
+    let mut two = guarded(&["/admin"], &[]);
+    let mut second = two.ingresses[0].clone();
+    second.value["metadata"]["name"] = json!("second");
+    second.value["spec"]["rules"][0]["host"] = json!("second.example.com");
+    two.ingresses.push(second);
+    settled(&mut two, &accept).unwrap();
+    let protected = ["second.example.com/admin", "shop.example.com/admin"];
+    assert_eq!(two.given["protect"], json!(protected));
+    // A rule on / that leaves /open out is one on /open.
+    let mut open = guarded(&["/open"], &[]);
+    let mut neighbour = open.ingresses[0].clone();
+    neighbour.value["metadata"]["name"] = json!("open");
+    neighbour.value["metadata"]["annotations"] = json!({});
+    open.ingresses[0] = guarded(&["/"], &[]).ingresses.remove(0);
+    open.ingresses.push(neighbour);
+    settled(&mut open, &accept).unwrap();
+    assert_eq!(open.given["protect"], json!(["shop.example.com/open"]));
     let mut told = guarded(&["/admin"], &[]);
     told.given.insert("protect".to_owned(), json!(["/own"]));
     settled(&mut told, &accept).unwrap();
@@ -398,9 +415,17 @@ fn paths_that_no_prefix_stands_for_are_told() {
     ] {
         let mut shop = guarded(paths, annotations);
         let lines = settled(&mut shop, &accept).unwrap();
-        let said = format!("{unnamed} of ingress prod/shop");
+        let said = format!("shop.example.com{unnamed}");
         let is_told = |line: &String| line.starts_with("NOT refused") && line.contains(&said);
         assert!(lines.iter().any(is_told), "{lines:?}");
         assert_eq!(shop.given.get("protect"), None, "{paths:?}");
     }
+}
+
+#[test]
+fn a_rule_for_all_hosts_is_left_to_the_operator() {
+    let mut all = manifests(&json!({}), &json!({ "global-auth-url": "http://auth/" }));
+    let lines = settled(&mut all, &["--accept-loss", "global-auth-url"]).unwrap();
+    let is_told = |line: &String| line.starts_with("NOT refused") && line.contains("all hosts");
+    assert!(lines.iter().any(is_told), "{lines:?}");
 }
