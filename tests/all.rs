@@ -13,6 +13,7 @@ mod attacks {
     mod path_rules;
     mod random_requests;
     mod raw_bytes;
+    mod tenants;
 }
 mod cases;
 mod check;

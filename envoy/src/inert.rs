@@ -21,6 +21,21 @@ pub fn line(text: &str) -> String {
         .replace("##vso[", "#\\u{23}vso[")
 }
 
+/// JSON in whose strings such characters stand as escapes of JSON, whoever reads what it is in:
+/// yaml-cpp, with which Envoy reads YAML, makes no UTF-8 of YAML's own escape for U+0085.
+#[must_use]
+pub fn json(text: &str) -> String {
+    let mut inert = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_obeyed(character) && character != '\n' {
+            let _ = write!(inert, "\\u{:04x}", u32::from(character));
+        } else {
+            inert.push(character);
+        }
+    }
+    inert
+}
+
 /// For messages of several lines on terminals and in logs: the line breaks stay, and no line is a
 /// workflow command.
 #[must_use]
@@ -93,5 +108,16 @@ mod tests {
         let inert =
             "first\n \\u{3a}:error::second\n\\u{1b}]0;title\\u{7}\n\\u{3a}:set-output name=x::y";
         assert_eq!(lines(text), inert);
+    }
+
+    #[test]
+    fn json_stays_what_it_is() {
+        let value = serde_json::json!({ "a\u{85}b": "c\u{2028}d\u{1b}\n\"\u{feff}\u{a0}" });
+        let text = json(&format!("{value:#}"));
+        assert!(!text.contains(['\u{85}', '\u{2028}', '\u{feff}']), "{text}");
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
     }
 }

@@ -44,6 +44,17 @@ pub struct Rendered {
 }
 
 impl Rendered {
+    /// The bootstrap as it is printed; `head`: lines of comment above it.
+    ///
+    /// # Errors
+    /// When a value cannot be written as YAML.
+    pub fn text(&self, head: &[String]) -> anyhow::Result<String> {
+        let mut text = String::new();
+        comments(&mut text, head);
+        text.push_str(&to_yaml(&self.bootstrap)?);
+        Ok(text)
+    }
+
     /// Writes the files. Where there is a private key among them, they are for the user alone, and
     /// so is the folder, if it is not there yet.
     ///
@@ -145,11 +156,8 @@ pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
         say::note(format_args!("{} written", path.display()));
     }
     head.extend(tenants.iter().map(|note| format!("note: {note}")));
-    let mut yaml = String::new();
-    comments(&mut yaml, &head);
-    yaml.push_str(&to_yaml(&rendered.bootstrap)?);
     std::io::stdout()
-        .write_all(yaml.as_bytes())
+        .write_all(rendered.text(&head)?.as_bytes())
         .context("the output cannot be written")?;
     Ok(ExitCode::SUCCESS)
 }

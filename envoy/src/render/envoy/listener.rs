@@ -9,6 +9,7 @@ use crate::compiled::Compiled;
 use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME, RELOAD_BACKOFF};
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written};
 use crate::forwarding::{self, DROPPED_HEADERS, ENDPOINT_HEADER};
+use crate::inert;
 use crate::plugin_config;
 
 /// Both listeners' common part.
@@ -155,7 +156,7 @@ impl Chain<'_> {
                     "configuration": {
                         "@type": "type.googleapis.com/google.protobuf.StringValue",
                         // A Struct reaches the module as protobuf, not as JSON (Envoy 1.40).
-                        "value": format!("{:#}\n", self.plugin),
+                        "value": inert::json(&format!("{:#}\n", self.plugin)),
                     },
                 },
             },
