@@ -8,6 +8,7 @@ pub mod off_limits;
 mod protocol;
 mod service_port;
 
+use limpet::config;
 use serde_json::Value;
 
 use crate::manifests::{Manifests, Object};
@@ -74,7 +75,9 @@ pub(crate) fn clusters(
         clusters.all(|cluster| !flag.covers(&cluster.service_port))
     };
     let note = |flag| format!("--endpoints {flag}: no Ingress names this Service port; not used");
-    let notes = flags.iter().filter(is_unused).map(note).collect();
+    let unused = flags.iter().filter(is_unused).map(note);
+    let no_port = clusters.iter().filter_map(|cluster| known.no_port(cluster));
+    let notes = no_port.chain(unused).collect();
     (clusters, notes)
 }
 
@@ -103,31 +106,70 @@ struct Known<'m> {
 impl Known<'_> {
     fn cluster(&self, service_port: ServicePort, place: String) -> Cluster {
         let service = self.manifests.service(&service_port.service_id());
-        let port = service.and_then(|service| declared_port(service, &service_port.port));
+        let external_name = service.and_then(|service| service.text("/spec/externalName"));
+        let external_name = external_name.filter(|_| service.is_some_and(is_external));
+        let written = service.and_then(|service| declared_port(service, &service_port.port));
+        let port = written.and_then(config::service_port);
         let flags = self.flags.iter();
         let mut given = flags.filter(|flag| flag.covers(&service_port)).peekable();
-        let slices = &self.manifests.endpoint_slices;
+        let slices = endpoint_slices::of(&self.manifests.endpoint_slices, &service_port);
         let endpoints = match given.peek() {
             Some(_) => given.flat_map(|flag| flag.endpoints()).collect(),
-            None => endpoint_slices::endpoints(slices, &service_port, port),
+            None => slices.endpoints(port.as_ref()),
         };
-        let number = |field: &str| port.and_then(|port| port.get(field)?.as_u64()?.try_into().ok());
-        let is_target = port.is_some_and(|port| port.get("targetPort").is_none());
+        // The port of a name in DNS need not be declared, and nothing is known of a Service that is
+        // not there or says no ports.
+        let is_external = external_name.is_some();
+        let has_ports = service.is_some_and(|one| one.value.pointer("/spec/ports").is_some());
+        let as_named = || {
+            let number = service_port.port.parse().ok();
+            number.filter(|_| is_external || !has_ports)
+        };
+        let number = port.as_ref().map(|port| port.port).or_else(as_named);
+        let target = match &port {
+            Some(port) if is_external => port.target_number().or(number),
+            Some(port) => port.target_number().or_else(|| slices.number_of(port)),
+            None => number.filter(|_| is_external),
+        };
         Cluster {
-            number: number("port").or_else(|| service_port.port.parse().ok()),
-            target: number(if is_target { "port" } else { "targetPort" }),
+            number,
+            has_no_such_port: number.is_none() && (is_external || has_ports),
+            target,
             headless: service.map(|service| service.text("/spec/clusterIP") == Some("None")),
             named_by: Vec::new(),
-            external_name: service
-                .and_then(|service| service.text("/spec/externalName"))
-                .map(str::to_owned),
+            external_name: external_name.map(str::to_owned),
             missing: service.is_none() && !self.manifests.services.is_empty(),
+            app_protocol: written
+                .and_then(|port| port.get("appProtocol")?.as_str())
+                .map(str::to_owned),
             service_port,
             endpoints,
             place,
             protocol: None,
             by_annotation: false,
         }
+    }
+
+    /// A line for a port that its Service does not have.
+    fn no_port(&self, cluster: &Cluster) -> Option<String> {
+        if !cluster.has_no_such_port {
+            return None;
+        }
+        let service = self.manifests.service(&cluster.service_port.service_id())?;
+        let ports = service.list("/spec/ports").iter();
+        let ports = ports.filter_map(config::service_port);
+        let ports: Vec<String> = ports.map(|port| port.to_string()).collect();
+        let has = if ports.is_empty() {
+            "none".to_owned()
+        } else {
+            ports.join(", ")
+        };
+        Some(format!(
+            "{}: Service {} has no port {:?}, it has {has}: its paths answer 503",
+            cluster.place,
+            service.id(),
+            cluster.service_port.port
+        ))
     }
 
     /// What the annotation `default-backend` of an Ingress names: the Service's first port, as
@@ -155,17 +197,26 @@ impl Known<'_> {
     }
 }
 
-/// The entry of `spec.ports` with that number or name.
+/// The entry of `spec.ports` that an Ingress means by `port`.
+///
+/// Source: `serviceEndpoints` and `externalNamePorts`, `internal/ingress/controller/controller.go`,
+/// ingress-nginx dbb11b92d: of a name in DNS the target is not compared.
 fn declared_port<'s>(service: &'s Object, port: &str) -> Option<&'s Value> {
-    service.list("/spec/ports").iter().find(|entry| {
-        entry.get("name").and_then(Value::as_str) == Some(port)
-            || entry
-                .get("port")
-                .and_then(Value::as_u64)
-                .map(|n| n.to_string())
-                .as_deref()
-                == Some(port)
-    })
+    let is_external = is_external(service);
+    let is_meant = |known: &config::ServicePort| {
+        if is_external {
+            known.port.to_string() == port || known.name == port
+        } else {
+            known.is_meant_by(port)
+        }
+    };
+    let mut ports = service.list("/spec/ports").iter();
+    ports.find(|entry| config::service_port(entry).as_ref().is_some_and(is_meant))
+}
+
+/// Whether it is a name in DNS, and no set of pods.
+fn is_external(service: &Object) -> bool {
+    service.text("/spec/type") == Some("ExternalName")
 }
 
 #[cfg(test)]

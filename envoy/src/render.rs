@@ -3,6 +3,7 @@
 mod args;
 pub mod envoy;
 pub mod envoy_gateway;
+pub mod external_names;
 pub mod istio;
 pub mod resource;
 pub mod served;

@@ -9,7 +9,7 @@ use crate::manifests::{Manifests, Object, annotation_pointer};
 use crate::taken::paths;
 
 /// What the lints have said already, better.
-const SAID: [&str; 8] = [
+const SAID: [&str; 7] = [
     "elsewhere",
     "retired",
     "unknown",
@@ -17,7 +17,6 @@ const SAID: [&str; 8] = [
     "other-class",
     "unknown-class",
     "wrong-prefix",
-    "port",
 ];
 
 /// The same, for what the module tells but does not refuse.

@@ -108,6 +108,8 @@ impl Finding {
     pub(crate) fn of(remark: &Remark, file: String, line: u64) -> Self {
         let (level, code) = match (&remark.problem, remark.effect) {
             (Problem::NotAString, Effect::Tolerated) => (Level::Note, "not-a-string"),
+            // It answers 503 before and after, and nobody meant that.
+            (Problem::NoServicePort { .. }, _) => (Level::Error, "port"),
             (_, Effect::Tolerated) => (Level::Note, VALIDATION),
             (_, Effect::AsBefore) => (Level::Note, "as-before"),
             (_, Effect::Configuration) => (Level::Error, "unusable"),

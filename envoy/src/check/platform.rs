@@ -4,7 +4,9 @@ use clap::ValueEnum;
 
 use super::annotations::speaks_otherwise;
 use super::finding::{Finding, Level, Place};
+use crate::clusters::{Cluster, Protocol};
 use crate::compiled::Compiled;
+use crate::render::external_names;
 use crate::render::served::Served;
 use crate::taken::{TakenIngress, TakenPath};
 
@@ -22,10 +24,10 @@ pub(super) fn run(compiled: &Compiled<'_>, platform: Option<Platform>) -> Vec<Fi
     let ingresses = compiled.ingresses.iter();
     let protocols = ingresses
         .clone()
-        .filter_map(|one| backend_protocol(one, platform));
+        .filter_map(|one| backend_protocol(compiled, one, platform));
     let mut findings: Vec<Finding> = protocols.collect();
-    if platform.is_some() {
-        findings.extend(not_rendered(compiled));
+    if let Some(platform) = platform {
+        findings.extend(not_rendered(compiled, platform));
     }
     if platform == Some(Platform::EnvoyGateway) {
         findings.extend(ingresses.flat_map(paths_as_resolved));
@@ -34,8 +36,13 @@ pub(super) fn run(compiled: &Compiled<'_>, platform: Option<Platform>) -> Vec<Fi
 }
 
 /// What the resources cannot hold; `render` writes the same at their head.
-fn not_rendered(compiled: &Compiled<'_>) -> Vec<Finding> {
-    let notes = Served::new(compiled).notes.into_iter();
+fn not_rendered(compiled: &Compiled<'_>, platform: Platform) -> Vec<Finding> {
+    let served = Served::new(compiled);
+    let mut notes = served.notes.clone();
+    match platform {
+        Platform::Istio => notes.extend(external_names::on_istio(&served)),
+        Platform::EnvoyGateway => notes.extend(external_names::on_envoy_gateway(&served)),
+    }
     let finding = |note: String| Finding {
         level: Level::Warning,
         code: "not-rendered",
@@ -48,13 +55,22 @@ fn not_rendered(compiled: &Compiled<'_>) -> Vec<Finding> {
         consequence: String::new(),
         help: Vec::new(),
     };
-    notes.map(finding).collect()
+    notes.into_iter().map(finding).collect()
 }
 
 /// A module cannot choose how the proxy speaks to pods; Envoy Gateway has no resource that trusts
 /// any certificate, as ingress-nginx does.
-fn backend_protocol(ingress: &TakenIngress<'_>, platform: Option<Platform>) -> Option<Finding> {
+fn backend_protocol(
+    compiled: &Compiled<'_>,
+    ingress: &TakenIngress<'_>,
+    platform: Option<Platform>,
+) -> Option<Finding> {
     let value = ingress.annotation("backend-protocol")?;
+    let own = |cluster: &&Cluster| cluster.named_by.iter().any(|id| id == ingress.id());
+    let mut own = compiled.clusters.iter().filter(own).peekable();
+    if !Protocol::read(value).tls && own.peek().is_some() && own.all(Cluster::is_h2c) {
+        return None;
+    }
     let level = match platform {
         Some(Platform::Istio) => return None,
         Some(Platform::EnvoyGateway) => Level::Warning,

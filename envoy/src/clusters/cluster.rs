@@ -15,8 +15,12 @@ pub struct Cluster {
     pub missing: bool,
     /// The port of the Service in numbers, where it is known.
     pub number: Option<u16>,
-    /// The pods' port in numbers, where the Service says it.
+    /// The Service is known, and has no port of that number or name.
+    pub has_no_such_port: bool,
+    /// The pods' port in numbers, or that behind the `externalName`, where it is known.
     pub target: Option<u16>,
+    /// `appProtocol` of the Service's port.
+    pub app_protocol: Option<String>,
     /// Whether the Service is headless; `None`: it is not among the manifests.
     pub headless: Option<bool>,
     /// The Ingresses that name it, `namespace/name`.
@@ -32,6 +36,12 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// Whether platforms that read `appProtocol` speak HTTP/2 without TLS to its pods by themselves.
+    #[must_use]
+    pub fn is_h2c(&self) -> bool {
+        self.app_protocol.as_deref() == Some("kubernetes.io/h2c")
+    }
+
     /// The Envoy cluster's name.
     #[must_use]
     pub fn name(&self) -> String {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use limpet::config::ServicePort as Port;
 use serde_json::Value;
 
 use super::endpoint::{Endpoint, Health};
@@ -11,70 +12,112 @@ use crate::manifests::Object;
 /// The label that ties a slice to its Service.
 const SERVICE_NAME: &str = "/metadata/labels/kubernetes.io~1service-name";
 
-/// The endpoints of one Service port. `port` is its entry in the Service, where there is one;
-/// without a Service the slice's port is taken by number or name, or if it is the only one.
-pub(super) fn endpoints(
-    slices: &[Object],
-    service_port: &ServicePort,
-    port: Option<&Value>,
-) -> Vec<Endpoint> {
-    let mut endpoints: Vec<Endpoint> = Vec::new();
-    for slice in slices {
-        let is_ours = slice.namespace() == service_port.namespace
-            && slice.text(SERVICE_NAME) == Some(&service_port.service);
-        let Some(number) = is_ours
-            .then(|| slice_port(slice, service_port, port))
-            .flatten()
-        else {
-            continue;
-        };
-        for entry in slice.list("/endpoints") {
-            let Some(health) = health(entry) else {
-                continue;
-            };
-            for ip in entry
-                .get("addresses")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-            {
-                let Some(Ok(ip)) = ip.as_str().map(str::parse::<IpAddr>) else {
-                    continue;
-                };
-                let address = SocketAddr::new(ip, number).to_string();
-                if endpoints.iter().all(|endpoint| endpoint.address != address) {
-                    endpoints.push(Endpoint { address, health });
+/// The EndpointSlices of one Service.
+#[derive(Debug)]
+pub(super) struct Slices<'m> {
+    slices: Vec<&'m Object>,
+    /// The port as the Ingress writes it.
+    port: &'m str,
+}
+
+/// Those of the Service of `service_port`.
+pub(super) fn of<'m>(slices: &'m [Object], service_port: &'m ServicePort) -> Slices<'m> {
+    let is_ours = |slice: &&Object| {
+        slice.namespace() == service_port.namespace
+            && slice.text(SERVICE_NAME) == Some(&service_port.service)
+    };
+    Slices {
+        slices: slices.iter().filter(is_ours).collect(),
+        port: &service_port.port,
+    }
+}
+
+impl Slices<'_> {
+    /// The endpoints of `port`; without one (the Service is not there) the slice's port is taken by
+    /// number or name, or if it is the only one.
+    pub(super) fn endpoints(&self, port: Option<&Port>) -> Vec<Endpoint> {
+        let mut endpoints: Vec<Endpoint> = Vec::new();
+        for slice in &self.slices {
+            for number in self.numbers(slice, port) {
+                for (ip, health) in addresses(slice) {
+                    let address = SocketAddr::new(ip, number).to_string();
+                    if endpoints.iter().all(|endpoint| endpoint.address != address) {
+                        endpoints.push(Endpoint { address, health });
+                    }
                 }
             }
         }
+        endpoints
     }
-    endpoints
+
+    /// The pods' port where `port` calls it by a name, if it is the same for all of them.
+    pub(super) fn number_of(&self, port: &Port) -> Option<u16> {
+        let slices = self.slices.iter();
+        let mut numbers = slices.flat_map(|slice| self.numbers(slice, Some(port)));
+        let first = numbers.next()?;
+        numbers.all(|number| number == first).then_some(first)
+    }
+
+    /// Source: `getEndpointsFromSlices`, `internal/ingress/controller/endpointslices.go`,
+    /// ingress-nginx dbb11b92d.
+    fn numbers(&self, slice: &Object, port: Option<&Port>) -> Vec<u16> {
+        let ports: Vec<SlicePort> = slice.list("/ports").iter().filter_map(slice_port).collect();
+        let named = |name: &str| {
+            let of_it = ports.iter().filter(|port| port.name == name);
+            of_it.map(|port| port.number).collect::<Vec<u16>>()
+        };
+        match port {
+            Some(port) if port.name.is_empty() && !ports.is_empty() => {
+                ports.iter().map(|port| port.number).collect()
+            }
+            Some(port) => {
+                let found = named(&port.name);
+                if found.is_empty() {
+                    port.target_number().into_iter().collect()
+                } else {
+                    found
+                }
+            }
+            None => {
+                let is_it = |port: &&SlicePort| {
+                    port.name == self.port || port.number.to_string() == self.port
+                };
+                let found = ports.iter().find(is_it).or(match &ports[..] {
+                    [only] => Some(only),
+                    _ => None,
+                });
+                found.map(|port| port.number).into_iter().collect()
+            }
+        }
+    }
 }
 
-fn slice_port(slice: &Object, service_port: &ServicePort, port: Option<&Value>) -> Option<u16> {
-    let ports = slice.list("/ports");
-    let name = |entry: &Value| {
-        entry
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or("")
-            .to_owned()
-    };
-    let number = |entry: &Value| u16::try_from(entry.get("port")?.as_u64()?).ok();
-    let found = match port {
-        Some(port) => ports.iter().find(|entry| name(entry) == name(port)),
-        None => ports
-            .iter()
-            .find(|entry| {
-                name(entry) == service_port.port
-                    || number(entry).map(|n| n.to_string()).as_deref() == Some(&service_port.port)
-            })
-            .or(match ports {
-                [only] => Some(only),
-                _ => None,
-            }),
-    };
-    number(found?)
+/// A port of a slice.
+struct SlicePort<'s> {
+    name: &'s str,
+    number: u16,
+}
+
+/// `None`: it is not one of TCP, or has no number.
+fn slice_port(value: &Value) -> Option<SlicePort<'_>> {
+    let text = |key: &str| value.get(key).and_then(Value::as_str);
+    if text("protocol").is_some_and(|protocol| protocol != "TCP") {
+        return None;
+    }
+    Some(SlicePort {
+        name: text("name").unwrap_or_default(),
+        number: u16::try_from(value.get("port")?.as_u64()?).ok()?,
+    })
+}
+
+/// Every address that is an endpoint.
+fn addresses(slice: &Object) -> impl Iterator<Item = (IpAddr, Health)> {
+    slice.list("/endpoints").iter().flat_map(|entry| {
+        let health = health(entry);
+        let ips = entry.get("addresses").and_then(Value::as_array);
+        let ips = ips.into_iter().flatten().filter_map(Value::as_str);
+        ips.filter_map(move |ip| Some((ip.parse().ok()?, health?)))
+    })
 }
 
 /// `None`: neither ready nor serving, so it is no endpoint.

@@ -134,3 +134,149 @@ spec:
     let other = "{apiVersion: v1, kind: Service, metadata: {name: web}}";
     assert_eq!(named(&manifests(other), &[]), [""; 0], "it does not exist");
 }
+
+/// Services and Ingresses `web` with one backend port each.
+fn backends(service: &str, ports: &[&str]) -> Manifests {
+    let path = |port: &&str| {
+        format!("{{path: /, pathType: Prefix, backend: {{service: {{name: web, port: {port}}}}}}}")
+    };
+    let paths: Vec<String> = ports.iter().map(path).collect();
+    let text = format!(
+        "
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {{name: shop, namespace: prod}}
+spec: {{rules: [{{http: {{paths: [{}]}}}}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: web, namespace: prod}}
+spec: {service}
+---
+{SLICE}",
+        paths.join(", ")
+    );
+    Manifests::parse("shop.yaml", &text).unwrap()
+}
+
+/// Of each cluster: its key, the Service's port, the pods' port.
+fn ports(clusters: &[Cluster]) -> Vec<(String, Option<u16>, Option<u16>)> {
+    let port = |one: &Cluster| (one.service_port.key(), one.number, one.target);
+    clusters.iter().map(port).collect()
+}
+
+// grafana: the Ingress says 3000, the Service 80 with targetPort 3000; prometheus: the same by name.
+#[test]
+fn a_backend_port_may_be_the_services_target() {
+    let service = "{ports: [{name: http, port: 8080, targetPort: 3000}, {name: admin, port: 9, targetPort: adm}]}";
+    let named = [
+        "{number: 3000}",
+        "{name: adm}",
+        "{number: 8080}",
+        "{name: http}",
+    ];
+    let (clusters, notes) = clusters(&backends(service, &named), &[]);
+    assert_eq!(notes, [""; 0]);
+    assert_eq!(
+        ports(&clusters),
+        [
+            ("prod/web:3000".to_owned(), Some(8080), Some(3000)),
+            ("prod/web:adm".to_owned(), Some(9), None),
+            ("prod/web:8080".to_owned(), Some(8080), Some(3000)),
+            ("prod/web:http".to_owned(), Some(8080), Some(3000)),
+        ]
+    );
+    // By the slice's port of the same name; no slice has a port `admin`.
+    assert_eq!(addresses(&clusters[0])[0], "10.0.0.1:80");
+    assert_eq!(addresses(&clusters[1]), [""; 0]);
+}
+
+#[test]
+fn of_several_ports_that_fit_the_first_is_meant() {
+    let service =
+        "{ports: [{name: a, port: 80, targetPort: 81}, {name: b, port: 81, targetPort: 82}]}";
+    let (clusters, _) = clusters(&backends(service, &["{number: 81}"]), &[]);
+    assert_eq!(
+        ports(&clusters),
+        [("prod/web:81".to_owned(), Some(80), Some(81))]
+    );
+}
+
+#[test]
+fn a_named_target_is_what_the_slices_say() {
+    let service = "{clusterIP: None, ports: [{name: http, port: 8080, targetPort: web}]}";
+    let (clusters, notes) = clusters(&backends(service, &["{name: web}"]), &[]);
+    assert_eq!(notes, [""; 0]);
+    assert_eq!(
+        ports(&clusters),
+        [("prod/web:web".to_owned(), Some(8080), Some(80))]
+    );
+}
+
+// A slice without a port of that name, or without ports at all: the number of targetPort counts.
+#[test]
+fn where_no_slice_names_the_port_its_target_counts() {
+    let service = "{ports: [{name: other, port: 8080, targetPort: 3000}]}";
+    let manifests = backends(service, &["{number: 8080}"]);
+    assert_eq!(
+        addresses(&clusters(&manifests, &[]).0[0])[0],
+        "10.0.0.1:3000"
+    );
+    let unnamed = backends(
+        "{ports: [{port: 8080, targetPort: 3000}]}",
+        &["{number: 8080}"],
+    );
+    let both = ["10.0.0.1:9", "10.0.0.2:9", "[fd00::1]:9", "10.0.0.1:80"];
+    assert_eq!(addresses(&clusters(&unnamed, &[]).0[0])[..4], both);
+}
+
+#[test]
+fn a_port_that_the_service_does_not_have_is_told_with_those_that_it_has() {
+    let service = "{ports: [{name: http, port: 8080, targetPort: 3000}, {port: 9}]}";
+    let (clusters, notes) = clusters(&backends(service, &["{number: 80}", "{name: x}"]), &[]);
+    assert_eq!(
+        ports(&clusters),
+        [
+            ("prod/web:80".to_owned(), None, None),
+            ("prod/web:x".to_owned(), None, None)
+        ]
+    );
+    assert_eq!(
+        notes,
+        [
+            "shop.yaml:5: Service prod/web has no port \"80\", it has 8080 (http, targetPort 3000), \
+             9: its paths answer 503",
+            "shop.yaml:5: Service prod/web has no port \"x\", it has 8080 (http, targetPort 3000), \
+             9: its paths answer 503",
+        ]
+    );
+    // Nothing is known of its ports.
+    let (clusters, notes) = super::tests::clusters(&backends("{}", &["{number: 80}"]), &[]);
+    assert_eq!((clusters[0].number, notes), (Some(80), Vec::new()));
+}
+
+// `externalNamePorts`.
+#[test]
+fn the_port_of_a_name_need_not_be_declared() {
+    let service = "{type: ExternalName, externalName: a.example, ports: [{name: http, port: 80, targetPort: 443}]}";
+    let named = [
+        "{number: 80}",
+        "{name: http}",
+        "{number: 8081}",
+        "{name: x}",
+    ];
+    let (clusters, notes) = clusters(&backends(service, &named), &[]);
+    assert_eq!(
+        ports(&clusters),
+        [
+            ("prod/web:80".to_owned(), Some(80), Some(443)),
+            ("prod/web:http".to_owned(), Some(80), Some(443)),
+            ("prod/web:8081".to_owned(), Some(8081), Some(8081)),
+            ("prod/web:x".to_owned(), None, None),
+        ]
+    );
+    assert!(
+        notes[0].contains("no port \"x\", it has 80 (http, targetPort 443)"),
+        "{notes:?}"
+    );
+}

@@ -7,6 +7,7 @@ mod route;
 
 use std::process::ExitCode;
 
+use super::external_names;
 use super::resource::{Resource, too_large, yaml};
 use super::served::Served;
 use crate::check;
@@ -48,7 +49,8 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
     }
     head.extend(served.clusters.iter().filter_map(|(cluster, _)| {
         let protocol = cluster.protocol.unwrap_or_default();
-        (protocol.tls || protocol.http2).then(|| {
+        let needs_more = protocol.tls || (protocol.http2 && !cluster.is_h2c());
+        needs_more.then(|| {
             format!(
                 "note: backend-protocol: Service {} is spoken to in plain HTTP/1 until a BackendTLSPolicy \
                  (TLS) or the port's appProtocol kubernetes.io/h2c (gRPC) says otherwise",
@@ -58,12 +60,11 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
     }));
     let tenants = check::tenants(&compiled).into_iter();
     let tenants = tenants.map(|finding| finding.located());
-    head.extend(
-        served
-            .all_notes()
-            .chain(tenants)
-            .map(|note| format!("note: {note}")),
-    );
+    let notes = served
+        .all_notes()
+        .chain(external_names::on_envoy_gateway(&served));
+    let notes = notes.chain(tenants);
+    head.extend(notes.map(|note| format!("note: {note}")));
     let resources = resources(&served, args);
     head.extend(too_large(&resources));
     yaml(&head, &resources)

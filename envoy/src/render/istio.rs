@@ -9,6 +9,7 @@ mod route;
 
 use std::process::ExitCode;
 
+use super::external_names;
 use super::resource::{Resource, too_large, yaml};
 use super::served::Served;
 use crate::check;
@@ -78,12 +79,9 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
     }
     let tenants = check::tenants(&compiled).into_iter();
     let tenants = tenants.map(|finding| finding.located());
-    head.extend(
-        served
-            .all_notes()
-            .chain(tenants)
-            .map(|note| format!("note: {note}")),
-    );
+    let notes = served.all_notes().chain(external_names::on_istio(&served));
+    let notes = notes.chain(tenants);
+    head.extend(notes.map(|note| format!("note: {note}")));
     let resources = resources(&served, args);
     head.extend(too_large(&resources));
     yaml(&head, &resources)

@@ -53,9 +53,11 @@ impl<'c> Served<'c> {
             }
             match cluster.number {
                 Some(number) => with_ports.push((cluster, number)),
+                // Told already.
+                None if cluster.has_no_such_port => {}
                 None => notes.push(format!(
-                    "{}: port {:?} of Service {} is a name, and the Service is not among the \
-                     manifests; give it with -f, no route leads there now",
+                    "{}: port {:?} of Service {} is a name, and no Service among the manifests says \
+                     its number; give it with -f, no route leads there now",
                     cluster.place,
                     cluster.service_port.port,
                     cluster.service_port.service_id()

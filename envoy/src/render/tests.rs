@@ -1,5 +1,6 @@
 mod certificates;
 mod hostile;
+mod services;
 mod upstream_vhost;
 
 use super::args::RenderArgs;

@@ -111,7 +111,15 @@ fn discovery(
     let mut fields = serde_json::Map::new();
     let mut set = |key: &str, value: Value| fields.insert(key.to_owned(), value);
     if let Some(dns_name) = dns_name {
-        let port = dns_port(cluster, notes);
+        let port = match dns_port(cluster, notes) {
+            Ok(port) => port,
+            Err(note) => {
+                notes.push(note);
+                set("type", json!("STATIC"));
+                set("load_assignment", load_assignment(&name, &[]));
+                return fields;
+            }
+        };
         if let Some(why) = reach::refused_name(settings, &dns_name, port) {
             let value = format!("{dns_name}:{port}");
             notes.push(reach::note(cluster, "name", &value, why));
@@ -156,27 +164,30 @@ fn discovery(
 }
 
 /// The port behind a name in DNS: a headless Service resolves to pods, so it is the pods' port.
-fn dns_port(cluster: &Cluster, notes: &mut Vec<String>) -> u16 {
+/// `Err`: it is not known, for the operator.
+fn dns_port(cluster: &Cluster, notes: &mut Vec<String>) -> Result<u16, String> {
     let service = cluster.service_port.key();
-    if cluster.headless == Some(false) {
+    if cluster.external_name.is_none() && cluster.headless == Some(false) {
         notes.push(format!(
             "{}: Service {service} has a cluster address, so DNS does not name its pods and no \
              session can be kept; make it headless (clusterIP: None)",
             cluster.place
         ));
     }
-    let pods_port = if cluster.headless == Some(false) {
-        None
-    } else {
-        cluster.target
+    let (port, remedy) = match (&cluster.external_name, cluster.headless) {
+        (Some(_), _) => (cluster.target, "give the ExternalName Service that port"),
+        (None, Some(false)) => (cluster.number, "give the Service that port"),
+        (None, Some(true)) => (
+            cluster.target,
+            "give its EndpointSlices with -f, which say what a named targetPort is",
+        ),
+        (None, None) => (cluster.number, "give the Service with -f"),
     };
-    pods_port.or(cluster.number).unwrap_or_else(|| {
-        notes.push(format!(
-            "{}: the port of {service} is a name and its Service is not among the manifests; 80 \
-             assumed",
+    port.ok_or_else(|| {
+        format!(
+            "{}: the port of {service} is not known as a number: it answers 503; {remedy}",
             cluster.place
-        ));
-        80
+        )
     })
 }
 

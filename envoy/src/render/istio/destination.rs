@@ -17,7 +17,10 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
         if let Some(settings) = settings(cluster.protocol.unwrap_or_default(), *number) {
             let name = format!("limpet-{}-{}", port.namespace, port.service);
             let of_service = ports.entry((name, args.service_host(port))).or_default();
-            of_service.push(settings);
+            // The Ingresses may call one port by its number and by its name.
+            if !of_service.contains(&settings) {
+                of_service.push(settings);
+            }
         }
     }
     let rule = |((name, host), ports): ((String, String), Vec<Value>)| {

@@ -1,0 +1,244 @@
+//! Services as Kubernetes reads them, on every platform.
+
+use super::super::envoy::{EnvoySettings, Rendered};
+use super::*;
+use crate::check::{Platform, Report};
+use serde_json::Value;
+
+/// An Ingress `NAME` of the host `NAME.example.com` on the Service of that name.
+fn ingress(name: &str, port: &str, annotations: &str) -> String {
+    format!(
+        "
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {{name: {name}, annotations: {{{annotations}}}}}
+spec:
+  ingressClassName: nginx
+  rules:
+  - host: {name}.example.com
+    http: {{paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: {name}, port: {port}}}}}}}]}}
+---
+"
+    )
+}
+
+fn service(name: &str, spec: &str) -> String {
+    format!("{{apiVersion: v1, kind: Service, metadata: {{name: {name}}}, spec: {spec}}}\n---\n")
+}
+
+fn read(texts: &[String]) -> Manifests {
+    Manifests::parse("m.yaml", &texts.concat()).unwrap()
+}
+
+fn on_envoy(manifests: &Manifests, dns: bool) -> Rendered {
+    let settings = EnvoySettings {
+        dns,
+        ..EnvoySettings::default()
+    };
+    let compiled = Compiled::new(manifests, &Flags::default()).unwrap();
+    render(&compiled, &settings)
+}
+
+/// Where the only cluster but the admin's leads, `address:port`.
+fn address(rendered: &Rendered) -> String {
+    let cluster = &rendered.bootstrap["static_resources"]["clusters"][0];
+    let endpoint = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address";
+    let socket = cluster.pointer(endpoint).unwrap_or(&Value::Null);
+    format!("{}:{}", socket["address"], socket["port_value"]).replace('"', "")
+}
+
+/// The ports that Istio's routes lead to.
+fn ports_on_istio(manifests: &Manifests) -> Vec<u64> {
+    let compiled = Compiled::new(manifests, &Flags::default()).unwrap();
+    let all = istio::resources(&Served::new(&compiled), &IstioArgs::default());
+    let routes = all.iter().filter(|one| one.kind() == "VirtualService");
+    let routes = routes.flat_map(|one| one.value["spec"]["http"].as_array().unwrap());
+    let port = |route: &Value| route["route"][0]["destination"]["port"]["number"].as_u64();
+    routes.filter_map(port).collect()
+}
+
+/// The ports that Envoy Gateway's routes lead to.
+fn ports_on_envoy_gateway(manifests: &Manifests) -> Vec<u64> {
+    let compiled = Compiled::new(manifests, &Flags::default()).unwrap();
+    let all = envoy_gateway::resources(&Served::new(&compiled), &EnvoyGatewayArgs::default());
+    let routes = all.iter().filter(|one| one.kind() == "HTTPRoute");
+    let rules = routes.flat_map(|one| one.value["spec"]["rules"].as_array().unwrap());
+    let port = |rule: &Value| rule["backendRefs"][0]["port"].as_u64();
+    rules.filter_map(port).collect()
+}
+
+// grafana's chart: the Ingress names the pods' port, and the other one by its name.
+#[test]
+fn the_services_own_port_is_rendered_where_the_ingress_names_the_target() {
+    let manifests = read(&[
+        service(
+            "grafana",
+            "{ports: [{name: service, port: 80, targetPort: 3000}]}",
+        ),
+        ingress("grafana", "{number: 3000}", ""),
+        service(
+            "prometheus",
+            "{ports: [{name: metrics, port: 9090, targetPort: web}]}",
+        ),
+        ingress("prometheus", "{name: web}", ""),
+    ]);
+    assert_eq!(ports_on_istio(&manifests), [80, 9090]);
+    assert_eq!(ports_on_envoy_gateway(&manifests), [80, 9090]);
+    let istio = istio::text(&manifests, &IstioArgs::default()).unwrap();
+    for named in [
+        "\"default/grafana:3000\": outbound|80||grafana.default.svc.cluster.local",
+        "\"default/prometheus:web\": outbound|9090||prometheus.default.svc.cluster.local",
+    ] {
+        assert!(istio.contains(named), "{istio}");
+    }
+    assert!(!istio.contains("# note"), "{istio}");
+    // DNS of a headless Service names pods.
+    let manifests = read(&[
+        service(
+            "grafana",
+            "{clusterIP: None, ports: [{port: 80, targetPort: 3000}]}",
+        ),
+        ingress("grafana", "{number: 80}", ""),
+    ]);
+    let envoy = on_envoy(&manifests, true);
+    assert_eq!(address(&envoy), "grafana.default.svc.cluster.local:3000");
+}
+
+#[test]
+fn a_port_that_is_not_known_is_never_guessed() {
+    for (services, port, told) in [
+        (
+            service(
+                "web",
+                "{ports: [{name: http, port: 8080, targetPort: 3000}]}",
+            ),
+            "{number: 80}",
+            "it has 8080 (http, targetPort 3000)",
+        ),
+        (
+            service(
+                "web",
+                "{clusterIP: None, ports: [{name: http, port: 8080, targetPort: adm}]}",
+            ),
+            "{name: http}",
+            "named targetPort",
+        ),
+        (String::new(), "{name: http}", "give the Service with -f"),
+    ] {
+        let manifests = read(&[services, ingress("web", port, "")]);
+        let rendered = on_envoy(&manifests, true);
+        assert_eq!(address(&rendered), "null:null", "{port}");
+        let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
+        let notes = [compiled.notes, rendered.notes].concat().join("\n");
+        assert!(notes.contains(told), "{notes}");
+    }
+    let manifests = read(&[
+        service(
+            "web",
+            "{ports: [{name: http, port: 8080, targetPort: 3000}]}",
+        ),
+        ingress("web", "{number: 80}", ""),
+    ]);
+    for text in [
+        istio::text(&manifests, &IstioArgs::default()).unwrap(),
+        envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap(),
+    ] {
+        let told = "# note: m.yaml:11: Service default/web has no port \"80\", it has 8080 (http, targetPort 3000)";
+        assert!(text.contains(told), "{text}");
+    }
+    assert_eq!(ports_on_istio(&manifests), [0; 0]);
+    assert_eq!(ports_on_envoy_gateway(&manifests), [0; 0]);
+    let report = Report::new(&manifests, false, None);
+    let found: Vec<_> = report.findings.iter().map(|f| (f.code, f.line)).collect();
+    assert_eq!(found, [("port", 11)]);
+    assert_eq!(report.exit_status(), 2);
+}
+
+#[test]
+fn an_external_name_is_asked_at_its_target_port() {
+    let tls = "nginx.ingress.kubernetes.io/backend-protocol: HTTPS";
+    let partner = "{type: ExternalName, externalName: api.partner.example, ports: [{port: 80, targetPort: 443}]}";
+    let manifests = read(&[
+        service("partner", partner),
+        ingress("partner", "{number: 80}", tls),
+    ]);
+    let rendered = on_envoy(&manifests, false);
+    assert_eq!(address(&rendered), "api.partner.example:443");
+    let portless = "{type: ExternalName, externalName: old.partner.example}";
+    let manifests = read(&[
+        service("old", portless),
+        ingress("old", "{number: 8081}", ""),
+    ]);
+    let rendered = on_envoy(&manifests, false);
+    assert_eq!(address(&rendered), "old.partner.example:8081");
+    let unset = rendered
+        .notes
+        .iter()
+        .filter(|note| note.contains("cluster address"));
+    assert_eq!(unset.count(), 0, "{:?}", rendered.notes);
+}
+
+#[test]
+fn what_platforms_do_with_an_external_name_is_told_by_check_and_render() {
+    let partner = "{type: ExternalName, externalName: api.partner.example, ports: [{port: 8080, targetPort: 443}]}";
+    let manifests = read(&[
+        service("partner", partner),
+        ingress("partner", "{number: 8080}", ""),
+    ]);
+    let istio = istio::text(&manifests, &IstioArgs::default()).unwrap();
+    let gateway = envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap();
+    for (platform, text, told) in [
+        (
+            Platform::Istio,
+            istio,
+            ["ServiceEntry", "port number 8080 and targetPort 443"],
+        ),
+        (
+            Platform::EnvoyGateway,
+            gateway,
+            ["Backend with fqdn", "port 443"],
+        ),
+    ] {
+        let note = text
+            .lines()
+            .find(|line| line.contains("Service default/partner is an ExternalName"));
+        let note = note.unwrap_or_else(|| panic!("{text}"));
+        let report = Report::new(&manifests, false, Some(platform));
+        let mut found = report.findings.iter().filter(|f| f.code == "not-rendered");
+        let found = found.next().unwrap().message();
+        for told in told {
+            assert!(
+                note.contains(told) && found.contains(told),
+                "{note}\n{found}"
+            );
+        }
+        assert_eq!(report.exit_status(), 1);
+    }
+    assert_eq!(Report::new(&manifests, false, None).exit_status(), 0);
+}
+
+// What the Service's port says already needs no advice.
+#[test]
+fn grpc_over_an_h2c_port_is_no_plain_http_1_on_envoy_gateway() {
+    let grpc = "nginx.ingress.kubernetes.io/backend-protocol: GRPC";
+    for (port, told) in [
+        (
+            "{name: grpc, port: 50051, appProtocol: kubernetes.io/h2c}",
+            false,
+        ),
+        ("{name: grpc, port: 50051}", true),
+    ] {
+        let spec = format!("{{ports: [{port}]}}");
+        let manifests = read(&[
+            service("api", &spec),
+            ingress("api", "{number: 50051}", grpc),
+        ]);
+        let text = envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap();
+        assert_eq!(text.contains("plain HTTP/1"), told, "{text}");
+        for on in [None, Some(Platform::EnvoyGateway)] {
+            let report = Report::new(&manifests, false, on);
+            let mut found = report.findings.iter();
+            assert_eq!(found.any(|f| f.code == "backend-protocol"), told);
+        }
+    }
+}
