@@ -597,3 +597,28 @@ fn no_client_names_the_host_of_a_request_that_limpet_passes_on() {
     let decided = Stream::default().on_request(&shop.policy, &shop.endpoints, &headers, &facts);
     assert_eq!(decided.step, Step::Forward(vec![remove("x-limpet-host")]));
 }
+
+#[test]
+fn what_protect_refuses_is_counted_and_told() {
+    for (annotations, protect, reason) in [
+        (json!({}), "/CART", "ambiguous_path"),
+        (
+            json!({ "rewrite-target": "/admin" }),
+            "/admin",
+            "protected_path",
+        ),
+    ] {
+        let shop = Shop::configured(annotations, json!({ "protect": [protect] }));
+        let mut stream = Stream::default();
+        let decided = shop.request(&mut stream, &[], Knowledge::Current);
+        let Step::Reply(reply) = &decided.step else {
+            panic!("{reason}: {:?}", decided.step)
+        };
+        assert_eq!(reply.status, 400);
+        assert_eq!(decided.telemetry.count, Some(Count::Protected));
+        let record: Value = serde_json::from_str(&decided.telemetry.record.unwrap()).unwrap();
+        assert_eq!(record["outcome"], "reject");
+        let last = record["why"].as_array().unwrap().last();
+        assert_eq!(last, Some(&json!(["answered", reason])));
+    }
+}
