@@ -41,8 +41,8 @@ pub struct ManifestArgs {
 /// Where the endpoints are.
 #[derive(Debug, Clone, Default, Args)]
 pub struct EndpointArgs {
-    /// Endpoints of a Service port, the port as the Ingress writes it (or left out: every port);
-    /// nothing after the = means none
+    /// Endpoints of a Service port, the port as the Ingress or the Service calls it (or left out: every
+    /// port); nothing after the = means none
     #[arg(long, value_name = "NS/SERVICE:PORT=IP:PORT,...")]
     pub endpoints: Vec<EndpointsFlag>,
 }

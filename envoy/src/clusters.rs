@@ -72,7 +72,7 @@ pub(crate) fn clusters(
     }
     let is_unused = |flag: &&EndpointsFlag| {
         let mut clusters = clusters.iter();
-        clusters.all(|cluster| !flag.covers(&cluster.service_port))
+        clusters.all(|cluster| !known.flags_of(&cluster.service_port).contains(flag))
     };
     let note = |flag| format!("--endpoints {flag}: no Ingress names this Service port; not used");
     let unused = flags.iter().filter(is_unused).map(note);
@@ -110,12 +110,12 @@ impl Known<'_> {
         let external_name = external_name.filter(|_| service.is_some_and(is_external));
         let written = service.and_then(|service| declared_port(service, &service_port.port));
         let port = written.and_then(config::service_port);
-        let flags = self.flags.iter();
-        let mut given = flags.filter(|flag| flag.covers(&service_port)).peekable();
+        let given = self.flags_of(&service_port);
         let slices = endpoint_slices::of(&self.manifests.endpoint_slices, &service_port);
-        let endpoints = match given.peek() {
-            Some(_) => given.flat_map(|flag| flag.endpoints()).collect(),
-            None => slices.endpoints(port.as_ref()),
+        let endpoints = if given.is_empty() {
+            slices.endpoints(port.as_ref())
+        } else {
+            given.iter().flat_map(|flag| flag.endpoints()).collect()
         };
         // The port of a name in DNS need not be declared, and nothing is known of a Service that is
         // not there or says no ports.
@@ -147,6 +147,21 @@ impl Known<'_> {
             place,
             protocol: None,
             by_annotation: false,
+        }
+    }
+
+    /// The flags with its endpoints: those that call the port as the Ingress does, else those that
+    /// call it otherwise.
+    fn flags_of(&self, named: &ServicePort) -> Vec<&EndpointsFlag> {
+        let flags = self.flags.iter();
+        let as_named: Vec<_> = flags.clone().filter(|flag| flag.covers(named)).collect();
+        let service = self.manifests.service(&named.service_id());
+        let port = service.and_then(|service| declared_port(service, &named.port));
+        match port.and_then(config::service_port) {
+            Some(port) if as_named.is_empty() => flags
+                .filter(|flag| flag.port_of(named).is_some_and(|one| port.is_meant_by(one)))
+                .collect(),
+            _ => as_named,
         }
     }
 

@@ -169,6 +169,12 @@ impl Manifests {
         classes.find(|class| class.name() == name)
     }
 
+    /// The cluster's default IngressClass, where it is none of those whose Ingresses are taken.
+    #[must_use]
+    pub fn foreign_default_class(&self) -> Option<&Object> {
+        self.selection.foreign_default_class(&self.ingress_classes)
+    }
+
     /// The Service `namespace/name`.
     #[must_use]
     pub fn service(&self, id: &str) -> Option<&Object> {

@@ -192,6 +192,28 @@ fn a_backend_port_may_be_the_services_target() {
 }
 
 #[test]
+fn endpoints_are_given_by_whatever_the_port_is_called() {
+    let service = "{ports: [{name: http, port: 8080, targetPort: 3000}]}";
+    let manifests = backends(service, &["{number: 3000}"]);
+    let given = |flags: &[&str]| {
+        let flags: Vec<EndpointsFlag> = flags.iter().map(|flag| flag.parse().unwrap()).collect();
+        let (clusters, notes) = clusters(&manifests, &flags);
+        assert_eq!(clusters.len(), 1);
+        (addresses(&clusters[0]).join(" "), notes.len())
+    };
+    for name in ["3000", "8080", "http"] {
+        let flag = format!("prod/web:{name}=10.1.0.1:1");
+        assert_eq!(given(&[&flag]), ("10.1.0.1:1".to_owned(), 0), "{name}");
+    }
+    let both = ["prod/web:8080=10.1.0.1:1", "prod/web:3000=10.1.0.2:2"];
+    assert_eq!(
+        given(&both),
+        ("10.1.0.2:2".to_owned(), 1),
+        "as the Ingress calls it"
+    );
+}
+
+#[test]
 fn of_several_ports_that_fit_the_first_is_meant() {
     let service =
         "{ports: [{name: a, port: 80, targetPort: 81}, {name: b, port: 81, targetPort: 82}]}";

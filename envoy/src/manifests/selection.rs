@@ -44,6 +44,11 @@ pub(super) fn prefix(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// Whether the API server gives this class to an Ingress without one.
+fn is_default(class: &Object) -> bool {
+    class.text(DEFAULT_CLASS) == Some("true")
+}
+
 impl Selection {
     /// The same, with what flags say in place of what was said before.
     pub(super) fn replace(&mut self, flags: &Self) {
@@ -93,12 +98,18 @@ impl Selection {
                 }
             }
         }
-        let is_default = |class: &Object| {
-            class.text(DEFAULT_CLASS) == Some("true") && names.contains(&class.name())
-        };
-        if declared.iter().any(is_default) && !names.contains(&"") {
+        let is_ours = |class: &Object| is_default(class) && names.contains(&class.name());
+        if declared.iter().any(is_ours) && !names.contains(&"") {
             names.push("");
         }
         (names != [CLASS]).then_some(names)
+    }
+
+    /// The default IngressClass among `declared`, unless one that is taken is a default too.
+    pub(super) fn foreign_default_class<'c>(&self, declared: &'c [Object]) -> Option<&'c Object> {
+        let taken = self.classes(declared).unwrap_or_else(|| vec![CLASS]);
+        let mut defaults = declared.iter().filter(|class| is_default(class));
+        let first = defaults.next()?;
+        (!taken.contains(&"") && !taken.contains(&first.name())).then_some(first)
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     findings.extend(remarks.filter_map(|remark| other_class(manifests, remark)));
     for ingress in &compiled.ingresses {
         findings.extend(canary_alone(&compiled.ingresses, ingress));
+        findings.extend(of_the_default_class(manifests, ingress));
         let paths = ingress.paths();
         findings.extend(paths.filter_map(|path| one_address(manifests, ingress, &path)));
         findings.extend(
@@ -111,6 +112,26 @@ fn other_class(manifests: &Manifests, remark: &Remark) -> Option<Finding> {
         "is not a class of ingress-nginx".to_owned(),
         "the Ingress is ignored, as under ingress-nginx",
     ))
+}
+
+/// The API server gives the default class to an Ingress without one.
+fn of_the_default_class(manifests: &Manifests, ingress: &TakenIngress<'_>) -> Option<Finding> {
+    let class = manifests.foreign_default_class()?;
+    let place = Place::at(ingress.object, "", "ingressClassName");
+    let expected = format!(
+        "is missing, and the default IngressClass {} is another controller's",
+        class.name()
+    );
+    ingress.ingress.class.is_none().then(|| {
+        Finding::new(
+            Level::Warning,
+            "default-class",
+            &place,
+            expected,
+            "the Ingress is taken here",
+        )
+        .help("write its class")
+    })
 }
 
 const NOT_TAKEN: &str = "the Ingress is not taken";
