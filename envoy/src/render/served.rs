@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use limpet::policy::Policy;
-use limpet::route::location::Backend;
+use limpet::route::VirtualHost;
+use limpet::route::location::{Backend, Location};
 use serde_json::{Value, json};
 
 use crate::certificates::{Certificate, certificates};
@@ -96,6 +97,28 @@ impl<'c> Served<'c> {
         cluster.is_some_and(|cluster| cluster.affinity.is_some())
     }
 
+    /// The clusters that may serve requests for one of the [`Served::hosts`]. A request for a name with several
+    /// labels in place of a star is nobody's, and so the default server's.
+    #[must_use]
+    pub fn clusters_of(&self, host: &str) -> Vec<&(&'c Cluster, u16)> {
+        let policy = &self.compiled.policy;
+        let is_it = |one: &&VirtualHost| {
+            if one.is_default() {
+                host.starts_with('*')
+            } else {
+                one.name == host
+            }
+        };
+        let hosts = policy.virtual_hosts().filter(is_it);
+        let locations = hosts.flat_map(|host| &host.locations);
+        let keys: BTreeSet<&str> = locations
+            .flat_map(|location| serving(policy, location))
+            .collect();
+        let is_one =
+            |(cluster, _): &&(&Cluster, u16)| keys.contains(cluster.service_port.key().as_str());
+        self.clusters.iter().filter(is_one).collect()
+    }
+
     /// Whether the pods of a Service port may see another Host than the client sent.
     #[must_use]
     pub fn changes_host(&self, service_port: &ServicePort) -> bool {
@@ -135,20 +158,27 @@ impl<'c> Served<'c> {
 
 /// `upstream-vhost` is of the location, and so of all that may serve it.
 fn with_other_host(policy: &Policy) -> BTreeSet<String> {
-    let mut keys = BTreeSet::new();
     let hosts = policy.virtual_hosts();
     let locations = hosts.flat_map(|host| &host.locations);
-    for location in locations.filter(|location| location.changes_host()) {
-        let own = match location.backend {
-            Backend::Cluster(id) => policy.cluster(id),
-            Backend::Nobody | Backend::Missing => None,
-        };
-        let canaries = own.into_iter().flat_map(|cluster| &cluster.alternatives);
-        let others = canaries.chain(&location.fallback);
-        let others = others.filter_map(|id| policy.cluster(*id));
-        keys.extend(own.into_iter().chain(others).map(|one| one.service.clone()));
-    }
-    keys
+    locations
+        .filter(|location| location.changes_host())
+        .flat_map(|location| serving(policy, location))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The keys of the clusters that may serve a location: its own, its canaries, its fallback.
+fn serving<'p>(policy: &'p Policy, location: &'p Location) -> impl Iterator<Item = &'p str> {
+    let own = match location.backend {
+        Backend::Cluster(id) => policy.cluster(id),
+        Backend::Nobody | Backend::Missing => None,
+    };
+    let canaries = own.into_iter().flat_map(|cluster| &cluster.alternatives);
+    let others = canaries.chain(&location.fallback);
+    let others = others.filter_map(|id| policy.cluster(*id));
+    own.into_iter()
+        .chain(others)
+        .map(|one| one.service.as_str())
 }
 
 fn hosts(compiled: &Compiled<'_>, notes: &mut Vec<String>) -> Vec<String> {

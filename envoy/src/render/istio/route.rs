@@ -10,6 +10,11 @@ use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER};
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 
+const VIRTUAL_SERVICE: Kind = Kind {
+    api_version: "networking.istio.io/v1",
+    name: "VirtualService",
+};
+
 pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
     if args.sidecar {
         let hosts: Vec<&String> = served.hosts.iter().filter(|host| *host != "*").collect();
@@ -17,15 +22,15 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
         if !hosts.is_empty() {
             all.push(entry(&hosts, args));
         }
-        all.extend(
-            hosts
-                .iter()
-                .enumerate()
-                .map(|(n, host)| sidecar_routes(served, args, n, host)),
-        );
+        let routes = hosts.iter().enumerate();
+        all.extend(routes.filter_map(|(n, host)| sidecar_routes(served, args, n, host)));
         all
     } else {
-        vec![gateway(served, args), gateway_routes(served, args)]
+        // A gateway without hosts and a route without a destination are refused.
+        let hosts = served.hosts.iter().enumerate();
+        let gateway = (!served.hosts.is_empty()).then(|| gateway(served, args));
+        let routes = hosts.filter_map(|(n, host)| gateway_routes(served, args, n, host));
+        gateway.into_iter().chain(routes).collect()
     }
 }
 
@@ -52,25 +57,30 @@ fn gateway(served: &Served<'_>, args: &IstioArgs) -> Resource {
     .comment("The listeners. Leave it out where a Gateway has these hosts already, and name that one below.")
 }
 
-fn gateway_routes(served: &Served<'_>, args: &IstioArgs) -> Resource {
+/// One for each host: istiod refuses a wildcard beside a name that it covers in one object, and with
+/// it every host. `None`: limpet answers the host itself, whoever asks.
+fn gateway_routes(served: &Served<'_>, args: &IstioArgs, n: usize, host: &str) -> Option<Resource> {
+    let routes = cluster_routes(served, args, host);
+    if routes.is_empty() {
+        return None;
+    }
     let spec = json!({
-        "hosts": served.hosts,
+        "hosts": [host],
         "gateways": [format!("{}/limpet", args.namespace)],
-        "http": cluster_routes(served, args),
+        "http": routes,
     });
-    Resource::new(
-        Kind {
-            api_version: "networking.istio.io/v1",
-            name: "VirtualService",
-        },
+    let routes = Resource::new(
+        VIRTUAL_SERVICE,
         &args.namespace,
-        "limpet",
+        &format!("limpet-{n}"),
         spec,
-    )
-    .comment(
-        "One route for each Service port. limpet chooses by the header; nobody else can set it.",
-    )
-    .comment("The forwarding headers are those that ingress-nginx sent.")
+    );
+    Some(match n {
+        0 => routes
+            .comment("One route for each Service port of a host. limpet chooses by the header; nobody else can set it.")
+            .comment("The forwarding headers are those that ingress-nginx sent."),
+        _ => routes,
+    })
 }
 
 /// The requests that a route is for.
@@ -112,15 +122,15 @@ pub(super) fn names(served: &Served<'_>, args: &IstioArgs, cluster: &Cluster) ->
     sides.map(|side| side.route_name(cluster)).collect()
 }
 
-/// One route for each cluster.
-fn cluster_routes(served: &Served<'_>, args: &IstioArgs) -> Vec<Value> {
+/// One route for each cluster of `host`.
+fn cluster_routes(served: &Served<'_>, args: &IstioArgs, host: &str) -> Vec<Value> {
     let sides = sides(served, args).into_iter();
     sides
-        .flat_map(|side| routes_of(served, args, side))
+        .flat_map(|side| routes_of(served, args, host, side))
         .collect()
 }
 
-fn routes_of(served: &Served<'_>, args: &IstioArgs, side: Side) -> Vec<Value> {
+fn routes_of(served: &Served<'_>, args: &IstioArgs, host: &str, side: Side) -> Vec<Value> {
     let forwarding: Map<String, Value> = forwarding(served, args, side.listener).collect();
     let route = |(cluster, number): &(&Cluster, u16)| {
         let service_port = &cluster.service_port;
@@ -144,7 +154,7 @@ fn routes_of(served: &Served<'_>, args: &IstioArgs, side: Side) -> Vec<Value> {
             "retries": { "attempts": 2, "retryOn": "connect-failure,refused-stream" },
         })
     };
-    served.clusters.iter().map(route).collect()
+    served.clusters_of(host).into_iter().map(route).collect()
 }
 
 fn forwarding(
@@ -181,22 +191,18 @@ fn entry(hosts: &[&String], args: &IstioArgs) -> Resource {
     .comment("needs no entry; for such a host alone, the Service label istio.io/persistent-session does as well.")
 }
 
-fn sidecar_routes(served: &Served<'_>, args: &IstioArgs, n: usize, host: &str) -> Resource {
-    let mut routes = cluster_routes(served, args);
+fn sidecar_routes(served: &Served<'_>, args: &IstioArgs, n: usize, host: &str) -> Option<Resource> {
+    let mut routes = cluster_routes(served, args, host);
     if !host.starts_with('*') {
         routes.push(json!({
             "name": "not-named-by-an-ingress",
             "route": [{ "destination": { "host": host, "port": { "number": 80 } } }],
         }));
     }
+    if routes.is_empty() {
+        return None;
+    }
     let spec = json!({ "hosts": [host], "gateways": ["mesh"], "http": routes });
-    Resource::new(
-        Kind {
-            api_version: "networking.istio.io/v1",
-            name: "VirtualService",
-        },
-        &args.namespace,
-        &format!("limpet-{n}"),
-        spec,
-    )
+    let name = format!("limpet-{n}");
+    Some(Resource::new(VIRTUAL_SERVICE, &args.namespace, &name, spec))
 }

@@ -92,13 +92,14 @@ fn on_istio_the_routes_of_its_pods_alone_take_the_host_that_limpet_names() {
             .collect();
         let rewrite = json!({ "route": { "host_rewrite_header": "x-limpet-host" } });
         assert_eq!(routes, [(json!("app/a:80"), rewrite)]);
-        // The name is that of a route.
+        // The name is that of a route, of its host alone.
         let services = of_kind(&resources, "VirtualService");
-        for service in services {
-            let names = service["spec"]["http"].as_array().unwrap().iter();
-            let names: Vec<_> = names.map(|route| &route["name"]).collect();
-            assert!(names.contains(&&json!("app/a:80")), "{names:?}");
-        }
+        let with_it = services.iter().filter(|service| {
+            let mut routes = service["spec"]["http"].as_array().unwrap().iter();
+            routes.any(|route| route["name"] == "app/a:80")
+        });
+        let with_it: Vec<_> = with_it.map(|service| &service["spec"]["hosts"]).collect();
+        assert_eq!(with_it, [&json!(["a.example.test"])]);
         let plugin = of_kind(&resources, "WasmPlugin")[0];
         let named = &plugin["spec"]["pluginConfig"]["headers"];
         assert_eq!(*named, json!({ "host": "x-limpet-host" }));

@@ -1,0 +1,99 @@
+//! Routes in what is rendered for Istio.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::compiled::{Compiled, Flags};
+use crate::manifests::Manifests;
+use crate::render::istio::{self, IstioArgs};
+use crate::render::served::Served;
+
+/// Host to the names of its routes; every VirtualService has one host.
+fn routes(manifests: &str, sidecar: bool) -> BTreeMap<String, Vec<String>> {
+    let manifests = Manifests::parse("in.yaml", manifests).unwrap();
+    let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
+    let args = IstioArgs {
+        sidecar,
+        ..IstioArgs::default()
+    };
+    let resources = istio::resources(&Served::new(&compiled), &args);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut all = BTreeMap::new();
+    for resource in resources
+        .iter()
+        .filter(|one| one.kind() == "VirtualService")
+    {
+        let spec = &resource.value["spec"];
+        let [host] = spec["hosts"].as_array().unwrap().as_slice() else {
+            panic!("{spec}");
+        };
+        let names = spec["http"].as_array().unwrap().iter();
+        let names = names.map(|route| text(&route["name"])).collect();
+        assert!(all.insert(text(host), names).is_none(), "{host} twice");
+    }
+    all
+}
+
+fn ingress(name: &str, host: &str, annotations: &str) -> String {
+    format!(
+        "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\n\
+         metadata: {{name: {name}, namespace: {name}, annotations: {{{annotations}}}}}\n\
+         spec: {{ingressClassName: nginx, rules: [{{host: {host}, http: {{paths: [{{path: /, \
+         pathType: Prefix, backend: {{service: {{name: {name}, port: {{number: 80}}}}}}}}]}}}}]}}\n"
+    )
+}
+
+// istiod refuses `*.x` beside `a.x`, and `*` beside anything, in one VirtualService: one tenant's
+// wildcard took everybody's host away.
+#[test]
+fn a_wildcard_beside_names_costs_no_host_on_istio() {
+    let all = [
+        ingress("wild", "'*.saas.test'", ""),
+        ingress("named", "admin.saas.test", ""),
+        ingress("any", "''", ""),
+        ingress("other", "other.test", ""),
+    ]
+    .concat();
+    let named = [
+        (
+            "admin.saas.test".to_owned(),
+            vec!["named/named:80".to_owned()],
+        ),
+        ("other.test".to_owned(), vec!["other/other:80".to_owned()]),
+    ];
+    // Of several labels under a star, and of no Ingress's name, the default server answers.
+    let wild = vec!["any/any:80".to_owned(), "wild/wild:80".to_owned()];
+    let mut expected = BTreeMap::from(named);
+    expected.insert("*".to_owned(), vec!["any/any:80".to_owned()]);
+    let mut gateway = routes(&all, false);
+    let mut of_wild = gateway.remove("*.saas.test").unwrap();
+    of_wild.sort();
+    assert_eq!(of_wild, wild);
+    assert_eq!(gateway, expected);
+}
+
+#[test]
+fn a_host_has_the_routes_of_whoever_may_serve_it_and_one_that_nobody_serves_has_none() {
+    let canary = "nginx.ingress.kubernetes.io/canary: 'true', \
+                  nginx.ingress.kubernetes.io/canary-weight: '10'";
+    let all = [
+        ingress(
+            "shop",
+            "shop.test",
+            "nginx.ingress.kubernetes.io/from-to-www-redirect: 'true'",
+        ),
+        ingress("next", "shop.test", canary),
+        ingress("other", "other.test", ""),
+    ]
+    .concat();
+    let (shop, other) = (["shop/shop:80", "next/next:80"], ["other/other:80"]);
+    let gateway = routes(&all, false);
+    assert_eq!(Vec::from_iter(gateway.keys()), ["other.test", "shop.test"]);
+    assert_eq!(gateway["shop.test"], shop);
+    assert_eq!(gateway["other.test"], other);
+    let unnamed = "not-named-by-an-ingress";
+    let sidecar = routes(&all, true);
+    assert_eq!(sidecar["shop.test"], [&shop[..], &[unnamed]].concat());
+    assert_eq!(sidecar["www.shop.test"], [unnamed]);
+}
