@@ -59,6 +59,8 @@ pub struct Refused<'c> {
 pub struct Certificates<'c> {
     /// Those that serve, by Ingress and entry.
     pub serving: Vec<Certificate<'c>>,
+    /// The hosts that get the controller's own certificate, by a `tls` section that names no other.
+    pub default: Vec<String>,
     /// What was asked for in vain.
     pub refused: Vec<Refused<'c>>,
 }
@@ -110,8 +112,9 @@ pub fn certificates<'c>(compiled: &'c Compiled<'_>) -> Certificates<'c> {
                 (Some(_), _) => {}
                 (None, given) => {
                     decided.insert(host.clone(), (ingress, secret));
-                    if let Some((entry, secret)) = given {
-                        all.serve(ingress, entry, secret, host);
+                    match given {
+                        Some((entry, secret)) => all.serve(ingress, entry, secret, host),
+                        None => all.default.push(host),
                     }
                 }
             }

@@ -318,6 +318,51 @@ fn a_tls_secret_serves_its_hosts_by_sni() {
     assert_eq!(find(https, "private_key").unwrap()["inline_string"], "key");
 }
 
+// ingress-nginx serves such a host with its own certificate, not with a wildcard's above it.
+#[test]
+fn a_host_without_a_usable_secret_is_not_served_by_another_ones_wildcard() {
+    let text = [
+        "rules: [{host: '*.example.com'}], tls: [{hosts: ['*.example.com'], secretName: shop-tls}]",
+        "rules: [{host: a.example.com}], tls: [{hosts: [a.example.com]}]",
+        "rules: [{host: b.example.com}], tls: [{hosts: [b.example.com], secretName: missing}]",
+        "rules: [{host: c.example.com}], tls: [{hosts: [c.example.com], secretName: broken}]",
+    ];
+    let ingress = |(number, spec): (usize, &&str)| {
+        format!(
+            "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: i{number}}}\n\
+             spec: {{{spec}}}\n"
+        )
+    };
+    let mut text: String = text.iter().enumerate().map(ingress).collect();
+    text.push_str(SECRET);
+    text.push_str(
+        &SECRET
+            .replace("shop-tls", "broken")
+            .replace("tls.key", "key"),
+    );
+    let out = rendered(&text, |settings| {
+        settings.tls = Some(("c.pem".into(), "k.pem".into()));
+    });
+    let chains = &out.bootstrap["static_resources"]["listeners"][1]["filter_chains"];
+    let chains = chains.as_array().unwrap().iter().map(|chain| {
+        let of_files = find(&chain["transport_socket"], "filename").is_some();
+        let names = chain.pointer("/filter_chain_match/server_names");
+        (names.cloned().unwrap_or_default(), of_files)
+    });
+    let chains: Vec<_> = chains.collect();
+    assert_eq!(
+        chains,
+        [
+            (json!(["*.example.com"]), false),
+            (
+                json!(["a.example.com", "b.example.com", "c.example.com"]),
+                true
+            ),
+            (Value::Null, true),
+        ]
+    );
+}
+
 #[test]
 fn the_envoy_yaml_of_the_repository_is_what_render_prints_for_the_first_manifest() {
     let out = rendered(SHOP, |settings| settings.dns = true);

@@ -41,7 +41,10 @@ pub(super) fn certificates(
     notes: &mut Vec<String>,
 ) -> Certificates {
     let mut certificates = Vec::new();
-    for certificate in certificates::certificates(compiled).serving {
+    let all = certificates::certificates(compiled);
+    // Those that a wildcard's certificate would serve too.
+    let mut default = all.default;
+    for certificate in all.serving {
         let (place, id) = (certificate.place(), certificate.secret_id());
         let Some(secret) = compiled.manifests.tls_secret(&id) else {
             if given.is_none() {
@@ -50,6 +53,7 @@ pub(super) fn certificates(
                      add it, or give --tls CERT,KEY"
                 ));
             }
+            default.extend(certificate.hosts);
             continue;
         };
         match (pem(secret, "tls.crt"), pem(secret, "tls.key")) {
@@ -63,18 +67,25 @@ pub(super) fn certificates(
                     key: json!({ "inline_string": key }),
                 });
             }
-            (Err(error), _) | (_, Err(error)) => notes.push(format!(
-                "{error:#}: hosts {} get no https from it",
-                certificate.hosts.join(", ")
-            )),
+            (Err(error), _) | (_, Err(error)) => {
+                notes.push(format!(
+                    "{error:#}: hosts {} get no https from it",
+                    certificate.hosts.join(", ")
+                ));
+                default.extend(certificate.hosts);
+            }
         }
     }
     if let Some((cert, key)) = given {
-        certificates.push(Certificate {
-            hosts: Vec::new(),
+        let of_files = |hosts| Certificate {
+            hosts,
             chain: json!({ "filename": cert }),
             key: json!({ "filename": key }),
-        });
+        };
+        if !default.is_empty() {
+            certificates.push(of_files(default));
+        }
+        certificates.push(of_files(Vec::new()));
     }
     if certificates.is_empty() {
         notes.extend(dead_redirects(&compiled.ingresses));
