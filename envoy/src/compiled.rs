@@ -1,5 +1,7 @@
 //! The manifests as the module understands them: read, accepted and compiled by the core itself.
 
+use std::collections::HashSet;
+
 use limpet::cluster;
 use limpet::config::{self, Config, ConfigError};
 use limpet::policy::{self, Policy};
@@ -60,6 +62,13 @@ impl<'m> Compiled<'m> {
         let objects = manifests.ingresses.iter().filter(is_taken);
         said.insert("ingresses".to_owned(), values(objects));
         let (clusters, more) = clusters::clusters(manifests, &ingresses, &flags.endpoints);
+        // Which other Services exist is nobody's business there.
+        if let Some(services) = said.get_mut("services") {
+            let named = clusters.iter().map(|one| one.service_port.service_id());
+            let named: HashSet<String> = named.collect();
+            let is_named = |service: &&Object| named.contains(&service.id());
+            *services = values(manifests.services.iter().filter(is_named));
+        }
         let all = manifests.ingresses.iter();
         let unfit = all.filter_map(|object| Some(names::unfit(object)?.note(object)));
         let notes = unfit.chain(more).collect();

@@ -281,7 +281,7 @@ impl File<'_> {
         Unreadable {
             path: self.name.to_owned(),
             line: self.line(error.line().try_into().unwrap_or(u64::MAX)),
-            column: error.column().try_into().unwrap_or(u64::MAX),
+            column: error.column().max(1).try_into().unwrap_or(u64::MAX),
             reason: without_place(&error.to_string()),
         }
     }

@@ -11,9 +11,6 @@ use super::source;
 
 /// What may be given. The other keys are what the manifests and the other flags say.
 const KEYS: [&str; 14] = [
-    "ingress_classes",
-    "controllers",
-    "annotations_prefix",
     "cookie_keys",
     "cookie_keys_only",
     "cookie_format",
@@ -25,6 +22,9 @@ const KEYS: [&str; 14] = [
     "strip_headers",
     "protect",
     "accept_loss",
+    "ingress_classes",
+    "controllers",
+    "annotations_prefix",
 ];
 
 /// Reads the file, YAML or JSON, and tells which keys are written twice in it; without one nothing is

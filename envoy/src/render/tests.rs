@@ -23,6 +23,10 @@ spec:
   - host: foreign.example.com
     http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: foreign, port: {number: 80}}}}]}
 ---
+{apiVersion: v1, kind: Service, metadata: {name: foreign}, spec: {ports: [{port: 80}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: public}, spec: {ports: [{port: 80}]}}
+---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: public}

@@ -105,6 +105,60 @@ spec:
       paths: [{path: /cart/(.*), pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]
 ";
 
+// What it protected, nobody knows.
+#[test]
+fn beside_a_document_that_cannot_be_read_the_rest_is_checked_and_nothing_is_rendered() {
+    let file = folder("unreadable").join("m.yaml");
+    let text = std::fs::read_to_string(SHOP).unwrap();
+    std::fs::write(&file, format!("{text}---\nkind: [\n")).unwrap();
+    let file = file.to_str().unwrap();
+    let place = format!("m.yaml:{}", text.lines().count() + 2);
+    let checked = output(&["check", "-f", file]);
+    let said = String::from_utf8(checked.stdout).unwrap();
+    assert_eq!(checked.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains(&place) && !said.contains("\n0 Ingresses"),
+        "{said}"
+    );
+    for platform in ["envoy", "istio", "envoy-gateway"] {
+        let refused = output(&["render", platform, "-f", file]);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(
+            (refused.status.code(), refused.stdout),
+            (Some(2), Vec::new())
+        );
+        assert!(said.contains(&place), "{said}");
+        let accept = ["--accept-loss", "unreadable-document"];
+        let rendered = output(&[&["render", platform, "-f", file], &accept[..]].concat());
+        assert_eq!(rendered.status.code(), Some(0));
+        let text = String::from_utf8(rendered.stdout).unwrap();
+        assert!(text.starts_with("# ") && text.contains("accepted loss: unreadable-document"));
+    }
+}
+
+#[test]
+fn whose_ingresses_are_taken_can_be_said_wherever_manifests_are_read() {
+    for command in [
+        &["check"][..],
+        &["explain"],
+        &["run"],
+        &["render", "envoy"],
+        &["render", "istio"],
+        &["render", "envoy-gateway"],
+    ] {
+        let help = limpet(command).arg("--help").output().unwrap();
+        let help = String::from_utf8(help.stdout).unwrap();
+        for flag in [
+            "--file",
+            "--ingress-class",
+            "--controller",
+            "--annotations-prefix",
+        ] {
+            assert!(help.contains(flag), "{command:?} {flag}");
+        }
+    }
+}
+
 #[test]
 fn the_exit_status_says_what_came_of_it() {
     let check = |name: &str| format!("{}/../../tests/check/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -200,7 +254,7 @@ fn what_the_manifests_say_cannot_be_given_beside_them() {
         ("ingresses: []\n", "\"ingresses\" cannot be given"),
         ("cookie_key: x\n", "expected cookie_keys, "),
         ("[]\n", "expected one object"),
-        ("{\n", "is neither YAML nor JSON"),
+        ("{\n", ":2:1: a document that cannot be read: "),
     ] {
         let (status, _, said) = explain_with(config, &[], "given");
         assert_eq!(status, 2, "{config}");
@@ -328,8 +382,8 @@ fn a_wrong_call_is_told_in_one_style_what_is_wrong_and_what_was_expected() {
     std::fs::create_dir_all(&empty).unwrap();
     let empty = empty.to_str().unwrap();
     for (arguments, wanted) in [
-        (vec!["check", "-f", &yaml], format!("error: {yaml}:4:5: mapping values are not allowed in this context")),
-        (vec!["check", "-f", &json], format!("error: {json}:2:0: EOF while parsing a value")),
+        (vec!["run", "-f", &yaml], format!("error: {yaml}:4:5: a document that cannot be read: mapping values are not allowed in this context")),
+        (vec!["run", "-f", &json], format!("error: {json}:2:1: a document that cannot be read: EOF while parsing a value")),
         (vec!["check", "-f", "/no/such"], "error: /no/such: cannot be read: No such file or directory (os error 2)".into()),
         (vec!["check", "-f", empty], format!("error: {empty}: no .yaml, .yml or .json file in this folder")),
         (vec!["check"], "error: the following required arguments were not provided:".into()),
