@@ -187,7 +187,7 @@ fn a_private_key_that_is_written_can_be_read_by_its_owner_alone() {
     assert_eq!(mode(&folder), 0o700);
     let listeners = folder.join("listeners.yaml");
     let text = std::fs::read_to_string(&listeners).unwrap();
-    assert!(text.contains("inline_string: key"), "{text}");
+    assert!(text.contains("EC PRIVATE KEY"), "{text}");
     for (path, _) in &out.files {
         assert_eq!(mode(path), 0o600, "{}", path.display());
     }
@@ -227,7 +227,7 @@ apiVersion: v1
 kind: Secret
 type: kubernetes.io/tls
 metadata: {name: shop-tls}
-data: {tls.crt: Y2VydA==, tls.key: a2V5}
+data: {tls.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tClkyVnlkQT09Ci0tLS0tRU5EIENFUlRJRklDQVRFLS0tLS0K, tls.key: LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0tCmEyVjUKLS0tLS1FTkQgRUMgUFJJVkFURSBLRVktLS0tLQo=}
 ";
 
 #[test]
@@ -315,7 +315,41 @@ fn a_tls_secret_serves_its_hosts_by_sni() {
         find(https, "server_names").unwrap(),
         &json!(["shop.example.com"])
     );
-    assert_eq!(find(https, "private_key").unwrap()["inline_string"], "key");
+    let key = "-----BEGIN EC PRIVATE KEY-----\na2V5\n-----END EC PRIVATE KEY-----\n";
+    assert_eq!(find(https, "private_key").unwrap()["inline_string"], key);
+}
+
+#[test]
+fn a_secret_that_is_no_pem_costs_its_own_hosts_and_not_the_whole_bootstrap() {
+    let (crt, key) = (
+        "-----BEGIN CERTIFICATE-----\\nY2VydA==\\n-----END CERTIFICATE-----",
+        "-----BEGIN PRIVATE KEY-----\\na2V5\\n-----END PRIVATE KEY-----",
+    );
+    let listeners = |crt: &str, key: &str| {
+        let secret = format!(
+            "---\n{{apiVersion: v1, kind: Secret, type: kubernetes.io/tls, metadata: {{name: shop-tls}}, \
+             stringData: {{tls.crt: \"{crt}\", tls.key: \"{key}\"}}}}\n"
+        );
+        let out = rendered(&format!("{TLS}{secret}"), |_| {});
+        let listeners = out.bootstrap["static_resources"]["listeners"].as_array();
+        let told = out
+            .notes
+            .iter()
+            .any(|note| note.contains("has no PEM block") && note.contains("shop.example.com"));
+        (listeners.unwrap().len(), told)
+    };
+    assert_eq!(listeners(crt, key), (2, false));
+    for (crt, key) in [
+        ("", key),
+        (crt, ""),
+        ("garbage", key),
+        (key, crt),
+        (&crt.replace("END", "STOP"), key),
+        (crt, &key.replace("a2V5", "!")),
+        (crt, &key.replace("a2V5", "")),
+    ] {
+        assert_eq!(listeners(crt, key), (1, true), "{crt} {key}");
+    }
 }
 
 // ingress-nginx serves such a host with its own certificate, not with a wildcard's above it.

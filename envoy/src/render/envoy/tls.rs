@@ -56,7 +56,10 @@ pub(super) fn certificates(
             default.extend(certificate.hosts);
             continue;
         };
-        match (pem(secret, "tls.crt"), pem(secret, "tls.key")) {
+        match (
+            pem(secret, "tls.crt", "CERTIFICATE"),
+            pem(secret, "tls.key", "PRIVATE KEY"),
+        ) {
             (Ok(chain), Ok(key)) => {
                 notes.push(format!(
                     "{place}: the private key of Secret {id} is in the output"
@@ -93,18 +96,41 @@ pub(super) fn certificates(
     certificates
 }
 
-fn pem(secret: &Object, key: &str) -> anyhow::Result<String> {
-    if let Some(text) = secret.text(&format!("/stringData/{key}")) {
-        return Ok(text.to_owned());
-    }
+/// A value of the Secret. Envoy refuses a whole bootstrap for one that is no PEM.
+fn pem(secret: &Object, key: &str, label: &str) -> anyhow::Result<String> {
     let place = || format!("{}: Secret {}: data[{key:?}]", secret.place(), secret.id());
-    let encoded = secret
-        .text(&format!("/data/{key}"))
-        .with_context(|| format!("{} is missing", place()))?;
-    let bytes = STANDARD
-        .decode(encoded.split_whitespace().collect::<String>())
-        .with_context(|| format!("{} is not base64", place()))?;
-    String::from_utf8(bytes).with_context(|| format!("{} is not PEM", place()))
+    let text = match secret.text(&format!("/stringData/{key}")) {
+        Some(text) => text.to_owned(),
+        None => {
+            let encoded = secret
+                .text(&format!("/data/{key}"))
+                .with_context(|| format!("{} is missing", place()))?;
+            let bytes = STANDARD
+                .decode(encoded.split_whitespace().collect::<String>())
+                .with_context(|| format!("{} is not base64", place()))?;
+            String::from_utf8(bytes).with_context(|| format!("{} is not PEM", place()))?
+        }
+    };
+    anyhow::ensure!(
+        holds_block(&text, label),
+        "{} has no PEM block {label}",
+        place()
+    );
+    Ok(text)
+}
+
+/// Whether there is a block of PEM whose label ends so; of keys there are several kinds.
+fn holds_block(text: &str, label: &str) -> bool {
+    let mut blocks = text.split("-----BEGIN ").skip(1);
+    blocks.any(|block| {
+        let Some((kind, rest)) = block.split_once("-----") else {
+            return false;
+        };
+        let body = rest.split_once(&format!("-----END {kind}-----"));
+        let body = body.map(|(body, _)| body.split_whitespace().collect::<String>());
+        let bytes = body.and_then(|body| STANDARD.decode(body).ok());
+        kind.ends_with(label) && bytes.is_some_and(|bytes| !bytes.is_empty())
+    })
 }
 
 /// Without an https listener, redirects to https lead nowhere.

@@ -77,8 +77,8 @@ apiVersion: v1
 kind: Secret
 type: kubernetes.io/tls
 metadata: {name: shop-tls, namespace: prod}
-data: {tls.crt: Y2VydA==, tls.key: a2V5}
-stringData: {tls.crt: cert}
+data: {tls.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tClkyVnlkQT09Ci0tLS0tRU5EIENFUlRJRklDQVRFLS0tLS0K, tls.key: LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0tCmEyVjUKLS0tLS1FTkQgRUMgUFJJVkFURSBLRVktLS0tLQo=}
+stringData: {tls.crt: -----BEGIN CERTIFICATE-----Y2VydA==-----END CERTIFICATE-----}
 ---
 apiVersion: v1
 kind: ConfigMap
