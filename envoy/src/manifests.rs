@@ -8,6 +8,7 @@ mod given;
 mod selection;
 mod source;
 mod split;
+mod tabs;
 mod tree;
 
 use std::path::Path;

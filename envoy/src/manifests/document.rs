@@ -9,6 +9,7 @@ use serde_saphyr::{Spanned, UserMessageFormatter};
 
 use super::error::Unreadable;
 use super::split::{Document, split};
+use super::tabs;
 use super::tree::{Fields, Lines, Tree, Twice, escaped};
 
 /// Where an object starts.
@@ -238,12 +239,7 @@ impl File<'_> {
         }
         // JSON is read as JSON (YAML lacks some of its escapes, and JSON values may follow each
         // other without a separator); YAML's reader only adds the lines, where it reads the same.
-        // It minds tabs at the beginning of a line, which mean nothing within braces.
-        let yaml = if text.contains('\t') {
-            yaml(&text.split_inclusive('\n').map(untabbed).collect::<String>())
-        } else {
-            yaml(text)
-        };
+        let yaml = yaml(text);
         let json: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text)
             .into_iter()
             .collect();
@@ -363,14 +359,11 @@ impl Fields {
 }
 
 fn yaml(text: &str) -> Result<Vec<Spanned<Tree>>, serde_saphyr::Error> {
-    serde_saphyr::from_multiple_with_options(text, options())
-}
-
-/// A line with spaces for the tabs that it begins with.
-fn untabbed(line: &str) -> String {
-    let rest = line.trim_start_matches(['\t', ' ']);
-    let tabs = line.len().saturating_sub(rest.len());
-    [&" ".repeat(tabs), rest].concat()
+    let read = |text: &str| serde_saphyr::from_multiple_with_options(text, options());
+    match read(text) {
+        Err(error) if text.contains("\n\t") => read(&tabs::spaced(text)).map_err(|_| error),
+        read => read,
+    }
 }
 
 /// A cluster's whole dump is no attack: as many documents and fields as there are. What protects the

@@ -105,6 +105,14 @@ fn line_ends_tabs_and_trailing_blanks_are_as_kubectl_takes_them() {
         ),
         ("spec:\n  a:   \n    b   \n   \n", json!({ "a": "b" })),
         ("spec:\n- a\n-\tb\n", json!(["a", "b"])),
+        (
+            "spec: {\n\ta: b,\n\tc: [\n\t\td\n\t]\n}\n",
+            json!({ "a": "b", "c": ["d"] }),
+        ),
+        (
+            "spec:\n  x: {\n\t\ta: b\n  }\n",
+            json!({ "x": { "a": "b" } }),
+        ),
     ] {
         assert_eq!(value(yaml), expected, "{yaml:?}");
     }
@@ -118,6 +126,13 @@ fn json_may_be_indented_with_tabs() {
         assert_eq!(names(&manifests), [""]);
         assert_eq!(manifests.ingresses[0].line_of("/spec/0"), 5);
     }
+}
+
+// Kubernetes refuses it too: nobody knows how far a tab indents.
+#[test]
+fn tabs_that_indent_a_block_cost_the_document() {
+    let manifests = read(b"kind: X\nspec:\n\ta: {\n\t\tb: c\n\t}\n");
+    assert_eq!(manifests.unreadable[0].line, 3);
 }
 
 #[test]
