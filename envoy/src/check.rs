@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
-pub(crate) use alternatives::{goes_by_path, heads_of};
+pub(crate) use alternatives::{goes_by_path, heads_of, is_of_host};
 #[cfg(test)]
 pub(crate) use alternatives::{lost_annotations, lost_keys};
 pub use annotations::{Judged, Verdict};
@@ -39,7 +39,7 @@ use crate::progress::Progress;
 #[command(after_help = "\
 Examples:
   limpet check -f ingress.yaml
-  kubectl get ingress,service,ingressclass -A -o yaml | limpet check -f -
+  kubectl get ingress,service,ingressclass,configmap -A -o yaml | limpet check -f -
   limpet check -f cluster.yaml --on envoy-gateway
   limpet check -f cluster.yaml --controller webapprouting.kubernetes.azure.com/nginx
   limpet check -f manifests/ --format github

@@ -3,6 +3,7 @@
 
 mod acceptance;
 mod error;
+mod hosts;
 mod identity;
 mod paths;
 
@@ -80,6 +81,8 @@ pub fn settle(
         return Err(LossError::Refused(open.into_iter().cloned().collect()));
     }
     closed.extend(open.into_iter().map(scope));
+    let beside = hosts::beside(&compiled, &rest, &closed);
+    closed.extend(beside.iter().map(|one| one.ingress.clone()));
     let mut stripped = texts(manifests.given.get(STRIP_HEADERS));
     stripped.extend(identity::headers(manifests, &losses));
     let is_told = manifests.given.contains_key(PROTECT);
@@ -92,7 +95,8 @@ pub fn settle(
     });
     let rest = rest.into_iter();
     let rest = rest.map(|loss| format!("closed, answers 503: {}", named(loss)));
-    let mut lines: Vec<String> = accepted.chain(rest).collect();
+    let beside = beside.iter().map(ToString::to_string);
+    let mut lines: Vec<String> = accepted.chain(rest).chain(beside).collect();
     if !losses.is_empty() && !stripped.is_empty() {
         let names = Vec::from_iter(stripped.iter().map(String::as_str)).join(", ");
         lines.push(format!("taken off every client's request: {names}"));

@@ -48,6 +48,9 @@ pub(crate) struct Job {
     /// Honoured annotations, each but for one value.
     #[serde(default)]
     only: BTreeMap<String, String>,
+    /// Those of its annotations that hold for the whole host, in the Ingresses of others too.
+    #[serde(default)]
+    of_host: Vec<String>,
     /// How much its absence matters.
     #[serde(default)]
     pub(crate) weight: Weight,
@@ -216,6 +219,15 @@ pub(crate) fn goes_by_path(name: &str) -> bool {
     jobs.any(|job| {
         job.keys.contains_key(name) || job.annotations.iter().any(|annotation| annotation == name)
     })
+}
+
+/// Whether the annotation `name` holds for the whole host, in the Ingresses of others too.
+///
+/// Source: `getBackendServers` and `createServers`, `internal/ingress/controller/controller.go`,
+/// ingress-nginx dbb11b92d.
+pub(crate) fn is_of_host(name: &str) -> bool {
+    let mut names = TABLE.jobs.iter().flat_map(|job| &job.of_host);
+    names.any(|annotation| annotation == name)
 }
 
 /// Every annotation that loses protection, some with one value alone.

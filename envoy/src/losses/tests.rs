@@ -429,3 +429,29 @@ fn a_rule_for_all_hosts_is_left_to_the_operator() {
     let is_told = |line: &String| line.starts_with("NOT refused") && line.contains("all hosts");
     assert!(lines.iter().any(is_told), "{lines:?}");
 }
+
+// A client certificate was asked for on the whole host, and --close left the other Ingress of it open.
+#[test]
+fn what_was_the_whole_hosts_closes_every_ingress_of_it() {
+    for (name, closed) in [
+        ("auth-tls-secret", json!(["prod/beside", "prod/shop"])),
+        ("server-snippet", json!(["prod/beside", "prod/shop"])),
+        ("proxy-ssl-secret", json!(["prod/beside", "prod/shop"])),
+        ("whitelist-source-range", json!(["prod/shop"])),
+    ] {
+        let mut all = manifests(&json!({ name: VALUE }), &json!({}));
+        for (ingress, host) in [("beside", "shop.example.com"), ("other", "x.example.com")] {
+            let mut another = all.ingresses[0].clone();
+            another.value["metadata"]["name"] = json!(ingress);
+            another.value["metadata"]["annotations"] = json!({});
+            another.value["spec"]["rules"][0]["host"] = json!(host);
+            another.value["spec"]["rules"][0]["http"]["paths"][0]["path"] = json!("/beside");
+            all.ingresses.push(another);
+        }
+        let lines = settled(&mut all, &["--close"]).unwrap();
+        assert_eq!(all.given["close"], closed, "{name}");
+        let is_told = |line: &String| line.starts_with("closed") && line.contains("prod/beside");
+        let is_closed = closed.to_string().contains("prod/beside");
+        assert_eq!(lines.iter().any(is_told), is_closed, "{lines:?}");
+    }
+}
