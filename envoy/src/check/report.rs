@@ -1,6 +1,6 @@
 //! All that was found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use limpet::remark::{Effect, Problem, Remark};
 use serde::Serialize;
@@ -12,6 +12,7 @@ use super::settings::{self, JudgedKey};
 use super::{configuration, files, lint};
 use crate::compiled::{Compiled, Flags};
 use crate::manifests::Manifests;
+use crate::taken::TakenIngress;
 
 /// All that was found.
 #[derive(Debug, Serialize)]
@@ -110,9 +111,12 @@ impl Report {
 /// ingress-nginx's ConfigMap, and of what cannot be read.
 #[must_use]
 pub fn left_to_others(compiled: &Compiled<'_>) -> Vec<Finding> {
-    let ingresses = compiled.ingresses.iter();
+    let taken: HashSet<&str> = compiled.ingresses.iter().map(TakenIngress::id).collect();
+    // One that is given twice may protect in either text.
+    let ingresses = compiled.manifests.ingresses.iter();
     let mut findings: Vec<Finding> = ingresses
-        .flat_map(|ingress| annotations::judge(ingress.object).1)
+        .filter(|object| taken.contains(object.id().as_str()))
+        .flat_map(|object| annotations::judge(object).1)
         .collect();
     findings.extend(settings::judge(compiled.manifests).1);
     findings.retain(Finding::is_left_to_others);

@@ -455,3 +455,18 @@ fn what_was_the_whole_hosts_closes_every_ingress_of_it() {
         assert_eq!(lines.iter().any(is_told), is_closed, "{lines:?}");
     }
 }
+
+// The second one was ignored, with its access list, and rendering went on.
+#[test]
+fn an_ingress_that_is_given_twice_protects_in_either_text() {
+    let open = || manifests(&json!({}), &json!({}));
+    let guarded = || manifests(&json!({ "auth-url": "http://auth/" }), &json!({}));
+    for (mut first, second) in [(open(), guarded()), (guarded(), open())] {
+        first.ingresses.extend(second.ingresses);
+        assert_eq!(Report::new(&first, false, None).losses().count(), 1);
+        assert!(matches!(
+            settled(&mut first, &[]),
+            Err(LossError::Refused(_))
+        ));
+    }
+}
