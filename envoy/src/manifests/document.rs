@@ -317,9 +317,11 @@ impl File<'_> {
                 let twice = fields.twice.drain(..);
                 let duplicates = twice.map(|twice| self.duplicate(twice, None));
                 contents.duplicates.extend(duplicates);
+                let inherited = fields.of_items();
                 let items = fields.kept.into_iter();
                 let mut items = items.filter(|(key, _)| key.value == "items");
-                if let Some((_, items)) = items.next() {
+                if let Some((_, mut items)) = items.next() {
+                    items.value.inherit(&inherited);
                     self.open(items, contents);
                 }
             }
@@ -349,12 +351,24 @@ impl File<'_> {
 impl Fields {
     /// Whether it is a list of objects, with its items.
     fn is_list(&self) -> bool {
-        let mut fields = self.kept.iter();
-        let is_kind = fields.any(|(key, value)| {
-            key.value == "kind"
-                && matches!(&value.value, Tree::Leaf(Value::String(kind)) if kind.ends_with("List"))
-        });
+        let is_kind = self.text("kind").is_some_and(|kind| kind.ends_with("List"));
         is_kind && self.kept.iter().any(|(key, _)| key.value == "items")
+    }
+
+    /// What the items of an `IngressList` do not say themselves, as the API server answers; none of
+    /// a plain `List`.
+    ///
+    /// Source: `decodeToList`, `pkg/apis/meta/v1/unstructured/helpers.go`, Kubernetes' apimachinery.
+    fn of_items(&self) -> Vec<(&'static str, String)> {
+        let kind = self.text("kind").and_then(|kind| kind.strip_suffix("List"));
+        let Some(kind) = kind.filter(|kind| !kind.is_empty()) else {
+            return Vec::new();
+        };
+        let version = self.text("apiVersion").unwrap_or_default();
+        vec![
+            ("kind", kind.to_owned()),
+            ("apiVersion", version.to_owned()),
+        ]
     }
 }
 

@@ -72,7 +72,40 @@ impl Fields {
     }
 }
 
+impl Fields {
+    /// The string under `name`.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        let mut fields = self.kept.iter();
+        let (_, value) = fields.find(|(key, _)| key.value == name)?;
+        match &value.value {
+            Tree::Leaf(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+}
+
 impl Tree {
+    /// Gives each map of this list the fields that it does not have.
+    pub(super) fn inherit(&mut self, inherited: &[(&'static str, String)]) {
+        let Self::List(items) = self else { return };
+        for item in items {
+            let (referenced, defined) = (item.referenced, item.defined);
+            let Self::Map(fields) = &mut item.value else {
+                continue;
+            };
+            for (name, text) in inherited {
+                if fields.kept.iter().any(|(key, _)| key.value == *name) {
+                    continue;
+                }
+                let key = Spanned::new((*name).to_owned(), referenced, defined);
+                let text = Self::Leaf(Value::String(text.clone()));
+                fields
+                    .kept
+                    .push((key, Spanned::new(text, referenced, defined)));
+            }
+        }
+    }
+
     /// The value alone.
     pub(super) fn to_value(&self) -> Value {
         match self {
