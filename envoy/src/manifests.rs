@@ -142,7 +142,13 @@ impl Manifests {
     /// ingress-nginx's own settings: the `data` of the ConfigMap that is meant, if there is one.
     #[must_use]
     pub fn config_map(&self) -> Option<&Object> {
-        config_map::choose(&self.config_maps).0
+        config_map::choose(&self.config_maps).map
+    }
+
+    /// ConfigMaps that look like ingress-nginx's settings too: nobody knows of which ingress-nginx.
+    #[must_use]
+    pub fn other_config_maps(&self) -> Vec<&Object> {
+        config_map::choose(&self.config_maps).others
     }
 
     /// What it says.
@@ -232,7 +238,7 @@ impl Manifests {
     }
 
     fn finish(&mut self) {
-        let note = config_map::choose(&self.config_maps).1;
+        let note = config_map::choose(&self.config_maps).note;
         self.notes.extend(note);
     }
 }

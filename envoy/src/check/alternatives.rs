@@ -230,6 +230,11 @@ pub(crate) fn is_of_host(name: &str) -> bool {
     names.any(|annotation| annotation == name)
 }
 
+/// Whether `name` is a key of the ConfigMap, of this ingress-nginx or an older one.
+pub(crate) fn is_key(name: &str) -> bool {
+    key(name).is_some()
+}
+
 /// Every annotation that loses protection, some with one value alone.
 #[cfg(test)]
 pub(crate) fn lost_annotations() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {

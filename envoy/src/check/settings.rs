@@ -45,7 +45,12 @@ pub(crate) fn judge(manifests: &Manifests) -> (Vec<JudgedKey>, Vec<Finding>) {
             difference,
         });
     }
-    let is_settings = |map: &&Object| settings.is_some_and(|settings| settings.id() == map.id());
+    for map in manifests.other_config_maps() {
+        findings.push(unused(map));
+        let of_it = entries(map).filter_map(|entry| finding(&entry, verdict(&entry).0));
+        findings.extend(of_it.filter(Finding::is_loss));
+    }
+    let is_settings = |map: &&Object| settings.is_some_and(|settings| std::ptr::eq(settings, *map));
     let others = manifests.config_maps.iter().filter(|map| !is_settings(map));
     findings.extend(others.flat_map(entries).filter_map(stream_service));
     (judged, findings)
@@ -63,6 +68,22 @@ pub(crate) fn defaults(manifests: &Manifests) -> Vec<&'static str> {
         (!job.keys.keys().any(is_given)).then_some(line)
     });
     unsaid.collect()
+}
+
+/// A second ConfigMap that looks like ingress-nginx's settings.
+fn unused(map: &Object) -> Finding {
+    let finding = Finding::new(
+        Level::Warning,
+        "second-config-map",
+        &Place::at(map, "/metadata/name", "metadata.name"),
+        "is a ConfigMap that looks like ingress-nginx's settings too",
+        "it is not used, but for what would be lost of it",
+    );
+    Finding {
+        ingress: None,
+        ..finding
+    }
+    .help("give the files of one ingress-nginx alone")
 }
 
 /// One key.

@@ -506,3 +506,23 @@ fn what_the_api_server_lists_is_read() {
         Err(LossError::Refused(_))
     ));
 }
+
+// With those of two ingress-nginx at hand one was used, and what the other one said was lost.
+#[test]
+fn what_a_second_config_map_protects_is_lost_too() {
+    let mut two = manifests(&json!({}), &json!({ "use-gzip": "false" }));
+    let second = manifests(
+        &json!({}),
+        &json!({ "whitelist-source-range": "10.0.0.0/8" }),
+    );
+    two.config_maps.extend(second.config_maps);
+    two.config_maps[1].value["metadata"]["namespace"] = json!("internal");
+    let report = Report::new(&two, false, None);
+    let codes: Vec<&str> = report.findings.iter().map(|one| one.code).collect();
+    assert!(
+        codes.contains(&"second-config-map") && codes.contains(&"loss"),
+        "{codes:?}"
+    );
+    assert!(matches!(settled(&mut two, &[]), Err(LossError::Refused(_))));
+    settled(&mut two, &["--accept-loss", "whitelist-source-range"]).unwrap();
+}

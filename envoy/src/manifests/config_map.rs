@@ -1,56 +1,97 @@
 //! Which ConfigMap holds ingress-nginx's settings.
 
 use super::document::Object;
+use crate::check::is_key;
 
-/// The one that is meant, and a line for the operator where that is a guess or there is none.
-///
+/// The one that is meant, what else may be, and a line for the operator where that is a guess or
+/// there is none.
+#[derive(Debug, Default)]
+pub(super) struct Choice<'m> {
+    /// The one that is meant.
+    pub(super) map: Option<&'m Object>,
+    /// Those that look like settings too.
+    pub(super) others: Vec<&'m Object>,
+    /// What was assumed.
+    pub(super) note: Option<String>,
+}
+
 /// One whose name looks like the chart's `ingress-nginx-controller` (or the older
-/// `nginx-configuration`) wins; else the only one there is.
-pub(super) fn choose(config_maps: &[Object]) -> (Option<&Object>, Option<String>) {
-    let named = |map: &&Object| {
-        let name = map.name();
-        name.ends_with("ingress-nginx-controller")
-            || name.ends_with("nginx-configuration")
-            || name == "nginx-ingress-controller"
+/// `nginx-configuration`) wins; else one with keys that ingress-nginx has, and else the only one
+/// there is.
+pub(super) fn choose(config_maps: &[Object]) -> Choice<'_> {
+    let (named, unnamed): (Vec<&Object>, Vec<&Object>) =
+        config_maps.iter().partition(|map| is_named(map));
+    let (filled, rest): (Vec<&Object>, Vec<&Object>) =
+        unnamed.into_iter().partition(|map| is_filled(map));
+    let is_named = !named.is_empty();
+    let mut candidates = named.into_iter().chain(filled);
+    let Some(map) = candidates.next() else {
+        return unlike(&rest);
     };
-    let mut by_name = config_maps.iter().filter(named);
-    match (by_name.next(), by_name.next(), config_maps) {
-        (Some(map), None, [_]) => (Some(map), None),
-        (Some(map), None, _) => (
-            Some(map),
-            Some(format!(
-                "{}: ConfigMap {} taken as ingress-nginx's settings",
-                map.place(),
-                map.id()
-            )),
-        ),
-        (Some(map), Some(second), _) => (
-            Some(map),
-            Some(format!(
-                "{}: ConfigMap {} taken as ingress-nginx's settings; {} looks like them too and is \
-                 not used",
-                map.place(),
-                map.id(),
+    let others: Vec<&Object> = candidates.collect();
+    let mut note = format!(
+        "{}: ConfigMap {} taken as ingress-nginx's settings",
+        map.place(),
+        map.id()
+    );
+    let second = others.first();
+    match second {
+        Some(second) => {
+            note.push_str(&format!(
+                "; {} looks like them too and is not used",
                 second.id()
-            )),
-        ),
-        (None, _, [only]) => (
-            Some(only),
-            Some(format!(
+            ));
+        }
+        None if !is_named => note.push_str(": its keys are ingress-nginx's"),
+        None => {}
+    }
+    let is_plain = is_named && config_maps.len() == 1;
+    Choice {
+        map: Some(map),
+        others,
+        note: (!is_plain).then_some(note),
+    }
+}
+
+/// Where none looks like settings.
+fn unlike<'m>(config_maps: &[&'m Object]) -> Choice<'m> {
+    match config_maps {
+        [] => Choice::default(),
+        [only] => Choice {
+            map: Some(only),
+            others: Vec::new(),
+            note: Some(format!(
                 "{}: ConfigMap {} taken as ingress-nginx's settings: it is the only one",
                 only.place(),
                 only.id()
             )),
-        ),
-        (None, _, []) => (None, None),
-        (None, _, [first, ..]) => (
-            None,
-            Some(format!(
+        },
+        [first, ..] => Choice {
+            map: None,
+            others: Vec::new(),
+            note: Some(format!(
                 "{}: none of the {} ConfigMaps is called ingress-nginx-controller; ingress-nginx's \
                  defaults are assumed",
                 first.place(),
                 config_maps.len()
             )),
-        ),
+        },
     }
+}
+
+fn is_named(map: &Object) -> bool {
+    let name = map.name();
+    name.ends_with("ingress-nginx-controller")
+        || name.ends_with("nginx-configuration")
+        || name == "nginx-ingress-controller"
+}
+
+/// Whether more of its keys are ingress-nginx's than are not: installations call it as they like.
+fn is_filled(map: &Object) -> bool {
+    let data = map.value.get("data").and_then(serde_json::Value::as_object);
+    let (known, unknown): (Vec<&String>, Vec<&String>) = data
+        .into_iter()
+        .flat_map(serde_json::Map::keys)
+        .partition(|key| is_key(key));
+    known.len() > unknown.len()
 }

@@ -90,6 +90,40 @@ fn of_several_config_maps_the_one_named_like_the_charts_is_meant() {
     assert_eq!(chosen(&["ingress-nginx-controller"]).1, 0);
 }
 
+// It is called nginx where AKS manages it: its keys were lost in silence beside any other ConfigMap.
+#[test]
+fn a_config_map_of_any_name_is_known_by_its_keys() {
+    let map = |name: &str, data: &str| {
+        format!("---\nkind: ConfigMap\napiVersion: v1\nmetadata: {{name: {name}}}\ndata: {data}\n")
+    };
+    let app = map("app", "{LOG_LEVEL: debug, keep-alive: '75'}");
+    let nginx = map(
+        "nginx",
+        "{use-gzip: 'true', ssl-redirct: 'false', hsts: 'true'}",
+    );
+    let chart = map("ingress-nginx-controller", "{}");
+    let chosen = |text: String| {
+        let manifests = Manifests::parse("m.yaml", &text).unwrap();
+        let others = manifests.other_config_maps();
+        (
+            manifests.config_map().map(|map| map.name().to_owned()),
+            others.iter().map(|map| map.name().to_owned()).collect(),
+        )
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(
+        chosen([&app[..], &nginx].concat()),
+        (Some("nginx".to_owned()), none)
+    );
+    assert_eq!(
+        chosen([&app[..], &nginx, &chart].concat()),
+        (
+            Some("ingress-nginx-controller".to_owned()),
+            vec!["nginx".to_owned()]
+        )
+    );
+}
+
 #[test]
 fn text_that_is_no_yaml_is_refused_with_its_line() {
     let error = Manifests::parse("x.yaml", "kind: [\n")
