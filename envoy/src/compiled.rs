@@ -107,7 +107,7 @@ impl<'m> Compiled<'m> {
             if host.is_empty() {
                 known.is_default()
             } else {
-                known.name == host
+                known.name.eq_ignore_ascii_case(host)
             }
         })
     }

@@ -26,15 +26,21 @@ impl Written {
     /// As a header mutation does it.
     #[must_use]
     pub fn mutation(&self) -> Value {
+        json!({ "append": self.on_a_route() })
+    }
+
+    /// As a route does it: an entry of `request_headers_to_add`.
+    #[must_use]
+    pub fn on_a_route(&self) -> Value {
         let action = if self.only_if_absent {
             "ADD_IF_ABSENT"
         } else {
             "OVERWRITE_IF_EXISTS_OR_ADD"
         };
-        json!({ "append": {
+        json!({
             "header": { "key": self.name, "value": self.value },
             "append_action": action,
-        } })
+        })
     }
 }
 

@@ -22,7 +22,7 @@ pub use args::EnvoyGatewayArgs;
 pub fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
     let routes = cluster_routes(served);
     let mut all = listener::resources(served, args);
-    all.extend(route::resources(served, args, &routes));
+    all.extend(route::resources(args, &routes));
     all.extend(policy::resources(served, args, &routes));
     all
 }
@@ -58,6 +58,7 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
             )
         })
     }));
+    head.extend(listener::left_out(&served));
     let tenants = check::tenants(&compiled).into_iter();
     let tenants = tenants.map(|finding| finding.located());
     let notes = served
@@ -87,8 +88,9 @@ What Envoy Gateway cannot say:
   above 0x7f with 400 before limpet sees a request. What is not rewritten reaches the Service so;
   limpet check --on envoy-gateway lists those paths.
 - X-Forwarded-For behind a trusted proxy: pods get it whole, not its first address alone.
-- policies: after limpet's choice the request is on the route of its cluster. Attach
-  SecurityPolicies to the Gateway, or to all HTTPRoutes below, not to the first one alone.";
+- policies: a request begins on the route limpet and ends on the route of its cluster: what is
+  attached to one HTTPRoute alone may be accepted and never run. Attach SecurityPolicies to the Gateway.
+- the Gateway is limpet's own: what no Ingress names is 404, other HTTPRoutes on it as well.";
 
 /// Prints the resources.
 ///

@@ -4,8 +4,10 @@ mod args;
 mod credential;
 mod destination;
 mod filter;
+mod gateway;
 mod plugin;
 mod route;
+mod sidecar;
 
 use std::process::ExitCode;
 
@@ -27,7 +29,13 @@ Pods get X-Forwarded-For whole, not its first address alone, and X-Forwarded-Por
 /// Every resource, in the order to apply them.
 #[must_use]
 pub fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
-    let mut all = route::resources(served, args);
+    let mut all = Vec::new();
+    if args.sidecar {
+        all.extend(sidecar::resources(served, args));
+    } else {
+        all.extend(gateway::resource(served, args));
+        all.extend(route::resources(served, args));
+    }
     all.extend(destination::resources(served, args));
     all.push(filter::resource(served, args));
     all.push(plugin::resource(served, args));
@@ -77,6 +85,7 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
     if !args.sidecar {
         head.extend(credential::copies(&served, args));
     }
+    head.extend(route::left_out(&served));
     let tenants = check::tenants(&compiled).into_iter();
     let tenants = tenants.map(|finding| finding.located());
     let notes = served.all_notes().chain(external_names::on_istio(&served));

@@ -106,7 +106,7 @@ impl<'c> Served<'c> {
             if one.is_default() {
                 host.starts_with('*')
             } else {
-                one.name == host
+                one.name.eq_ignore_ascii_case(host)
             }
         };
         let hosts = policy.virtual_hosts().filter(is_it);
@@ -195,7 +195,7 @@ fn hosts(compiled: &Compiled<'_>, notes: &mut Vec<String>) -> Vec<String> {
                 add("*");
             }
         } else if names::is_host(&host.name) {
-            add(&host.name);
+            add(&host.name.to_ascii_lowercase());
         }
     }
     for ingress in &compiled.ingresses {

@@ -8,6 +8,7 @@ use limpet_envoy::render::envoy_gateway::{EnvoyGatewayArgs, resources as rendere
 use limpet_envoy::render::resource::Resource;
 use limpet_envoy::render::served::Served;
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 
 const SESSION: &str = "envoy.filters.http.stateful_session";
 const WASM: &str = "envoy.filters.http.wasm";
@@ -169,7 +170,10 @@ fn routes(shape: &Shape) -> Value {
     let virtual_hosts: Vec<Value> = hosts
         .into_iter()
         .map(|(host, mut routes)| {
-            routes.sort_by_key(|route| route["match"].get("safe_regex").is_none());
+            routes.sort_by_key(|route| {
+                let headers = route["match"]["headers"].as_array().map_or(0, Vec::len);
+                (route["match"].get("safe_regex").is_none(), Reverse(headers))
+            });
             json!({ "name": format!("limpet/http/{host}"), "domains": [host], "routes": routes })
         })
         .collect();
@@ -185,11 +189,9 @@ fn rules(shape: &Shape, object: &Value) -> Vec<Value> {
         &object["metadata"]["namespace"],
         &object["metadata"]["name"],
     );
-    let carries_module = shape.one("EnvoyExtensionPolicy")["targetRefs"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .any(|target| target["name"] == *name);
+    // On the Gateway the module is on every route.
+    let target = &shape.one("EnvoyExtensionPolicy")["targetRefs"][0];
+    assert_eq!(target["kind"], "Gateway");
     let rules = object["spec"]["rules"].as_array().unwrap();
     (0..)
         .zip(rules)
@@ -203,11 +205,9 @@ fn rules(shape: &Shape, object: &Value) -> Vec<Value> {
                 "@type": "type.googleapis.com/envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute",
                 "stateful_session": { "session_state": session_state(rule) },
             } });
-            if carries_module {
-                per_filter[MODULE] = json!({
-                    "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {},
-                });
-            }
+            per_filter[MODULE] = json!({
+                "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {},
+            });
             route["typed_per_filter_config"] = per_filter;
             route
         })
@@ -228,8 +228,13 @@ fn matches(shape: &Shape, rule: &Value) -> Value {
         route["headers"] = headers
             .iter()
             .map(|header| {
-                let value = shape.name(header["value"].as_str().unwrap());
-                json!({ "name": header["name"], "string_match": { "exact": value } })
+                let value = header["value"].as_str().unwrap();
+                let wanted = match header["type"].as_str() {
+                    Some("RegularExpression") => json!({ "safe_regex": { "regex": value } }),
+                    None => json!({ "exact": shape.name(value) }),
+                    other => panic!("{other:?}"),
+                };
+                json!({ "name": header["name"], "string_match": wanted })
             })
             .collect();
     }
@@ -252,12 +257,9 @@ fn action(shape: &Shape, rule: &Value, destination: &str) -> Value {
         .iter()
         .map(|t| t.as_str().unwrap())
         .collect();
-    // A further group of hosts has the clusters of the first one under names of its own; here they
-    // are one.
-    let cluster = shape.names.get(destination).cloned().unwrap_or_else(|| {
-        let header = &rule["matches"][0]["headers"][0]["value"];
-        shape.name(header.as_str().unwrap())
-    });
+    // Where upgrades begin has a cluster of its own, which nothing is sent to.
+    let known = shape.names.get(destination);
+    let cluster = known.or_else(|| shape.names.values().next()).unwrap();
     let mut route = json!({
         "cluster": cluster,
         "timeout": rule["timeouts"]["request"],

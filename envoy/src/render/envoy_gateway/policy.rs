@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::args::EnvoyGatewayArgs;
 use super::listener::GATEWAY;
-use super::route::{ClusterRoute, ROUTE, catch_all_names, clusters_names, insert, names};
+use super::route::{ClusterRoute, ROUTE, insert, leading, names};
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written, early, originals};
 use crate::plugin_config::Unmatched;
 use crate::render::resource::{Kind, Resource};
@@ -13,18 +13,17 @@ use crate::render::served::Served;
 const API: &str = "gateway.envoyproxy.io/v1alpha1";
 const GROUP: &str = "gateway.networking.k8s.io";
 
+/// The most that a circuit breaker can be set to.
+const NO_LIMIT: u32 = u32::MAX;
+
 pub(super) fn resources(
     served: &Served<'_>,
     args: &EnvoyGatewayArgs,
     routes: &[ClusterRoute<'_>],
 ) -> Vec<Resource> {
     let mut all: Vec<Resource> = client_traffic(served, args).into();
-    let by_namespace = clusters_names(served, routes);
-    all.extend(
-        by_namespace
-            .iter()
-            .map(|(namespace, routes)| backend_traffic(namespace, routes)),
-    );
+    let by_namespace = leading(routes).into_iter();
+    all.extend(by_namespace.map(|(namespace, routes)| backend_traffic(namespace, &routes)));
     all.push(extension(served, args, routes));
     all
 }
@@ -45,6 +44,7 @@ fn client_traffic(served: &Served<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2]
                 "withUnderscoresAction": underscores(served),
                 "requestID": "PreserveOrGenerate",
             },
+            "http1": { "http10": {} },
             "path": { "disableMergeSlashes": true, "escapedSlashesAction": "KeepUnchanged" },
         });
         if served.forwarding.trusted {
@@ -109,20 +109,27 @@ fn underscores(served: &Served<'_>) -> &'static str {
     }
 }
 
-fn backend_traffic(namespace: &str, routes: &[String]) -> Resource {
+fn backend_traffic(namespace: &str, routes: &[&str]) -> Resource {
     let targets: Vec<Value> = routes
         .iter()
         .map(|route| target(ROUTE.name, route))
         .collect();
     let spec = json!({
         "targetRefs": targets,
+        "mergeType": "StrategicMerge",
+        "circuitBreaker": {
+            "maxConnections": NO_LIMIT,
+            "maxPendingRequests": NO_LIMIT,
+            "maxParallelRequests": NO_LIMIT,
+        },
         "retry": {
             "numRetries": 2,
             "retryOn": { "triggers": ["connect-failure", "refused-stream"] },
         },
     });
     policy("BackendTrafficPolicy", namespace, spec)
-        .comment("proxy-next-upstream as ingress-nginx has it by default: an endpoint that cannot be reached.")
+        .comment("proxy-next-upstream as ingress-nginx has it by default: an endpoint that cannot be reached. No limits")
+        .comment("of Envoy's own, which answers 503 above 1,024 requests; what the Gateway's policy says stays.")
 }
 
 fn extension(
@@ -130,10 +137,6 @@ fn extension(
     args: &EnvoyGatewayArgs,
     routes: &[ClusterRoute<'_>],
 ) -> Resource {
-    let targets: Vec<Value> = catch_all_names(served)
-        .iter()
-        .map(|name| target(ROUTE.name, name))
-        .collect();
     let mut wasm = json!({
         "name": "limpet",
         "rootID": "limpet",
@@ -145,9 +148,10 @@ fn extension(
     if let (false, Some(fields)) = (variables.is_empty(), wasm.as_object_mut()) {
         fields.insert("env".to_owned(), json!({ "hostKeys": variables }));
     }
-    let spec = json!({ "targetRefs": targets, "wasm": [wasm] });
+    let spec = json!({ "targetRefs": [target(GATEWAY.name, "limpet")], "wasm": [wasm] });
     policy("EnvoyExtensionPolicy", &args.namespace, spec)
-        .comment("The module, with the Ingresses as they are.")
+        .comment("The module, with the Ingresses as they are. On the Gateway, so that no route of anybody's goes past it:")
+        .comment("what no Ingress names is 404 there.")
 }
 
 fn policy(kind: &'static str, namespace: &str, spec: Value) -> Resource {

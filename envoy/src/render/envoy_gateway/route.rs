@@ -1,7 +1,7 @@
-//! Routes: one that catches every request of the hosts and carries limpet, one for each cluster.
+//! Routes: one that catches every request, one for each cluster.
 //!
 //! Envoy builds the filter chain of a request from the first route that matches, so that route
-//! carries the module and the session filter; limpet's header then leads to the cluster's route.
+//! has the session filter; limpet's header then leads to the cluster's route.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,8 +27,8 @@ const FILTER: Kind = Kind {
 const NOT_FOUND: &str = "limpet-not-found";
 const UPSTREAM_HOST: &str = "limpet-upstream-host";
 
-/// Gateway API's limits for one HTTPRoute: rules, and host names.
-const MOST: usize = 16;
+/// Gateway API's limit for the rules of one HTTPRoute is 16; one is that for upgrades.
+const MOST: usize = 15;
 
 /// The place of a cluster's rule.
 #[derive(Debug)]
@@ -53,27 +53,31 @@ impl ClusterRoute<'_> {
         let namespace = &self.cluster.service_port.namespace;
         format!("httproute/{namespace}/{}/rule/{}", self.route, self.rule)
     }
+
+    fn backend(&self) -> Value {
+        json!({ "name": self.cluster.service_port.service, "port": self.number })
+    }
 }
 
-/// Where the rule of each cluster goes: in HTTPRoutes of the Service's namespace, sixteen to each.
+/// Where the rule of each cluster goes: in HTTPRoutes of the Service's namespace, fifteen to each.
 #[must_use]
 pub(super) fn cluster_routes<'c>(served: &'c Served<'_>) -> Vec<ClusterRoute<'c>> {
-    let mut all: Vec<ClusterRoute<'c>> = Vec::new();
-    for (cluster, number) in &served.clusters {
-        let namespace = &cluster.service_port.namespace;
-        let before = all
-            .iter()
-            .filter(|r| r.cluster.service_port.namespace == *namespace)
-            .count();
-        all.push(ClusterRoute {
+    let mut in_namespace: BTreeMap<&str, usize> = BTreeMap::new();
+    let place = |(cluster, number): &'c (&'c Cluster, u16)| {
+        let before = in_namespace
+            .entry(&cluster.service_port.namespace)
+            .or_default();
+        let route = ClusterRoute {
             cluster,
             number: *number,
-            route: format!("limpet-clusters-{}", before / MOST),
-            rule: before % MOST,
+            route: format!("limpet-clusters-{}", *before / MOST),
+            rule: *before % MOST,
             changes_host: served.changes_host(&cluster.service_port),
-        });
-    }
-    all
+        };
+        *before += 1;
+        route
+    };
+    served.clusters.iter().map(place).collect()
 }
 
 /// `namespace/service:port` to what Envoy Gateway calls the cluster.
@@ -85,86 +89,37 @@ pub(super) fn names(routes: &[ClusterRoute<'_>]) -> BTreeMap<String, String> {
         .collect()
 }
 
-pub(super) fn resources(
-    served: &Served<'_>,
-    args: &EnvoyGatewayArgs,
-    routes: &[ClusterRoute<'_>],
-) -> Vec<Resource> {
+/// None of them has host names: limpet decides by the host, and Envoy Gateway would write every
+/// rule once for each.
+pub(super) fn resources(args: &EnvoyGatewayArgs, routes: &[ClusterRoute<'_>]) -> Vec<Resource> {
     let mut all = vec![not_found(args)];
     all.extend(upstream_hosts(routes));
-    all.extend(
-        hosts(served)
-            .enumerate()
-            .map(|(n, hosts)| catch_all(args, n, &hosts)),
-    );
-    for group in groups(routes) {
-        all.extend(
-            hosts(served)
-                .enumerate()
-                .map(|(n, hosts)| clusters(args, &group, n, &hosts)),
-        );
+    all.push(catch_all(args));
+    let groups = groups(routes).into_iter();
+    all.extend(groups.map(|(home, group)| clusters(args, home, &group)));
+    all
+}
+
+/// The HTTPRoutes that lead to Services, by namespace and name.
+pub(super) fn leading<'r>(routes: &'r [ClusterRoute<'_>]) -> BTreeMap<&'r str, Vec<&'r str>> {
+    let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (namespace, route) in groups(routes).into_keys() {
+        all.entry(namespace).or_default().push(route);
     }
     all
 }
 
-/// The HTTPRoutes of the catch-all, by name.
-pub(super) fn catch_all_names(served: &Served<'_>) -> Vec<String> {
-    hosts(served)
-        .enumerate()
-        .map(|(n, _)| catch_all_name(n))
-        .collect()
-}
-
-fn catch_all_name(n: usize) -> String {
-    format!("limpet-hosts-{n}")
-}
-
-/// Host names, sixteen to a group; a group without names stands for every host.
-fn hosts<'c>(served: &'c Served<'_>) -> impl Iterator<Item = Vec<&'c str>> {
-    let named: Vec<&str> = served
-        .hosts
-        .iter()
-        .map(String::as_str)
-        .filter(|host| *host != "*")
-        .collect();
-    let any = served.hosts.iter().any(|host| host == "*").then(Vec::new);
-    let groups: Vec<Vec<&str>> = named
-        .chunks(MOST)
-        .map(<[&str]>::to_vec)
-        .chain(any)
-        .collect();
-    groups.into_iter()
-}
-
-/// The HTTPRoutes of the clusters in each namespace, by name.
-pub(super) fn clusters_names(
-    served: &Served<'_>,
-    routes: &[ClusterRoute<'_>],
-) -> BTreeMap<String, Vec<String>> {
-    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for route in groups(routes).iter().filter_map(|group| group.first()) {
-        let namespace = route.cluster.service_port.namespace.clone();
-        let names = hosts(served)
-            .enumerate()
-            .map(|(n, _)| clusters_name(&route.route, n));
-        all.entry(namespace).or_default().extend(names);
-    }
-    all
-}
-
-/// The rules of one HTTPRoute each.
-fn groups<'r, 'c>(routes: &'r [ClusterRoute<'c>]) -> Vec<Vec<&'r ClusterRoute<'c>>> {
-    let mut all: Vec<Vec<&ClusterRoute<'c>>> = Vec::new();
+/// The rules of one HTTPRoute each, by its namespace and name.
+fn groups<'r, 'c>(
+    routes: &'r [ClusterRoute<'c>],
+) -> BTreeMap<(&'r str, &'r str), Vec<&'r ClusterRoute<'c>>> {
+    let mut all: BTreeMap<(&str, &str), Vec<&ClusterRoute<'c>>> = BTreeMap::new();
     for route in routes {
-        let home =
-            |r: &ClusterRoute<'_>| (r.cluster.service_port.namespace.clone(), r.route.clone());
-        match all
-            .iter_mut()
-            .find(|g| g.first().is_some_and(|first| home(first) == home(route)))
-        {
-            Some(group) => group.push(route),
-            None => all.push(vec![route]),
-        }
+        let home = (
+            route.cluster.service_port.namespace.as_str(),
+            route.route.as_str(),
+        );
+        all.entry(home).or_default().push(route);
     }
     all
 }
@@ -200,54 +155,43 @@ fn extension_ref(name: &str) -> Value {
     } })
 }
 
-fn catch_all(args: &EnvoyGatewayArgs, n: usize, hosts: &[&str]) -> Resource {
-    let mut spec = parent(args, hosts);
+fn catch_all(args: &EnvoyGatewayArgs) -> Resource {
     let rule = json!({
         "matches": [{ "path": { "type": "PathPrefix", "value": "/" } }],
         "sessionPersistence": persistence(),
         "filters": [extension_ref(NOT_FOUND)],
     });
-    insert(&mut spec, "rules", json!([rule]));
-    let route = Resource::new(ROUTE, &args.namespace, &catch_all_name(n), spec);
-    match n {
-        0 => route
-            .comment("Every request of these hosts begins here: this route carries limpet and the session filter.")
-            .comment("The path match has to be written: without one Envoy Gateway drops sessionPersistence."),
-        _ => route,
-    }
+    Resource::new(ROUTE, &args.namespace, "limpet", spec(args, vec![rule]))
+        .comment("Every request begins here: this route has the session filter.")
+        .comment(
+            "The path match has to be written: without one Envoy Gateway drops sessionPersistence.",
+        )
+}
+
+/// Where requests to upgrade begin: Envoy asks the first route whether that is allowed, and Envoy
+/// Gateway allows it on routes with a Service alone. limpet then chooses as for every other request.
+/// One in each HTTPRoute, so that none depends on another one's being there.
+fn upgrades(first: &ClusterRoute<'_>) -> Value {
+    json!({
+        "matches": [{
+            "path": { "type": "PathPrefix", "value": "/" },
+            "headers": [{ "type": "RegularExpression", "name": "upgrade", "value": "(?i)websocket" }],
+        }],
+        "sessionPersistence": persistence(),
+        "backendRefs": [first.backend()],
+    })
 }
 
 fn clusters(
     args: &EnvoyGatewayArgs,
+    (namespace, name): (&str, &str),
     group: &[&ClusterRoute<'_>],
-    n: usize,
-    hosts: &[&str],
 ) -> Resource {
-    let mut spec = parent(args, hosts);
-    let rules: Vec<Value> = group.iter().map(|route| rule(route)).collect();
-    insert(&mut spec, "rules", json!(rules));
-    let (namespace, name) = group.first().map_or(("", ""), |route| {
-        (
-            route.cluster.service_port.namespace.as_str(),
-            route.route.as_str(),
-        )
-    });
-    let route = Resource::new(ROUTE, namespace, &clusters_name(name, n), spec);
-    match n {
-        0 => route
-            .comment("One rule for each Service port. A regex ranks above the catch-all's prefix."),
-        _ => route.comment(
-            "The same for further hosts. The header names the clusters of the first such route.",
-        ),
-    }
-}
-
-/// `n`: which group of hosts.
-fn clusters_name(route: &str, n: usize) -> String {
-    match n {
-        0 => route.to_owned(),
-        _ => format!("{route}-{n}"),
-    }
+    let mut rules: Vec<Value> = group.iter().map(|route| rule(route)).collect();
+    rules.extend(group.first().map(|first| upgrades(first)));
+    Resource::new(ROUTE, namespace, name, spec(args, rules))
+        .comment("One rule for each Service port. A regex ranks above the catch-all's prefix. The last is where")
+        .comment("WebSockets begin: on a route without a Service Envoy Gateway allows none. No request ends there.")
 }
 
 fn rule(route: &ClusterRoute<'_>) -> Value {
@@ -266,10 +210,7 @@ fn rule(route: &ClusterRoute<'_>) -> Value {
         "filters": filters,
         "sessionPersistence": persistence(),
         "timeouts": { "request": "0s" },
-        "backendRefs": [{
-            "name": route.cluster.service_port.service,
-            "port": route.number,
-        }],
+        "backendRefs": [route.backend()],
     })
 }
 
@@ -277,14 +218,11 @@ fn persistence() -> Value {
     json!({ "sessionName": ENDPOINT_HEADER, "type": "Header" })
 }
 
-fn parent(args: &EnvoyGatewayArgs, hosts: &[&str]) -> Value {
-    let mut spec = json!({
+fn spec(args: &EnvoyGatewayArgs, rules: Vec<Value>) -> Value {
+    json!({
         "parentRefs": [{ "name": "limpet", "namespace": args.namespace }],
-    });
-    if !hosts.is_empty() {
-        insert(&mut spec, "hostnames", json!(hosts));
-    }
-    spec
+        "rules": rules,
+    })
 }
 
 pub(super) fn insert(object: &mut Value, key: &str, value: Value) {

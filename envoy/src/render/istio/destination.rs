@@ -15,7 +15,7 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
     for (cluster, number) in &served.clusters {
         let port = &cluster.service_port;
         if let Some(settings) = settings(cluster.protocol.unwrap_or_default(), *number) {
-            let name = format!("limpet-{}-{}", port.namespace, port.service);
+            let name = format!("limpet-{}.{}", port.namespace, port.service);
             let of_service = ports.entry((name, args.service_host(port))).or_default();
             // The Ingresses may call one port by its number and by its name.
             if !of_service.contains(&settings) {
@@ -24,7 +24,12 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
         }
     }
     let rule = |((name, host), ports): ((String, String), Vec<Value>)| {
-        let spec = json!({ "host": host, "trafficPolicy": { "portLevelSettings": ports } });
+        // Of this namespace alone: in the root namespace it would else reach the whole mesh.
+        let spec = json!({
+            "host": host,
+            "exportTo": ["."],
+            "trafficPolicy": { "portLevelSettings": ports },
+        });
         Resource::new(
             Kind { api_version: "networking.istio.io/v1", name: "DestinationRule" },
             &args.namespace, &name,

@@ -8,10 +8,13 @@ use serde_json::{Value, json};
 
 use super::args::IstioArgs;
 use super::route;
-use crate::forwarding::envoy::{Written, originals};
-use crate::forwarding::{ENDPOINT_HEADER, HOST_HEADER};
+use crate::forwarding::envoy::{HTTPS, Written, originals};
+use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER, HOST_HEADER};
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
+
+const PREVIOUS_HOSTS: &str =
+    "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
 
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
@@ -29,6 +32,9 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
                 *number,
             ));
         }
+    }
+    if !args.sidecar && !served.certificates.is_empty() {
+        patches.push(other_names(served, args));
     }
     let spec = json!({
         "workloadSelector": { "labels": args.labels() },
@@ -71,6 +77,53 @@ fn upstream_host(args: &IstioArgs, route: &str) -> Value {
             "operation": "MERGE",
             "value": { "route": { "host_rewrite_header": HOST_HEADER } },
         },
+    })
+}
+
+/// On https a connection is made for one name and may be used for others: HTTP/2 does so where the
+/// certificate has them. Istio knows the hosts of the first alone; limpet decides by the Host, as
+/// nginx does.
+fn other_names(served: &Served<'_>, args: &IstioArgs) -> Value {
+    let remove = [CLUSTER_HEADER, ENDPOINT_HEADER];
+    json!({
+        "applyTo": "VIRTUAL_HOST",
+        "match": {
+            "context": args.context(),
+            "routeConfiguration": {
+                "portNumber": HTTPS.port,
+                "gateway": format!("{}/limpet", args.namespace),
+            },
+        },
+        "patch": { "operation": "ADD", "value": {
+            "name": "limpet.other_names",
+            "domains": ["*"],
+            "routes": [{
+                "name": "limpet.other_names",
+                "match": {
+                    "prefix": "/",
+                    "headers": [{ "name": CLUSTER_HEADER, "present_match": true }],
+                },
+                "route": {
+                    "cluster_header": CLUSTER_HEADER,
+                    "timeout": "0s",
+                    "host_rewrite_header": HOST_HEADER,
+                    "retry_policy": {
+                        "retry_on": "connect-failure,refused-stream",
+                        "num_retries": 2,
+                        "host_selection_retry_max_attempts": 5,
+                        "retry_host_predicate": [{
+                            "name": "envoy.retry_host_predicates.previous_hosts",
+                            "typed_config": { "@type": PREVIOUS_HOSTS },
+                        }],
+                    },
+                },
+                "request_headers_to_add": route::written(served, args, HTTPS)
+                    .iter()
+                    .map(Written::on_a_route)
+                    .collect::<Vec<_>>(),
+                "request_headers_to_remove": remove,
+            }],
+        } },
     })
 }
 

@@ -1,86 +1,83 @@
-//! Listeners and routes: the cluster that limpet names is the cluster that serves.
+//! The routes of a gateway: the cluster that limpet names is the cluster that serves.
 
+use limpet::endpoints::digest::backend_key;
 use serde_json::{Map, Value, json};
 
 use super::args::IstioArgs;
-use super::credential;
 use crate::clusters::Cluster;
-use crate::forwarding::envoy::{CLIENT, HTTP, HTTPS, ListenerSide, PEER, host, on_a_route};
+use crate::forwarding::envoy::{
+    CLIENT, HTTP, HTTPS, ListenerSide, PEER, Written, host, on_a_route,
+};
 use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER};
+use crate::names;
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 
-const VIRTUAL_SERVICE: Kind = Kind {
+pub(super) const VIRTUAL_SERVICE: Kind = Kind {
     api_version: "networking.istio.io/v1",
     name: "VirtualService",
 };
 
-pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
-    if args.sidecar {
-        let hosts: Vec<&String> = served.hosts.iter().filter(|host| *host != "*").collect();
-        let mut all = Vec::new();
-        if !hosts.is_empty() {
-            all.push(entry(&hosts, args));
-        }
-        let routes = hosts.iter().enumerate();
-        all.extend(routes.filter_map(|(n, host)| sidecar_routes(served, args, n, host)));
-        all
+/// The hosts that Istio takes: a name of one label it takes for a Service.
+pub(super) fn hosts<'s>(served: &'s Served<'_>) -> impl Iterator<Item = &'s str> {
+    let hosts = served.hosts.iter().map(String::as_str);
+    hosts.filter(|host| *host == "*" || host.contains('.'))
+}
+
+/// What [`hosts`] leaves out, for the operator.
+pub(super) fn left_out(served: &Served<'_>) -> impl Iterator<Item = String> {
+    let hosts = served.hosts.iter();
+    let single = hosts.filter(|host| *host != "*" && !host.contains('.'));
+    single.map(|host| {
+        format!(
+            "note: host {host}: Istio takes a name without a dot for a Service: it is not served"
+        )
+    })
+}
+
+/// What the objects of one host are called, whatever other hosts there are.
+pub(super) fn object_name(host: &str) -> String {
+    let name = match host.strip_prefix('*') {
+        Some("") => "limpet-default".to_owned(),
+        Some(domain) => format!("limpet-wildcard{domain}"),
+        None => format!("limpet-host-{host}"),
+    };
+    if names::is_subdomain(&name) {
+        name
     } else {
-        // A gateway without hosts and a route without a destination are refused.
-        let hosts = served.hosts.iter().enumerate();
-        let gateway = (!served.hosts.is_empty()).then(|| gateway(served, args));
-        let routes = hosts.filter_map(|(n, host)| gateway_routes(served, args, n, host));
-        gateway.into_iter().chain(routes).collect()
+        format!("limpet-long-{}", backend_key(host))
     }
 }
 
-fn gateway(served: &Served<'_>, args: &IstioArgs) -> Resource {
-    let mut servers = vec![json!({
-        "port": { "number": 80, "name": "http", "protocol": "HTTP" },
-        "hosts": served.hosts,
-    })];
-    for (index, certificate) in served.certificates.iter().enumerate() {
-        if let Some(name) = credential::name(certificate, args) {
-            servers.push(json!({
-                "port": { "number": 443, "name": format!("https-{index}"), "protocol": "HTTPS" },
-                "tls": { "mode": "SIMPLE", "credentialName": name },
-                "hosts": certificate.hosts,
-            }));
-        }
-    }
-    let spec = json!({ "selector": args.labels(), "servers": servers });
-    Resource::new(
-        Kind { api_version: "networking.istio.io/v1", name: "Gateway" },
-        &args.namespace, "limpet",
-        spec,
-    )
-    .comment("The listeners. Leave it out where a Gateway has these hosts already, and name that one below.")
+/// One for each host, with the clusters that may serve it: of a shared one Istio makes a route for
+/// each host and each cluster, and the refusal of one host would take all others with it.
+pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
+    let hosts = hosts(served).enumerate();
+    hosts
+        .map(|(n, host)| {
+            let routes = cluster_routes(served, args, &served.clusters_of(host));
+            let resource = virtual_service(args, host, routes);
+            if n > 0 {
+                return resource;
+            }
+            resource
+                .comment("One for each host, and in it a route for each Service port that may serve it. limpet chooses by")
+                .comment("the header; nobody else can set it. The forwarding headers are those that ingress-nginx sent.")
+        })
+        .collect()
 }
 
-/// One for each host: istiod refuses a wildcard beside a name that it covers in one object, and with
-/// it every host. `None`: limpet answers the host itself, whoever asks.
-fn gateway_routes(served: &Served<'_>, args: &IstioArgs, n: usize, host: &str) -> Option<Resource> {
-    let routes = cluster_routes(served, args, host);
+fn virtual_service(args: &IstioArgs, host: &str, mut routes: Vec<Value>) -> Resource {
     if routes.is_empty() {
-        return None;
+        // Redirects alone, which limpet answers; a VirtualService without routes is refused.
+        routes.push(json!({ "name": "none", "directResponse": { "status": 404 } }));
     }
     let spec = json!({
         "hosts": [host],
         "gateways": [format!("{}/limpet", args.namespace)],
         "http": routes,
     });
-    let routes = Resource::new(
-        VIRTUAL_SERVICE,
-        &args.namespace,
-        &format!("limpet-{n}"),
-        spec,
-    );
-    Some(match n {
-        0 => routes
-            .comment("One route for each Service port of a host. limpet chooses by the header; nobody else can set it.")
-            .comment("The forwarding headers are those that ingress-nginx sent."),
-        _ => routes,
-    })
+    Resource::new(VIRTUAL_SERVICE, &args.namespace, &object_name(host), spec)
 }
 
 /// The requests that a route is for.
@@ -122,17 +119,29 @@ pub(super) fn names(served: &Served<'_>, args: &IstioArgs, cluster: &Cluster) ->
     sides.map(|side| side.route_name(cluster)).collect()
 }
 
-/// One route for each cluster of `host`.
-fn cluster_routes(served: &Served<'_>, args: &IstioArgs, host: &str) -> Vec<Value> {
+/// One route for each of the clusters.
+pub(super) fn cluster_routes(
+    served: &Served<'_>,
+    args: &IstioArgs,
+    clusters: &[&(&Cluster, u16)],
+) -> Vec<Value> {
     let sides = sides(served, args).into_iter();
     sides
-        .flat_map(|side| routes_of(served, args, host, side))
+        .flat_map(|side| routes_of(served, args, side, clusters))
         .collect()
 }
 
-fn routes_of(served: &Served<'_>, args: &IstioArgs, host: &str, side: Side) -> Vec<Value> {
-    let forwarding: Map<String, Value> = forwarding(served, args, side.listener).collect();
-    let route = |(cluster, number): &(&Cluster, u16)| {
+fn routes_of(
+    served: &Served<'_>,
+    args: &IstioArgs,
+    side: Side,
+    clusters: &[&(&Cluster, u16)],
+) -> Vec<Value> {
+    let written = written(served, args, side.listener).into_iter();
+    let forwarding: Map<String, Value> = written
+        .map(|header| (header.name.to_owned(), json!(header.value)))
+        .collect();
+    let route = |(cluster, number): &&(&Cluster, u16)| {
         let service_port = &cluster.service_port;
         let mut wanted = json!({ "headers": {
             CLUSTER_HEADER: { "exact": args.cluster_name(service_port, *number) },
@@ -154,14 +163,11 @@ fn routes_of(served: &Served<'_>, args: &IstioArgs, host: &str, side: Side) -> V
             "retries": { "attempts": 2, "retryOn": "connect-failure,refused-stream" },
         })
     };
-    served.clusters_of(host).into_iter().map(route).collect()
+    clusters.iter().map(route).collect()
 }
 
-fn forwarding(
-    served: &Served<'_>,
-    args: &IstioArgs,
-    side: ListenerSide,
-) -> impl Iterator<Item = (String, Value)> {
+/// The forwarding headers that a route writes.
+pub(super) fn written(served: &Served<'_>, args: &IstioArgs, side: ListenerSide) -> Vec<Written> {
     // A sidecar does not use the remote address: X-Forwarded-For would be whoever a client says.
     let address = if args.sidecar && !served.forwarding.trusted {
         PEER
@@ -170,39 +176,4 @@ fn forwarding(
     };
     let host = host(served.forwarding.trusted);
     on_a_route(served.forwarding.trusted, side, address, host)
-        .into_iter()
-        .map(|header| (header.name.to_owned(), json!(header.value)))
-}
-
-/// The hosts of the Ingresses, known to sidecars; each is reached as it always was.
-fn entry(hosts: &[&String], args: &IstioArgs) -> Resource {
-    let spec = json!({
-        "hosts": hosts,
-        "location": "MESH_EXTERNAL",
-        "resolution": "NONE",
-        "ports": [{ "number": 80, "name": "http", "protocol": "HTTP" }],
-    });
-    Resource::new(
-        Kind { api_version: "networking.istio.io/v1", name: "ServiceEntry" },
-        &args.namespace, "limpet",
-        spec,
-    )
-    .comment("Makes the Ingress hosts known to the sidecars, on port 80. A host that is a Service of the mesh")
-    .comment("needs no entry; for such a host alone, the Service label istio.io/persistent-session does as well.")
-}
-
-fn sidecar_routes(served: &Served<'_>, args: &IstioArgs, n: usize, host: &str) -> Option<Resource> {
-    let mut routes = cluster_routes(served, args, host);
-    if !host.starts_with('*') {
-        routes.push(json!({
-            "name": "not-named-by-an-ingress",
-            "route": [{ "destination": { "host": host, "port": { "number": 80 } } }],
-        }));
-    }
-    if routes.is_empty() {
-        return None;
-    }
-    let spec = json!({ "hosts": [host], "gateways": ["mesh"], "http": routes });
-    let name = format!("limpet-{n}");
-    Some(Resource::new(VIRTUAL_SERVICE, &args.namespace, &name, spec))
 }

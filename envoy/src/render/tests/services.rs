@@ -63,8 +63,10 @@ fn ports_on_envoy_gateway(manifests: &Manifests) -> Vec<u64> {
     let all = envoy_gateway::resources(&Served::new(&compiled), &EnvoyGatewayArgs::default());
     let routes = all.iter().filter(|one| one.kind() == "HTTPRoute");
     let rules = routes.flat_map(|one| one.value["spec"]["rules"].as_array().unwrap());
+    let leading =
+        rules.filter(|rule| rule["matches"][0]["headers"][0]["name"] == "x-limpet-cluster");
     let port = |rule: &Value| rule["backendRefs"][0]["port"].as_u64();
-    rules.filter_map(port).collect()
+    leading.filter_map(port).collect()
 }
 
 // grafana's chart: the Ingress names the pods' port, and the other one by its name.

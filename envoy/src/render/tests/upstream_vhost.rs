@@ -128,6 +128,7 @@ fn on_envoy_gateway_the_rules_of_its_pods_alone_take_the_host_that_limpet_names(
         .iter()
         .filter(|route| route["metadata"]["namespace"] == "app")
         .flat_map(|route| route["spec"]["rules"].as_array().unwrap())
+        .filter(|rule| rule["matches"][0]["headers"][0]["name"] == "x-limpet-cluster")
         .map(|rule| {
             let filters = rule["filters"].as_array().unwrap();
             let is_it = |one: &Value| one["extensionRef"]["name"] == *name;
