@@ -131,6 +131,7 @@ fn a_service_spoken_to_by_tls_or_grpc_gets_a_destination_rule_and_no_other() {
     let rule = |service: &str, port: Value| {
         serde_json::json!({
             "host": format!("{service}.default.svc.cluster.local"),
+            "exportTo": ["."],
             "trafficPolicy": {"portLevelSettings": [port]},
         })
     };

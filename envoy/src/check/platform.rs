@@ -28,9 +28,7 @@ pub(super) fn run(compiled: &Compiled<'_>, platform: Option<Platform>) -> Vec<Fi
     let mut findings: Vec<Finding> = protocols.collect();
     if let Some(platform) = platform {
         findings.extend(not_rendered(compiled, platform));
-    }
-    if platform == Some(Platform::EnvoyGateway) {
-        findings.extend(ingresses.flat_map(paths_as_resolved));
+        findings.extend(ingresses.flat_map(|one| paths_as_resolved(one, platform)));
     }
     findings
 }
@@ -88,23 +86,39 @@ fn backend_protocol(
     })
 }
 
-/// Envoy Gateway resolves paths before limpet sees them, and nothing turns that off. A rewrite
-/// replaces the path anyway; what is not rewritten reaches the Service as resolved.
+/// Both platforms resolve paths before limpet sees them; on Istio the mesh's configuration turns that
+/// off. A rewrite replaces the path anyway; what is not rewritten reaches the Service as resolved.
 ///
 /// Source: `NormalizePath` in `addHCMToXDSListener`, `internal/xds/translator/listener.go`,
-/// envoyproxy/gateway d32f28294; what Envoy 1.40 makes of a path was tried.
-fn paths_as_resolved(ingress: &TakenIngress<'_>) -> Vec<Finding> {
+/// envoyproxy/gateway d32f28294; istiod of 2026-08-27 with Envoy 1.40 was asked.
+fn paths_as_resolved(ingress: &TakenIngress<'_>, platform: Platform) -> Vec<Finding> {
+    let (expected, help) = match platform {
+        Platform::Istio => (
+            "is not rewritten, and Istio resolves paths in front of limpet by default",
+            Some(
+                "meshConfig.pathNormalization.normalization: NONE turns it off, for the whole mesh",
+            ),
+        ),
+        Platform::EnvoyGateway => (
+            "is not rewritten, and Envoy Gateway resolves paths in front of limpet",
+            None,
+        ),
+    };
     if !ingress.annotations.rewrite.target.is_empty() {
         return Vec::new();
     }
     let finding = |path: TakenPath<'_>| {
-        Finding::new(
+        let finding = Finding::new(
             Level::Note,
             "path-in-front",
             &Place::at(ingress.object, &path.text_pointer(), "path"),
-            "is not rewritten, and Envoy Gateway resolves paths in front of limpet",
+            expected,
             "of a request for /a/../b%61 the Service sees /ba, where ingress-nginx sent it as it came",
-        )
+        );
+        match help {
+            Some(help) => finding.help(help),
+            None => finding,
+        }
     };
     ingress.paths().map(finding).collect()
 }

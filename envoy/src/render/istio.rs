@@ -60,6 +60,9 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
         "the label istio.io/persistent-session; sessions of a terminating pod move to another one then.".to_owned(),
         "Headers: pods get the forwarding headers of ingress-nginx, and Istio's own beside them (X-Envoy-*,".to_owned(),
         "X-B3-* or traceparent); a client's X-Request-ID is kept from inside the mesh only.".to_owned(),
+        "Paths: set meshConfig.pathNormalization.normalization to NONE. Istio's default resolves . and .., decodes".to_owned(),
+        "%61 and makes \\ a / before limpet sees a request; nothing below can undo it, and what is not rewritten".to_owned(),
+        "reaches the pods so: limpet check --on istio lists those paths.".to_owned(),
         "Upgrades: the filter of limpet comes before CORS and fault injection; authorization sees the".to_owned(),
         "original path and host.".to_owned(),
     ];

@@ -273,9 +273,10 @@ fn action(shape: &Shape, rule: &Value, destination: &str) -> Value {
         // The default of appendXForwardedHost, and what older versions always do.
         route["append_x_forwarded_host"] = json!(true);
     }
+    let removed = rule.pointer("/filters/0/requestHeaderModifier/remove");
     json!({
         "route": route,
-        "request_headers_to_remove": rule["filters"][0]["requestHeaderModifier"]["remove"],
+        "request_headers_to_remove": removed.unwrap_or(&json!([])),
     })
 }
 
@@ -286,7 +287,8 @@ fn extensions<'s>(shape: &'s Shape, rule: &Value) -> Vec<&'s Value> {
         let found = all.iter().find(|one| one["metadata"]["name"] == *name);
         &found.unwrap_or_else(|| panic!("no filter {name}"))["spec"]
     };
-    let filters = rule["filters"].as_array().unwrap().iter();
+    let filters = rule.get("filters").and_then(Value::as_array);
+    let filters = filters.into_iter().flatten();
     let names = filters.filter_map(|filter| filter.pointer("/extensionRef/name"));
     names.map(of).collect()
 }

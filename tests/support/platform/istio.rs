@@ -29,7 +29,8 @@ pub(super) fn manager(shape: &Shape) -> Value {
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "outbound_0.0.0.0_8080",
         "codec_type": "AUTO",
-        "normalize_path": true,
+        // meshConfig.pathNormalization.normalization: NONE, as the head of what is rendered says.
+        "normalize_path": false,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "use_remote_address": shape.platform == Platform::Istio,
         "xff_num_trusted_hops": shape.trusted_proxies,

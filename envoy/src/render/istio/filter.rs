@@ -46,8 +46,7 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
         spec,
     )
     .comment("The session filter right before the router, client copies of limpet's headers removed before")
-    .comment("anything reads them, paths as they came, and sessions kept on draining pods.")
-    .comment("meshConfig.pathNormalization MERGE_SLASHES or above cannot be undone here: leave it at NONE or BASE.")
+    .comment("anything reads them, HTTP/1.0 clients served, and sessions kept on draining pods.")
 }
 
 fn session_filter(args: &IstioArgs) -> Value {
@@ -164,10 +163,14 @@ fn connection_manager_value(served: &Served<'_>) -> Value {
         .chain(originals.iter().map(|header| header.name));
     let mut mutations: Vec<Value> = dropped.map(|name| json!({ "remove": name })).collect();
     mutations.extend(originals.iter().map(Written::mutation));
+    // istiod merges as protobuf does: `normalize_path: false` would be lost.
     json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "normalize_path": false,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+        "http_protocol_options": { "accept_http_10": true },
+        "common_http_protocol_options": {
+            "headers_with_underscores_action": if served.drops_underscores { "DROP_HEADER" } else { "ALLOW" },
+        },
         "early_header_mutation_extensions": [{
             "name": "limpet.own_headers",
             "typed_config": {
