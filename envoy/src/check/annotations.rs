@@ -7,8 +7,8 @@ use limpet::remark::{Problem, Remark};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::alternatives;
-use super::finding::{ELSEWHERE, Finding, Level, Place};
+use super::alternatives::{self, Weight};
+use super::finding::{ELSEWHERE, Finding, LOSS, Level, Place};
 use crate::manifests::{Object, annotation_pointer};
 use crate::taken::under_the_prefix;
 
@@ -77,10 +77,47 @@ pub(crate) fn judge(object: &Object) -> (Vec<Judged>, Vec<Finding>) {
         });
         findings.extend(finding(object, name, value, verdict));
     }
-    let written = object.value.pointer("/metadata/annotations");
-    let written = written.and_then(Value::as_object).into_iter().flatten();
-    findings.extend(written.filter_map(|(name, _)| under_another_prefix(object, name)));
+    let all = object.value.pointer("/metadata/annotations");
+    findings.extend(all.and_then(|all| no_map(object, all)));
+    let written = || all.and_then(Value::as_object).into_iter().flatten();
+    findings.extend(written().filter_map(|(name, _)| under_another_prefix(object, name)));
+    findings.extend(written().filter_map(|(name, value)| no_text(object, name, value)));
     (judged, findings)
+}
+
+/// Annotations whose indentation went wrong: nobody knows what they protect.
+fn no_map(object: &Object, all: &Value) -> Option<Finding> {
+    (!matches!(all, Value::Object(_) | Value::Null)).then(|| {
+        Finding::new(
+            Level::Error,
+            LOSS,
+            &Place::at(object, "/metadata/annotations", "annotations"),
+            "is no map of strings",
+            "nothing of it is read, and it may have protected something; Kubernetes refuses the \
+             whole Ingress",
+        )
+    })
+}
+
+/// What protects, written as a list or a map: Kubernetes refuses the whole Ingress, and the module
+/// reads no such value.
+fn no_text(object: &Object, name: &str, value: &Value) -> Option<Finding> {
+    if !matches!(value, Value::Array(_) | Value::Object(_)) {
+        return None;
+    }
+    let name = name.strip_prefix(&object.prefix)?.strip_prefix('/')?;
+    let text = value.to_string();
+    let lost = alternatives::job(name, &text).filter(|job| job.weight == Weight::Loss)?;
+    let place = Place::annotation(object, name);
+    let expected = format!("is lost ({}), and is no string", lost.does);
+    let finding = Finding::new(
+        Level::Warning,
+        LOSS,
+        &place,
+        expected,
+        lost.without.as_str(),
+    );
+    Some(finding.help("write it as one string, as ingress-nginx documents it"))
 }
 
 /// Differences that are a matter of single patterns: where each can be run, there is none.

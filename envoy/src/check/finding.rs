@@ -128,7 +128,7 @@ impl Finding {
             help: Vec::new(),
         };
         match (&remark.problem, &remark.value) {
-            (Problem::NotAString, Some(value)) => {
+            (Problem::NotAString, Some(value)) if remark.effect == Effect::Tolerated => {
                 finding.help(format!("write \"{value}\", with quotes"))
             }
             _ => finding,

@@ -526,3 +526,46 @@ fn what_a_second_config_map_protects_is_lost_too() {
     assert!(matches!(settled(&mut two, &[]), Err(LossError::Refused(_))));
     settled(&mut two, &["--accept-loss", "whitelist-source-range"]).unwrap();
 }
+
+// It was told that the value was ignored, and rendered without the access list.
+#[test]
+fn what_protects_and_is_no_string_is_lost() {
+    let list = json!({ "whitelist-source-range": ["10.0.0.0/8"] });
+    let map = json!({ "auth-url": { "url": "http://auth/" } });
+    for annotations in [list, map] {
+        let mut lost = manifests(&annotations, &json!({}));
+        let report = Report::new(&lost, false, None);
+        assert_eq!(report.losses().count(), 1, "{:?}", report.findings);
+        let help: String = report
+            .findings
+            .iter()
+            .flat_map(|one| one.help.clone())
+            .collect();
+        assert!(!help.contains("with quotes"), "{help}");
+        assert!(matches!(
+            settled(&mut lost, &[]),
+            Err(LossError::Refused(_))
+        ));
+    }
+    let mut harmless = manifests(&json!({ "enable-access-log": [] }), &json!({}));
+    settled(&mut harmless, &[]).unwrap();
+}
+
+#[test]
+fn annotations_that_are_no_map_may_have_protected_something() {
+    for annotations in [
+        json!("nginx.ingress.kubernetes.io/auth-url: http://auth/"),
+        json!([]),
+    ] {
+        let mut lost = manifests(&json!({}), &json!({}));
+        lost.ingresses[0].value["metadata"]["annotations"] = annotations;
+        assert_eq!(Report::new(&lost, false, None).exit_status(), 2);
+        assert!(matches!(
+            settled(&mut lost, &[]),
+            Err(LossError::Refused(_))
+        ));
+    }
+    let mut none = manifests(&json!({}), &json!({}));
+    none.ingresses[0].value["metadata"]["annotations"] = Value::Null;
+    settled(&mut none, &[]).unwrap();
+}
