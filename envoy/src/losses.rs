@@ -83,6 +83,7 @@ pub fn settle(
     closed.extend(open.into_iter().map(scope));
     let beside = hosts::beside(&compiled, &rest, &closed);
     closed.extend(beside.iter().map(|one| one.ingress.clone()));
+    let is_told_stripped = manifests.given.contains_key(STRIP_HEADERS);
     let mut stripped = texts(manifests.given.get(STRIP_HEADERS));
     stripped.extend(identity::headers(manifests, &losses));
     let is_told = manifests.given.contains_key(PROTECT);
@@ -101,6 +102,7 @@ pub fn settle(
         let names = Vec::from_iter(stripped.iter().map(String::as_str)).join(", ");
         lines.push(format!("taken off every client's request: {names}"));
     }
+    lines.extend(identity::unknown(manifests, &losses).filter(|_| !is_told_stripped));
     let protected = BTreeSet::from_iter(paths.prefixes);
     for (what, list) in [
         ("refused in other spellings (protect)", &protected),

@@ -1,6 +1,7 @@
 //! Headers that say who a client is: whoever lost what wrote them must not believe them.
 
 use crate::check::Finding;
+use crate::inert;
 use crate::manifests::Manifests;
 
 /// What ingress-nginx writes of a client's certificate.
@@ -25,7 +26,32 @@ pub(super) fn headers(manifests: &Manifests, losses: &[Finding]) -> Vec<String> 
         }
     };
     let all = losses.iter().flat_map(of);
-    all.filter(|name| !name.is_empty()).collect()
+    all.filter(|name| name == CERTIFICATE || is_header(name))
+        .collect()
+}
+
+/// Whether it may be the name of a header; ingress-nginx takes no other one.
+///
+/// Source: `ValidHeader`, `internal/ingress/annotations/authreq/main.go`, ingress-nginx dbb11b92d.
+fn is_header(name: &str) -> bool {
+    let is_of_one = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_of_one)
+}
+
+/// A line for a ConfigMap of headers that is not among the manifests: clients may send these now.
+pub(super) fn unknown(manifests: &Manifests, losses: &[Finding]) -> Option<String> {
+    let mut losses = losses
+        .iter()
+        .filter(|loss| loss.field == "proxy-set-headers");
+    let id = losses.find_map(|loss| {
+        let id = loss.value.as_deref()?;
+        (!manifests.config_maps.iter().any(|map| map.id() == id)).then_some(id)
+    })?;
+    Some(format!(
+        "NOT taken off clients' requests, the ConfigMap {} is not among the manifests: what headers \
+         proxy-set-headers wrote; give it with -f, or name them in strip_headers (--config)",
+        inert::line(id)
+    ))
 }
 
 /// The headers in the ConfigMap `id`, if it is among the manifests.

@@ -569,3 +569,33 @@ fn annotations_that_are_no_map_may_have_protected_something() {
     none.ingresses[0].value["metadata"]["annotations"] = Value::Null;
     settled(&mut none, &[]).unwrap();
 }
+
+// A name that is no header made the whole configuration unusable, of a tenant for everybody.
+#[test]
+fn names_that_are_no_headers_are_not_stripped() {
+    let annotations = json!({
+        "auth-url": "https://auth.example.com/",
+        "auth-response-headers": " X-User,, *, X-*, X Y, X_Groups",
+    });
+    let mut odd = manifests(&annotations, &json!({}));
+    settled(&mut odd, &["--accept-loss", "auth-url"]).unwrap();
+    assert_eq!(odd.given["strip_headers"], json!(["x-user", "x_groups"]));
+}
+
+#[test]
+fn headers_of_a_config_map_that_is_not_at_hand_are_told() {
+    let settings = json!({ "proxy-set-headers": "ingress-nginx/custom" });
+    let accept = ["--accept-loss", "proxy-set-headers"];
+    let is_told = |line: &String| line.starts_with("NOT taken off") && line.contains("/custom");
+    let mut missing = manifests(&json!({}), &settings);
+    let lines = settled(&mut missing, &accept).unwrap();
+    assert!(lines.iter().any(is_told), "{lines:?}");
+    let mut known = manifests(&json!({}), &settings);
+    let mut custom = known.config_maps[0].clone();
+    custom.value["metadata"]["name"] = json!("custom");
+    custom.value["data"] = json!({ "X-User": "$remote_user" });
+    known.config_maps.push(custom);
+    let lines = settled(&mut known, &accept).unwrap();
+    assert!(!lines.iter().any(is_told), "{lines:?}");
+    assert_eq!(known.given["strip_headers"], json!(["x-user"]));
+}
