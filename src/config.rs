@@ -66,6 +66,8 @@ pub struct Config {
 /// One of `strip_headers`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StripHeader {
+    /// The Ingress, `namespace/name`, whose locations it is for; `None`: all.
+    pub ingress: Option<String>,
     /// In lower case, with `-` for every `_`: pods that speak CGI tell them apart no more.
     pub name: String,
     /// It is the beginning of names: a `*` stood behind it.
@@ -73,9 +75,12 @@ pub struct StripHeader {
 }
 
 impl StripHeader {
-    /// Whether a header of that name, in lower case, is meant.
+    /// Whether a header of that name, in lower case, is meant where a location of `ingress` serves.
     #[must_use]
-    pub fn is(&self, name: &[u8]) -> bool {
+    pub fn is(&self, ingress: &str, name: &[u8]) -> bool {
+        if self.ingress.as_ref().is_some_and(|own| own != ingress) {
+            return false;
+        }
         let own = self.name.as_bytes();
         let same = |(own, byte): (&u8, &u8)| own == byte || (*own == b'-' && *byte == b'_');
         let long_enough = if self.is_prefix {

@@ -255,7 +255,9 @@ impl Stream {
         self.note_forward(policy, &forward, &chosen);
         let pin = self.pin(&chosen, &forward, facts);
         let (cluster, pinned) = (chosen.cluster, pin.is_some());
-        let edits = forward_edits(policy, headers, cluster, pin, forward.path, forward.edits);
+        let ingress = &forward.location.ingress;
+        let (path, further) = (forward.path, forward.edits);
+        let edits = forward_edits(policy, headers, ingress, cluster, pin, path, further);
         let affinity = cluster.affinity.as_ref();
         let reads_user_agent = affinity.is_some_and(Affinity::reads_user_agent);
         self.forwarded = Some(Forwarded {

@@ -84,8 +84,9 @@ pub fn settle(
     let beside = hosts::beside(&compiled, &rest, &closed);
     closed.extend(beside.iter().map(|one| one.ingress.clone()));
     let is_told_stripped = manifests.given.contains_key(STRIP_HEADERS);
-    let mut stripped = texts(manifests.given.get(STRIP_HEADERS));
-    stripped.extend(identity::headers(manifests, &losses));
+    let identities = BTreeSet::from_iter(identity::headers(manifests, &losses));
+    let given = manifests.given.get(STRIP_HEADERS);
+    let stripped = given.map_or_else(|| identities.clone(), |given| texts(Some(given)));
     let is_told = manifests.given.contains_key(PROTECT);
     let paths = (!is_told).then(|| paths::of(&compiled, &accepted));
     let paths = paths.unwrap_or_default();
@@ -98,9 +99,19 @@ pub fn settle(
     let rest = rest.map(|loss| format!("closed, answers 503: {}", named(loss)));
     let beside = beside.iter().map(ToString::to_string);
     let mut lines: Vec<String> = accepted.chain(rest).chain(beside).collect();
-    if !losses.is_empty() && !stripped.is_empty() {
-        let names = Vec::from_iter(stripped.iter().map(String::as_str)).join(", ");
-        lines.push(format!("taken off every client's request: {names}"));
+    if !losses.is_empty() {
+        lines.extend(identity::lines(&stripped));
+    }
+    let kept: Vec<&str> = identities
+        .difference(&stripped)
+        .map(String::as_str)
+        .collect();
+    if !kept.is_empty() {
+        lines.push(format!(
+            "NOT taken off, for strip_headers (--config) does not name them; who authenticates has to \
+             overwrite or remove a client's own: {}",
+            kept.join(", ")
+        ));
     }
     lines.extend(identity::unknown(manifests, &losses).filter(|_| !is_told_stripped));
     let protected = BTreeSet::from_iter(paths.prefixes);

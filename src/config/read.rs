@@ -240,14 +240,20 @@ impl<'a> Reader<'a> {
     }
 
     fn strip_headers(&mut self) -> Result<Vec<StripHeader>, ConfigError> {
-        const EXPECTED: &str = "a list of names of headers, the last letter of each may be a *";
+        const EXPECTED: &str = "a list of names of headers, the last letter of each may be a *, \
+                                in front of each may be \"namespace/ingress/\"";
         let names = self.names("strip_headers", EXPECTED)?;
         let read = names.iter().map(|written| {
-            let name = written.strip_suffix('*').unwrap_or(written);
+            let (ingress, given) = match written.rsplit_once('/') {
+                Some((ingress, given)) => (Some(ingress.to_owned()), given),
+                None => (None, written.as_str()),
+            };
+            let name = given.strip_suffix('*').unwrap_or(given);
             let is_name = !name.is_empty() && name.bytes().all(is_of_header_name);
             let header = StripHeader {
+                ingress,
                 name: name.to_ascii_lowercase().replace('_', "-"),
-                is_prefix: name.len() < written.len(),
+                is_prefix: name.len() < given.len(),
             };
             is_name.then_some(header).ok_or_else(|| {
                 ConfigError(format!(

@@ -959,6 +959,7 @@ fn what_protects_is_never_passed_over_where_it_cannot_be_read() {
         ("strip_headers", json!(["*"])),
         ("strip_headers", json!(["ssl client"])),
         ("strip_headers", json!([":path"])),
+        ("strip_headers", json!(["default/a/*"])),
         ("protect", json!("/admin")),
         ("protect", json!(["admin"])),
         ("protect", json!([{}])),

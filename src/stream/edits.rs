@@ -7,10 +7,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 /// The edits that send a request to `cluster`: limpet's own headers are set, never added, so
-/// that a downstream's are replaced, or removed where it sent some.
+/// that a downstream's are replaced, or removed where it sent some. `ingress`: whose location it is.
 pub(super) fn forward_edits<'p>(
     policy: &'p Policy,
     headers: &Headers,
+    ingress: &str,
     cluster: &'p Cluster,
     pin: Option<&str>,
     path: Option<Vec<u8>>,
@@ -19,7 +20,7 @@ pub(super) fn forward_edits<'p>(
     let names = &policy.headers;
     let mut edits = Vec::with_capacity(further.len().saturating_add(3));
     // First, so that what limpet itself sets of them stays.
-    identities(policy, headers, &mut edits);
+    identities(policy, headers, ingress, &mut edits);
     edits.push(Edit::Set(
         Name::from(&names.cluster),
         FieldValue::new(cluster.envoy_name.as_bytes()),
@@ -40,12 +41,13 @@ pub(super) fn forward_edits<'p>(
 }
 
 /// Takes off the headers that `strip_headers` names.
-fn identities(policy: &Policy, headers: &Headers, edits: &mut Vec<Edit>) {
+fn identities(policy: &Policy, headers: &Headers, ingress: &str, edits: &mut Vec<Edit>) {
     if policy.strip_headers.is_empty() {
         return;
     }
     for (name, _) in headers {
-        let is_meant = policy.strip_headers.iter().any(|strip| strip.is(name));
+        let mut strip = policy.strip_headers.iter();
+        let is_meant = strip.any(|strip| strip.is(ingress, name));
         let Some(name) = std::str::from_utf8(name).ok().filter(|_| is_meant) else {
             continue;
         };

@@ -622,3 +622,33 @@ fn what_protect_refuses_is_counted_and_told() {
         assert_eq!(last, Some(&json!(["answered", reason])));
     }
 }
+
+#[test]
+fn headers_that_say_who_a_client_is_are_taken_off_where_they_are_to_be() {
+    let keys = json!({ "strip_headers": ["ssl-client-*", "default/shop/x-user", "default/other/authorization"] });
+    let shop = Shop::configured(json!({}), keys);
+    let sent = [
+        ("ssl-client-verify", "SUCCESS"),
+        ("ssl_client_subject_dn", "CN=admin"),
+        ("x-user", "admin"),
+        ("X_User", "admin"),
+        ("authorization", "Bearer x"),
+    ];
+    let sent = sent.map(|(name, value)| (name.to_ascii_lowercase(), value));
+    let sent: Vec<(&str, &str)> = sent
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value))
+        .collect();
+    let decided = shop.request(&mut Stream::default(), &sent, Knowledge::Current);
+    let Step::Forward(edits) = decided.step else {
+        panic!("not forwarded: {:?}", decided.step);
+    };
+    let is_removed = |name: &str| edits.contains(&Edit::Remove(name.to_owned().into()));
+    for (name, _) in &sent {
+        assert_eq!(
+            is_removed(name),
+            *name != "authorization",
+            "{name}: {edits:?}"
+        );
+    }
+}

@@ -1,5 +1,7 @@
 //! Headers that say who a client is: whoever lost what wrote them must not believe them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::check::Finding;
 use crate::inert;
 use crate::manifests::Manifests;
@@ -10,24 +12,31 @@ use crate::manifests::Manifests;
 /// dbb11b92d.
 const CERTIFICATE: &str = "ssl-client-*";
 
-/// The request headers that ingress-nginx wrote itself and that a client could now send: names, or
-/// beginnings with a `*` behind.
+/// The request headers that ingress-nginx wrote itself and that a client could now send, as
+/// `strip_headers` calls them. What one Ingress alone had written is taken off its requests alone:
+/// `Authorization` may be what others live by.
 pub(super) fn headers(manifests: &Manifests, losses: &[Finding]) -> Vec<String> {
     let of = |loss: &Finding| {
         let value = loss.value.as_deref().unwrap_or_default();
-        match loss.field.as_str() {
-            "auth-response-headers" | "global-auth-response-headers" => value
-                .split(',')
-                .map(|name| name.trim().to_ascii_lowercase())
-                .collect(),
-            "proxy-set-headers" => names_in(manifests, value),
-            name if name.starts_with("auth-tls-") => vec![CERTIFICATE.to_owned()],
+        match (loss.field.as_str(), &loss.ingress) {
+            ("auth-response-headers", Some(ingress)) => {
+                let names = listed(value);
+                names.map(|name| format!("{ingress}/{name}")).collect()
+            }
+            ("global-auth-response-headers", _) => listed(value).collect(),
+            ("proxy-set-headers", _) => names_in(manifests, value),
+            (name, _) if name.starts_with("auth-tls-") => vec![CERTIFICATE.to_owned()],
             _ => Vec::new(),
         }
     };
-    let all = losses.iter().flat_map(of);
-    all.filter(|name| name == CERTIFICATE || is_header(name))
-        .collect()
+    losses.iter().flat_map(of).collect()
+}
+
+fn listed(value: &str) -> impl Iterator<Item = String> + '_ {
+    let names = value.split(',').map(str::trim);
+    names
+        .filter(|name| is_header(name))
+        .map(str::to_ascii_lowercase)
 }
 
 /// Whether it may be the name of a header; ingress-nginx takes no other one.
@@ -54,10 +63,31 @@ pub(super) fn unknown(manifests: &Manifests, losses: &[Finding]) -> Option<Strin
     ))
 }
 
+/// One line for each of those whose headers they are.
+pub(super) fn lines(headers: &BTreeSet<String>) -> Vec<String> {
+    let mut of: BTreeMap<Option<&str>, Vec<&str>> = BTreeMap::new();
+    for header in headers {
+        let (ingress, name) = match header.rsplit_once('/') {
+            Some((ingress, name)) => (Some(ingress), name),
+            None => (None, header.as_str()),
+        };
+        of.entry(ingress).or_default().push(name);
+    }
+    let line = |(ingress, names): (Option<&str>, Vec<&str>)| {
+        let names = names.join(", ");
+        match ingress {
+            Some(ingress) => format!("taken off every request to ingress {ingress}: {names}"),
+            None => format!("taken off every client's request: {names}"),
+        }
+    };
+    of.into_iter().map(line).collect()
+}
+
 /// The headers in the ConfigMap `id`, if it is among the manifests.
 fn names_in(manifests: &Manifests, id: &str) -> Vec<String> {
     let map = manifests.config_maps.iter().find(|map| map.id() == id);
     let data = map.and_then(|map| map.value.get("data")?.as_object());
     let names = data.into_iter().flat_map(serde_json::Map::keys);
+    let names = names.filter(|name| is_header(name));
     names.map(|name| name.to_ascii_lowercase()).collect()
 }

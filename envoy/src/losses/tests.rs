@@ -195,9 +195,10 @@ fn what_goes_with_a_loss_is_accepted_with_it() {
     // Nobody else may write what the authorizer wrote.
     assert_eq!(
         through.given.get("strip_headers"),
-        Some(&json!(["x-groups", "x-user"]))
+        Some(&json!(["prod/shop/x-groups", "prod/shop/x-user"]))
     );
-    assert!(lines.iter().any(|line| line.contains("x-groups, x-user")));
+    let told = "taken off every request to ingress prod/shop: x-groups, x-user";
+    assert!(lines.iter().any(|line| line == told), "{lines:?}");
 
     let mut signin = manifests(&annotations, &json!({}));
     let of_one = settled(&mut signin, &["--accept-loss", "auth-signin"]);
@@ -219,6 +220,42 @@ fn identity_headers_of_clients_are_stripped_under_an_accepted_loss() {
     settled(&mut global, &["--accept-loss", "global-auth-url"]).unwrap();
     let stripped = global.given.get("strip_headers");
     assert_eq!(stripped, Some(&json!(["x-auth-request-user"])));
+}
+
+// One Ingress had `Authorization` taken off the requests of all others, and a name that is none let
+// nothing be rendered for anybody.
+#[test]
+fn the_headers_of_one_ingress_are_taken_off_its_own_requests() {
+    let auth = |headers: &str| {
+        let annotations =
+            json!({ "auth-url": "https://a.example/", "auth-response-headers": headers });
+        manifests(&annotations, &json!({}))
+    };
+    for (headers, stripped) in [
+        ("Authorization", vec!["prod/shop/authorization"]),
+        (
+            "X-User,*,x*, :path, X Y,a\"b,\u{e9}",
+            vec!["prod/shop/x-user"],
+        ),
+    ] {
+        let mut manifests = auth(headers);
+        settled(&mut manifests, &["--accept-loss", "auth-url"]).unwrap();
+        assert_eq!(manifests.given.get(STRIP_HEADERS), Some(&json!(stripped)));
+        Compiled::new(&manifests, &Flags::default()).unwrap();
+    }
+    // An authorizer before limpet writes it: then limpet may not take it off.
+    let mut given = auth("X-User, X-Groups");
+    given
+        .given
+        .insert(STRIP_HEADERS.to_owned(), json!(["prod/shop/x-groups"]));
+    let lines = settled(&mut given, &["--accept-loss", "auth-url"]).unwrap();
+    assert_eq!(
+        given.given.get(STRIP_HEADERS),
+        Some(&json!(["prod/shop/x-groups"]))
+    );
+    let is_told =
+        |line: &String| line.starts_with("NOT taken off") && line.ends_with(": prod/shop/x-user");
+    assert!(lines.iter().any(is_told), "{lines:?}");
 }
 
 #[test]
@@ -579,7 +616,10 @@ fn names_that_are_no_headers_are_not_stripped() {
     });
     let mut odd = manifests(&annotations, &json!({}));
     settled(&mut odd, &["--accept-loss", "auth-url"]).unwrap();
-    assert_eq!(odd.given["strip_headers"], json!(["x-user", "x_groups"]));
+    assert_eq!(
+        odd.given["strip_headers"],
+        json!(["prod/shop/x-user", "prod/shop/x_groups"])
+    );
 }
 
 #[test]
