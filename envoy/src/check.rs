@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
-pub(crate) use alternatives::{goes_by_path, heads_of, is_key, is_of_host};
+pub(crate) use alternatives::{goes_by_path, heads_of, is_key, is_of_host, nearest_key};
 #[cfg(test)]
 pub(crate) use alternatives::{lost_annotations, lost_keys};
 pub use annotations::{Judged, Verdict};

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use limpet::annotations::validator::parse_bool;
+use limpet::nearest::nearest;
 use serde::Deserialize;
 
 use super::finding::{LOSS, Level};
@@ -233,6 +234,11 @@ pub(crate) fn is_of_host(name: &str) -> bool {
 /// Whether `name` is a key of the ConfigMap, of this ingress-nginx or an older one.
 pub(crate) fn is_key(name: &str) -> bool {
     key(name).is_some()
+}
+
+/// The key that `name` was probably meant to be.
+pub(crate) fn nearest_key(name: &str) -> Option<&'static str> {
+    nearest(name, keys())
 }
 
 /// Every annotation that loses protection, some with one value alone.

@@ -145,9 +145,11 @@ pub(crate) fn confirm(judged: &mut [Judged], remarks: &[Remark]) {
     }
 }
 
-/// Whether `backend-protocol` asks for something else than plain HTTP/1.
+/// Whether `backend-protocol` asks for TLS or HTTP/2. FastCGI is lost, and whatever else is written
+/// is plain HTTP/1, to ingress-nginx too.
 pub(super) fn speaks_otherwise(value: &str) -> bool {
-    !matches!(value.to_ascii_uppercase().as_str(), "HTTP" | "AUTO_HTTP")
+    let value = value.trim().to_ascii_uppercase();
+    matches!(value.as_str(), "HTTPS" | "GRPC" | "GRPCS")
 }
 
 fn verdict(ingress: &Ingress, name: &str, value: &str) -> (Verdict, &'static str) {

@@ -74,7 +74,7 @@ impl Report {
             settings,
             defaults: settings::defaults(manifests),
             findings,
-            notes: manifests.notes.clone(),
+            notes: [&manifests.notes[..], no_settings(manifests).as_slice()].concat(),
         }
     }
 
@@ -122,6 +122,14 @@ pub fn left_to_others(compiled: &Compiled<'_>) -> Vec<Finding> {
     findings.retain(Finding::is_left_to_others);
     findings.extend(files::unreadable(compiled.manifests));
     findings
+}
+
+/// A line where ingress-nginx's own settings are not at hand.
+fn no_settings(manifests: &Manifests) -> Option<String> {
+    let is_missing = manifests.config_maps.is_empty() && !manifests.ingresses.is_empty();
+    is_missing.then(|| {
+        "ingress-nginx's ConfigMap is not among the manifests: its defaults are assumed".to_owned()
+    })
 }
 
 /// Whether a finding is about an Ingress that the module takes, or about none.

@@ -1,7 +1,6 @@
 //! One verdict for each key of ingress-nginx's own ConfigMap.
 
 use limpet::annotations::catalogue;
-use limpet::nearest::nearest;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -181,7 +180,7 @@ fn finding(entry: &Entry<'_>, verdict: Verdict) -> Option<Finding> {
                 "is no key of ingress-nginx's ConfigMap",
                 "ignored, by ingress-nginx too",
             );
-            Some(match nearest(entry.key, alternatives::keys()) {
+            Some(match alternatives::nearest_key(entry.key) {
                 Some(known) => finding.help(format!("did you mean {known}?")),
                 None if catalogue::find(entry.key).is_some() => {
                     finding.help("it is an annotation: Ingresses say it")

@@ -1,7 +1,7 @@
 //! Which ConfigMap holds ingress-nginx's settings.
 
 use super::document::Object;
-use crate::check::is_key;
+use crate::check::{is_key, nearest_key};
 
 /// The one that is meant, what else may be, and a line for the operator where that is a guess or
 /// there is none.
@@ -57,7 +57,7 @@ pub(super) fn choose(config_maps: &[Object]) -> Choice<'_> {
 fn unlike<'m>(config_maps: &[&'m Object]) -> Choice<'m> {
     match config_maps {
         [] => Choice::default(),
-        [only] => Choice {
+        [only] if !is_of_another(only) => Choice {
             map: Some(only),
             others: Vec::new(),
             note: Some(format!(
@@ -70,10 +70,9 @@ fn unlike<'m>(config_maps: &[&'m Object]) -> Choice<'m> {
             map: None,
             others: Vec::new(),
             note: Some(format!(
-                "{}: none of the {} ConfigMaps is called ingress-nginx-controller; ingress-nginx's \
+                "{}: no ConfigMap is called ingress-nginx-controller or has its keys; ingress-nginx's \
                  defaults are assumed",
-                first.place(),
-                config_maps.len()
+                first.place()
             )),
         },
     }
@@ -86,12 +85,19 @@ fn is_named(map: &Object) -> bool {
         || name == "nginx-ingress-controller"
 }
 
+/// Whether it has keys, none of which is one of ingress-nginx's or nearly so.
+fn is_of_another(map: &Object) -> bool {
+    let mut keys = keys(map).peekable();
+    keys.peek().is_some() && !keys.any(|key| is_key(key) || nearest_key(key).is_some())
+}
+
+fn keys(map: &Object) -> impl Iterator<Item = &String> {
+    let data = map.value.get("data").and_then(serde_json::Value::as_object);
+    data.into_iter().flat_map(serde_json::Map::keys)
+}
+
 /// Whether more of its keys are ingress-nginx's than are not: installations call it as they like.
 fn is_filled(map: &Object) -> bool {
-    let data = map.value.get("data").and_then(serde_json::Value::as_object);
-    let (known, unknown): (Vec<&String>, Vec<&String>) = data
-        .into_iter()
-        .flat_map(serde_json::Map::keys)
-        .partition(|key| is_key(key));
+    let (known, unknown): (Vec<&String>, Vec<&String>) = keys(map).partition(|key| is_key(key));
     known.len() > unknown.len()
 }

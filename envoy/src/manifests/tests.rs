@@ -59,12 +59,15 @@ fn every_field_knows_its_line() {
 fn a_list_is_opened_and_json_is_read_as_json() {
     let text = r#"{"kind":"List","apiVersion":"v1","items":[
         {"kind":"Ingress","apiVersion":"networking.k8s.io/v1","metadata":{"name":"\ud83d\ude00"}}]}
-        {"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"},"data":{"x":"\/"}}"#;
+        {"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"},"data":{"http-snippet":"\/"}}"#;
     let manifests = Manifests::parse("x.json", text).unwrap();
     assert_eq!(manifests.ingresses[0].name(), "\u{1f600}");
-    assert_eq!(manifests.config_map().unwrap().text("/data/x"), Some("/"));
+    assert_eq!(
+        manifests.config_map().unwrap().text("/data/http-snippet"),
+        Some("/")
+    );
     assert!(
-        manifests.notes[0].contains("the only one"),
+        manifests.notes[0].contains("its keys are ingress-nginx's"),
         "{:?}",
         manifests.notes
     );
@@ -88,6 +91,23 @@ fn of_several_config_maps_the_one_named_like_the_charts_is_meant() {
     );
     assert_eq!(chosen(&["a", "b"]), (None, 1));
     assert_eq!(chosen(&["ingress-nginx-controller"]).1, 0);
+}
+
+// Its keys were each told as a misspelt one of ingress-nginx's.
+#[test]
+fn the_only_config_map_may_be_of_another_program() {
+    let chosen = |data: &str| {
+        let text =
+            format!("kind: ConfigMap\napiVersion: v1\nmetadata: {{name: app}}\ndata: {data}\n");
+        let manifests = Manifests::parse("m.yaml", &text).unwrap();
+        (manifests.config_map().is_some(), manifests.notes.len())
+    };
+    assert_eq!(
+        chosen("{DATABASE_PASSWORD: x, greeting.txt: hello}"),
+        (false, 1)
+    );
+    assert_eq!(chosen("{ssl-redirct: 'false'}"), (true, 1));
+    assert_eq!(chosen("{}"), (true, 1));
 }
 
 // It is called nginx where AKS manages it: its keys were lost in silence beside any other ConfigMap.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use limpet::ingress::Ingress;
+use limpet::nearest::nearest;
 use limpet::remark::{Problem, Remark};
 
 use super::neighbours::service_port;
@@ -19,9 +20,10 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     findings.extend(manifests.ingresses.iter().filter_map(unfit));
     let remarks = compiled.remarks.iter();
     findings.extend(remarks.filter_map(|remark| other_class(manifests, remark)));
+    findings.extend(asked_in_vain(manifests));
     for ingress in &compiled.ingresses {
         findings.extend(canary_alone(&compiled.ingresses, ingress));
-        findings.extend(of_the_default_class(manifests, ingress));
+        findings.extend(without_class(manifests, ingress));
         let paths = ingress.paths();
         findings.extend(paths.filter_map(|path| one_address(manifests, ingress, &path)));
         findings.extend(
@@ -115,23 +117,77 @@ fn other_class(manifests: &Manifests, remark: &Remark) -> Option<Finding> {
 }
 
 /// The API server gives the default class to an Ingress without one.
-fn of_the_default_class(manifests: &Manifests, ingress: &TakenIngress<'_>) -> Option<Finding> {
-    let class = manifests.foreign_default_class()?;
+///
+/// Source: `GetIngressClass`, `internal/ingress/controller/store/store.go`, ingress-nginx dbb11b92d.
+fn without_class(manifests: &Manifests, ingress: &TakenIngress<'_>) -> Option<Finding> {
+    let is_ours = || manifests.classes().is_some_and(|all| all.contains(&""));
+    if ingress.ingress.class.is_some() || is_ours() {
+        return None;
+    }
     let place = Place::at(ingress.object, "", "ingressClassName");
-    let expected = format!(
-        "is missing, and the default IngressClass {} is another controller's",
-        class.name()
-    );
-    ingress.ingress.class.is_none().then(|| {
-        Finding::new(
-            Level::Warning,
-            "default-class",
-            &place,
-            expected,
-            "the Ingress is taken here",
-        )
-        .help("write its class")
+    let about = |level, code, expected: String| {
+        let taken = "the Ingress is taken here";
+        Finding::new(level, code, &place, expected, taken).help("write its class")
+    };
+    Some(match manifests.foreign_default_class() {
+        Some(class) => {
+            let class = class.name();
+            let whose = "is another controller's";
+            let expected = format!("is missing, and the default IngressClass {class} {whose}");
+            about(Level::Warning, "default-class", expected)
+        }
+        None => {
+            let expected = "is missing, and ingress-nginx takes such an Ingress only under \
+                            --watch-ingress-without-class";
+            about(Level::Note, "no-class", expected.to_owned())
+        }
     })
+}
+
+/// Classes and controllers that were asked for and that nothing here names: probably misspelt.
+fn asked_in_vain(manifests: &Manifests) -> Vec<Finding> {
+    let declared = &manifests.ingress_classes;
+    let written: Vec<String> = manifests
+        .ingresses
+        .iter()
+        .filter_map(|object| object.ingress()?.class)
+        .collect();
+    let classes: Vec<&str> = written
+        .iter()
+        .map(String::as_str)
+        .chain(declared.iter().map(Object::name))
+        .collect();
+    let controllers: Vec<&str> = declared
+        .iter()
+        .filter_map(|class| class.text("/spec/controller"))
+        .collect();
+    let selection = &manifests.selection;
+    let vain = |flag: &str, name: &String, known: &[&str]| {
+        if name.is_empty() || known.contains(&name.as_str()) {
+            return None;
+        }
+        let finding = Finding {
+            level: Level::Warning,
+            code: "asked-in-vain",
+            file: String::new(),
+            line: 0,
+            ingress: None,
+            field: flag.to_owned(),
+            value: Some(name.clone()),
+            expected: "is named by nothing among the manifests".to_owned(),
+            consequence: "no Ingress is taken for it".to_owned(),
+            help: Vec::new(),
+        };
+        Some(match nearest(name, known.iter().copied()) {
+            Some(meant) => finding.help(format!("did you mean {meant}?")),
+            None => finding,
+        })
+    };
+    let of_classes = selection.classes.iter();
+    let of_classes = of_classes.filter_map(|name| vain("ingress_classes", name, &classes));
+    let of_controllers = selection.controllers.iter();
+    let of_controllers = of_controllers.filter_map(|name| vain("controllers", name, &controllers));
+    of_classes.chain(of_controllers).collect()
 }
 
 const NOT_TAKEN: &str = "the Ingress is not taken";
@@ -214,3 +270,6 @@ fn one_address(
         )
     })
 }
+
+#[cfg(test)]
+mod tests;

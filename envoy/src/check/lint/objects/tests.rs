@@ -1,0 +1,74 @@
+//! Objects that serve otherwise than they look.
+
+use crate::check::{Finding, Report};
+use crate::manifests::{Manifests, Selection};
+
+const CLUSTER: &str = "\
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: internal}
+spec: {controller: k8s.io/internal-nginx}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: shop}
+spec: {ingressClassName: internal, rules: [{host: shop.example.com}]}
+";
+
+fn asked_in_vain(classes: &[&str], controllers: &[&str]) -> (u8, Vec<Finding>) {
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let selection = Selection {
+        classes: owned(classes),
+        controllers: owned(controllers),
+        annotations_prefix: None,
+    };
+    let manifests = Manifests::parse("m.yaml", CLUSTER).unwrap();
+    let report = Report::new(&manifests.with_selection(&selection), false, None);
+    let status = report.exit_status();
+    let findings = report.findings.into_iter();
+    let of_it = findings.filter(|finding| finding.code == "asked-in-vain");
+    (status, of_it.collect())
+}
+
+// Nothing was taken, nothing rendered, and everything was said to be as under ingress-nginx.
+#[test]
+fn a_class_or_a_controller_that_nothing_names_is_told() {
+    let (status, found) = asked_in_vain(&["intrnal", "internal"], &[]);
+    assert_eq!(status, 1);
+    let help: Vec<_> = found
+        .iter()
+        .map(|one| (&one.value, &one.help[..]))
+        .collect();
+    let meant = &["did you mean internal?".to_owned()][..];
+    assert_eq!(help, [(&Some("intrnal".to_owned()), meant)]);
+    let (_, found) = asked_in_vain(&[], &["k8s.io/other"]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(asked_in_vain(&["internal"], &[]), (0, Vec::new()));
+    assert_eq!(
+        asked_in_vain(&[], &["k8s.io/internal-nginx"]),
+        (0, Vec::new())
+    );
+    assert_eq!(asked_in_vain(&["internal", ""], &[]), (0, Vec::new()));
+}
+
+#[test]
+fn settings_that_are_not_at_hand_are_told() {
+    let notes = |text: &str| {
+        let manifests = Manifests::parse("m.yaml", text).unwrap();
+        Report::new(&manifests, false, None).notes
+    };
+    let [note] = &notes(CLUSTER)[..] else {
+        panic!("{:?}", notes(CLUSTER));
+    };
+    assert!(
+        note.contains("ConfigMap is not among the manifests"),
+        "{note}"
+    );
+    let settings = "\
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: ingress-nginx-controller}
+";
+    assert!(notes(&[CLUSTER, settings].concat()).is_empty());
+}
