@@ -1,6 +1,9 @@
 //! What the other Ingresses make of a path.
 
+use std::collections::BTreeSet;
+
 use limpet::affinity::Affinity;
+use limpet::route::location::{Backend, Location};
 
 use crate::clusters::ServicePort;
 use crate::compiled::Compiled;
@@ -12,6 +15,30 @@ pub(super) fn service_port(
     path: &TakenPath<'_>,
 ) -> Option<ServicePort> {
     ServicePort::named(&ingress.ingress.namespace, path.path.backend.as_ref()?)
+}
+
+/// The Service ports that an Ingress names, as the module calls them.
+pub(super) fn services(ingress: &TakenIngress<'_>) -> BTreeSet<String> {
+    let namespace = &ingress.ingress.namespace;
+    let named = ingress.backends();
+    let named = named.filter_map(|one| ServicePort::named(namespace, one.backend));
+    named.map(|port| port.key()).collect()
+}
+
+/// The Service port of a location beside which one of `canaries` stands.
+pub(super) fn taken_from<'c>(
+    compiled: &'c Compiled<'_>,
+    location: &Location,
+    canaries: &BTreeSet<String>,
+) -> Option<&'c str> {
+    let Backend::Cluster(id) = location.backend else {
+        return None;
+    };
+    let primary = compiled.policy.cluster(id)?;
+    let beside = primary.alternatives.iter();
+    let mut beside = beside.filter_map(|id| compiled.policy.cluster(*id));
+    let is_taken = beside.any(|canary| canaries.contains(&canary.service));
+    is_taken.then_some(primary.service.as_str())
 }
 
 /// The sessions of the Service that a path goes to: of all Ingresses on it the last decides.

@@ -1,12 +1,14 @@
 //! Objects that cannot serve, or serve otherwise than they look.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use limpet::ingress::Ingress;
 use limpet::nearest::nearest;
 use limpet::remark::{Problem, Remark};
+use limpet::route::location::Location;
 
-use super::neighbours::service_port;
+use super::neighbours::{self, service_port};
 use crate::check::finding::{Finding, Level, Place};
 use crate::clusters::off_limits;
 use crate::compiled::Compiled;
@@ -22,7 +24,7 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     findings.extend(remarks.filter_map(|remark| other_class(manifests, remark)));
     findings.extend(asked_in_vain(manifests));
     for ingress in &compiled.ingresses {
-        findings.extend(canary_alone(&compiled.ingresses, ingress));
+        findings.extend(canary_alone(compiled, ingress));
         findings.extend(without_class(manifests, ingress));
         let paths = ingress.paths();
         findings.extend(paths.filter_map(|path| one_address(manifests, ingress, &path)));
@@ -194,14 +196,22 @@ const NOT_TAKEN: &str = "the Ingress is not taken";
 
 /// Source: `mergeAlternativeBackends`, `internal/ingress/controller/controller.go`,
 /// ingress-nginx dbb11b92d.
-fn canary_alone(ingresses: &[TakenIngress<'_>], ingress: &TakenIngress<'_>) -> Option<Finding> {
+fn canary_alone(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Option<Finding> {
     ingress.annotations.canary.as_ref()?;
+    let own = neighbours::services(ingress);
     let is_primary = |other: &&TakenIngress<'_>| other.annotations.canary.is_none();
     let has_primary = |canary: &TakenPath<'_>| {
-        let mut primaries = ingresses.iter().filter(is_primary);
+        let mut primaries = compiled.ingresses.iter().filter(is_primary);
         let is_same =
             |path: TakenPath<'_>| path.host == canary.host && path.path.path == canary.path.path;
+        // The root of a host may be a default backend's.
+        let takes_from = |location: &Arc<Location>| {
+            location.name == canary.path.path
+                && neighbours::taken_from(compiled, location, &own).is_some()
+        };
+        let host = compiled.virtual_host(canary.host);
         primaries.any(|primary| primary.paths().any(is_same))
+            || host.is_some_and(|host| host.locations.iter().any(takes_from))
     };
     let alone = ingress.paths().find(|path| !has_primary(path))?;
     Some(Finding::new(

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::neighbours;
 use crate::certificates::{self, Certificates, Refused, certificates};
 use crate::check::finding::{Finding, Level, Place};
 use crate::compiled::Compiled;
@@ -93,28 +94,35 @@ fn is_elsewhere(a: &TakenIngress<'_>, b: &TakenIngress<'_>) -> bool {
     a.ingress.namespace != b.ingress.namespace
 }
 
+/// A canary stands beside the upstream of a location, and so beside it wherever it serves.
+///
 /// Source: `mergeAlternativeBackends`, `internal/ingress/controller/controller.go`, ingress-nginx
 /// dbb11b92d: whose the location is does not matter.
 fn canary_of_others(compiled: &Compiled<'_>, canary: &TakenIngress<'_>) -> Vec<Finding> {
+    let own = neighbours::services(canary);
     let mut told = BTreeSet::new();
     let mut findings = Vec::new();
-    for path in canary.paths() {
-        let owner = ruling(compiled, path.host).find(|one| {
-            let mut paths = one.paths();
-            paths.any(|own| own.host == path.host && own.path.path == path.path.path)
+    let hosts = compiled.policy.virtual_hosts();
+    for location in hosts.flat_map(|host| &host.locations) {
+        let Some(service) = neighbours::taken_from(compiled, location, &own) else {
+            continue;
+        };
+        // A host's root may be a default backend's, and of no Ingress.
+        let mut primaries = compiled.ingresses.iter();
+        let owner = primaries.find(|one| {
+            one.annotations.canary.is_none() && neighbours::services(one).contains(service)
         });
         let Some(owner) = owner.filter(|owner| is_elsewhere(owner, canary)) else {
             continue;
         };
-        if told.insert(owner.id()) {
+        if told.insert(service) {
             findings.push(Finding::new(
                 Level::Note,
                 "canary-of-others",
                 &Place::annotation(canary.object, "canary"),
                 format!(
-                    "takes requests for path {:?} of host {:?} from {}, in another namespace",
-                    path.path.path,
-                    path.host,
+                    "takes requests from Service {service}, on every path that leads there, of {}, \
+                     in another namespace",
                     with_place(owner)
                 ),
                 "it gets them, as under ingress-nginx",
@@ -124,7 +132,8 @@ fn canary_of_others(compiled: &Compiled<'_>, canary: &TakenIngress<'_>) -> Vec<F
     findings
 }
 
-/// An alias that another namespace has a rule for, itself or by the wildcard above it.
+/// An alias that another namespace has a rule for, itself or by the wildcard above it, or as an
+/// alias too.
 fn alias_of_others(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for alias in &ingress.annotations.aliases {
@@ -136,12 +145,22 @@ fn alias_of_others(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Vec<F
                 "",
                 "its rules count and the alias has no effect, as under ingress-nginx",
             ),
-            (None, Some(wildcard)) => (
-                ruling(compiled, &wildcard).next(),
-                " by a wildcard",
-                "the alias takes the host, as under ingress-nginx",
-            ),
-            (None, None) => (None, "", ""),
+            (None, wildcard) => {
+                let above = wildcard.and_then(|wildcard| ruling(compiled, &wildcard).next());
+                match above {
+                    Some(owner) => (
+                        Some(owner),
+                        " by a wildcard",
+                        "the alias takes the host, as under ingress-nginx",
+                    ),
+                    None => (
+                        before_with_alias(compiled, ingress, alias),
+                        " for an alias too",
+                        "whoever has the first own host in the alphabet has it, as under \
+                         ingress-nginx",
+                    ),
+                }
+            }
         };
         if let Some(owner) = owner.filter(|owner| is_elsewhere(owner, ingress)) {
             findings.push(Finding::new(
@@ -157,6 +176,20 @@ fn alias_of_others(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Vec<F
         }
     }
     findings
+}
+
+/// A primary before `ingress` with the same alias.
+fn before_with_alias<'c>(
+    compiled: &'c Compiled<'c>,
+    ingress: &TakenIngress<'_>,
+    alias: &str,
+) -> Option<&'c TakenIngress<'c>> {
+    let ingresses = compiled.ingresses.iter();
+    let mut before = ingresses.take_while(|one| one.id() != ingress.id());
+    before.find(|one| {
+        let mut aliases = one.annotations.aliases.iter();
+        one.annotations.canary.is_none() && aliases.any(|known| known.eq_ignore_ascii_case(alias))
+    })
 }
 
 #[cfg(test)]

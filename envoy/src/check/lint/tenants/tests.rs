@@ -91,14 +91,73 @@ spec: {rules: [{host: shop.test, BACKEND}, {host: plain.test, BACKEND}]}
     assert_eq!(
         said(second),
         [
-            "17 canary-of-others: canary: \"true\" takes requests for path \"/\" of host \"shop.test\" \
-          from ingress shop/web (in.yaml:1), in another namespace; it gets them, as under \
-          ingress-nginx"
+            "17 canary-of-others: canary: \"true\" takes requests from Service shop/web:80, on every \
+          path that leads there, of ingress shop/web (in.yaml:1), in another namespace; it gets \
+          them, as under ingress-nginx"
         ]
     );
     // Its own namespace's is nobody's business.
     let own = second.replace("namespace: evil", "namespace: shop");
     assert_eq!(said(&own), Vec::<String>::new());
+}
+
+// Its note said that such a canary gets no requests, and it got all of them.
+#[test]
+fn a_canary_of_another_namespaces_default_backend_is_told() {
+    for canary in [
+        format!("rules: [{{{BACKEND}}}]"),
+        "defaultBackend: {service: {name: x, port: {number: 80}}}".to_owned(),
+    ] {
+        let text = format!(
+            "\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {{name: web, namespace: shop}}
+spec: {{ingressClassName: nginx, defaultBackend: {{service: {{name: web, port: {{number: 80}}}}}}}}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: x
+  namespace: evil
+  annotations:
+    nginx.ingress.kubernetes.io/canary: 'true'
+    nginx.ingress.kubernetes.io/canary-weight: '100'
+spec: {{ingressClassName: nginx, {canary}}}
+"
+        );
+        let manifests = Manifests::parse("in.yaml", &text).unwrap();
+        let report = Report::new(&manifests, false, None);
+        let codes: Vec<&str> = report.findings.iter().map(|one| one.code).collect();
+        assert_eq!(codes, ["canary-of-others"], "{text}{:?}", report.findings);
+    }
+}
+
+#[test]
+fn an_alias_that_another_namespace_has_too_is_told_once() {
+    let second = "\
+metadata:
+  name: x
+  namespace: evil
+  annotations: {nginx.ingress.kubernetes.io/server-alias: both.test}
+spec: {rules: [{host: evil.test, BACKEND}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: z
+  namespace: third
+  annotations: {nginx.ingress.kubernetes.io/server-alias: both.test}
+spec: {rules: [{host: third.test, BACKEND}]}
+";
+    assert_eq!(
+        said(second),
+        [
+            "24 alias-of-others: server-alias: \"both.test\" names host \"both.test\", which ingress \
+             evil/x (in.yaml:11) has for an alias too, in another namespace; whoever has the first \
+             own host in the alphabet has it, as under ingress-nginx"
+        ]
+    );
 }
 
 #[test]
