@@ -80,7 +80,12 @@ pub fn settle(
     if !open.is_empty() && !args.close {
         return Err(LossError::Refused(open.into_iter().cloned().collect()));
     }
-    closed.extend(open.into_iter().map(scope));
+    let is_served = |loss: &&Finding| {
+        let mut served = compiled.ingresses.iter();
+        let ingress = loss.ingress.as_deref();
+        ingress.is_none_or(|ingress| served.any(|one| one.id() == ingress))
+    };
+    closed.extend(open.into_iter().filter(is_served).map(scope));
     let beside = hosts::beside(&compiled, &rest, &closed);
     closed.extend(beside.iter().map(|one| one.ingress.clone()));
     let is_told_stripped = manifests.given.contains_key(STRIP_HEADERS);

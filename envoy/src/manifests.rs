@@ -15,6 +15,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::names;
+
 pub use document::{DuplicateKey, Object, Origin, annotation_pointer};
 pub use error::{ManifestError, Unreadable};
 pub use selection::Selection;
@@ -100,7 +102,7 @@ impl Manifests {
     #[must_use]
     pub fn with_selection(mut self, flags: &Selection) -> Self {
         self.selection.replace(flags);
-        for ingress in &mut self.ingresses {
+        for ingress in self.ingresses.iter_mut().chain(&mut self.old_ingresses) {
             self.selection.prefix().clone_into(&mut ingress.prefix);
         }
         self
@@ -167,6 +169,23 @@ impl Manifests {
     #[must_use]
     pub fn classes(&self) -> Option<Vec<&str>> {
         self.selection.classes(&self.ingress_classes)
+    }
+
+    /// Ingresses of a class that is taken of which nothing is: those of the API's beta versions, and
+    /// those with a name that no platform takes. What lay under their paths falls to others.
+    pub fn left_out(&self) -> impl Iterator<Item = &Object> {
+        let classes = self.classes();
+        let is_ours = move |object: &&Object| {
+            let ingress = object.ingress();
+            ingress.is_some_and(|ingress| match (&ingress.class, &classes) {
+                (None, _) => true,
+                (Some(class), Some(classes)) => classes.contains(&class.as_str()),
+                (Some(class), None) => class == selection::CLASS,
+            })
+        };
+        let unfit = |object: &&Object| names::unfit(object).is_some();
+        let unfit = self.ingresses.iter().filter(unfit);
+        self.old_ingresses.iter().chain(unfit).filter(is_ours)
     }
 
     /// The IngressClass `name`.

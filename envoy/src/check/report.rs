@@ -11,8 +11,7 @@ use super::platform::{self, Platform};
 use super::settings::{self, JudgedKey};
 use super::{configuration, files, lint};
 use crate::compiled::{Compiled, Flags};
-use crate::manifests::Manifests;
-use crate::taken::TakenIngress;
+use crate::manifests::{Manifests, Object};
 
 /// All that was found.
 #[derive(Debug, Serialize)]
@@ -43,6 +42,9 @@ impl Report {
             judged.extend(of_it);
             findings.extend(about_it);
         }
+        let old = manifests.old_ingresses.iter();
+        let old = old.flat_map(|object| annotations::judge(object).1);
+        findings.extend(old.filter(Finding::is_loss));
         let (settings, about_them) = settings::judge(manifests);
         findings.extend(about_them);
         let flags = Flags {
@@ -52,7 +54,9 @@ impl Report {
         match Compiled::new(manifests, &flags) {
             Ok(compiled) => {
                 // What the module ignores is not rendered either: nothing of it is lost.
-                findings.retain(|finding| !finding.is_loss() || is_of(&compiled, finding));
+                let at_stake = at_stake(&compiled);
+                let is_of = |id: &String| at_stake.contains(id);
+                findings.retain(|one| !one.is_loss() || one.ingress.as_ref().is_none_or(is_of));
                 findings.extend(lint::run(&compiled));
                 annotations::confirm(&mut judged, &compiled.remarks);
                 findings.extend(configuration::run(manifests, &compiled.remarks, &findings));
@@ -111,11 +115,11 @@ impl Report {
 /// ingress-nginx's ConfigMap, and of what cannot be read.
 #[must_use]
 pub fn left_to_others(compiled: &Compiled<'_>) -> Vec<Finding> {
-    let taken: HashSet<&str> = compiled.ingresses.iter().map(TakenIngress::id).collect();
-    // One that is given twice may protect in either text.
+    let at_stake = at_stake(compiled);
     let ingresses = compiled.manifests.ingresses.iter();
-    let mut findings: Vec<Finding> = ingresses
-        .filter(|object| taken.contains(object.id().as_str()))
+    let all = ingresses.chain(&compiled.manifests.old_ingresses);
+    let mut findings: Vec<Finding> = all
+        .filter(|object| at_stake.contains(&object.id()))
         .flat_map(|object| annotations::judge(object).1)
         .collect();
     findings.extend(settings::judge(compiled.manifests).1);
@@ -132,9 +136,10 @@ fn no_settings(manifests: &Manifests) -> Option<String> {
     })
 }
 
-/// Whether a finding is about an Ingress that the module takes, or about none.
-fn is_of(compiled: &Compiled<'_>, finding: &Finding) -> bool {
-    let mut ingresses = compiled.ingresses.iter();
-    let ingress = finding.ingress.as_deref();
-    ingress.is_none_or(|id| ingresses.any(|one| one.id() == id))
+/// The Ingresses that may protect something here: those that the module takes, in either text where
+/// one is given twice, and those that are left out, whose paths fall to others.
+fn at_stake(compiled: &Compiled<'_>) -> HashSet<String> {
+    let taken = compiled.ingresses.iter().map(|one| one.id().to_owned());
+    let left_out = compiled.manifests.left_out().map(Object::id);
+    taken.chain(left_out).collect()
 }

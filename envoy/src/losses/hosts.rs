@@ -1,7 +1,9 @@
-//! What was the whole host's is lost in the Ingresses of others too.
+//! What is lost beyond the Ingress that said it: in the others of its hosts.
 
 use std::collections::BTreeSet;
 use std::fmt;
+
+use limpet::remark::Effect;
 
 use super::EVERY;
 use crate::check::{Finding, is_of_host};
@@ -14,25 +16,37 @@ use crate::taken::TakenIngress;
 pub(super) struct Beside {
     /// Its `namespace/name`.
     pub(super) ingress: String,
-    /// What was lost.
-    field: String,
-    /// By which Ingress.
-    of: String,
+    /// What was lost, and by which Ingress.
+    lost: String,
+    /// Why it concerns this one.
+    why: Why,
+}
+
+/// Why a loss concerns the other Ingresses of a host.
+#[derive(Debug, Clone, Copy)]
+enum Why {
+    /// It held for the whole host.
+    OfHost,
+    /// Nothing of the Ingress is served: what lay under its paths falls to others.
+    LeftOut,
+    /// A path of the Ingress is not served, likewise.
+    Path,
 }
 
 impl fmt::Display for Beside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (field, of) = (&self.field, inert::line(&self.of));
-        let ingress = inert::line(&self.ingress);
-        write!(
-            f,
-            "closed, answers 503: ingress {ingress}: {field} of ingress {of} was its host's too"
-        )
+        let (ingress, lost) = (inert::line(&self.ingress), inert::line(&self.lost));
+        let why = match self.why {
+            Why::OfHost => "was its host's too",
+            Why::LeftOut => "is left out, and its paths would fall to this one",
+            Why::Path => "has a path that is not served and would fall to this one",
+        };
+        write!(f, "closed, answers 503: ingress {ingress}: {lost} {why}")
     }
 }
 
-/// The Ingresses that share a host with one of which something is lost that held for the whole
-/// host, but for those that are `closed` anyway.
+/// The Ingresses that share a host with one whose loss concerns them, but for those that are
+/// `closed` anyway.
 pub(super) fn beside(
     compiled: &Compiled<'_>,
     lost: &[&Finding],
@@ -41,31 +55,61 @@ pub(super) fn beside(
     if closed.contains(EVERY) {
         return Vec::new();
     }
-    let lost = lost.iter().filter(|loss| is_of_host(&loss.field));
-    let lost: Vec<(&Finding, BTreeSet<&str>)> = lost
+    let lost: Vec<(&Finding, Why, BTreeSet<String>)> = lost
+        .iter()
         .filter_map(|loss| {
-            let mut ingresses = compiled.ingresses.iter();
-            let of = ingresses.find(|one| loss.ingress.as_deref() == Some(one.id()))?;
-            Some((*loss, hosts(of)))
+            let id = loss.ingress.as_deref()?;
+            let taken = compiled.ingresses.iter().find(|one| one.id() == id);
+            let why = why(compiled, loss, taken)?;
+            Some((
+                *loss,
+                why,
+                taken.map_or_else(|| hosts_of(compiled, id), hosts),
+            ))
         })
         .collect();
     let open = compiled.ingresses.iter();
     let open = open.filter(|ingress| !closed.contains(ingress.id()));
     let beside = open.filter_map(|ingress| {
         let its = hosts(ingress);
-        let (loss, _) = lost.iter().find(|(_, hosts)| !hosts.is_disjoint(&its))?;
+        let (loss, why, _) = lost.iter().find(|(_, _, hosts)| !hosts.is_disjoint(&its))?;
+        let of = loss.ingress.as_deref().unwrap_or_default();
         Some(Beside {
             ingress: ingress.id().to_owned(),
-            field: loss.field.clone(),
-            of: loss.ingress.clone().unwrap_or_default(),
+            lost: match why {
+                Why::OfHost => format!("{} of ingress {of}", loss.field),
+                Why::LeftOut | Why::Path => format!("ingress {of} with its {}", loss.field),
+            },
+            why: *why,
         })
     });
     beside.collect()
 }
 
+fn why(compiled: &Compiled<'_>, loss: &Finding, taken: Option<&TakenIngress<'_>>) -> Option<Why> {
+    let Some(taken) = taken else {
+        return Some(Why::LeftOut);
+    };
+    if is_of_host(&loss.field) {
+        return Some(Why::OfHost);
+    }
+    let mut remarks = compiled.remarks.iter();
+    let is_unserved = remarks.any(|remark| {
+        remark.effect == Effect::Path && remark.ingress.as_deref() == Some(taken.id())
+    });
+    is_unserved.then_some(Why::Path)
+}
+
 /// The hosts of its rules, with paths or without, and their aliases.
-fn hosts<'i>(ingress: &'i TakenIngress<'_>) -> BTreeSet<&'i str> {
-    let rules = ingress.ingress.rules.iter().map(|rule| rule.host.as_str());
-    let aliases = ingress.annotations.aliases.iter().map(String::as_str);
-    rules.chain(aliases).collect()
+fn hosts(ingress: &TakenIngress<'_>) -> BTreeSet<String> {
+    let rules = ingress.ingress.rules.iter().map(|rule| rule.host.clone());
+    rules.chain(ingress.annotations.aliases.clone()).collect()
+}
+
+/// The hosts of the Ingress `id`, of which nothing is taken.
+fn hosts_of(compiled: &Compiled<'_>, id: &str) -> BTreeSet<String> {
+    let left_out = compiled.manifests.left_out();
+    let left_out = left_out.filter(|object| object.id() == id);
+    let rules = left_out.filter_map(|object| Some(object.ingress()?.rules));
+    rules.flatten().map(|rule| rule.host).collect()
 }

@@ -639,3 +639,58 @@ fn headers_of_a_config_map_that_is_not_at_hand_are_told() {
     assert!(!lines.iter().any(is_told), "{lines:?}");
     assert_eq!(known.given["strip_headers"], json!(["x-user"]));
 }
+
+// Of the Ingress with the password nothing was rendered, and its path fell to its neighbour's /.
+#[test]
+fn an_ingress_that_is_left_out_protects_until_its_loss_is_settled() {
+    let guarded = |version: &str, hosts: &[&str], path: &str| {
+        let annotations = json!({ "auth-url": "http://auth/", "use-regex": "true" });
+        let mut all = manifests(&annotations, &json!({}));
+        let mut guard = all.ingresses.remove(0).value;
+        guard["apiVersion"] = json!(version);
+        let rule = guard["spec"]["rules"][0].clone();
+        let rules = hosts.iter().map(|host| {
+            let mut rule = rule.clone();
+            rule["host"] = json!(host);
+            rule["http"]["paths"][0]["path"] = json!(path);
+            rule
+        });
+        guard["spec"]["rules"] = rules.collect();
+        let mut open = manifests(&json!({}), &json!({})).ingresses.remove(0).value;
+        open["metadata"]["name"] = json!("open");
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": [guard, open] });
+        Manifests::parse("m.json", &list.to_string()).unwrap()
+    };
+    let host = "shop.example.com";
+    for (manifests, closed) in [
+        (
+            guarded("networking.k8s.io/v1", &["bad_name", host], "/admin"),
+            json!(["prod/open"]),
+        ),
+        (
+            guarded("networking.k8s.io/v1beta1", &[host], "/admin"),
+            json!(["prod/open"]),
+        ),
+        (
+            guarded("networking.k8s.io/v1", &[host], "/(a)\\1"),
+            json!(["prod/open", "prod/shop"]),
+        ),
+        (
+            guarded("networking.k8s.io/v1", &[host], "/admin"),
+            json!(["prod/shop"]),
+        ),
+    ] {
+        let report = Report::new(&manifests, false, None);
+        assert_eq!(report.losses().count(), 1, "{:?}", report.findings);
+        let mut manifests = manifests;
+        assert!(matches!(
+            settled(&mut manifests, &[]),
+            Err(LossError::Refused(_))
+        ));
+        settled(&mut manifests, &["--close"]).unwrap();
+        assert_eq!(manifests.given["close"], closed);
+    }
+    let mut foreign = guarded("networking.k8s.io/v1beta1", &[host], "/admin");
+    foreign.old_ingresses[0].value["spec"]["ingressClassName"] = json!("alb");
+    settled(&mut foreign, &[]).unwrap();
+}

@@ -6,7 +6,7 @@ use limpet::ingress::DEFAULT_PREFIX;
 use super::document::Object;
 
 /// The class that ingress-nginx takes where nothing else is said.
-const CLASS: &str = "nginx";
+pub(super) const CLASS: &str = "nginx";
 
 /// What an IngressClass of ingress-nginx names as its controller.
 const CONTROLLER: &str = "k8s.io/ingress-nginx";
