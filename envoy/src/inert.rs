@@ -51,6 +51,16 @@ pub fn lines(text: &str) -> String {
     inert.collect::<Vec<_>>().join("\n")
 }
 
+/// In one line, as a word of a shell: for flags that somebody may copy.
+#[must_use]
+pub fn word(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", line(text).replace('\'', r"'\''"))
+}
+
 /// Whether a line starts as a workflow command does.
 ///
 /// Source: `ActionCommand.TryParseV2`, `src/Runner.Common/ActionCommand.cs`, actions/runner.
@@ -99,6 +109,19 @@ mod tests {
             ("größe: \"日本\" %C3 a::b", "größe: \"日本\" %C3 a::b"),
         ] {
             assert_eq!(line(text), inert);
+        }
+    }
+
+    #[test]
+    fn a_word_is_one_of_the_shell() {
+        for (text, word) in [
+            ("internal-nginx", "internal-nginx"),
+            ("k8s.io/ingress-nginx", "k8s.io/ingress-nginx"),
+            ("", "''"),
+            ("x $(touch y); z", "'x $(touch y); z'"),
+            ("it's `id`\n", r"'it'\''s `id`\n'"),
+        ] {
+            assert_eq!(super::word(text), word);
         }
     }
 

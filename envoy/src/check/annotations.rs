@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::alternatives::{self, Weight};
 use super::finding::{ELSEWHERE, Finding, LOSS, Level, Place};
+use crate::inert;
 use crate::manifests::{Object, annotation_pointer};
 use crate::taken::under_the_prefix;
 
@@ -246,7 +247,8 @@ fn under_another_prefix(object: &Object, key: &str) -> Option<Finding> {
     let prefix = prefix.trim_end_matches('/');
     Some(if prefix.ends_with("ingress.kubernetes.io") {
         finding.help(format!(
-            "or, if that ingress-nginx was started so: --annotations-prefix {prefix}"
+            "or, if that ingress-nginx was started so: --annotations-prefix {}",
+            inert::word(prefix)
         ))
     } else {
         finding

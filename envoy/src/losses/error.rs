@@ -32,7 +32,9 @@ pub enum LossError {
 }
 
 fn hint(meant: Option<&str>) -> String {
-    meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"))
+    meant.map_or_else(String::new, |meant| {
+        format!("; did you mean {}?", inert::word(meant))
+    })
 }
 
 /// Every loss with its place, what does its job elsewhere, and the ways out.

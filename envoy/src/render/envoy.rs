@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use limpet::config::CookieKey;
 use serde_json::{Value, json};
 
 pub use address::Address;
@@ -55,7 +56,7 @@ impl Rendered {
         Ok(text)
     }
 
-    /// Writes the files. Where there is a private key among them, they are for the user alone, and
+    /// Writes the files. Where there is a private key or a cookie key among them, they are for the user alone, and
     /// so is the folder, if it is not there yet.
     ///
     /// # Errors
@@ -111,14 +112,18 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
         Some(folder) => eds::move_to_files(&mut bootstrap, folder, &compiled.clusters, settings),
         None => Vec::new(),
     };
-    let readers = if certificates.iter().any(tls::Certificate::holds_a_key) {
+    let keys = compiled.config.cookie_keys.iter().flatten();
+    let mut written = keys.filter(|key| matches!(key, CookieKey::Secret(_)));
+    let has_secret =
+        written.next().is_some() || certificates.iter().any(tls::Certificate::holds_a_key);
+    let readers = if has_secret {
         Readers::Owner
     } else {
         Readers::AsUsual
     };
     if readers == Readers::Owner && !files.is_empty() {
         notes.push(
-            "the files of --eds have private keys in them and are readable for this user alone: \
+            "the files of --eds have private keys or cookie keys in them and are readable for this user alone: \
              Envoy has to run as the same"
                 .to_owned(),
         );

@@ -35,6 +35,33 @@ fn folder(test: &str) -> PathBuf {
     folder
 }
 
+// A path with them cleared the operator's terminal.
+#[test]
+fn explain_obeys_no_escapes_of_an_ingress() {
+    let file = folder("escapes").join("shop.yaml");
+    let text = "\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: \"a\\n::error::x\", namespace: t}
+spec:
+  rules:
+  - host: h.example
+    http: {paths: [{path: \"/\\e[2J\", pathType: ImplementationSpecific, backend: {service: {name: web, port: {number: 80}}}}, {path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}
+";
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    for what in ["--locations", "http://h.example/"] {
+        let out = output(&["explain", "-f", file, what]);
+        let printed = String::from_utf8(out.stdout).unwrap();
+        assert!(printed.contains(r"t/a\n::error::x"), "{printed}");
+        let is_command = |line: &str| line.trim_start().starts_with("::");
+        assert!(
+            !printed.contains('\u{1b}') && !printed.lines().any(is_command),
+            "{printed}"
+        );
+    }
+}
+
 #[test]
 fn run_serves_until_it_is_told_to_stop() {
     let mut running = limpet(&["run", "-f", SHOP, "--pods", "--listen", "127.0.0.1:0"])

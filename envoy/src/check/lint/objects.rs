@@ -12,6 +12,7 @@ use super::neighbours::{self, service_port};
 use crate::check::finding::{Finding, Level, Place};
 use crate::clusters::off_limits;
 use crate::compiled::Compiled;
+use crate::inert;
 use crate::manifests::{Manifests, Object};
 use crate::names;
 use crate::taken::{TakenIngress, TakenPath, under_the_prefix};
@@ -96,7 +97,8 @@ fn other_class(manifests: &Manifests, remark: &Remark) -> Option<Finding> {
         let consequence = "nobody here knows whose it is, and the Ingress is not taken";
         return Some(
             about(Level::Warning, "unknown-class", expected, consequence).help(format!(
-                "give the IngressClass with -f, or say --ingress-class {class}"
+                "give the IngressClass with -f, or say --ingress-class {}",
+                inert::word(class)
             )),
         );
     };
@@ -106,7 +108,8 @@ fn other_class(manifests: &Manifests, remark: &Remark) -> Option<Finding> {
         let expected = format!("is a class of controller {controller:?}");
         return Some(
             about(Level::Warning, "other-class", expected, NOT_TAKEN).help(format!(
-                "if that is an ingress-nginx of yours: --controller {controller}"
+                "if that is an ingress-nginx of yours: --controller {}",
+                inert::word(controller)
             )),
         );
     }

@@ -70,7 +70,7 @@ fn lb_endpoint(endpoint: &Endpoint) -> Option<Value> {
 pub(super) enum Readers {
     /// Whoever the user's umask lets.
     AsUsual,
-    /// The user alone: there is a private key in it.
+    /// The user alone: there is a private key or a cookie key in it.
     Owner,
 }
 

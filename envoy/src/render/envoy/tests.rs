@@ -201,6 +201,26 @@ fn a_private_key_that_is_written_can_be_read_by_its_owner_alone() {
     assert_eq!(mode(&listeners), 0o600);
 }
 
+// With it anybody makes cookies for the pod of their choice.
+#[test]
+fn a_cookie_key_that_is_written_can_be_read_by_its_owner_alone() {
+    for (key, readers) in [
+        (json!("0123456789abcdef"), Readers::Owner),
+        (json!({ "environment": "KEY" }), Readers::AsUsual),
+    ] {
+        let mut manifests = Manifests::parse("m.yaml", SHOP).unwrap();
+        manifests
+            .given
+            .insert("cookie_keys".to_owned(), json!([key]));
+        let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
+        let settings = EnvoySettings {
+            eds: Some("xds".into()),
+            ..EnvoySettings::default()
+        };
+        assert_eq!(render(&compiled, &settings).readers, readers, "{key}");
+    }
+}
+
 #[test]
 fn with_dns_a_headless_service_is_resolved_to_its_pods_and_their_port() {
     let out = rendered(SHOP, |settings| settings.dns = true);

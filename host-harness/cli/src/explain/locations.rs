@@ -9,6 +9,7 @@ use limpet::route::{Location, VirtualHost};
 
 use super::Settings;
 use limpet_envoy::compiled::Compiled;
+use limpet_envoy::inert;
 use limpet_envoy::manifests::Manifests;
 use limpet_envoy::say;
 
@@ -42,7 +43,7 @@ fn print_host(out: &mut impl Write, compiled: &Compiled<'_>, host: &VirtualHost)
     } else {
         ""
     };
-    writeln!(out, "{BOLD}{name}{BOLD:#}{regex}")?;
+    writeln!(out, "{BOLD}{}{BOLD:#}{regex}", inert::line(name))?;
     for location in &host.locations {
         let kind = match location.kind {
             Kind::Exact => "exact",
@@ -60,10 +61,11 @@ fn print_host(out: &mut impl Write, compiled: &Compiled<'_>, host: &VirtualHost)
         writeln!(
             out,
             "  {kind:<7} {:<32} {target:<28} {DIM}{}{DIM:#}",
-            location.path, location.ingress
+            inert::line(&location.path),
+            inert::line(&location.ingress)
         )?;
         if let Some(change) = changed(compiled, host, location) {
-            writeln!(out, "          {DIM}{change}{DIM:#}")?;
+            writeln!(out, "          {DIM}{}{DIM:#}", inert::line(&change))?;
         }
     }
     Ok(())

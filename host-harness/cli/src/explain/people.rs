@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::{ByteString, Decision, Explanation, Request};
+use limpet_envoy::inert;
 
 const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
@@ -41,7 +42,8 @@ pub(super) fn print(
         row(out, label, &value)?;
     }
     for (index, reason) in answer.why.iter().enumerate() {
-        row(out, if index == 0 { "why" } else { "" }, reason)?;
+        let label = if index == 0 { "why" } else { "" };
+        row(out, label, &inert::line(reason))?;
     }
     if let Some(upstream) = &answer.upstream {
         for (index, (name, value)) in upstream.headers.iter().enumerate() {
@@ -54,7 +56,9 @@ pub(super) fn print(
 
 fn rows(answer: &Explanation) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
-    let mut add = |label, value: Option<String>| rows.extend(value.map(|value| (label, value)));
+    let mut add = |label, value: Option<String>| {
+        rows.extend(value.map(|value| (label, inert::line(&value))));
+    };
     add("ingress", answer.ingress.clone());
     add("location", answer.location.clone());
     add("cluster", answer.cluster.clone());
