@@ -257,6 +257,14 @@ impl Manifests {
     }
 
     fn finish(&mut self) {
+        let kinds = [
+            &mut self.services,
+            &mut self.config_maps,
+            &mut self.tls_secrets,
+        ];
+        for objects in kinds {
+            self.duplicates.extend(document::last_of_each(objects));
+        }
         let note = config_map::choose(&self.config_maps).note;
         self.notes.extend(note);
     }

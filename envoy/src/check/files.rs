@@ -15,7 +15,7 @@ pub(super) fn run(manifests: &Manifests) -> Vec<Finding> {
         ingress: duplicate.ingress.clone(),
         field: duplicate.key.clone(),
         value: None,
-        expected: format!("is written twice, in line {} too", duplicate.first),
+        expected: format!("is written twice, in {} too", duplicate.first_place()),
         consequence: "the last one is taken, as kubectl does; the first has no effect".to_owned(),
         help: Vec::new(),
     });

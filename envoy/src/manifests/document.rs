@@ -1,6 +1,6 @@
 //! From one text, YAML or JSON, to the Kubernetes objects in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use limpet::ingress::{DEFAULT_PREFIX, Ingress};
@@ -34,13 +34,13 @@ pub struct Object {
     lines: BTreeMap<String, u64>,
 }
 
-/// A key that is written twice, of which the first one has no effect.
+/// A key, or a whole object, that is written twice, of which the first one has no effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DuplicateKey {
-    /// The key.
+    /// The key, or kind and name of the object.
     pub key: String,
-    /// The line of the first one.
-    pub first: u64,
+    /// Where the first one stands.
+    pub first: Origin,
     /// Where the last one stands.
     pub origin: Origin,
     /// The Ingress that it is in, `namespace/name`.
@@ -49,11 +49,23 @@ pub struct DuplicateKey {
 
 impl fmt::Display for DuplicateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (place, key, first) = (self.origin.place(), &self.key, self.first);
+        let (place, key, first) = (self.origin.place(), &self.key, self.first_place());
         write!(
             f,
-            "{place}: {key:?} is written twice, in line {first} too; the last one is taken"
+            "{place}: {key:?} is written twice, in {first} too; the last one is taken"
         )
+    }
+}
+
+impl DuplicateKey {
+    /// Where the first one stands, seen from the last.
+    #[must_use]
+    pub fn first_place(&self) -> String {
+        if self.first.file == self.origin.file {
+            format!("line {}", self.first.line)
+        } else {
+            self.first.place()
+        }
     }
 }
 
@@ -173,6 +185,36 @@ impl Origin {
 #[must_use]
 pub fn annotation_pointer(name: &str) -> String {
     format!("/metadata/annotations/{}", escaped(name))
+}
+
+/// Keeps the last of those with one name, as `kubectl apply` does; returns those that were given
+/// twice and otherwise.
+pub(super) fn last_of_each(objects: &mut Vec<Object>) -> Vec<DuplicateKey> {
+    let mut at: HashMap<String, usize> = HashMap::new();
+    let mut kept: Vec<Object> = Vec::with_capacity(objects.len());
+    let mut twice = Vec::new();
+    for object in objects.drain(..) {
+        let id = object.id();
+        let known = at.get(&id).and_then(|&at| kept.get_mut(at));
+        match known.filter(|_| !object.name().is_empty()) {
+            Some(known) if known.value == object.value => {}
+            Some(known) => {
+                twice.push(DuplicateKey {
+                    key: format!("{} {id}", object.kind()),
+                    first: known.origin.clone(),
+                    origin: object.origin.clone(),
+                    ingress: None,
+                });
+                *known = object;
+            }
+            None => {
+                at.insert(id, kept.len());
+                kept.push(object);
+            }
+        }
+    }
+    *objects = kept;
+    twice
 }
 
 /// What one text holds.
@@ -300,7 +342,7 @@ impl File<'_> {
     fn duplicate(&self, twice: Twice, ingress: Option<String>) -> DuplicateKey {
         DuplicateKey {
             key: twice.key,
-            first: self.line(twice.first),
+            first: self.origin(twice.first),
             origin: self.origin(twice.last),
             ingress,
         }

@@ -200,7 +200,7 @@ metadata:
     let told: Vec<_> = manifests
         .duplicates
         .iter()
-        .map(|one| (one.key.as_str(), one.first, one.origin.line))
+        .map(|one| (one.key.as_str(), one.first.line, one.origin.line))
         .collect();
     assert_eq!(told, [("metadata", 3, 10), ("a", 13, 14)]);
     let json = r#"{"kind": "Ingress", "apiVersion": "networking.k8s.io/v1", "spec": 1,
@@ -209,7 +209,7 @@ metadata:
     assert_eq!(manifests.ingresses[0].value["spec"], 2);
     assert_eq!(
         (
-            manifests.duplicates[0].first,
+            manifests.duplicates[0].first.line,
             manifests.duplicates[0].origin.line
         ),
         (1, 2)
@@ -279,11 +279,42 @@ fn the_file_of_config_is_read_as_manifests_are() {
     assert_eq!(manifests.given["report"], "summary");
     assert_eq!(
         (
-            manifests.duplicates[0].first,
+            manifests.duplicates[0].first.line,
             manifests.duplicates[0].origin.line
         ),
         (1, 2)
     );
     let error = given(b"report: [").unwrap_err().to_string();
     assert!(error.contains("given.yaml:1:9"), "{error}");
+}
+
+// With a base and an overlay at hand the base's port was taken, without a word.
+#[test]
+fn of_an_object_that_is_given_twice_the_last_is_taken_as_kubectl_does() {
+    let service = |port: u16| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: web, namespace: prod}}\nspec: {{ports: \
+             [{{port: {port}}}]}}\n---\n"
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.to_string_lossy().into_owned()
+    };
+    let base = write("base.yaml", &service(80));
+    let overlay = write("overlay.yaml", &[service(81), service(81)].concat());
+    let manifests = Manifests::load(&[base.clone(), overlay.clone()]).unwrap();
+    assert_eq!(manifests.services.len(), 1);
+    assert_eq!(manifests.services[0].value["spec"]["ports"][0]["port"], 81);
+    let told: Vec<String> = manifests
+        .duplicates
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let expected = format!(
+        "{overlay}:1: \"Service prod/web\" is written twice, in {base}:1 too; the last one is taken"
+    );
+    assert_eq!(told, [expected], "the same text twice is no contest");
 }
