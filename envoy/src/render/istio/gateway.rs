@@ -34,7 +34,7 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Option<Resource
 fn https(served: &Served<'_>, args: &IstioArgs) -> Vec<Value> {
     let mut by_name: Vec<(String, Vec<&str>)> = Vec::new();
     for certificate in &served.certificates {
-        let Some(name) = credential::name(certificate, args) else {
+        let Ok(name) = credential::name(certificate, served, args) else {
             continue;
         };
         let hosts = certificate.hosts.iter().map(String::as_str);

@@ -76,6 +76,21 @@ fn two_secrets_of_one_name_in_two_namespaces_are_two_credentials_on_istio() {
     assert!(copies[0].starts_with("# copy Secret shop/tls to istio-system/shop.tls: "));
 }
 
+// The copy would have replaced the gateway's own.
+#[test]
+fn no_copy_of_a_secret_takes_the_name_of_the_gateways_own_on_istio() {
+    let all = manifests(&[
+        ("shop", "shop.test", "tls"),
+        ("istio-system", "own.test", "shop.tls"),
+    ]);
+    let own = ("own.test".to_owned(), "shop.tls".to_owned());
+    assert_eq!(credentials(&all), [own]);
+    let text = istio::text(&all, &IstioArgs::default()).unwrap();
+    assert!(!text.contains("# copy Secret"), "{text}");
+    let told = "note: Secret shop/tls: shop.tls is another Secret there";
+    assert!(text.contains(told), "{text}");
+}
+
 #[test]
 fn a_secret_of_no_possible_name_costs_its_own_hosts_on_istio() {
     let long = ["a".repeat(60).as_str(); 4].join(".");
