@@ -58,6 +58,7 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
             )
         })
     }));
+    head.extend(listener::together(&served));
     head.extend(listener::left_out(&served));
     let tenants = check::tenants(&compiled).into_iter();
     let tenants = tenants.map(|finding| finding.located());

@@ -116,6 +116,17 @@ fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
     Resource::new(GATEWAY, &args.namespace, "limpet", spec)
 }
 
+/// That the certificates depend on each other with an older Envoy Gateway.
+///
+/// Source: bug fixes in `release-notes/v1.7.0.yaml`, envoyproxy/gateway.
+pub(super) fn together(served: &Served<'_>) -> Option<String> {
+    (secrets(served).len() > 1).then(|| {
+        "note: take Envoy Gateway 1.7 or newer: before, one Secret that is missing or no certificate, \
+         whosever it is, ends https for all hosts"
+            .to_owned()
+    })
+}
+
 /// The hosts whose certificates are beyond what a Gateway can hold, for the operator.
 pub(super) fn left_out(served: &Served<'_>) -> Option<String> {
     let certificates = secrets(served);

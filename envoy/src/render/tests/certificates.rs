@@ -109,6 +109,16 @@ fn a_secret_of_no_possible_name_costs_its_own_hosts_on_istio() {
     );
 }
 
+// Before 1.7 one tenant's broken Secret took the listener of all.
+#[test]
+fn envoy_gateway_is_to_be_new_enough_for_several_secrets() {
+    let both = [("shop", "shop.test", "tls"), ("blog", "blog.test", "tls")];
+    for (all, is_told) in [(&both[..], true), (&both[..1], false)] {
+        let text = envoy_gateway::text(&manifests(all), &EnvoyGatewayArgs::default()).unwrap();
+        assert_eq!(text.contains("Envoy Gateway 1.7 or newer: before"), is_told);
+    }
+}
+
 #[test]
 fn envoy_gateway_reads_each_secret_in_its_own_namespace() {
     let all = manifests(&[("shop", "shop.test", "tls"), ("blog", "blog.test", "tls")]);
