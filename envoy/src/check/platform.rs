@@ -96,7 +96,8 @@ fn paths_as_resolved(ingress: &TakenIngress<'_>, platform: Platform) -> Vec<Find
         Platform::Istio => (
             "is not rewritten, and Istio resolves paths in front of limpet by default",
             Some(
-                "meshConfig.pathNormalization.normalization: NONE turns it off, for the whole mesh",
+                "meshConfig.pathNormalization.normalization: NONE turns it off, for the whole mesh: \
+                 /%61dmin gets past each of its policies on /admin then",
             ),
         ),
         Platform::EnvoyGateway => (

@@ -62,7 +62,9 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
         "X-B3-* or traceparent); a client's X-Request-ID is kept from inside the mesh only.".to_owned(),
         "Paths: set meshConfig.pathNormalization.normalization to NONE. Istio's default resolves . and .., decodes".to_owned(),
         "%61 and makes \\ a / before limpet sees a request; nothing below can undo it, and what is not rewritten".to_owned(),
-        "reaches the pods so: limpet check --on istio lists those paths.".to_owned(),
+        "reaches the pods so: limpet check --on istio lists those paths. NONE is for the whole mesh: every policy in it".to_owned(),
+        "that goes by paths compares them as clients spell them then, and /%61dmin gets past a rule on /admin. Where there".to_owned(),
+        "are such policies, leave it as it is.".to_owned(),
         "Upgrades: the filter of limpet comes before CORS and fault injection; authorization sees the".to_owned(),
         "original path and host.".to_owned(),
     ];
