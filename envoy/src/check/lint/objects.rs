@@ -10,12 +10,12 @@ use limpet::route::location::Location;
 
 use super::neighbours::{self, service_port};
 use crate::check::finding::{Finding, Level, Place};
-use crate::clusters::off_limits;
+use crate::clusters::{ServicePort, off_limits};
 use crate::compiled::Compiled;
 use crate::inert;
 use crate::manifests::{Manifests, Object};
 use crate::names;
-use crate::taken::{TakenIngress, TakenPath, under_the_prefix};
+use crate::taken::{TakenBackend, TakenIngress, TakenPath, under_the_prefix};
 
 pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let manifests = compiled.manifests;
@@ -29,6 +29,8 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
         findings.extend(without_class(manifests, ingress));
         let paths = ingress.paths();
         findings.extend(paths.filter_map(|path| one_address(manifests, ingress, &path)));
+        let backends = ingress.backends();
+        findings.extend(backends.filter_map(|one| no_number(compiled, ingress, &one)));
         findings.extend(
             ingress
                 .paths()
@@ -263,6 +265,33 @@ fn off_limits_of(
         Some(finding("endpoint", &endpoint.address, why))
     });
     external.chain(endpoints).collect()
+}
+
+/// A name without ports is asked on the port that the Ingress says, which has to be a number.
+///
+/// Source: `serviceEndpoints`, `internal/ingress/controller/controller.go`, ingress-nginx dbb11b92d.
+fn no_number(
+    compiled: &Compiled<'_>,
+    ingress: &TakenIngress<'_>,
+    backend: &TakenBackend<'_>,
+) -> Option<Finding> {
+    let port = ServicePort::named(&ingress.ingress.namespace, backend.backend)?;
+    let service = compiled.manifests.service(&port.service_id())?;
+    // Where there are ports the module has said it.
+    let is_bare = service.list("/spec/ports").is_empty();
+    let mut clusters = compiled.clusters.iter();
+    let cluster = clusters.find(|cluster| cluster.service_port == port)?;
+    let is_a_name = cluster.external_name.is_some();
+    (is_bare && is_a_name && cluster.has_no_such_port).then(|| {
+        let place = Place::at(ingress.object, &backend.pointer, "backend");
+        let expected = format!(
+            "{} has no number, and the Service is a name (ExternalName) without ports",
+            port.key()
+        );
+        let consequence = "its paths answer 503, as under ingress-nginx";
+        Finding::new(Level::Error, "port", &place, expected, consequence)
+            .help("write the number in the Ingress, or give the Service that port")
+    })
 }
 
 fn one_address(

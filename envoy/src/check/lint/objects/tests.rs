@@ -72,3 +72,27 @@ metadata: {name: ingress-nginx-controller}
 ";
     assert!(notes(&[CLUSTER, settings].concat()).is_empty());
 }
+
+// render said that it answers 503, and check nothing.
+#[test]
+fn a_name_without_ports_needs_a_number() {
+    let status = |port: &str| {
+        let text = format!(
+            "apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {{name: shop}}
+spec: {{ingressClassName: nginx, rules: [{{http: {{paths: [{{path: /, pathType: Prefix, backend: \
+             {{service: {{name: web, port: {port}}}}}}}]}}}}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: web}}
+spec: {{type: ExternalName, externalName: shop.example.org}}
+"
+        );
+        let manifests = Manifests::parse("m.yaml", &text).unwrap();
+        Report::new(&manifests, false, None).exit_status()
+    };
+    assert_eq!(status("{name: http}"), 2);
+    assert_eq!(status("{number: 80}"), 0);
+}
