@@ -139,6 +139,9 @@ impl Known<'_> {
             named_by: Vec::new(),
             external_name: external_name.map(str::to_owned),
             missing: service.is_none() && !self.manifests.services.is_empty(),
+            port_name: written
+                .and_then(|port| port.get("name")?.as_str())
+                .map(str::to_owned),
             app_protocol: written
                 .and_then(|port| port.get("appProtocol")?.as_str())
                 .map(str::to_owned),

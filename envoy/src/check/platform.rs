@@ -7,6 +7,7 @@ use super::finding::{Finding, Level, Place};
 use crate::clusters::{Cluster, Protocol};
 use crate::compiled::Compiled;
 use crate::render::external_names;
+use crate::render::istio::protocols;
 use crate::render::served::Served;
 use crate::taken::{TakenIngress, TakenPath};
 
@@ -38,7 +39,10 @@ fn not_rendered(compiled: &Compiled<'_>, platform: Platform) -> Vec<Finding> {
     let served = Served::new(compiled);
     let mut notes = served.notes.clone();
     match platform {
-        Platform::Istio => notes.extend(external_names::on_istio(&served)),
+        Platform::Istio => {
+            notes.extend(external_names::on_istio(&served));
+            notes.extend(protocols::notes(&served));
+        }
         Platform::EnvoyGateway => notes.extend(external_names::on_envoy_gateway(&served)),
     }
     let finding = |note: String| Finding {

@@ -19,6 +19,8 @@ pub struct Cluster {
     pub has_no_such_port: bool,
     /// The pods' port in numbers, or that behind the `externalName`, where it is known.
     pub target: Option<u16>,
+    /// The name of the Service's port.
+    pub port_name: Option<String>,
     /// `appProtocol` of the Service's port.
     pub app_protocol: Option<String>,
     /// Whether the Service is headless; `None`: it is not among the manifests.
@@ -40,6 +42,25 @@ impl Cluster {
     #[must_use]
     pub fn is_h2c(&self) -> bool {
         self.app_protocol.as_deref() == Some("kubernetes.io/h2c")
+    }
+
+    /// What of the Service's port makes Istio speak HTTP/2 to its pods, whoever asks.
+    ///
+    /// Source: `ConvertProtocol`, `pkg/config/kube/conversion.go`, istio eed52ebb66ad.
+    #[must_use]
+    pub fn istio_http2(&self) -> Option<String> {
+        let is_http2 = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            let starts = |kind: &&str| name == **kind || name.starts_with(&format!("{kind}-"));
+            ["grpc", "http2"].iter().any(starts)
+        };
+        match (&self.app_protocol, &self.port_name) {
+            (Some(said), _) => {
+                (self.is_h2c() || is_http2(said)).then(|| format!("appProtocol {said}"))
+            }
+            (None, Some(name)) => is_http2(name).then(|| format!("the name {name} of its port")),
+            (None, None) => None,
+        }
     }
 
     /// The Envoy cluster's name.

@@ -6,6 +6,7 @@ mod destination;
 mod filter;
 mod gateway;
 mod plugin;
+pub mod protocols;
 mod route;
 mod sidecar;
 
@@ -91,6 +92,11 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
         head.extend(credential::copies(&served, args));
     }
     head.extend(route::left_out(&served));
+    let mut notes: Vec<String> = protocols::notes(&served).collect();
+    if args.sidecar {
+        notes.extend(protocols::headless(&served));
+    }
+    head.extend(notes.iter().map(|note| format!("note: {note}")));
     let tenants = check::tenants(&compiled).into_iter();
     let tenants = tenants.map(|finding| finding.located());
     let notes = served.all_notes().chain(external_names::on_istio(&served));

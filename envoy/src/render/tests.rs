@@ -1,5 +1,6 @@
 mod certificates;
 mod hostile;
+mod protocols;
 mod routes;
 mod services;
 mod upstream_vhost;
