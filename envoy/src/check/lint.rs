@@ -5,6 +5,7 @@ mod neighbours;
 mod objects;
 mod paths;
 mod pattern;
+mod renewal;
 mod sharing;
 mod tenants;
 mod tls;
@@ -20,6 +21,7 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let mut findings = objects::run(compiled);
     findings.extend(paths::run(compiled));
     findings.extend(tls::run(compiled));
+    findings.extend(renewal::run(compiled));
     findings.extend(cookies::run(compiled));
     findings.extend(sharing::run(compiled));
     findings.extend(tenants::run(compiled));
