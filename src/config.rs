@@ -2,11 +2,13 @@
 
 pub mod environment;
 mod read;
+mod services;
 pub mod settings;
 
 use crate::protection::Protection;
-pub use read::{read, service_port};
+pub use read::read;
 use serde_json::Value;
+pub use services::service_port;
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -35,9 +35,6 @@ pub struct LossArgs {
 /// The key of the plugin configuration with the Ingresses that answer 503.
 const CLOSE: &str = "close";
 
-/// In that list: every Ingress.
-const EVERY: &str = "*";
-
 /// The key of the plugin configuration with the headers that no client may send.
 const STRIP_HEADERS: &str = "strip_headers";
 
@@ -68,7 +65,7 @@ pub fn settle(
         });
     }
     let mut closed = texts(manifests.given.get(CLOSE));
-    let is_closed = |loss: &Finding| closed.contains(EVERY) || closed.contains(&scope(loss));
+    let is_closed = |loss: &Finding| closed.contains(hosts::EVERY) || closed.contains(&scope(loss));
     let is_accepted = |loss: &Finding| acceptances.iter().any(|one| one.is_of(loss, &losses));
     let (accepted, rest): (Vec<&Finding>, Vec<&Finding>) =
         losses.iter().partition(|loss| is_accepted(loss));
@@ -155,7 +152,9 @@ fn elsewhere(harmless: &[Finding]) -> Option<String> {
 
 /// The entry of `close` that closes what was protected.
 fn scope(loss: &Finding) -> String {
-    loss.ingress.clone().unwrap_or_else(|| EVERY.to_owned())
+    loss.ingress
+        .clone()
+        .unwrap_or_else(|| hosts::EVERY.to_owned())
 }
 
 /// Which loss, in words.

@@ -1,9 +1,10 @@
 //! The reader of the plugin configuration: every key by hand, for messages that name the
 //! place, the value and what happens now.
 
+use super::services::service;
 use super::{
     Config, ConfigError, CookieFormat, CookieKey, Discovery, HeaderNames, PathDecoding, Report,
-    SHORTEST_KEY, Service, ServicePort, StripHeader, Unmatched,
+    SHORTEST_KEY, Service, StripHeader, Unmatched,
 };
 use crate::ingress::DEFAULT_PREFIX;
 use crate::nearest::nearest;
@@ -449,49 +450,6 @@ fn unfold(value: &Value) -> impl Iterator<Item = &Value> {
     let items = value.get("items").and_then(Value::as_array);
     let single = if items.is_some() { None } else { Some(value) };
     items.into_iter().flatten().chain(single)
-}
-
-/// `"namespace/name"`, or a Service object with or without its ports.
-fn service(value: &Value) -> Option<Service> {
-    if let Some(name) = value.as_str() {
-        let full = name.contains('/').then(|| name.to_owned());
-        let name = full.unwrap_or_else(|| format!("default/{name}"));
-        return Some(Service { name, ports: None });
-    }
-    let metadata = value.get("metadata").unwrap_or(value);
-    let name = metadata.get("name")?.as_str()?;
-    let namespace = metadata.get("namespace").and_then(Value::as_str);
-    // What an Ingress says is the port of a name in DNS, declared or not (`externalNamePorts`).
-    let kind = value.pointer("/spec/type").and_then(Value::as_str);
-    let ports = value.pointer("/spec/ports").or_else(|| value.get("ports"));
-    let ports = ports.filter(|_| kind != Some("ExternalName"));
-    let ports = ports.and_then(Value::as_array).map(|ports| {
-        let ports = ports.iter().filter_map(service_port);
-        ports.collect()
-    });
-    Some(Service {
-        name: format!("{}/{name}", namespace.unwrap_or("default")),
-        ports,
-    })
-}
-
-/// One of a Service's `spec.ports`; `None`: it has no port.
-#[must_use]
-pub fn service_port(value: &Value) -> Option<ServicePort> {
-    let port = value.get("port")?.as_u64()?;
-    let target = value.get("targetPort").map(|target| match target {
-        Value::String(name) => name.clone(),
-        other => other.to_string(),
-    });
-    Some(ServicePort {
-        name: value
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned(),
-        port: u16::try_from(port).ok()?,
-        target: target.unwrap_or_default(),
-    })
 }
 
 fn kind(value: &Value) -> &'static str {

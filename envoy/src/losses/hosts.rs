@@ -5,11 +5,13 @@ use std::fmt;
 
 use limpet::remark::Effect;
 
-use super::EVERY;
 use crate::check::{Finding, is_of_host};
 use crate::compiled::Compiled;
 use crate::inert;
 use crate::taken::TakenIngress;
+
+/// In the list of what is closed: every Ingress.
+pub(super) const EVERY: &str = "*";
 
 /// An Ingress that is closed for what another one of its host lost.
 #[derive(Debug)]

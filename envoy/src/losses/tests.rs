@@ -345,7 +345,7 @@ fn a_document_that_cannot_be_read_is_a_loss() {
     assert_eq!(accepted.given.get(CLOSE), None);
     let mut closed = read();
     settled(&mut closed, &["--close"]).unwrap();
-    assert_eq!(closed.given[CLOSE], json!([EVERY]));
+    assert_eq!(closed.given[CLOSE], json!([hosts::EVERY]));
 
     let report = Report::new(&read(), false, None);
     assert_eq!((report.exit_status(), report.ingresses), (2, 1));
