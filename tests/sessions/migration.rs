@@ -13,7 +13,7 @@ use limpet_tests::target::{FACTS, NOW};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A generator of the tests' own (SplitMix64).
 struct Random(Cell<u64>);
@@ -302,32 +302,35 @@ fn a_change_computes_the_points_of_new_endpoints_alone() {
 }
 
 #[test]
-fn a_lookup_takes_well_under_a_microsecond() {
+fn a_lookup_costs_at_most_twice_a_plain_search() {
     const KEYS: usize = 10_000;
     const ROUNDS: usize = 50;
     let cluster = cluster();
     let random = Random(Cell::new(6));
-    let key = |n: usize| {
-        format!(
-            "{NOW}.{:03}.{n}.{}",
-            random.below(1000),
-            random.below(999_999)
-        )
+    let hash = |_| u32::try_from(random.next() >> 32).unwrap();
+    let hashes: Vec<u32> = (0..KEYS).map(hash).collect();
+    let timed = |find: &dyn Fn(u32) -> Option<u32>| {
+        let start = Instant::now();
+        let found = hashes.iter().filter_map(|hash| find(*hash));
+        assert_eq!(found.count(), KEYS);
+        start.elapsed()
     };
-    let keys: Vec<String> = (0..KEYS).map(key).collect();
     for count in [2, 500, 5_000] {
-        let table = ClusterTable::build(cluster.index(), endpoints(&nodes(count)));
-        let look_up_all = || {
-            let start = Instant::now();
-            let keys = keys.iter();
-            let found = keys.filter_map(|key| table.ring().find(key.as_bytes()));
-            assert_eq!(found.count(), KEYS);
-            start.elapsed()
+        let nodes = nodes(count);
+        let table = ClusterTable::build(cluster.index(), endpoints(&nodes));
+        let points: Vec<u32> = Ring::new(&nodes).points().iter().map(|(p, _)| *p).collect();
+        let searched = |hash| {
+            let at = points.partition_point(|point| *point < hash);
+            points.get(at).or(points.first()).copied()
         };
-        // The best of many: what else runs on the machine is no part of it.
-        let best = (0..ROUNDS).map(|_| look_up_all()).min().unwrap();
-        let each = best.as_nanos() / KEYS as u128;
-        println!("{count} endpoints: {each} ns a lookup");
-        assert!(each < 500, "{count} endpoints: {each} ns a lookup");
+        // In turns, and the best of many: what else runs on the machine takes from both.
+        let (mut own, mut plain) = (Duration::MAX, Duration::MAX);
+        for _ in 0..ROUNDS {
+            own = own.min(timed(&|hash| table.ring().owner(hash)));
+            plain = plain.min(timed(&searched));
+        }
+        let ratio = own.as_secs_f64() / plain.as_secs_f64();
+        println!("{count} endpoints: {ratio:.2} times a plain search ({own:?} for {KEYS})");
+        assert!(ratio < 2.0, "{count} endpoints: {ratio:.2}");
     }
 }
