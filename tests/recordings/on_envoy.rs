@@ -1,17 +1,16 @@
 //! The recorded path answers asked of a real Envoy: one process, a listener for each scenario.
 
-use limpet_envoy::clusters::{Cluster, EndpointsFlag};
-use limpet_envoy::compiled::{Compiled, Flags};
-use limpet_envoy::manifests::Manifests;
-use limpet_envoy::render::envoy::{EnvoySettings, render};
+mod listeners;
+mod rest;
+
 use limpet_tests::envoy::RealEnvoy;
 use limpet_tests::http::bytes;
 use limpet_tests::pod::{Pod, Script};
 use limpet_tests::recordings::{self, Tally, list, path_case};
-use limpet_tests::rendered::edit_plugin;
 use limpet_tests::target::{Envoy, Script as Recorded, Target};
+use listeners::{Given, merge};
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -66,7 +65,7 @@ impl Asked {
             names.into_iter().map(|name| (name, Pod::start())).collect();
         let mut bootstrap = Value::Null;
         for (number, scenario) in scenarios.iter().enumerate() {
-            merge(&mut bootstrap, rendered(number, scenario, &pods));
+            merge(&mut bootstrap, Given::of(scenario).rendered(number, &pods));
         }
         let count = list(&bootstrap["static_resources"]["listeners"]).len();
         let envoy = RealEnvoy::start(&bootstrap.to_string());
@@ -210,108 +209,4 @@ fn envoys_own(request: &Value) -> Option<&'static str> {
         name if name.starts_with("x-envoy-") => Some("what begins with x-envoy- is its own"),
         _ => None,
     })
-}
-
-/// What `limpet render envoy` writes for a scenario, every name with the scenario's number.
-fn rendered(number: usize, scenario: &Value, pods: &BTreeMap<String, Pod>) -> Value {
-    let manifests = Manifests::parse("scenario", &recordings::manifests(scenario)).unwrap();
-    let flag = |(name, recorded): (String, Vec<String>)| -> EndpointsFlag {
-        let serves = recorded.iter().any(|endpoint| !endpoint.ends_with(":9"));
-        let pod = if serves {
-            pods[&name].endpoint()
-        } else {
-            String::new()
-        };
-        format!("{name}={pod}").parse().unwrap()
-    };
-    let endpoints = recordings::endpoints(scenario).into_iter().map(flag);
-    let flags = Flags {
-        strict: scenario["annotation_validation"] != false,
-        endpoints: endpoints.collect(),
-    };
-    let compiled = Compiled::new(&manifests, &flags).unwrap();
-    let clusters = &compiled.clusters;
-    let settings = EnvoySettings {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        admin: "unix:admin.sock".parse().unwrap(),
-        wasm: limpet_cli::module::find(None)
-            .unwrap()
-            .canonicalize()
-            .unwrap(),
-        allow_loopback: true,
-        ..EnvoySettings::default()
-    };
-    let mut bootstrap = render(&compiled, &settings).bootstrap;
-    edit_plugin(&mut bootstrap, |config| {
-        let names = clusters.iter();
-        let names = names.map(|c| (c.service_port.key(), json!(own_name(number, c))));
-        config["clusters"] = names.collect::<Map<_, _>>().into();
-        // Hundreds of them ask at the same time.
-        config["discovery"]["interval_ms"] = 60_000.into();
-    });
-    let resources = &mut bootstrap["static_resources"];
-    for cluster in clusters {
-        let is_it = |one: &&mut Value| one["name"] == json!(cluster.name());
-        let all = resources["clusters"].as_array_mut().unwrap();
-        let one = all.iter_mut().find(is_it).unwrap();
-        one["name"] = own_name(number, cluster).into();
-        one["load_assignment"]["cluster_name"] = own_name(number, cluster).into();
-    }
-    let mut http = resources["listeners"][0].clone();
-    http["name"] = format!("{number}-http").into();
-    let mut https = http.clone();
-    https["name"] = format!("{number}-https").into();
-    behind_tls(&mut https);
-    resources["listeners"] = json!([http]);
-    if list(&scenario["requests"])
-        .iter()
-        .any(|request| request["scheme"] == "https")
-    {
-        resources["listeners"].as_array_mut().unwrap().push(https);
-    }
-    bootstrap
-}
-
-fn own_name(number: usize, cluster: &Cluster) -> String {
-    format!("{number}-{}", cluster.name())
-}
-
-/// The same listener where something in front ended TLS: it says https and 443.
-fn behind_tls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            if let Some(scheme) = fields.get_mut("scheme_to_overwrite") {
-                *scheme = "https".into();
-            }
-            let key = fields.get("key").and_then(Value::as_str).map(str::to_owned);
-            match key.as_deref() {
-                Some("x-forwarded-proto" | "x-forwarded-scheme" | "x-scheme")
-                    if fields["value"] == "http" =>
-                {
-                    fields["value"] = "https".into();
-                }
-                Some("x-forwarded-port") if fields["value"] == "80" => {
-                    fields["value"] = "443".into();
-                }
-                _ => fields.values_mut().for_each(behind_tls),
-            }
-        }
-        Value::Array(elements) => elements.iter_mut().for_each(behind_tls),
-        _ => {}
-    }
-}
-
-/// Adds the listeners and clusters of one more bootstrap; the admin's cluster is the same in all.
-fn merge(all: &mut Value, mut more: Value) {
-    if all.is_null() {
-        *all = more;
-        return;
-    }
-    for kind in ["listeners", "clusters"] {
-        let more = more["static_resources"][kind].as_array_mut().unwrap();
-        let have = all["static_resources"][kind].as_array_mut().unwrap();
-        let is_new = |one: &Value| have.iter().all(|known| known["name"] != one["name"]);
-        let new: Vec<Value> = more.drain(..).filter(is_new).collect();
-        have.extend(new);
-    }
 }

@@ -6,9 +6,10 @@ pub use crate::latin1::{bytes, latin1};
 
 use crate::wait::PATIENCE;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use tokio::net::TcpSocket;
 
 /// One request, as it will stand on the wire.
 #[derive(Debug, Clone)]
@@ -53,7 +54,9 @@ impl Request {
         self
     }
 
-    fn write(&self) -> Vec<u8> {
+    /// As it will stand on the wire.
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
         let mut out = Vec::new();
         out.extend_from_slice(&self.method);
         out.push(b' ');
@@ -181,6 +184,27 @@ impl Connection {
                 Box::new(stream)
             }
         };
+        let stream = BufReader::new(stream);
+        Ok(Self { stream })
+    }
+
+    /// Connects from this address.
+    ///
+    /// # Errors
+    /// Nobody listens there, or the address is not this machine's.
+    pub fn open_from(client: IpAddr, to: SocketAddr) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
+        let stream = runtime.block_on(async {
+            let socket = TcpSocket::new_v4()?;
+            socket.bind(SocketAddr::new(client, 0))?;
+            socket.connect(to).await?.into_std()
+        })?;
+        stream.set_nonblocking(false)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let stream: Box<dyn Stream> = Box::new(stream);
         let stream = BufReader::new(stream);
         Ok(Self { stream })
     }

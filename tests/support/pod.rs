@@ -19,6 +19,8 @@ pub struct Echo {
     pub path: String,
     /// Header fields in the order received; names in lower case.
     pub headers: Vec<(String, String)>,
+    /// How long the body was.
+    pub body_size: u64,
 }
 
 impl Echo {
@@ -266,29 +268,32 @@ fn read_request(reader: &mut BufReader<&TcpStream>, name: &str) -> io::Result<Ec
             value.trim_matches([' ', '\t']).to_owned(),
         ));
     }
-    let echo = Echo {
+    let mut echo = Echo {
         endpoint: name.into(),
         method: method.into(),
         path: path.into(),
         headers,
+        body_size: 0,
     };
-    discard_body(reader, &echo)?;
+    echo.body_size = discard_body(reader, &echo)?;
     Ok(echo)
 }
 
-fn discard_body(reader: &mut BufReader<&TcpStream>, echo: &Echo) -> io::Result<()> {
+/// How long the body was.
+fn discard_body(reader: &mut BufReader<&TcpStream>, echo: &Echo) -> io::Result<u64> {
     if echo
         .all("transfer-encoding")
         .iter()
         .any(|v| v.contains("chunked"))
     {
+        let mut whole = 0;
         loop {
-            let size = usize::from_str_radix(&read_line(reader)?, 16);
+            let size = u64::from_str_radix(&read_line(reader)?, 16);
             let size = size.map_err(|_| io::ErrorKind::InvalidData)?;
-            io::copy(&mut reader.by_ref().take(size as u64), &mut io::sink())?;
+            whole += io::copy(&mut reader.by_ref().take(size), &mut io::sink())?;
             read_line(reader)?;
             if size == 0 {
-                return Ok(());
+                return Ok(whole);
             }
         }
     }
@@ -299,8 +304,7 @@ fn discard_body(reader: &mut BufReader<&TcpStream>, echo: &Echo) -> io::Result<(
     io::copy(
         &mut reader.by_ref().take(length.unwrap_or(0)),
         &mut io::sink(),
-    )?;
-    Ok(())
+    )
 }
 
 /// One line without its end, one code point per byte.

@@ -24,11 +24,13 @@ pub fn read(file: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The objects of a scenario as one Kubernetes `List`: its Ingresses, ingress-nginx's own
-/// ConfigMap, and, where a Service is missing, those that are not.
+/// The objects of a scenario as one Kubernetes `List`: its Ingresses and what else it gives,
+/// ingress-nginx's own ConfigMap, and, where a Service is missing, those that are not.
 #[must_use]
 pub fn manifests(scenario: &Value) -> String {
-    let mut items = list(&scenario["ingresses"]).to_vec();
+    let given = ["ingresses", "services", "secrets", "config_maps"];
+    let given = given.iter().flat_map(|kind| list(&scenario[kind]));
+    let mut items: Vec<Value> = given.cloned().collect();
     if scenario["controller_config"]
         .as_object()
         .is_some_and(|c| !c.is_empty())
@@ -49,6 +51,14 @@ pub fn manifests(scenario: &Value) -> String {
     json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
 }
 
+/// Whether annotations were validated.
+#[must_use]
+pub fn is_strict(scenario: &Value) -> bool {
+    let flags = strings(&scenario["controller_args"]);
+    let is_off = |flag: &String| flag == "--enable-annotation-validation=false";
+    scenario["annotation_validation"] != false && !flags.iter().any(is_off)
+}
+
 /// Service to endpoints: as the scenario says, else the n-th Service by name has
 /// `127.1.0.n:8080`.
 #[must_use]
@@ -62,6 +72,20 @@ pub fn endpoints(scenario: &Value) -> BTreeMap<String, Vec<String>> {
         .into_iter()
         .chain(given("endpoints_override"));
     all.extend(said.map(|(service, endpoints)| (service, strings(&endpoints))));
+    let listed = list(&scenario["services"]);
+    let with_pods = |name: &str| {
+        listed.iter().any(|service| {
+            let metadata = &service["metadata"];
+            let namespace = metadata["namespace"].as_str().unwrap_or("default");
+            let is_it = Some(name)
+                == metadata["name"]
+                    .as_str()
+                    .map(|n| format!("{namespace}/{n}"))
+                    .as_deref();
+            is_it && service["spec"]["type"] != "ExternalName"
+        })
+    };
+    all.retain(|name, _| listed.is_empty() || with_pods(name));
     all
 }
 

@@ -1,0 +1,172 @@
+//! Many scenarios in one Envoy: each has listeners of its own, and clusters named with its number.
+
+use limpet_envoy::clusters::{Cluster, EndpointsFlag};
+use limpet_envoy::compiled::{Compiled, Flags};
+use limpet_envoy::losses::{LossArgs, settle};
+use limpet_envoy::manifests::Manifests;
+use limpet_envoy::render::envoy::{EnvoySettings, render};
+use limpet_tests::pod::Pod;
+use limpet_tests::recordings::{self, list};
+use limpet_tests::rendered::edit_plugin;
+
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// What a scenario gives to `limpet render envoy`.
+pub(super) struct Given<'s> {
+    scenario: &'s Value,
+    manifests: Manifests,
+    /// Something of it was lost, and is closed.
+    pub(super) is_closed: bool,
+}
+
+impl<'s> Given<'s> {
+    pub(super) fn of(scenario: &'s Value) -> Self {
+        let manifests = Manifests::parse("scenario", &recordings::manifests(scenario)).unwrap();
+        Self {
+            scenario,
+            manifests,
+            is_closed: false,
+        }
+    }
+
+    /// The same with `--close`.
+    pub(super) fn closed(mut self) -> Self {
+        let args = LossArgs {
+            close: true,
+            ..LossArgs::default()
+        };
+        let flags = self.flags();
+        let lines = settle(&mut self.manifests, &flags, &args).unwrap();
+        self.is_closed = lines.iter().any(|line| line.starts_with("closed"));
+        self
+    }
+
+    fn flags(&self) -> Flags {
+        Flags {
+            strict: recordings::is_strict(self.scenario),
+            ..Flags::default()
+        }
+    }
+
+    /// The bootstrap, every name with the scenario's number.
+    pub(super) fn rendered(&self, number: usize, pods: &BTreeMap<String, Pod>) -> Value {
+        let serves = |endpoint: &String| {
+            let nobody = endpoint.ends_with(":9") || endpoint.starts_with("192.0.2.");
+            !nobody
+        };
+        let flag = |(name, recorded): (String, Vec<String>)| -> EndpointsFlag {
+            let pod = if recorded.iter().any(serves) {
+                pods[&name].endpoint()
+            } else {
+                String::new()
+            };
+            format!("{name}={pod}").parse().unwrap()
+        };
+        let endpoints = recordings::endpoints(self.scenario).into_iter().map(flag);
+        let flags = Flags {
+            endpoints: endpoints.collect(),
+            ..self.flags()
+        };
+        let compiled = Compiled::new(&self.manifests, &flags).unwrap();
+        let clusters = &compiled.clusters;
+        let settings = EnvoySettings {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            admin: "unix:admin.sock".parse().unwrap(),
+            wasm: limpet_cli::module::find(None)
+                .unwrap()
+                .canonicalize()
+                .unwrap(),
+            allow_loopback: true,
+            ..EnvoySettings::default()
+        };
+        let mut bootstrap = render(&compiled, &settings).bootstrap;
+        edit_plugin(&mut bootstrap, |config| {
+            let names = clusters.iter();
+            let names = names.map(|c| (c.service_port.key(), json!(own_name(number, c))));
+            config["clusters"] = names.collect::<Map<_, _>>().into();
+            // Hundreds of them ask at the same time.
+            config["discovery"]["interval_ms"] = 60_000.into();
+        });
+        let resources = &mut bootstrap["static_resources"];
+        for cluster in clusters {
+            let is_it = |one: &&mut Value| one["name"] == json!(cluster.name());
+            let all = resources["clusters"].as_array_mut().unwrap();
+            let one = all.iter_mut().find(is_it).unwrap();
+            one["name"] = own_name(number, cluster).into();
+            one["load_assignment"]["cluster_name"] = own_name(number, cluster).into();
+            rename(
+                &mut resources["listeners"],
+                &cluster.name(),
+                &own_name(number, cluster),
+            );
+        }
+        let mut http = resources["listeners"][0].clone();
+        http["name"] = format!("{number}-http").into();
+        let mut https = http.clone();
+        https["name"] = format!("{number}-https").into();
+        behind_tls(&mut https);
+        resources["listeners"] = json!([http]);
+        if list(&self.scenario["requests"])
+            .iter()
+            .any(|request| request["scheme"] == "https")
+        {
+            resources["listeners"].as_array_mut().unwrap().push(https);
+        }
+        bootstrap
+    }
+}
+
+fn own_name(number: usize, cluster: &Cluster) -> String {
+    format!("{number}-{}", cluster.name())
+}
+
+/// Routes of one cluster alone name it.
+fn rename(value: &mut Value, from: &str, to: &str) {
+    match value {
+        Value::String(text) if text == from => *text = to.to_owned(),
+        Value::Object(fields) => fields.values_mut().for_each(|v| rename(v, from, to)),
+        Value::Array(elements) => elements.iter_mut().for_each(|v| rename(v, from, to)),
+        _ => {}
+    }
+}
+
+/// The same listener where something in front ended TLS: it says https and 443.
+fn behind_tls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(scheme) = fields.get_mut("scheme_to_overwrite") {
+                *scheme = "https".into();
+            }
+            let key = fields.get("key").and_then(Value::as_str).map(str::to_owned);
+            match key.as_deref() {
+                Some("x-forwarded-proto" | "x-forwarded-scheme" | "x-scheme")
+                    if fields["value"] == "http" =>
+                {
+                    fields["value"] = "https".into();
+                }
+                Some("x-forwarded-port") if fields["value"] == "80" => {
+                    fields["value"] = "443".into();
+                }
+                _ => fields.values_mut().for_each(behind_tls),
+            }
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(behind_tls),
+        _ => {}
+    }
+}
+
+/// Adds the listeners and clusters of one more bootstrap; the admin's cluster is the same in all.
+pub(super) fn merge(all: &mut Value, mut more: Value) {
+    if all.is_null() {
+        *all = more;
+        return;
+    }
+    for kind in ["listeners", "clusters"] {
+        let more = more["static_resources"][kind].as_array_mut().unwrap();
+        let have = all["static_resources"][kind].as_array_mut().unwrap();
+        let is_new = |one: &Value| have.iter().all(|known| known["name"] != one["name"]);
+        let new: Vec<Value> = more.drain(..).filter(is_new).collect();
+        have.extend(new);
+    }
+}
