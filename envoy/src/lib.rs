@@ -12,6 +12,7 @@ pub mod compiled;
 pub mod filter_chain;
 pub mod forwarding;
 pub mod inert;
+pub mod key_pair;
 pub mod losses;
 pub mod manifests;
 pub mod names;

@@ -223,6 +223,50 @@ fn with_tls(mut ingress: Value, hosts: &[&str], secret: &str) -> Value {
     ingress
 }
 
+/// Certificates and keys that Envoy refuses, and with them all else that it is given, or such as it
+/// takes; `(name, certificate and key)`.
+fn pairs(kind: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let folder = root.join("envoy/src/key_pair/pairs").join(kind);
+    let paths = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let pair = |path: std::path::PathBuf| {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_lowercase();
+        (name, std::fs::read_to_string(path).unwrap())
+    };
+    paths.map(pair).collect()
+}
+
+#[test]
+fn no_certificate_of_a_tenant_stops_the_bootstrap_of_all() {
+    let pod = Pod::start();
+    let mut documents = Vec::new();
+    let mut hosts = Vec::new();
+    for (name, pair) in [pairs("taken"), pairs("refused")].concat() {
+        let (id, host) = (format!("{name}/web"), format!("{name}.test"));
+        let mut secret = tls::secret();
+        secret["metadata"] = json!({ "name": "own", "namespace": name });
+        secret["stringData"] = json!({ "tls.crt": pair, "tls.key": pair });
+        documents.push(with_tls(ingress(&id, 1, &host, "web", 80), &[&host], "own"));
+        documents.push(secret);
+        hosts.push((id, host));
+    }
+    let endpoints: Vec<String> = hosts
+        .iter()
+        .map(|(id, _)| format!("{id}:80={}", pod.endpoint()))
+        .collect();
+    let envoy = start(&documents, &endpoints, &settings());
+    for (_, host) in &hosts {
+        let answer = http::send(envoy.listener("http"), &Request::get(host, "/")).unwrap();
+        assert_eq!(answer.status, 200, "{host}");
+    }
+    // Each that Envoy takes is there.
+    let certificates = envoy.admin("/certs").text();
+    let there = certificates.matches("\"cert_chain\"").count();
+    assert_eq!(there, pairs("taken").len(), "{certificates}");
+}
+
 /// An Envoy that asks `to` by TLS, and takes an answer under one certificate alone: the path says
 /// for which host, and which certificate (`/own/HOST`).
 fn client(to: SocketAddr, hosts: &[&str]) -> RealEnvoy {

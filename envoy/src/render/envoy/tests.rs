@@ -1,3 +1,6 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 use crate::compiled::Flags;
 use crate::manifests::Manifests;
@@ -182,7 +185,7 @@ fn a_private_key_that_is_written_can_be_read_by_its_owner_alone() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("xds");
     let eds = |settings: &mut EnvoySettings| settings.eds = Some(folder.clone());
-    let out = rendered(&format!("{TLS}{SECRET}"), eds);
+    let out = rendered(&[TLS, &secret("shop-tls", "tls.key")].concat(), eds);
     out.write_files().unwrap();
     assert_eq!(mode(&folder), 0o700);
     let listeners = folder.join("listeners.yaml");
@@ -241,14 +244,18 @@ spec:
   rules: [{host: shop.example.com, http: {paths: [{path: /, backend: {service: {name: web, port: {number: 80}}}}]}}]
 ";
 
-const SECRET: &str = "
----
-apiVersion: v1
-kind: Secret
-type: kubernetes.io/tls
-metadata: {name: shop-tls}
-data: {tls.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tClkyVnlkQT09Ci0tLS0tRU5EIENFUlRJRklDQVRFLS0tLS0K, tls.key: LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0tCmEyVjUKLS0tLS1FTkQgRUMgUFJJVkFURSBLRVktLS0tLQo=}
-";
+const PAIR: &str = include_str!("../../key_pair/pairs/taken/P-256.pem");
+
+fn secret(name: &str, key: &str) -> String {
+    let secret = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": { "name": name },
+        "data": { "tls.crt": STANDARD.encode(PAIR), key: STANDARD.encode(PAIR) },
+    });
+    format!("---\n{secret}\n")
+}
 
 #[test]
 fn timeouts_of_an_ingress_hold_for_its_clusters_alone() {
@@ -329,46 +336,53 @@ fn redirects_to_https_without_an_https_listener_are_noted() {
 
 #[test]
 fn a_tls_secret_serves_its_hosts_by_sni() {
-    let out = rendered(&format!("{TLS}{SECRET}"), |_| {});
+    let out = rendered(&[TLS, &secret("shop-tls", "tls.key")].concat(), |_| {});
     let https = &out.bootstrap["static_resources"]["listeners"][1];
     assert_eq!(
         find(https, "server_names").unwrap(),
         &json!(["shop.example.com"])
     );
-    let key = "-----BEGIN EC PRIVATE KEY-----\na2V5\n-----END EC PRIVATE KEY-----\n";
-    assert_eq!(find(https, "private_key").unwrap()["inline_string"], key);
+    let key = find(https, "private_key").unwrap()["inline_string"].as_str();
+    let key = key.unwrap();
+    assert!(key.starts_with("-----BEGIN EC PRIVATE KEY-----\n") && PAIR.ends_with(key));
 }
 
 #[test]
-fn a_secret_that_is_no_pem_costs_its_own_hosts_and_not_the_whole_bootstrap() {
-    let (crt, key) = (
-        "-----BEGIN CERTIFICATE-----\\nY2VydA==\\n-----END CERTIFICATE-----",
-        "-----BEGIN PRIVATE KEY-----\\na2V5\\n-----END PRIVATE KEY-----",
-    );
+fn a_pair_that_envoy_refuses_costs_its_own_hosts_and_not_the_whole_bootstrap() {
     let listeners = |crt: &str, key: &str| {
-        let secret = format!(
-            "---\n{{apiVersion: v1, kind: Secret, type: kubernetes.io/tls, metadata: {{name: shop-tls}}, \
-             stringData: {{tls.crt: \"{crt}\", tls.key: \"{key}\"}}}}\n"
-        );
-        let out = rendered(&format!("{TLS}{secret}"), |_| {});
+        let secret = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "kubernetes.io/tls",
+            "metadata": { "name": "shop-tls" },
+            "stringData": { "tls.crt": crt, "tls.key": key },
+        });
+        let out = rendered(&format!("{TLS}---\n{secret}\n"), |_| {});
         let listeners = out.bootstrap["static_resources"]["listeners"].as_array();
-        let told = out
-            .notes
-            .iter()
-            .any(|note| note.contains("has no PEM block") && note.contains("shop.example.com"));
-        (listeners.unwrap().len(), told)
+        let is_told = |note: &&String| {
+            note.contains("Secret default/shop-tls: tls.") && note.contains("shop.example.com")
+        };
+        (
+            listeners.unwrap().len(),
+            out.notes.iter().find(is_told).cloned(),
+        )
     };
-    assert_eq!(listeners(crt, key), (2, false));
-    for (crt, key) in [
-        ("", key),
-        (crt, ""),
-        ("garbage", key),
-        (key, crt),
-        (&crt.replace("END", "STOP"), key),
-        (crt, &key.replace("a2V5", "!")),
-        (crt, &key.replace("a2V5", "")),
+    assert_eq!(listeners(PAIR, PAIR), (2, None));
+    let foreign = include_str!("../../key_pair/pairs/taken/P-384.pem");
+    for (crt, key, why) in [
+        ("", PAIR, "tls.crt has no certificate in PEM"),
+        (PAIR, "", "tls.key has no private key in PEM"),
+        (
+            PAIR,
+            foreign,
+            "tls.key is not the key of the certificate in tls.crt",
+        ),
     ] {
-        assert_eq!(listeners(crt, key), (1, true), "{crt} {key}");
+        let (count, told) = listeners(crt, key);
+        assert!(
+            count == 1 && told.as_ref().is_some_and(|told| told.contains(why)),
+            "{told:?}"
+        );
     }
 }
 
@@ -388,12 +402,8 @@ fn a_host_without_a_usable_secret_is_not_served_by_another_ones_wildcard() {
         )
     };
     let mut text: String = text.iter().enumerate().map(ingress).collect();
-    text.push_str(SECRET);
-    text.push_str(
-        &SECRET
-            .replace("shop-tls", "broken")
-            .replace("tls.key", "key"),
-    );
+    text.push_str(&secret("shop-tls", "tls.key"));
+    text.push_str(&secret("broken", "key"));
     let out = rendered(&text, |settings| {
         settings.tls = Some(("c.pem".into(), "k.pem".into()));
     });

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::certificates;
 use crate::compiled::Compiled;
+use crate::key_pair::KeyPair;
 use crate::manifests::Object;
 use crate::taken::TakenIngress;
 
@@ -56,11 +57,8 @@ pub(super) fn certificates(
             default.extend(certificate.hosts);
             continue;
         };
-        match (
-            pem(secret, "tls.crt", "CERTIFICATE"),
-            pem(secret, "tls.key", "PRIVATE KEY"),
-        ) {
-            (Ok(chain), Ok(key)) => {
+        match pair(secret) {
+            Ok(KeyPair { chain, key }) => {
                 notes.push(format!(
                     "{place}: the private key of Secret {id} is in the output"
                 ));
@@ -70,11 +68,9 @@ pub(super) fn certificates(
                     key: json!({ "inline_string": key }),
                 });
             }
-            (Err(error), _) | (_, Err(error)) => {
-                notes.push(format!(
-                    "{error:#}: hosts {} get no https from it",
-                    certificate.hosts.join(", ")
-                ));
+            Err(error) => {
+                let hosts = certificate.hosts.join(", ");
+                notes.push(format!("{error:#}: hosts {hosts} get no https from it"));
                 default.extend(certificate.hosts);
             }
         }
@@ -96,41 +92,25 @@ pub(super) fn certificates(
     certificates
 }
 
-/// A value of the Secret. Envoy refuses a whole bootstrap for one that is no PEM.
-fn pem(secret: &Object, key: &str, label: &str) -> anyhow::Result<String> {
-    let place = || format!("{}: Secret {}: data[{key:?}]", secret.place(), secret.id());
-    let text = match secret.text(&format!("/stringData/{key}")) {
-        Some(text) => text.to_owned(),
-        None => {
-            let encoded = secret
-                .text(&format!("/data/{key}"))
-                .with_context(|| format!("{} is missing", place()))?;
-            let bytes = STANDARD
-                .decode(encoded.split_whitespace().collect::<String>())
-                .with_context(|| format!("{} is not base64", place()))?;
-            String::from_utf8(bytes).with_context(|| format!("{} is not PEM", place()))?
-        }
-    };
-    anyhow::ensure!(
-        holds_block(&text, label),
-        "{} has no PEM block {label}",
-        place()
-    );
-    Ok(text)
+/// What the Secret holds. Envoy refuses a whole bootstrap for one pair that it does not take.
+fn pair(secret: &Object) -> anyhow::Result<KeyPair> {
+    let (chain, key) = (text(secret, "tls.crt")?, text(secret, "tls.key")?);
+    KeyPair::read(&chain, &key)
+        .with_context(|| format!("{}: Secret {}", secret.place(), secret.id()))
 }
 
-/// Whether there is a block of PEM whose label ends so; of keys there are several kinds.
-fn holds_block(text: &str, label: &str) -> bool {
-    let mut blocks = text.split("-----BEGIN ").skip(1);
-    blocks.any(|block| {
-        let Some((kind, rest)) = block.split_once("-----") else {
-            return false;
-        };
-        let body = rest.split_once(&format!("-----END {kind}-----"));
-        let body = body.map(|(body, _)| body.split_whitespace().collect::<String>());
-        let bytes = body.and_then(|body| STANDARD.decode(body).ok());
-        kind.ends_with(label) && bytes.is_some_and(|bytes| !bytes.is_empty())
-    })
+fn text(secret: &Object, key: &str) -> anyhow::Result<String> {
+    let place = || format!("{}: Secret {}: data[{key:?}]", secret.place(), secret.id());
+    if let Some(text) = secret.text(&format!("/stringData/{key}")) {
+        return Ok(text.to_owned());
+    }
+    let encoded = secret
+        .text(&format!("/data/{key}"))
+        .with_context(|| format!("{} is missing", place()))?;
+    let bytes = STANDARD
+        .decode(encoded.split_whitespace().collect::<String>())
+        .with_context(|| format!("{} is not base64", place()))?;
+    String::from_utf8(bytes).with_context(|| format!("{} is not PEM", place()))
 }
 
 /// Without an https listener, redirects to https lead nowhere.

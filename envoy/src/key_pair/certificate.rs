@@ -1,0 +1,132 @@
+//! What of a certificate bears on whether Envoy takes it. Who signed it and whether it is still valid
+//! is the client's to judge.
+
+use super::der::{
+    BIT_STRING, BOOLEAN, Der, GENERALIZED_TIME, INTEGER, OBJECT, OCTET_STRING, SEQUENCE, SET,
+    UTC_TIME, field, is_sound,
+};
+
+const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
+const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 0x11];
+/// `id-pe-tlsfeature`, RFC 7633.
+const TLS_FEATURE: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x18];
+
+/// The kinds of alternative names that Envoy counts: of DNS, URIs, addresses.
+const NAMES: [u8; 3] = [0x82, 0x86, 0x87];
+
+/// The first bit of `keyUsage`.
+const DIGITAL_SIGNATURE: u8 = 0x80;
+
+/// A certificate that is whole.
+#[derive(Debug)]
+pub(super) struct Certificate<'d> {
+    /// Its `SubjectPublicKeyInfo`.
+    pub(super) public_key: &'d [u8],
+    /// Whether it says whose it is.
+    pub(super) is_named: bool,
+    /// Whether its key may sign.
+    pub(super) signs: bool,
+    /// Whether clients want an answer of OCSP with it.
+    pub(super) must_staple: bool,
+}
+
+impl<'d> Certificate<'d> {
+    /// Reads one; `None`: it is damaged.
+    pub(super) fn read(der: &'d [u8]) -> Option<Self> {
+        if !is_sound(der) {
+            return None;
+        }
+        let mut outer = Der(der);
+        let mut signed = Der(outer.take(SEQUENCE)?);
+        outer.end()?;
+        let mut body = Der(signed.take(SEQUENCE)?);
+        let algorithm = signed.next_if(SEQUENCE)?;
+        signed.take(BIT_STRING)?;
+        signed.end()?;
+
+        let version = body.take(field(0));
+        body.take(INTEGER)?;
+        (body.next_if(SEQUENCE)?.whole == algorithm.whole).then_some(())?;
+        let mut algorithm = Der(algorithm.content);
+        algorithm.take(OBJECT)?;
+        algorithm.next();
+        algorithm.end()?;
+        has_common_name(body.take(SEQUENCE)?)?;
+        let mut valid = Der(body.take(SEQUENCE)?);
+        for _ in ["from", "until"] {
+            let is_time = |tag| [UTC_TIME, GENERALIZED_TIME].contains(&tag);
+            is_time(valid.next()?.tag).then_some(())?;
+        }
+        valid.end()?;
+        let subject = body.take(SEQUENCE)?;
+        let public_key = body.next_if(SEQUENCE)?.whole;
+        let extensions = body.take(field(3));
+        body.end()?;
+        // Only the third version has extensions, and DER does not write the first one.
+        match (version, extensions) {
+            (None | Some([INTEGER, 1, 1 | 2]), None) | (Some([INTEGER, 1, 2]), Some(_)) => {}
+            _ => return None,
+        }
+        let mut certificate = Self {
+            public_key,
+            is_named: has_common_name(subject)?,
+            signs: true,
+            must_staple: false,
+        };
+        if let Some(extensions) = extensions {
+            certificate.read_extensions(extensions)?;
+        }
+        Some(certificate)
+    }
+
+    fn read_extensions(&mut self, extensions: &[u8]) -> Option<()> {
+        let mut outer = Der(extensions);
+        let mut all = Der(outer.take(SEQUENCE)?);
+        outer.end()?;
+        let mut seen = Vec::new();
+        while all.end().is_none() {
+            let mut extension = Der(all.take(SEQUENCE)?);
+            let name = extension.take(OBJECT)?;
+            extension.take(BOOLEAN);
+            let mut value = Der(extension.take(OCTET_STRING)?);
+            extension.end()?;
+            (!seen.contains(&name)).then(|| seen.push(name))?;
+            match name {
+                KEY_USAGE => {
+                    let bits = value.take(BIT_STRING)?;
+                    value.end()?;
+                    let first = bits.get(1).copied().unwrap_or_default();
+                    self.signs = first & DIGITAL_SIGNATURE != 0;
+                }
+                ALTERNATIVE_NAMES => {
+                    is_sound(value.0).then_some(())?;
+                    let mut names = Der(value.take(SEQUENCE)?);
+                    value.end()?;
+                    while let Some(name) = names.next() {
+                        self.is_named |= NAMES.contains(&name.tag);
+                    }
+                }
+                TLS_FEATURE => self.must_staple = true,
+                _ => {}
+            }
+        }
+        (!seen.is_empty()).then_some(())
+    }
+}
+
+/// Whether a name, of the right shape, has a common one among its parts.
+fn has_common_name(subject: &[u8]) -> Option<bool> {
+    let mut sets = Der(subject);
+    let mut found = false;
+    while sets.end().is_none() {
+        let mut parts = Der(sets.take(SET)?);
+        while parts.end().is_none() {
+            let mut part = Der(parts.take(SEQUENCE)?);
+            found |= part.take(OBJECT)? == COMMON_NAME;
+            part.next()?;
+            part.end()?;
+        }
+    }
+    Some(found)
+}
