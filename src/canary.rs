@@ -6,7 +6,7 @@ use crate::annotations::CanaryAnnotations;
 use crate::edit::Headers;
 use crate::facts::Facts;
 use crate::remark::Problem;
-use crate::route::pattern::Pattern;
+use crate::route::pattern::{Pattern, Work};
 use crate::session_cookie::read::{trim_spaces, variable};
 use std::borrow::Cow;
 
@@ -51,7 +51,9 @@ impl CanaryPolicy {
             return (*value == *self.annotations.header_value.as_bytes()).then_some(true);
         }
         match &self.pattern {
-            Some(Some(pattern)) => pattern.is_match(&value).then_some(true),
+            Some(Some(pattern)) => pattern
+                .is_match(&value, &Work::of_a_header())
+                .then_some(true),
             Some(None) => Some(false),
             None => always_or_never(&value),
         }

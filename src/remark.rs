@@ -191,6 +191,11 @@ pub enum Problem {
     UnusablePattern(String),
     /// The same of `upstream-hash-by`.
     UnusableHash(String),
+    /// A pattern that is too much work for long paths.
+    Costly {
+        /// The longest path that is compared with it, in bytes.
+        longest: u64,
+    },
     /// A word of `annotation-value-word-blocklist`.
     Blocked {
         /// The word.

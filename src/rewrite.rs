@@ -69,7 +69,7 @@ impl Rewrite {
     /// Rewrites a request; `scope` is left with the captures of this match, as nginx does.
     /// `None`: the pattern does not match, the request stays as it is.
     pub(crate) fn apply<'r>(&'r self, scope: &mut Scope<'r>) -> Option<Rewritten> {
-        scope.groups = self.pattern.groups(&scope.uri)?;
+        scope.groups = self.pattern.groups(&scope.uri, scope.work)?;
         scope.subject = scope.uri.clone();
         let args = if self.keep_args { scope.args } else { &[] };
         if self.redirect {

@@ -27,6 +27,7 @@ use crate::rewrite::variable::Scope;
 use disposition::stray;
 use location::Backend;
 use lookup::Found;
+use pattern::Work;
 use request::Request;
 use std::sync::Arc;
 
@@ -38,10 +39,26 @@ pub fn dispose<'p>(
     headers: &Headers,
     facts: &Facts,
 ) -> Disposition<'p> {
+    let work = Work::of_a_request();
+    let disposition = decide(policy, endpoints, headers, facts, &work);
+    if work.is_spent() {
+        // As nginx where a pattern reaches the limits of PCRE.
+        return Disposition::reply(redirect::plain(500), None, Reason::TooCostly);
+    }
+    disposition
+}
+
+fn decide<'p>(
+    policy: &'p Policy,
+    endpoints: &EndpointTable,
+    headers: &Headers,
+    facts: &Facts,
+    work: &Work,
+) -> Disposition<'p> {
     if is_ambiguous(policy, headers) {
         return Disposition::reply(redirect::plain(400), None, Reason::AmbiguousPath);
     }
-    let request = match Request::read(policy, headers, facts) {
+    let request = match Request::read(policy, headers, facts, work) {
         Ok(request) => request,
         Err(refusal) => return refusal,
     };
@@ -57,7 +74,7 @@ pub fn dispose<'p>(
         let reply = redirect::to(policy, 302, template.filled(&scope), &scope, false);
         return Disposition::redirect(reply, host.locations.get(*at), Reason::AppRoot);
     }
-    let found = host.find(&scope.uri);
+    let found = host.find(&scope.uri, work);
     let unknown = unknown(host);
     let mut here = || match found {
         Found::Location(location) => enter(policy, endpoints, host, location, &mut scope),
@@ -122,7 +139,7 @@ fn enter<'p: 'r, 'r>(
     scope.names = location.names();
     if let Some(redirect) = &location.redirect {
         if location.uses_groups {
-            scope.groups = location.groups(&scope.uri);
+            scope.groups = location.groups(&scope.uri, scope.work);
             scope.subject = scope.uri.clone();
         }
         let url = redirect.url.filled(scope);
@@ -219,7 +236,7 @@ fn forward<'p: 'r, 'r>(
     path: Option<Vec<u8>>,
 ) -> Forward<'p> {
     if path.is_none() && location.uses_groups {
-        scope.groups = location.groups(&scope.uri);
+        scope.groups = location.groups(&scope.uri, scope.work);
         scope.subject = scope.uri.clone();
     }
     Forward {

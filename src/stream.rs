@@ -81,6 +81,8 @@ pub enum Count {
     NotFound,
     /// limpet refused it because of `protect`.
     Protected,
+    /// The patterns of its host are more work than one request may be.
+    TooCostly,
     /// An endpoint answered an unpinned request, and the session filter did not say which: it
     /// is missing, or in the wrong place of the chain.
     FilterMissing,
@@ -147,6 +149,7 @@ impl Stream {
                 }
                 telemetry.count = match reason {
                     Reason::AmbiguousPath | Reason::ProtectedPath => Some(Count::Protected),
+                    Reason::TooCostly => Some(Count::TooCostly),
                     _ => redirect.then_some(Count::Redirect),
                 };
                 self.note_location(location);

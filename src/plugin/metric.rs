@@ -22,6 +22,8 @@ pub enum Metric {
     NotFound,
     /// Requests that `protect` refused.
     Protected,
+    /// Requests whose patterns were more work than one request may be.
+    TooCostly,
     /// Requests that waited for the endpoints.
     Waited,
     /// Polls of Envoy's admin.
@@ -52,7 +54,7 @@ pub enum Kind {
 use Kind::{Counter, Gauge};
 
 /// Envoy shows them in `/stats/prometheus` under these names.
-pub const NAMES: [(&str, Kind); 16] = [
+pub const NAMES: [(&str, Kind); 17] = [
     ("limpet_sessions_new", Counter),
     ("limpet_sessions_kept", Counter),
     ("limpet_sessions_moved", Counter),
@@ -61,6 +63,7 @@ pub const NAMES: [(&str, Kind); 16] = [
     ("limpet_redirects", Counter),
     ("limpet_not_found", Counter),
     ("limpet_protected", Counter),
+    ("limpet_too_costly", Counter),
     ("limpet_waited", Counter),
     ("limpet_discovery_polls", Counter),
     ("limpet_discovery_failures", Counter),
@@ -84,6 +87,7 @@ impl Metric {
             Count::Redirect => Self::Redirects,
             Count::NotFound => Self::NotFound,
             Count::Protected => Self::Protected,
+            Count::TooCostly => Self::TooCostly,
             Count::FilterMissing => Self::FilterMissing,
         }
     }

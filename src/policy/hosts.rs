@@ -20,6 +20,9 @@ use crate::route::pattern::Pattern;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+/// Bytes of a path that people do send.
+const LONG_PATH: u64 = 2048;
+
 /// What compiling needs.
 struct Context<'a> {
     merged: &'a Merged,
@@ -219,6 +222,12 @@ impl Context<'_> {
         if is_regex {
             let pattern = Pattern::location(&draft.path);
             let pattern = pattern.map_err(|why| unusable(Field::Path, &draft.written, why))?;
+            let longest = pattern.longest();
+            if longest < LONG_PATH {
+                let problem = Problem::Costly { longest };
+                let remark = Remark::new(Field::Path, &draft.written, problem, Effect::Setting);
+                remarks.push(of(one, remark));
+            }
             location.pattern = Some(Arc::new(pattern));
         }
         if let Some(one) = one {

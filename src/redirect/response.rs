@@ -9,7 +9,7 @@ use crate::annotations::ResponseRules;
 use crate::edit::{Edit, FieldValue, Headers, is_control};
 use crate::remark::Problem;
 use crate::rewrite::template::OPEN;
-use crate::route::pattern::Pattern;
+use crate::route::pattern::{Pattern, Work};
 use std::borrow::Cow;
 
 /// The compiled rules of one location.
@@ -81,8 +81,9 @@ impl Rules {
     /// The edits of a response with these headers.
     pub(crate) fn edits<'h>(&self, headers: &Headers<'h>) -> Vec<Edit<'h>> {
         let mut edits = Vec::new();
+        let work = Work::of_a_header();
         if self.cookie_path.is_some() || self.cookie_domain.is_some() {
-            self.cookies(headers, &mut edits);
+            self.cookies(headers, &work, &mut edits);
         }
         for name in ["location", "refresh"] {
             let Some(rule) = &self.redirect else { continue };
@@ -96,7 +97,7 @@ impl Rules {
             };
             let changed = start.and_then(|start| {
                 let (head, url) = value.split_at_checked(start)?;
-                Some([head, &rule.redirect(url)?].concat())
+                Some([head, &rule.redirect(url, &work)?].concat())
             });
             if let Some(changed) = changed {
                 edits.push(Edit::Set(name.into(), FieldValue::new(changed)));
@@ -106,9 +107,12 @@ impl Rules {
     }
 
     /// Set-Cookie has several fields: once one changes, all are written anew.
-    fn cookies<'h>(&self, headers: &Headers<'h>, edits: &mut Vec<Edit<'h>>) {
+    fn cookies<'h>(&self, headers: &Headers<'h>, work: &Work, edits: &mut Vec<Edit<'h>>) {
         let fields: Vec<&'h [u8]> = crate::edit::all(headers, "set-cookie").collect();
-        let changed: Vec<Option<Vec<u8>>> = fields.iter().map(|field| self.cookie(field)).collect();
+        let changed: Vec<Option<Vec<u8>>> = fields
+            .iter()
+            .map(|field| self.cookie(field, work))
+            .collect();
         if changed.iter().all(Option::is_none) {
             return;
         }
@@ -120,7 +124,7 @@ impl Rules {
     }
 
     /// One Set-Cookie; `None`: nothing changes.
-    fn cookie(&self, field: &[u8]) -> Option<Vec<u8>> {
+    fn cookie(&self, field: &[u8], work: &Work) -> Option<Vec<u8>> {
         let mut changed = false;
         let mut out = Vec::with_capacity(field.len());
         for (at, attribute) in field.split(|byte| *byte == b';').enumerate() {
@@ -134,7 +138,9 @@ impl Rules {
                 b"domain" if at > 0 => self.cookie_domain.as_ref(),
                 _ => None,
             };
-            let new = rule.zip(value).and_then(|(rule, value)| rule.apply(value));
+            let new = rule
+                .zip(value)
+                .and_then(|(rule, value)| rule.apply(value, work));
             changed |= new.is_some();
             if at > 0 {
                 out.extend_from_slice(b"; ");
@@ -179,18 +185,18 @@ fn url_of(value: &[u8]) -> Option<usize> {
 impl Rule {
     /// The new URL of a redirect; `None`: the upstream's own stays. Whatever it puts behind the
     /// beginning of its URL, it leads to its own host or to one that the rule names.
-    fn redirect(&self, url: &[u8]) -> Option<Vec<u8>> {
+    fn redirect(&self, url: &[u8], work: &Work) -> Option<Vec<u8>> {
         let open = match &self.from {
-            From::Pattern(_) => fill(self.to.as_bytes(), |_| &[OPEN]),
+            From::Pattern(_) => fill(self.to.as_bytes(), work, |_| &[OPEN])?,
             From::Prefix(_) | From::Domain(_) => [self.to.as_bytes(), &[OPEN]].concat(),
         };
         let own = destination::host(url);
-        self.apply(url)
+        self.apply(url, work)
             .filter(|new| is_meant(new, &open, own.as_slice()))
     }
 
     /// The new value; `None`: it stays.
-    fn apply(&self, value: &[u8]) -> Option<Vec<u8>> {
+    fn apply(&self, value: &[u8], work: &Work) -> Option<Vec<u8>> {
         let to = self.to.as_bytes();
         match &self.from {
             From::Prefix(prefix) => {
@@ -206,33 +212,37 @@ impl Rule {
                 same.then(|| [dot, to].concat())
             }
             From::Pattern(pattern) => {
-                let groups = pattern.groups(value)?;
+                let groups = pattern.groups(value, work)?;
                 let group = |number| {
                     let place = groups.get(number);
                     let text = place.and_then(|(from, to)| value.get(from..to));
                     text.unwrap_or_default()
                 };
-                Some(fill(to, group))
+                fill(to, work, group)
             }
         }
     }
 }
 
-/// Puts captures in place of `$1` to `$9`.
-fn fill<'v>(to: &[u8], group: impl Fn(usize) -> &'v [u8]) -> Vec<u8> {
+/// Puts captures in place of `$1` to `$9`. `None`: that is more than `work` has left.
+fn fill<'v>(to: &[u8], work: &Work, group: impl Fn(usize) -> &'v [u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(to.len());
     let mut rest = to;
     while let Some((byte, tail)) = rest.split_first() {
         rest = tail;
         match (byte, tail.first()) {
             (b'$', Some(digit @ b'1'..=b'9')) => {
-                out.extend_from_slice(group(usize::from(digit.wrapping_sub(b'0'))));
+                let text = group(usize::from(digit.wrapping_sub(b'0')));
+                if !work.copies(text) {
+                    return None;
+                }
+                out.extend_from_slice(text);
                 rest = tail.get(1..).unwrap_or_default();
             }
             _ => out.push(*byte),
         }
     }
-    out
+    Some(out)
 }
 
 fn rule(from: String, to: String, is_domain: bool) -> Result<Rule, String> {

@@ -127,6 +127,13 @@ impl Remark {
                     "meets {host}, which is no host that could be redirected"
                 );
             }
+            Problem::Costly { longest } => {
+                return write!(
+                    out,
+                    "may be more work than one request should cost where a path is longer than \
+                     {longest} bytes"
+                );
+            }
             Problem::Blocked { word } => {
                 return write!(out, "contains {word:?} of annotation-value-word-blocklist");
             }
@@ -208,6 +215,7 @@ impl Remark {
                 "nginx would refuse the whole configuration, this path is ignored"
             }
             Problem::OwnHost { .. } | Problem::NoHost { .. } => "it is not redirected",
+            Problem::Costly { .. } => "such a path is answered 500",
             Problem::UnusablePattern(_) => "a request with this header never goes to the canary",
             Problem::UnusableHash(_) => "requests are not hashed",
             Problem::Refused { .. } | Problem::ControlCharacter

@@ -138,6 +138,7 @@ impl Template {
         let mut out = Vec::with_capacity(self.source.len().saturating_add(scope.subject.len()));
         let mut args = None;
         for piece in &self.pieces {
+            let before = out.len();
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text),
                 Piece::Args => args = Some(out.len()),
@@ -154,6 +155,11 @@ impl Template {
                         out.extend_from_slice(group);
                     }
                 }
+            }
+            // However often a value stands in the text, a request makes only so much of it.
+            let added = out.get(before..).unwrap_or_default();
+            if !matches!(piece, Piece::Text(_)) && !scope.work.copies(added) {
+                break;
             }
         }
         (out, args)

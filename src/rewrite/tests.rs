@@ -1,6 +1,6 @@
 use super::*;
 use crate::facts::Facts;
-use crate::route::pattern::Groups;
+use crate::route::pattern::{Groups, Work};
 use std::borrow::Cow;
 
 /// What `target` makes of `uri` with `args`.
@@ -16,6 +16,7 @@ fn rewrite(path: &str, target: &str, uri: &str, args: &str) -> Rewritten {
     let mut scope = Scope {
         headers: &headers,
         facts: &facts,
+        work: &Work::of_a_request(),
         raw: Cow::Borrowed(uri.as_bytes()),
         uri: Cow::Borrowed(uri.as_bytes()),
         args: args.as_bytes(),

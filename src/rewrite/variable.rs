@@ -5,13 +5,15 @@
 
 use crate::edit::{self, Headers};
 use crate::facts::Facts;
-use crate::route::pattern::Groups;
+use crate::route::pattern::{Groups, Work};
 use std::borrow::Cow;
 
 /// What the variables of one request are read from.
 pub(crate) struct Scope<'r> {
     pub headers: &'r Headers<'r>,
     pub facts: &'r Facts<'r>,
+    /// What regular expressions may still cost.
+    pub work: &'r Work,
     /// `$request_uri`.
     pub raw: Cow<'r, [u8]>,
     /// `$uri`.

@@ -116,6 +116,8 @@ pub enum Reason {
     EmptyPath,
     /// A server may read the path as one that lies otherwise to a prefix of `protect`: 400.
     AmbiguousPath,
+    /// The patterns of the host are more work on this host or path than one request may be: 500.
+    TooCostly,
     /// The rewrite leads under a prefix of `protect`, where the request's own path does not lie: 400.
     ProtectedPath,
     /// A load balancer's health check of a host that nobody serves.
@@ -140,6 +142,7 @@ impl Reason {
             Self::NotAllowed => "not_allowed",
             Self::EmptyPath => "empty_path",
             Self::AmbiguousPath => "ambiguous_path",
+            Self::TooCostly => "too_costly",
             Self::ProtectedPath => "protected_path",
             Self::HealthCheck => "health_check",
         }

@@ -5,7 +5,7 @@
 
 use super::location::Location;
 use super::lookup::{Found, Lookup};
-use super::pattern::Pattern;
+use super::pattern::{Pattern, Work};
 use crate::rewrite::template::Template;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -40,8 +40,8 @@ impl VirtualHost {
         self.name == DEFAULT_SERVER
     }
 
-    pub(crate) fn find(&self, uri: &[u8]) -> Found<'_> {
-        self.lookup.find(&self.locations, uri)
+    pub(crate) fn find(&self, uri: &[u8], work: &Work) -> Found<'_> {
+        self.lookup.find(&self.locations, uri, work)
     }
 }
 
@@ -57,6 +57,8 @@ pub(crate) struct Hosts {
     wildcards: HashMap<Vec<u8>, usize>,
     /// Aliases that are regular expressions, with what they stand for.
     regexes: Vec<(Pattern, usize)>,
+    /// Bytes of the longest key of `suffixes` and `prefixes`: nothing longer is looked up.
+    longest: usize,
     default: Option<usize>,
 }
 
@@ -89,8 +91,10 @@ impl Hosts {
             if name.starts_with('.') {
                 self.exact.entry(rest.into()).or_insert(at);
             }
+            self.longest = self.longest.max(rest.len());
             self.suffixes.entry(rest.into()).or_insert(at);
         } else if let Some(rest) = name.strip_suffix(".*") {
+            self.longest = self.longest.max(rest.len());
             self.prefixes.entry(rest.into()).or_insert(at);
         } else if name.contains('*') {
             return Err("has a * that is not a whole label at one end".to_owned());
@@ -107,22 +111,25 @@ impl Hosts {
     }
 
     /// The virtual host of a normalised name; `None` as name: the request has no host.
-    pub(crate) fn find(&self, name: Option<&[u8]>) -> Option<&VirtualHost> {
-        let at = name.and_then(|name| self.named(name)).or(self.default)?;
+    pub(crate) fn find(&self, name: Option<&[u8]>, work: &Work) -> Option<&VirtualHost> {
+        let at = name
+            .and_then(|name| self.named(name, work))
+            .or(self.default)?;
         self.hosts.get(at)
     }
 
-    fn named(&self, name: &[u8]) -> Option<usize> {
+    fn named(&self, name: &[u8], work: &Work) -> Option<usize> {
         if let Some(at) = self.exact.get(name) {
             return Some(*at);
         }
         let tails = dots(name).filter_map(|dot| name.get(dot.saturating_add(1)..));
-        let mut tails = tails.filter(|_| !self.suffixes.is_empty());
+        let mut tails = tails.filter(|tail| tail.len() <= self.longest);
         if let Some(at) = tails.find_map(|tail| self.suffixes.get(tail)) {
             return Some(*at);
         }
         if !self.prefixes.is_empty() {
-            let heads = dots(name).filter_map(|dot| name.get(..dot));
+            let heads = dots(name).take_while(|dot| *dot <= self.longest);
+            let heads = heads.filter_map(|dot| name.get(..dot));
             // The longest wins.
             if let Some(at) = heads.filter_map(|head| self.prefixes.get(head)).last() {
                 return Some(*at);
@@ -140,7 +147,7 @@ impl Hosts {
         let regex = self
             .regexes
             .iter()
-            .find(|(pattern, _)| pattern.is_match(name));
+            .find(|(pattern, _)| pattern.is_match(name, work));
         regex.map(|(_, at)| *at)
     }
 }

@@ -1,6 +1,6 @@
 //! A location, compiled.
 
-use super::pattern::{Groups, Pattern};
+use super::pattern::{Groups, Pattern, Work};
 use crate::cluster::ClusterId;
 use crate::redirect::response::Rules;
 use crate::rewrite::Rewrite;
@@ -130,18 +130,18 @@ impl Location {
         self.upstream_host.is_some()
     }
 
-    pub(crate) fn is_match(&self, uri: &[u8]) -> bool {
+    pub(crate) fn is_match(&self, uri: &[u8], work: &Work) -> bool {
         match &self.pattern {
-            Some(pattern) => pattern.is_match(uri),
+            Some(pattern) => pattern.is_match(uri, work),
             None => uri.starts_with(self.name.as_bytes()),
         }
     }
 
-    pub(crate) fn groups(&self, uri: &[u8]) -> Groups<'_> {
+    pub(crate) fn groups(&self, uri: &[u8], work: &Work) -> Groups<'_> {
         let groups = self
             .pattern
             .as_ref()
-            .and_then(|pattern| pattern.groups(uri));
+            .and_then(|pattern| pattern.groups(uri, work));
         groups.unwrap_or_default()
     }
 

@@ -4,6 +4,7 @@
 //! nginx 1.27.1.
 
 use super::location::{Kind, Location};
+use super::pattern::Work;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -80,11 +81,18 @@ impl Lookup {
         }
     }
 
-    pub(crate) fn find<'p>(&self, locations: &'p [Arc<Location>], uri: &[u8]) -> Found<'p> {
+    pub(crate) fn find<'p>(
+        &self,
+        locations: &'p [Arc<Location>],
+        uri: &[u8],
+        work: &Work,
+    ) -> Found<'p> {
         let found = |at: Option<&usize>| at.and_then(|at| locations.get(*at));
         match self {
             Self::Regex => {
-                let matching = locations.iter().find(|location| location.is_match(uri));
+                let matching = locations
+                    .iter()
+                    .find(|location| location.is_match(uri, work));
                 matching.map_or(Found::Nothing, Found::Location)
             }
             Self::Static {

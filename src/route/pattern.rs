@@ -9,10 +9,13 @@ mod escape;
 mod parse;
 mod prefix;
 mod translate;
+mod width;
+mod work;
 
 use prefix::Prefix;
 use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 use std::sync::OnceLock;
+pub(crate) use work::Work;
 
 /// How much memory one compiled pattern may take.
 const SIZE_LIMIT: usize = 256 * 1024;
@@ -32,12 +35,15 @@ pub(crate) struct Pattern {
     /// For each group of the source its number in `regex`.
     groups: Vec<Option<usize>>,
     names: Vec<(String, usize)>,
+    /// Places of it that may be tried at once, look-aheads apart.
+    width: u32,
 }
 
 #[derive(Debug, Clone)]
 struct Guard {
     regex: Regex,
     must_match: bool,
+    width: u32,
 }
 
 /// The same pattern with `$` at the very end only, compiled when first needed: for texts with
@@ -89,6 +95,7 @@ impl Pattern {
     /// Compiles a pattern of nginx's `~` or `~*`.
     pub(crate) fn compile(source: &str, ignore_case: bool) -> Result<Self, String> {
         let (branches, groups) = parse::parse(source.as_bytes())?;
+        let places = width::places(&branches);
         let translated = translate::translate(&branches, groups)?;
         let prefix = Prefix::of(&branches, ignore_case);
         let regex = if translated.groups.is_empty() && prefix.as_ref().is_some_and(Prefix::is_all) {
@@ -101,6 +108,7 @@ impl Pattern {
             Ok(Guard {
                 regex,
                 must_match: guard.must_match,
+                width: guard.width.saturating_add(places),
             })
         });
         let numbers = translated.groups.iter().zip(1..);
@@ -124,7 +132,14 @@ impl Pattern {
                 regex: OnceLock::new(),
             }),
             regex,
+            width: width::width(&branches),
         })
+    }
+
+    /// The longest path, in bytes, that is compared with it; a longer one is answered 500.
+    pub(crate) fn longest(&self) -> u64 {
+        let guards = self.guards.iter().map(|guard| guard.width);
+        work::longest(guards.fold(self.width, u32::saturating_add))
     }
 
     /// Named groups and their numbers: nginx makes variables of them.
@@ -137,26 +152,32 @@ impl Pattern {
         self.prefix.is_some()
     }
 
-    pub(crate) fn is_match(&self, text: &[u8]) -> bool {
+    /// Whether it matches; it does not where that is more than `work` has left.
+    pub(crate) fn is_match(&self, text: &[u8], work: &Work) -> bool {
         let known = self
             .prefix
             .as_ref()
             .and_then(|prefix| prefix.is_match(text));
         let regex = || {
-            self.regex_for(text)
-                .is_some_and(|regex| regex.is_match(text))
+            work.takes(self.width, text)
+                && self
+                    .regex_for(text)
+                    .is_some_and(|regex| regex.is_match(text))
         };
-        known.unwrap_or_else(regex) && self.guards_hold(text)
+        known.unwrap_or_else(regex) && self.guards_hold(text, work)
     }
 
-    /// The groups of the first match.
-    pub(crate) fn groups(&self, text: &[u8]) -> Option<Groups<'_>> {
+    /// The groups of the first match; none where that is more than `work` has left.
+    pub(crate) fn groups(&self, text: &[u8], work: &Work) -> Option<Groups<'_>> {
         let Some(regex) = self.regex_for(text) else {
-            return self.is_match(text).then(Groups::default);
+            return self.is_match(text, work).then(Groups::default);
         };
         let mut places = regex.capture_locations();
+        if !work.takes(self.width, text) {
+            return None;
+        }
         regex.captures_read(&mut places, text)?;
-        if !self.guards_hold(text) {
+        if !self.guards_hold(text, work) {
             return None;
         }
         Some(Groups {
@@ -165,9 +186,11 @@ impl Pattern {
         })
     }
 
-    fn guards_hold(&self, text: &[u8]) -> bool {
+    fn guards_hold(&self, text: &[u8], work: &Work) -> bool {
         let mut guards = self.guards.iter();
-        guards.all(|guard| guard.regex.is_match(text) == guard.must_match)
+        guards.all(|guard| {
+            work.takes(guard.width, text) && guard.regex.is_match(text) == guard.must_match
+        })
     }
 
     fn regex_for(&self, text: &[u8]) -> Option<&Regex> {

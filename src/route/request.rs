@@ -5,7 +5,7 @@
 
 use super::disposition::{Disposition, Reason, Unknown, stray};
 use super::host::{self, VirtualHost};
-use super::pattern::Groups;
+use super::pattern::{Groups, Work};
 use super::target;
 use crate::edit::{self, Headers};
 use crate::facts::Facts;
@@ -26,6 +26,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
         policy: &'p Policy,
         headers: &'r Headers<'r>,
         facts: &'r Facts<'r>,
+        work: &'r Work,
     ) -> Result<Self, Disposition<'p>> {
         let method = edit::first(headers, ":method").unwrap_or_default();
         let Some(path) = edit::first(headers, ":path").filter(|_| method != b"CONNECT") else {
@@ -45,7 +46,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
         if authority.is_none() && has_version(facts, b"HTTP/1.1") {
             return Err(stray_refused(400, Reason::BadRequest));
         }
-        let Some(host) = policy.hosts.find(named.as_deref()) else {
+        let Some(host) = policy.hosts.find(named.as_deref(), work) else {
             let unknown = Unknown::Host;
             return Err(stray(policy, Some(unknown), || Disposition::NotFound {
                 location: None,
@@ -67,6 +68,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
         let scope = Scope {
             headers,
             facts,
+            work,
             raw: target.raw,
             uri: target.uri,
             args: target.args,

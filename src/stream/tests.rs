@@ -3,6 +3,7 @@ use crate::config::Report;
 use crate::edit::{FieldValue, fields, first};
 use crate::endpoints::digest::Digest;
 use crate::endpoints::{ClusterTable, Endpoint, Health};
+use crate::remark::Problem;
 use crate::{config, policy};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
@@ -651,4 +652,40 @@ fn headers_that_say_who_a_client_is_are_taken_off_where_they_are_to_be() {
             "{name}: {edits:?}"
         );
     }
+}
+
+#[test]
+fn a_request_that_would_be_too_much_work_is_answered_500_and_counted() {
+    let config = json!({ "ingresses": [{
+        "metadata": { "namespace": "default", "name": "web", "annotations": {
+            "nginx.ingress.kubernetes.io/use-regex": "true",
+        } },
+        "spec": { "rules": [{ "host": "h.example", "http": { "paths": [
+            { "path": "/.*[ab].{2000}q$", "pathType": "ImplementationSpecific",
+              "backend": { "service": { "name": "web", "port": { "number": 80 } } } },
+        ] } }] },
+    }], "report": "why" });
+    let (policy, remarks) = policy::read(config.to_string().as_bytes()).unwrap();
+    let [remark] = remarks.as_slice() else {
+        panic!("{remarks:?}")
+    };
+    assert!(matches!(remark.problem, Problem::Costly { .. }), "{remark}");
+    let facts = Facts {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|_| None,
+        knowledge: &|| Knowledge::Current,
+    };
+    let path = format!("/{}", "a".repeat(59_000));
+    let mut head = fields(&[(":method", "GET"), (":authority", "h.example")]);
+    head.push((b":path", path.as_bytes()));
+    let endpoints = EndpointTable::default();
+    let decided = Stream::default().on_request(&policy, &endpoints, &head, &facts);
+    let Step::Reply(reply) = &decided.step else {
+        panic!("{:?}", decided.step)
+    };
+    assert_eq!(
+        (reply.status, decided.telemetry.count),
+        (500, Some(Count::TooCostly))
+    );
 }

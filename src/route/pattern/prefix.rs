@@ -4,6 +4,7 @@
 
 use super::bytes::ByteSet;
 use super::parse::{Branches, Node};
+use super::width::is_anchored;
 
 /// What a pattern begins with, upper and lower case alike.
 #[derive(Debug, Clone)]
@@ -27,10 +28,10 @@ impl Prefix {
         let [nodes] = branches.as_slice() else {
             return None;
         };
-        let (first, nodes) = nodes.split_first()?;
-        if !matches!(first, Node::Empty(text) if text == "^") {
+        if !is_anchored(nodes) {
             return None;
         }
+        let (_, nodes) = nodes.split_first()?;
         let mut literal = Vec::new();
         let rest = match collect(nodes, &mut literal) {
             rest if ignore_case => rest,

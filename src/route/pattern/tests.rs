@@ -2,7 +2,7 @@ use super::*;
 
 fn groups(pattern: &str, text: &str) -> Option<Vec<Option<String>>> {
     let pattern = Pattern::location(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
-    let groups = pattern.groups(text.as_bytes())?;
+    let groups = pattern.groups(text.as_bytes(), &Work::of_a_request())?;
     let text = |(from, to): (usize, usize)| text[from..to].to_owned();
     let places = (1..=pattern.groups.len()).map(|number| groups.get(number));
     Some(places.map(|group| group.map(text)).collect())
@@ -55,7 +55,7 @@ fn patterns_match_as_pcre_matches_them() {
         let compiled = Pattern::location(pattern);
         let compiled = compiled.unwrap_or_else(|error| panic!("{pattern}: {error}"));
         assert_eq!(
-            compiled.is_match(text.as_bytes()),
+            compiled.is_match(text.as_bytes(), &Work::of_a_request()),
             want,
             "{pattern} {text:?}"
         );
@@ -81,9 +81,15 @@ fn groups_keep_their_numbers() {
 #[test]
 fn a_newline_in_the_middle_is_not_the_end() {
     let pattern = Pattern::location("/a(/|$)(.*)").unwrap();
-    assert!(!pattern.is_match(b"/a\nb"));
-    assert!(pattern.is_match(b"/a/\nb"));
-    assert_eq!(pattern.groups(b"/a/x\nb").unwrap().get(2), Some((3, 4)));
+    assert!(!pattern.is_match(b"/a\nb", &Work::of_a_request()));
+    assert!(pattern.is_match(b"/a/\nb", &Work::of_a_request()));
+    assert_eq!(
+        pattern
+            .groups(b"/a/x\nb", &Work::of_a_request())
+            .unwrap()
+            .get(2),
+        Some((3, 4))
+    );
 }
 
 #[test]
@@ -158,14 +164,63 @@ fn a_prefix_never_answers_otherwise_than_the_regular_expression() {
         for pattern in [Pattern::location(source), Pattern::rewrite(source)] {
             let pattern = pattern.unwrap_or_else(|error| panic!("{source}: {error}"));
             for text in texts.map(str::as_bytes) {
-                let asked = pattern.groups(text).is_some();
-                assert_eq!(pattern.is_match(text), asked, "{source} {text:?}");
+                let asked = pattern.groups(text, &Work::of_a_request()).is_some();
+                assert_eq!(
+                    pattern.is_match(text, &Work::of_a_request()),
+                    asked,
+                    "{source} {text:?}"
+                );
             }
         }
         let sensitive = Pattern::compile(&format!("^{source}"), false).unwrap();
         for text in texts.map(str::as_bytes) {
-            let asked = sensitive.groups(text).is_some();
-            assert_eq!(sensitive.is_match(text), asked, "~ {source} {text:?}");
+            let asked = sensitive.groups(text, &Work::of_a_request()).is_some();
+            assert_eq!(
+                sensitive.is_match(text, &Work::of_a_request()),
+                asked,
+                "~ {source} {text:?}"
+            );
         }
     }
+}
+
+#[test]
+fn a_pattern_is_as_wide_as_its_places_that_may_be_tried_at_once() {
+    for (source, want) in [
+        ("/app", 1),
+        ("/(app1/.*)", 2),
+        ("/api(/|$)(.*)", 4),
+        ("/(a|b|c)", 3),
+        ("/(ab|cd)x", 2),
+        // Both classes of a UUID's part are of one length, so one place follows the other.
+        ("/[0-9a-f]{8}-[0-9a-f]{4}/x", 1),
+        ("/.*[ab].{25}q$", 30),
+        ("/(x.*)?/(y.*)?", 9),
+        ("/(a?){100}q", 201),
+        // `/a` from the start alone, `b` anywhere.
+        ("/a|b", 4),
+    ] {
+        let pattern = Pattern::location(source).unwrap();
+        assert_eq!(pattern.width, want, "{source}");
+    }
+}
+
+#[test]
+fn a_text_is_not_tried_where_it_would_cost_too_much() {
+    let pattern = Pattern::location("/.*[ab].{500}q$").unwrap();
+    let text = |length: u64| vec![b'/'; usize::try_from(length).unwrap()];
+    let longest = pattern.longest();
+    let work = Work::of_a_request();
+    pattern.is_match(&text(longest), &work);
+    pattern.groups(&text(longest), &work);
+    assert!(!work.is_spent(), "{longest} bytes");
+    pattern.is_match(&text(longest), &work);
+    assert!(work.is_spent());
+    // Not even a short one, from then on: what was found before is not sure.
+    assert!(!pattern.is_match(b"/x", &work) && work.is_spent());
+    // What a literal decides costs nothing.
+    let plain = Pattern::location("/a").unwrap();
+    let many = Work::of_a_request();
+    assert!((0..1_000).all(|_| plain.is_match(b"/a", &many)));
+    assert!(!many.is_spent());
 }

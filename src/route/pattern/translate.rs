@@ -7,6 +7,7 @@
 
 use super::bytes::ByteSet;
 use super::parse::{Branches, Kind, Node, Quantifier};
+use super::width;
 use std::fmt::Write;
 
 /// A pattern for the regex crate, without Unicode.
@@ -25,6 +26,8 @@ pub(super) struct Translated {
 pub(super) struct Guard {
     pub pattern: String,
     pub must_match: bool,
+    /// Places of its content.
+    pub width: u32,
 }
 
 /// Stands for `$` until it is known which kind is wanted.
@@ -122,6 +125,7 @@ impl Spine {
         self.guards.push(Guard {
             pattern: pattern.replace(END, LENIENT_END),
             must_match,
+            width: width::places(branches),
         });
         Ok(())
     }

@@ -112,6 +112,7 @@ fn answered(reason: &str) -> String {
         "protected_path" => {
             "the rewrite leads under a prefix of protect, and the request's own path is not there: 400"
         }
+        "too_costly" => "the patterns of its host are too much work for so long a text: 500",
         "health_check" => "a load balancer's health check of a host that no Ingress names",
         other => return format!("answered here: {other}"),
     }
@@ -157,6 +158,7 @@ mod tests {
             EmptyPath,
             AmbiguousPath,
             ProtectedPath,
+            TooCostly,
             HealthCheck,
         ] {
             let words = in_words(&json!(["answered", reason.as_str()]));

@@ -1,0 +1,104 @@
+//! How much work a pattern can be: how many of its places may be tried at once on one byte of a
+//! text. A linear-time engine takes that times the length of the text, and no more.
+
+use super::parse::{Branches, Node, Quantifier};
+
+/// The most places at once, looked for from the start of the text alone where the pattern says so.
+pub(super) fn width(branches: &Branches) -> u32 {
+    let size = one_of(branches);
+    match branches.as_slice() {
+        [nodes] if is_anchored(nodes) => size.at_once,
+        // It may begin anywhere, and so be anywhere.
+        _ => size.places,
+    }
+}
+
+/// All places: what a look-ahead among them may take at most.
+pub(super) fn places(branches: &Branches) -> u32 {
+    one_of(branches).places
+}
+
+pub(super) fn is_anchored(nodes: &[Node]) -> bool {
+    matches!(nodes.first(), Some(Node::Empty(text)) if text == "^")
+}
+
+/// What an element can be.
+#[derive(Clone, Copy)]
+struct Size {
+    /// Places at once, if it begins at one place of the text.
+    at_once: u32,
+    /// Places in all.
+    places: u32,
+    /// Bytes that it matches; `None`: texts of several lengths.
+    length: Option<u32>,
+}
+
+const NOTHING: Size = Size {
+    at_once: 0,
+    places: 0,
+    length: Some(0),
+};
+
+fn one_of(branches: &Branches) -> Size {
+    let mut sizes = branches.iter().map(|nodes| sequence(nodes));
+    let first = sizes.next().unwrap_or(NOTHING);
+    sizes.fold(first, |one, two| Size {
+        at_once: one.at_once.saturating_add(two.at_once),
+        places: one.places.saturating_add(two.places),
+        length: one.length.filter(|_| one.length == two.length),
+    })
+}
+
+/// Up to the first element of several lengths one follows the other; from there on an element may
+/// begin anywhere.
+fn sequence(nodes: &[Node]) -> Size {
+    nodes.iter().map(size).fold(NOTHING, |before, next| Size {
+        at_once: match before.length {
+            Some(_) => before.at_once.max(next.at_once),
+            None => before.at_once.saturating_add(next.places),
+        },
+        places: before.places.saturating_add(next.places),
+        length: before
+            .length
+            .zip(next.length)
+            .map(|(one, two)| one.saturating_add(two)),
+    })
+}
+
+fn size(node: &Node) -> Size {
+    match node {
+        Node::Set(..) => Size {
+            at_once: 1,
+            places: 1,
+            length: Some(1),
+        },
+        Node::Empty(_) | Node::End => Size {
+            at_once: 1,
+            places: 1,
+            length: Some(0),
+        },
+        Node::Group { branches, .. } => one_of(branches),
+        Node::Repeat(inner, quantifier) => repeated(size(inner), *quantifier),
+        // A pattern of its own.
+        Node::Ahead { .. } => NOTHING,
+    }
+}
+
+fn repeated(inner: Size, Quantifier { min, max, .. }: Quantifier) -> Size {
+    let copies = max.unwrap_or(min).max(1);
+    // One more for each choice to go on or not.
+    let choices = max.map_or(1, |max| max.saturating_sub(min));
+    let places = inner.places.saturating_mul(copies).saturating_add(choices);
+    match inner.length {
+        Some(length) if max == Some(min) => Size {
+            places,
+            length: Some(length.saturating_mul(min)),
+            ..inner
+        },
+        _ => Size {
+            at_once: places,
+            places,
+            length: None,
+        },
+    }
+}
