@@ -9,6 +9,7 @@
 )]
 
 mod attacks {
+    mod costly_patterns;
     mod hostile_clients;
     mod path_rules;
     mod random_requests;

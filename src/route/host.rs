@@ -14,6 +14,10 @@ use std::sync::Arc;
 /// The host of rules without one, and of requests that no other host takes.
 pub(crate) const DEFAULT_SERVER: &str = "_";
 
+/// A pattern is looked for in names of several times that many bytes, or is no alias: every request
+/// to a host that nobody names asks each of them.
+const LONGEST_NAME: u64 = 4 * 253;
+
 /// All locations of one host.
 #[derive(Debug)]
 pub struct VirtualHost {
@@ -86,6 +90,9 @@ impl Hosts {
         let name = host.name.to_ascii_lowercase();
         if let Some(pattern) = host.name.strip_prefix('~') {
             let pattern = Pattern::compile(pattern, true)?;
+            if pattern.longest() < LONGEST_NAME {
+                return Err("would cost too much on every request to an unknown host".to_owned());
+            }
             self.regexes.push((pattern, at));
         } else if let Some(rest) = name.strip_prefix("*.").or_else(|| name.strip_prefix('.')) {
             if name.starts_with('.') {

@@ -11,7 +11,7 @@ use tally::Tally;
 
 /// Bytes that the module may have: 1,100 KiB, of which the `proxy-wasm` crate took 37, and a
 /// little. Each of Envoy's workers pays for them when it starts.
-const SIZE_LIMIT: u64 = 1_150_000;
+const SIZE_LIMIT: u64 = 1_160_000;
 
 /// Runs every check in turn and stops at the first that fails. The README's commands come before
 /// whatever else downloads or builds: what they need they have to fetch themselves.

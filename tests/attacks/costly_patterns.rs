@@ -1,0 +1,145 @@
+//! Patterns and texts made to cost: no request keeps a worker for long, whatever a tenant wrote.
+
+use limpet_envoy::clusters::EndpointsFlag;
+use limpet_envoy::manifests::Manifests;
+use limpet_tests::http::{self, Request};
+use limpet_tests::pod::Pod;
+use limpet_tests::rendered::Rendered;
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+/// What one request may cost its worker.
+const LIMIT: Duration = Duration::from_millis(10);
+
+/// Lengths of what is sent: up to close to the most that Envoy lets a request's head be.
+const LENGTHS: [usize; 13] = [
+    24, 48, 100, 200, 400, 1_000, 2_600, 4_000, 8_000, 16_000, 30_000, 40_000, 58_000,
+];
+
+/// What is written, and what is sent.
+struct Hostile {
+    name: &'static str,
+    annotations: Vec<(&'static str, String)>,
+    paths: Vec<String>,
+    /// What is repeated in the Host header; `None`: that is the Ingress's, and the path is long.
+    host: Option<&'static str>,
+}
+
+fn paths(name: &'static str, paths: &[&str]) -> Hostile {
+    Hostile {
+        name,
+        annotations: vec![("use-regex", "true".to_owned())],
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        host: None,
+    }
+}
+
+fn all() -> Vec<Hostile> {
+    let wide = "/.*[ab].{2500}q$";
+    let mut many = paths("many", &[]);
+    many.paths = (0..1_000).map(|n| format!("/.*a.*{n}$")).collect();
+    let mut copies = paths("copies", &["/(.*)"]);
+    let target = format!("/{}", "$1".repeat(20_000));
+    copies.annotations.push(("rewrite-target", target));
+    let mut alias = paths("alias", &["/"]);
+    let pattern = "~^.*[ab].{50}q$".to_owned();
+    alias.annotations.push(("server-alias", pattern));
+    alias.host = Some("a");
+    let mut labels = paths("labels", &["/"]);
+    let suffix = "*.labels.test".to_owned();
+    labels.annotations.push(("server-alias", suffix));
+    labels.host = Some("a.");
+    vec![
+        paths("wide", &[wide]),
+        paths("less-wide", &["/.*[ab].{300}q$"]),
+        paths(
+            "four-wide",
+            &[
+                wide,
+                "/.*[ab].{2501}q$",
+                "/.*[ab].{2502}q$",
+                "/.*[ab].{2503}q$",
+            ],
+        ),
+        paths("choices", &["/(a?){2000}q"]),
+        paths("nested", &["/((a*)*(a*)*(a*)*(a*)*)*q"]),
+        paths("branches", &["/((a|aa|aaa|aaaa|aaaaa|b|bb|bbb)*)*q"]),
+        paths("captures", &["/(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)q"]),
+        paths("ahead", &["/(?!.*[ab].{2000}q).*"]),
+        many,
+        copies,
+        alias,
+        labels,
+    ]
+}
+
+fn manifest(all: &[Hostile]) -> String {
+    let mut text = String::new();
+    for one in all {
+        let annotations = one.annotations.iter().map(|(name, value)| {
+            let name = format!("nginx.ingress.kubernetes.io/{name}");
+            (name, Value::from(value.as_str()))
+        });
+        let service = json!({ "service": { "name": "web", "port": { "number": 80 } } });
+        let path = |path: &String| json!({ "path": path, "pathType": "ImplementationSpecific", "backend": service });
+        let paths: Vec<_> = one.paths.iter().map(path).collect();
+        let rule = json!({ "host": format!("{}.test", one.name), "http": { "paths": paths } });
+        let ingress = json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": { "name": one.name, "annotations": annotations.collect::<Map<_, _>>() },
+            "spec": { "ingressClassName": "nginx", "rules": [rule] },
+        });
+        let _ = writeln!(text, "---\n{ingress}");
+    }
+    text
+}
+
+#[test]
+fn no_request_keeps_its_worker_for_long() {
+    let all = all();
+    let manifests = Manifests::parse("hostile.yaml", &manifest(&all)).unwrap();
+    let pod = Pod::start();
+    let endpoints: EndpointsFlag = format!("default/web:80={}", pod.endpoint())
+        .parse()
+        .unwrap();
+    let envoy = Rendered::share(&manifests, &[endpoints], |_| {});
+    // The best of several, since what else runs on the machine is no part of it.
+    let best = |request: &Request| {
+        let ask = || {
+            let start = Instant::now();
+            let answer = http::send(envoy.http(), request).unwrap();
+            (start.elapsed(), answer.status)
+        };
+        (0..5).map(|_| ask()).min().unwrap()
+    };
+    let mut slow = Vec::new();
+    let mut refused = 0;
+    for one in &all {
+        let mut worst = (Duration::ZERO, 0, 0);
+        for length in LENGTHS {
+            let repeated = |text: &str| text.repeat(length / text.len());
+            let host = one.host.map(|text| repeated(text) + "q");
+            let host = host.unwrap_or_else(|| format!("{}.test", one.name));
+            let path = one.host.map_or_else(|| repeated("a"), |_| String::new());
+            let target = format!("/{path}");
+            let (took, status) = best(&Request::get(&host, &target));
+            // The same bytes to a host of nobody: what Envoy itself takes for them.
+            let plain = Request::get("nobody.test", &target).header("x-host", &host);
+            let cost = took.saturating_sub(best(&plain).0);
+            worst = worst.max((cost, length, status));
+            refused += usize::from(status == 500);
+        }
+        let (cost, length, status) = worst;
+        println!(
+            "{}: at most {cost:?}, for {length} bytes ({status})",
+            one.name
+        );
+        if cost > LIMIT {
+            slow.push(one.name);
+        }
+    }
+    assert!(slow.is_empty(), "{slow:?}");
+    assert!(refused > 0, "nothing was too costly: the table is too kind");
+}
