@@ -6,6 +6,7 @@ mod configuration;
 mod documented;
 mod files;
 mod finding;
+mod idle;
 mod lint;
 mod platform;
 mod print;

@@ -159,6 +159,17 @@ impl Manifests {
         self.config_map()?.value.get("data")
     }
 
+    /// The same, where it is no guess that these are ingress-nginx's settings, and its only ones.
+    #[must_use]
+    pub fn known_settings(&self) -> Option<&Value> {
+        let choice = config_map::choose(&self.config_maps);
+        let map = choice.map.filter(|map| config_map::is_known(map))?;
+        choice
+            .others
+            .is_empty()
+            .then_some(map.value.get("data").unwrap_or(&Value::Null))
+    }
+
     /// One of its settings, if it is a string.
     #[must_use]
     pub fn setting(&self, key: &str) -> Option<&str> {

@@ -42,7 +42,10 @@ pub(crate) struct Job {
     pub(crate) keys: BTreeMap<String, Key>,
     /// What switches the job on; what else there is goes with that. Empty: each for itself.
     #[serde(default)]
-    heads: Vec<String>,
+    pub(crate) heads: Vec<String>,
+    /// Keys of other jobs, of which one has to be on for its keys to mean anything.
+    #[serde(default)]
+    pub(crate) needs: Vec<String>,
     /// Values of its annotations that ask for nothing.
     #[serde(default = "empty_value")]
     off: Vec<String>,
@@ -305,7 +308,7 @@ impl Job {
         value: &str,
         given: impl Fn(&str) -> Option<&'v str>,
     ) -> bool {
-        let on = |value: &str| !is_among(&self.off, value);
+        let on = |value: &str| !self.is_off(value);
         on(value) && !self.is_switched_off(name, |head| given(head).map(on))
     }
 
@@ -322,6 +325,26 @@ impl Job {
             key.is_some_and(|key| !key.is_same(value))
         };
         on(name, value) && !self.is_switched_off(name, |head| Some(on(head, given(head)?)))
+    }
+
+    /// Whether this value of its annotations asks for nothing.
+    #[must_use]
+    pub(crate) fn is_off(&self, value: &str) -> bool {
+        is_among(&self.off, value)
+    }
+
+    /// Whether the key `name`, if it is one of the job's, asks for something; `value`: `None` where nobody wrote it.
+    #[must_use]
+    pub(crate) fn is_key_on(&self, name: &str, value: Option<&str>) -> bool {
+        let key = self.keys.get(name);
+        key.is_some_and(|key| !key.is_same(value.unwrap_or(&key.default)))
+    }
+
+    /// Whether `name` goes with a head, and none is on.
+    #[must_use]
+    pub(crate) fn lacks_head(&self, name: &str, is_on: impl Fn(&str) -> bool) -> bool {
+        let has_heads = !self.heads.is_empty() && !self.is_head(name);
+        has_heads && !self.heads.iter().any(|head| is_on(head))
     }
 
     /// Whether a head is there, and none is on.
@@ -375,7 +398,7 @@ impl Honoured {
 
 impl Key {
     /// Whether nothing is missing with this value.
-    fn is_same(&self, value: &str) -> bool {
+    pub(crate) fn is_same(&self, value: &str) -> bool {
         let value = value.trim();
         let default = std::slice::from_ref(&self.default);
         let same = self.same.as_deref().unwrap_or(default);

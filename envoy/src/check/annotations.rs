@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::alternatives::{self, Weight};
 use super::finding::{ELSEWHERE, Finding, LOSS, Level, Place};
+use super::idle;
 use crate::inert;
 use crate::manifests::{Object, annotation_pointer};
 use crate::taken::under_the_prefix;
@@ -57,16 +58,22 @@ const OTHER_PREFIXES: [&str; 5] = [
     "haproxy-ingress.github.io/",
 ];
 
-/// Every annotation under the prefix with its verdict, and what is to be said about it.
+/// Every annotation under the prefix with its verdict, and what is to be said about it; `settings`:
+/// ingress-nginx's own, where they are known.
 #[must_use]
-pub(crate) fn judge(object: &Object) -> (Vec<Judged>, Vec<Finding>) {
+pub(crate) fn judge(object: &Object, settings: Option<&Value>) -> (Vec<Judged>, Vec<Finding>) {
     let mut judged = Vec::new();
     let mut findings = Vec::new();
     let Some(ingress) = object.ingress() else {
         return (judged, findings);
     };
     for (name, value) in under_the_prefix(&ingress) {
-        let (verdict, difference) = verdict(&ingress, name, value);
+        let idle = alternatives::job(name, value)
+            .and_then(|job| idle::annotation(job, &ingress, (name, value), settings));
+        let (verdict, difference) = match &idle {
+            Some(idle) if idle.level == Level::Note => (Verdict::Honoured, ""),
+            _ => verdict(&ingress, name, value),
+        };
         judged.push(Judged {
             ingress: ingress.key.clone(),
             annotation: name.to_owned(),
@@ -76,7 +83,23 @@ pub(crate) fn judge(object: &Object) -> (Vec<Judged>, Vec<Finding>) {
             verdict,
             difference,
         });
-        findings.extend(finding(object, name, value, verdict));
+        findings.extend(match idle {
+            Some(_) if verdict == Verdict::Honoured && value.trim().is_empty() => None,
+            Some(idle) => Some(Finding::new(
+                idle.level,
+                idle.code,
+                &Place::annotation(object, name),
+                idle.expected,
+                idle.consequence,
+            )),
+            None => finding(object, name, value, verdict).map(|finding| {
+                if finding.is_loss() && settings.is_none() && name.ends_with("-snippet") {
+                    finding.help(SNIPPETS)
+                } else {
+                    finding
+                }
+            }),
+        });
     }
     let all = object.value.pointer("/metadata/annotations");
     findings.extend(all.and_then(|all| no_map(object, all)));
@@ -85,6 +108,10 @@ pub(crate) fn judge(object: &Object) -> (Vec<Judged>, Vec<Finding>) {
     findings.extend(written().filter_map(|(name, value)| no_text(object, name, value)));
     (judged, findings)
 }
+
+/// What is not known without the ConfigMap.
+const SNIPPETS: &str = "ingress-nginx reads it only where its ConfigMap has allow-snippet-annotations: \"true\": give \
+                        the ConfigMap with -f";
 
 /// Annotations whose indentation went wrong: nobody knows what they protect.
 fn no_map(object: &Object, all: &Value) -> Option<Finding> {

@@ -39,7 +39,10 @@ pub(crate) const UNREADABLE: &str = "unreadable";
 /// The code of a remark on an annotation that is not limpet's business.
 pub(crate) const ELSEWHERE: &str = "elsewhere";
 
-/// The same, for a key of ingress-nginx's ConfigMap.
+/// The code of a remark on what did nothing under ingress-nginx either.
+pub(crate) const IDLE: &str = "idle";
+
+/// The same as `ELSEWHERE`, for a key of ingress-nginx's ConfigMap.
 pub(crate) const SETTING: &str = "setting";
 
 /// One remark.

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
 use super::annotations::Verdict;
-use super::finding::{Finding, Level};
+use super::finding::{Finding, IDLE, Level};
 use super::report::Report;
 use crate::inert;
 
@@ -140,6 +140,9 @@ fn summary(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let verdict = match (report.exit_status(), report.ingresses) {
         (0, _) if verdicts.any(|verdict| verdict == Verdict::Differs) => {
             "everything will behave as under ingress-nginx, but for the differences and defaults above"
+        }
+        (0, _) if report.findings.iter().any(|one| one.code == IDLE) => {
+            "nothing is lost that did anything under ingress-nginx, but for the defaults above: see the notes"
         }
         (0, _) => "everything will behave as under ingress-nginx, but for the defaults above",
         (1, _) => "something will behave differently: see the warnings",

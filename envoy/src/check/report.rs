@@ -37,13 +37,14 @@ impl Report {
     pub fn new(manifests: &Manifests, strict: bool, on: Option<Platform>) -> Self {
         let mut judged = Vec::new();
         let mut findings = files::run(manifests);
+        let known = manifests.known_settings();
         for object in &manifests.ingresses {
-            let (of_it, about_it) = annotations::judge(object);
+            let (of_it, about_it) = annotations::judge(object, known);
             judged.extend(of_it);
             findings.extend(about_it);
         }
         let old = manifests.old_ingresses.iter();
-        let old = old.flat_map(|object| annotations::judge(object).1);
+        let old = old.flat_map(|object| annotations::judge(object, known).1);
         findings.extend(old.filter(Finding::is_loss));
         let (settings, about_them) = settings::judge(manifests);
         findings.extend(about_them);
@@ -116,11 +117,12 @@ impl Report {
 #[must_use]
 pub fn left_to_others(compiled: &Compiled<'_>) -> Vec<Finding> {
     let at_stake = at_stake(compiled);
+    let known = compiled.manifests.known_settings();
     let ingresses = compiled.manifests.ingresses.iter();
     let all = ingresses.chain(&compiled.manifests.old_ingresses);
     let mut findings: Vec<Finding> = all
         .filter(|object| at_stake.contains(&object.id()))
-        .flat_map(|object| annotations::judge(object).1)
+        .flat_map(|object| annotations::judge(object, known).1)
         .collect();
     findings.extend(settings::judge(compiled.manifests).1);
     findings.retain(Finding::is_left_to_others);

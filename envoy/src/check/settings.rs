@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use super::alternatives::{self, Known};
 use super::annotations::Verdict;
-use super::finding::{Finding, Level, Place, SETTING};
+use super::finding::{ELSEWHERE, Finding, Level, Place, SETTING};
+use super::idle::{self, Idle};
 use crate::manifests::{Manifests, Object};
 
 /// One key of the ConfigMap.
@@ -112,6 +113,16 @@ impl Entry<'_> {
         }
     }
 
+    /// Why it does nothing, if it does not.
+    fn idle(&self) -> Option<Idle> {
+        match alternatives::key(self.key)? {
+            Known::Job(job, key) if !key.is_same(&self.value) => {
+                idle::key(job, self.key, &self.value, self.map.value.get("data")?)
+            }
+            _ => None,
+        }
+    }
+
     /// Another key of the same ConfigMap.
     fn beside(&self, key: &str) -> Option<&str> {
         data(self.map)?.get(key)?.as_str()
@@ -136,6 +147,9 @@ fn entries(map: &Object) -> impl Iterator<Item = Entry<'_>> {
 fn verdict(entry: &Entry<'_>) -> (Verdict, &'static str) {
     let value = &entry.value;
     match alternatives::key(entry.key) {
+        Some(Known::Job(..)) if entry.idle().is_some_and(|idle| idle.level == Level::Note) => {
+            (Verdict::Honoured, "")
+        }
         Some(Known::Honoured(known)) if known.differs.is_empty() || known.is_default(value) => {
             (Verdict::Honoured, "")
         }
@@ -150,6 +164,14 @@ fn verdict(entry: &Entry<'_>) -> (Verdict, &'static str) {
 }
 
 fn finding(entry: &Entry<'_>, verdict: Verdict) -> Option<Finding> {
+    if let Some(idle) = entry.idle() {
+        let code = if idle.code == ELSEWHERE {
+            SETTING
+        } else {
+            idle.code
+        };
+        return Some(entry.finding(idle.level, code, idle.expected, idle.consequence));
+    }
     match (verdict, alternatives::key(entry.key)) {
         (Verdict::Elsewhere, Some(Known::Job(job, key))) => {
             let expected = format!("{} (it {})", job.weight.is_what(), key.did);

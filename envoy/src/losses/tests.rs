@@ -3,6 +3,9 @@
 use serde_json::{Value, json};
 
 use super::*;
+use limpet::annotations::catalogue;
+use limpet::annotations::validator::Validator;
+
 use crate::check::{Report, lost_annotations, lost_keys};
 use crate::render::yaml::to_yaml;
 
@@ -37,16 +40,91 @@ fn manifests(annotations: &Value, settings: &Value) -> Manifests {
 /// A value that no table takes for off.
 const VALUE: &str = "on.example/x";
 
-/// Every loss alone: its name, and manifests with nothing else.
+/// What does nothing by itself, and what it goes with.
+const SATELLITES: [(&str, &str); 33] = [
+    ("auth-realm", "auth-type"),
+    ("auth-secret", "auth-type"),
+    ("auth-secret-type", "auth-type"),
+    ("auth-tls-verify-client", "auth-tls-secret"),
+    ("auth-tls-verify-depth", "auth-tls-secret"),
+    ("auth-tls-pass-certificate-to-upstream", "auth-tls-secret"),
+    ("auth-tls-match-cn", "auth-tls-secret"),
+    ("auth-tls-error-page", "auth-tls-secret"),
+    ("auth-method", "auth-url"),
+    ("auth-signin", "auth-url"),
+    ("auth-signin-redirect-param", "auth-url"),
+    ("auth-response-headers", "auth-url"),
+    ("auth-proxy-set-headers", "auth-url"),
+    ("auth-request-redirect", "auth-url"),
+    ("auth-always-set-cookie", "auth-url"),
+    ("auth-cache-key", "auth-url"),
+    ("auth-cache-duration", "auth-url"),
+    ("auth-keepalive", "auth-url"),
+    ("auth-keepalive-share-vars", "auth-url"),
+    ("auth-keepalive-requests", "auth-url"),
+    ("auth-keepalive-timeout", "auth-url"),
+    ("auth-snippet", "auth-url"),
+    ("enable-global-auth", "auth-url"),
+    ("proxy-ssl-verify", "proxy-ssl-secret"),
+    ("proxy-ssl-verify-depth", "proxy-ssl-secret"),
+    ("limit-burst-multiplier", "limit-rps"),
+    ("limit-allowlist", "limit-rpm"),
+    ("limit-whitelist", "limit-connections"),
+    ("limit-rate-after", "limit-rate"),
+    ("disable-proxy-intercept-errors", "custom-http-errors"),
+    ("enable-owasp-core-rules", "enable-modsecurity"),
+    ("modsecurity-snippet", "enable-modsecurity"),
+    ("modsecurity-transaction-id", "enable-modsecurity"),
+];
+
+/// The same, of keys of the ConfigMap.
+const KEY_SATELLITES: [(&str, &str); 14] = [
+    ("global-auth-method", "global-auth-url"),
+    ("global-auth-signin", "global-auth-url"),
+    ("global-auth-signin-redirect-param", "global-auth-url"),
+    ("global-auth-response-headers", "global-auth-url"),
+    ("global-auth-request-redirect", "global-auth-url"),
+    ("global-auth-snippet", "global-auth-url"),
+    ("global-auth-cache-key", "global-auth-url"),
+    ("global-auth-cache-duration", "global-auth-url"),
+    ("global-auth-always-set-cookie", "global-auth-url"),
+    ("enable-owasp-modsecurity-crs", "enable-modsecurity"),
+    ("modsecurity-snippet", "enable-modsecurity"),
+    ("disable-proxy-intercept-errors", "custom-http-errors"),
+    ("limit-rate-after", "limit-rate"),
+    ("proxy-real-ip-cidr", "use-forwarded-headers"),
+];
+
+/// A value that asks for something.
+fn asking(name: &str) -> &'static str {
+    match catalogue::find(name).map(|row| row.validator) {
+        _ if name == "satisfy" => "any",
+        Some(Validator::Bool) => "true",
+        _ => VALUE,
+    }
+}
+
+/// Settings under which an annotation does something.
+fn settings_for(name: &str) -> Value {
+    match name {
+        _ if name.ends_with("-snippet") => json!({ "allow-snippet-annotations": "true" }),
+        _ => json!({}),
+    }
+}
+
+/// Every loss alone: its name, and manifests with nothing else but what lets it do something.
 fn each() -> Vec<(String, Manifests)> {
-    let annotations = lost_annotations().map(|(name, value)| {
-        let value = value.unwrap_or(VALUE);
+    let is_satellite = |list: &[(&str, &str)], name: &str| list.iter().any(|one| one.0 == name);
+    let annotations = lost_annotations().filter(|(name, _)| !is_satellite(&SATELLITES, name));
+    let annotations = annotations.map(|(name, value)| {
+        let value = value.unwrap_or(asking(name));
         (
             name.to_owned(),
-            manifests(&json!({ name: value }), &json!({})),
+            manifests(&json!({ name: value }), &settings_for(name)),
         )
     });
-    let keys = lost_keys().map(|name| {
+    let keys = lost_keys().filter(|name| !is_satellite(&KEY_SATELLITES, name));
+    let keys = keys.map(|name| {
         (
             name.to_owned(),
             manifests(&json!({}), &json!({ name: VALUE })),
@@ -69,7 +147,7 @@ fn settled(manifests: &mut Manifests, arguments: &[&str]) -> Result<Vec<String>,
 #[test]
 fn every_loss_is_refused_with_its_place_and_what_follows() {
     let all = each();
-    assert!(all.len() > 60, "{}", all.len());
+    assert!(all.len() > 30, "{}", all.len());
     for (name, mut manifests) in all {
         let Err(LossError::Refused(losses)) = settled(&mut manifests, &[]) else {
             panic!("{name} is not refused");
@@ -137,6 +215,183 @@ fn what_is_closed_answers_503_and_is_echoed() {
             "{name}"
         );
     }
+}
+
+/// What `check` prints, and what it found.
+fn checked(manifests: &Manifests) -> (String, Report) {
+    let report = Report::new(manifests, false, None);
+    let mut text = anstream::StripStream::new(Vec::new());
+    crate::check::print_text(&mut text, &report).unwrap();
+    (String::from_utf8(text.into_inner()).unwrap(), report)
+}
+
+fn assert_nothing_is_lost(name: &str, mut manifests: Manifests, told: &str) {
+    let (text, report) = checked(&manifests);
+    assert!(text.contains(told), "{name}: {text}");
+    assert!(!text.contains("everything will behave"), "{name}: {text}");
+    assert_eq!(
+        (report.losses().count(), report.exit_status()),
+        (0, 0),
+        "{name}: {text}"
+    );
+    let settled = settled(&mut manifests, &[]);
+    assert!(
+        settled.as_ref().is_ok_and(Vec::is_empty),
+        "{name}: {settled:?}"
+    );
+    assert_eq!(manifests.given.get("strip_headers"), None, "{name}");
+}
+
+#[test]
+fn what_does_nothing_without_its_head_is_no_loss_alone_and_one_beside_it() {
+    let lost: Vec<&str> = lost_annotations().map(|(name, _)| name).collect();
+    for (name, head) in SATELLITES {
+        let told = format!("{name}: ");
+        let alone = manifests(&json!({ name: asking(name) }), &settings_for(name));
+        let (text, _) = checked(&alone);
+        assert!(text.contains("does nothing by itself, without"), "{text}");
+        assert_nothing_is_lost(name, alone, &told);
+        let mut both = manifests(
+            &json!({ name: asking(name), head: asking(head) }),
+            &settings_for(name),
+        );
+        let (text, report) = checked(&both);
+        let lost_here: Vec<&str> = report.losses().map(|loss| loss.field.as_str()).collect();
+        assert!(
+            lost.contains(&name) && lost_here.contains(&name),
+            "{name}: {text}"
+        );
+        assert!(lost_here.contains(&head), "{name}: {text}");
+        assert!(settled(&mut both, &[]).is_err(), "{name}");
+    }
+    for (name, head) in KEY_SATELLITES {
+        let alone = manifests(&json!({}), &json!({ name: VALUE }));
+        assert_nothing_is_lost(name, alone, "without");
+        let mut both = manifests(&json!({}), &json!({ name: VALUE, head: "true" }));
+        let (text, report) = checked(&both);
+        assert!(
+            report.losses().any(|loss| loss.field == name),
+            "{name}: {text}"
+        );
+        assert!(settled(&mut both, &[]).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn what_a_canary_says_is_no_loss_but_for_what_holds_for_the_whole_host() {
+    for (name, _) in lost_annotations() {
+        let said = json!({ name: asking(name), "canary": "true" });
+        let mut canary = manifests(&said, &settings_for(name));
+        let is_of_server = name == "auth-tls-secret" || name == "proxy-ssl-secret";
+        if is_of_server {
+            assert!(settled(&mut canary, &[]).is_err(), "{name}");
+        } else if name != "backend-protocol" && !SATELLITES.iter().any(|one| one.0 == name) {
+            let (text, report) = checked(&canary);
+            assert!(text.contains("stands on a canary"), "{text}");
+            assert_eq!(report.losses().count(), 0, "{text}");
+            assert!(settled(&mut canary, &[]).is_ok(), "{name}");
+        }
+        let said = json!({ name: asking(name), "canary": "yes" });
+        let no_canary = manifests(&said, &settings_for(name));
+        let (text, _) = checked(&no_canary);
+        assert!(!text.contains("stands on a canary"), "{text}");
+    }
+}
+
+#[test]
+fn a_list_that_admits_everybody_is_no_loss() {
+    for name in ["whitelist-source-range", "allowlist-source-range"] {
+        for all in ["0.0.0.0/0,::/0", "10.0.0.0/8, ::/0 , 1.2.3.4/0"] {
+            let open = manifests(&json!({ name: all }), &json!({}));
+            assert_nothing_is_lost(name, open, "admits every address");
+        }
+        // nginx: `allow 0.0.0.0/0; deny all;` answers 403 to IPv6.
+        let mut v4 = manifests(&json!({ name: "0.0.0.0/0" }), &json!({}));
+        let (text, report) = checked(&v4);
+        assert!(text.contains("admits every address of IPv4"), "{text}");
+        assert_eq!((report.losses().count(), report.exit_status()), (0, 1));
+        assert!(settled(&mut v4, &[]).is_ok());
+        // One bad entry, and ingress-nginx lets nobody in.
+        for some in ["0.0.0.0/1", "::/0", "0.0.0.0/0,::/0,x", "0.0.0.0/33", ""] {
+            let mut closed = manifests(&json!({ name: some }), &json!({}));
+            assert!(settled(&mut closed, &[]).is_err(), "{name}: {some}");
+        }
+    }
+    let open = manifests(
+        &json!({}),
+        &json!({ "whitelist-source-range": "0.0.0.0/0,::/0" }),
+    );
+    assert_nothing_is_lost("the key", open, "admits every address");
+    let mut denied = manifests(
+        &json!({ "denylist-source-range": "0.0.0.0/0,::/0" }),
+        &json!({}),
+    );
+    assert!(settled(&mut denied, &[]).is_err());
+}
+
+#[test]
+fn a_boolean_that_ingress_nginx_does_not_read_is_no_loss() {
+    let odd = manifests(&json!({ "enable-modsecurity": "yes" }), &json!({}));
+    assert_nothing_is_lost(
+        "enable-modsecurity",
+        odd,
+        "is no value that ingress-nginx takes here",
+    );
+    let odd = manifests(
+        &json!({ "enable-modsecurity": "yes", "modsecurity-transaction-id": "$request_id" }),
+        &json!({}),
+    );
+    assert_eq!(checked(&odd).1.losses().count(), 0);
+    let odd = manifests(&json!({ "satisfy": "some" }), &json!({}));
+    assert_nothing_is_lost("satisfy", odd, "is no value that ingress-nginx takes here");
+    // These cost ingress-nginx the whole Ingress, which here would be open.
+    for name in ["limit-rps", "custom-http-errors", "ssl-passthrough"] {
+        let mut odd = manifests(&json!({ name: "many" }), &json!({}));
+        assert!(settled(&mut odd, &[]).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn a_snippet_is_a_loss_where_it_may_have_been_read() {
+    let snippet = json!({ "configuration-snippet": "deny all;" });
+    let outcome = |settings: Value| {
+        let mut manifests = manifests(&snippet, &settings);
+        if settings.is_null() {
+            manifests.config_maps.clear();
+        }
+        let (text, report) = checked(&manifests);
+        let status = report.exit_status();
+        (
+            report.losses().count(),
+            status,
+            settled(&mut manifests, &[]).is_ok(),
+            text,
+        )
+    };
+    let (losses, _, is_through, _) = outcome(json!({ "allow-snippet-annotations": "true" }));
+    assert_eq!((losses, is_through), (1, false));
+    let (losses, _, is_through, text) = outcome(Value::Null);
+    assert_eq!((losses, is_through), (1, false));
+    assert!(text.contains("give the ConfigMap with -f"), "{text}");
+    // The whole Ingress is not served by ingress-nginx 1.15.
+    for settings in [json!({}), json!({ "allow-snippet-annotations": "false" })] {
+        let (losses, status, is_through, text) = outcome(settings);
+        assert_eq!((losses, status, is_through), (0, 1, true), "{text}");
+        assert!(
+            text.contains("serves nothing of an Ingress with a snippet"),
+            "{text}"
+        );
+    }
+    let (losses, status, is_through, text) =
+        outcome(json!({ "annotations-risk-level": "Critical" }));
+    assert_eq!((losses, status, is_through), (0, 0, true), "{text}");
+    // Two that may be its settings.
+    let mut two = manifests(&snippet, &json!({}));
+    let mut second = two.config_maps[0].clone();
+    second.value["metadata"]["namespace"] = json!("second");
+    second.value["data"] = json!({ "allow-snippet-annotations": "true" });
+    two.config_maps.push(second);
+    assert!(settled(&mut two, &[]).is_err());
 }
 
 #[test]
@@ -476,7 +731,7 @@ fn what_was_the_whole_hosts_closes_every_ingress_of_it() {
         ("proxy-ssl-secret", json!(["prod/beside", "prod/shop"])),
         ("whitelist-source-range", json!(["prod/shop"])),
     ] {
-        let mut all = manifests(&json!({ name: VALUE }), &json!({}));
+        let mut all = manifests(&json!({ name: VALUE }), &settings_for(name));
         for (ingress, host) in [("beside", "shop.example.com"), ("other", "x.example.com")] {
             let mut another = all.ingresses[0].clone();
             another.value["metadata"]["name"] = json!(ingress);

@@ -78,6 +78,11 @@ fn unlike<'m>(config_maps: &[&'m Object]) -> Choice<'m> {
     }
 }
 
+/// Whether its name or its keys say so.
+pub(super) fn is_known(map: &Object) -> bool {
+    is_named(map) || is_filled(map)
+}
+
 fn is_named(map: &Object) -> bool {
     let name = map.name();
     name.ends_with("ingress-nginx-controller")

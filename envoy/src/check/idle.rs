@@ -1,0 +1,175 @@
+//! Annotations and keys that have a job in the table and did nothing under ingress-nginx either, or
+//! not what their name says.
+
+use limpet::annotations::catalogue::{self, Refused};
+use limpet::annotations::validator::{Validator, parse_bool};
+use limpet::ingress::{Ingress, PREFIX};
+use serde_json::Value;
+
+use super::alternatives::{Job, Weight};
+use super::finding::{ELSEWHERE, IDLE, Level};
+
+/// Why nothing is lost.
+pub(super) struct Idle {
+    pub(super) level: Level,
+    pub(super) code: &'static str,
+    pub(super) expected: String,
+    pub(super) consequence: String,
+}
+
+impl Idle {
+    fn note(expected: impl Into<String>) -> Option<Self> {
+        Some(Self {
+            level: Level::Note,
+            code: IDLE,
+            expected: expected.into(),
+            consequence: "ignored, by ingress-nginx too".to_owned(),
+        })
+    }
+
+    fn difference(expected: &str, consequence: &str) -> Option<Self> {
+        Some(Self {
+            level: Level::Warning,
+            code: ELSEWHERE,
+            expected: expected.to_owned(),
+            consequence: consequence.to_owned(),
+        })
+    }
+}
+
+/// An annotation, beside the others of its Ingress and the settings, if they are known.
+pub(super) fn annotation(
+    job: &Job,
+    ingress: &Ingress,
+    (name, value): (&str, &str),
+    settings: Option<&Value>,
+) -> Option<Idle> {
+    let given = |name: &str| {
+        let value = ingress.annotations.get(&format!("{PREFIX}{name}"))?;
+        Some(value.as_str())
+    };
+    if !is_usable(name, value) {
+        return Idle::note("is no value that ingress-nginx takes here");
+    }
+    if job.weight == Weight::Loss && !is_of_server(name) && given("canary").is_some_and(is_true) {
+        return Idle::note("stands on a canary, which takes this from the Ingress that it is of");
+    }
+    let is_on = |head: &str| {
+        let here = given(head).is_some_and(|value| is_usable(head, value) && !job.is_off(value));
+        here || job.is_key_on(head, setting(settings, head))
+    };
+    if job.lacks_head(name, is_on) {
+        let heads = job.heads.join(" or ");
+        return Idle::note(format!("does nothing by itself, without {heads}"));
+    }
+    if name.ends_with("-snippet") {
+        return snippet(settings?);
+    }
+    if ["allowlist-source-range", "whitelist-source-range"].contains(&name) {
+        return admits_all(value);
+    }
+    None
+}
+
+/// A key of the ConfigMap `settings`.
+pub(super) fn key(job: &Job, name: &str, value: &str, settings: &Value) -> Option<Idle> {
+    let beside = |key: &str| setting(Some(settings), key);
+    if job.lacks_head(name, |head| job.is_key_on(head, beside(head))) {
+        let heads = job.heads.join(" or ");
+        return Idle::note(format!("does nothing by itself, without {heads}"));
+    }
+    let is_needed = |needed: &String| beside(needed).is_some_and(is_true);
+    if !job.needs.is_empty() && !job.needs.iter().any(is_needed) {
+        let needs = job.needs.join(" or ");
+        return Idle::note(format!("does nothing without {needs}"));
+    }
+    match name {
+        "whitelist-source-range" => admits_all(value),
+        _ => None,
+    }
+}
+
+fn setting<'v>(settings: Option<&'v Value>, key: &str) -> Option<&'v str> {
+    settings?.get(key)?.as_str()
+}
+
+fn is_true(value: &str) -> bool {
+    parse_bool(value) == Some(true)
+}
+
+/// Whether ingress-nginx reads the value. What it refuses together with the Ingress, or with a 503, is another thing.
+///
+/// Source: `GetBoolAnnotation`, `internal/ingress/annotations/parser/main.go`; `Parse`,
+/// `internal/ingress/annotations/satisfy/main.go`; ingress-nginx dbb11b92d.
+fn is_usable(name: &str, value: &str) -> bool {
+    let is_read = |row: &catalogue::Annotation| {
+        row.validator != Validator::Bool
+            || row.refused != Refused::Annotation
+            || parse_bool(value).is_some()
+    };
+    match name {
+        "satisfy" => ["", "any", "all"].contains(&value.trim()),
+        _ => value.trim().is_empty() || catalogue::find(name).is_none_or(is_read),
+    }
+}
+
+/// What a canary does set for the host: all other Ingresses of it have that too.
+///
+/// Source: `getBackendServers`, which sets these before it looks for canaries, `createServers` and
+/// `createUpstreams`, `internal/ingress/controller/controller.go`, ingress-nginx dbb11b92d.
+fn is_of_server(name: &str) -> bool {
+    name.starts_with("auth-tls-") || name.starts_with("proxy-ssl-")
+}
+
+/// A snippet under settings that are known.
+///
+/// Source: `CheckIngress` and `dropSnippetDirectives`, `internal/ingress/controller/controller.go`;
+/// `CheckAnnotationRisk`, `internal/ingress/annotations/parser/validators.go`; ingress-nginx
+/// dbb11b92d.
+fn snippet(settings: &Value) -> Option<Idle> {
+    let setting = |key: &str| settings.get(key).and_then(Value::as_str);
+    if setting("allow-snippet-annotations").is_some_and(is_true) {
+        return None;
+    }
+    let expected = "did nothing: the ConfigMap has no allow-snippet-annotations: \"true\"";
+    let risk = setting("annotations-risk-level").unwrap_or_default();
+    if risk.trim().eq_ignore_ascii_case("critical") {
+        return Idle::note(expected);
+    }
+    Idle::difference(
+        expected,
+        "the Ingress is served without it; ingress-nginx 1.15 serves nothing of an Ingress with a snippet (404)",
+    )
+}
+
+/// A list that keeps nobody out. nginx's `0.0.0.0/0` is no address of IPv6.
+fn admits_all(value: &str) -> Option<Idle> {
+    let networks = value.split(',').map(network);
+    let networks: Option<Vec<(bool, u8)>> = networks.collect();
+    let networks = networks?;
+    let (v4, v6) = (
+        networks.contains(&(false, 0)),
+        networks.contains(&(true, 0)),
+    );
+    match (v4, v6) {
+        (true, true) => Idle::note("admits every address"),
+        (true, false) => Idle::difference(
+            "admits every address of IPv4",
+            "clients with an address of IPv6, whom it kept out, come in",
+        ),
+        _ => None,
+    }
+}
+
+/// Whether it is of IPv6, and its prefix.
+fn network(text: &str) -> Option<(bool, u8)> {
+    let text = text.trim();
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix.parse().ok()?)),
+        None => (text, None),
+    };
+    let address: std::net::IpAddr = address.parse().ok()?;
+    let longest = if address.is_ipv6() { 128 } else { 32 };
+    let prefix = prefix.unwrap_or(longest);
+    (prefix <= longest).then_some((address.is_ipv6(), prefix))
+}
