@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use limpet_envoy::check::{Level, Platform, Report, Verdict};
 use limpet_envoy::manifests::{Manifests, Selection};
+use limpet_envoy::render::istio::IstioArgs;
+use serde_json::json;
 
 /// `(line, level, code)`.
 type Expected = BTreeSet<(u64, String, String)>;
@@ -273,6 +275,55 @@ spec:
     assert!(said.iter().any(|line| line.contains("is a name")));
     assert_eq!(report.exit_status(), 1);
     assert_eq!(Report::new(&manifests, false, None).exit_status(), 0);
+}
+
+#[test]
+fn the_hosts_that_a_platforms_resources_leave_out_are_warnings_there() {
+    // One listener for 64 certificates, 62 for one host each.
+    let hosts = (0..=126).map(|n| format!("h{n}.test"));
+    let documents: Vec<String> = std::iter::once("intranet".to_owned())
+        .chain(hosts)
+        .enumerate()
+        .map(|(n, host)| {
+            json!({
+                "apiVersion": "networking.k8s.io/v1",
+                "kind": "Ingress",
+                "metadata": { "name": format!("i{n}") },
+                "spec": {
+                    "ingressClassName": "nginx",
+                    "tls": [{ "hosts": [host], "secretName": format!("s{n}") }],
+                    "rules": [{ "host": host, "http": { "paths": [{ "path": "/", "pathType": "Prefix",
+                        "backend": { "service": { "name": "web", "port": { "number": 80 } } } }] } }],
+                },
+            })
+            .to_string()
+        })
+        .collect();
+    let manifests = Manifests::parse("in.json", &documents.join("\n---\n")).unwrap();
+    let said = |platform: Option<Platform>| {
+        let report = Report::new(&manifests, false, platform);
+        let left_out = report
+            .findings
+            .iter()
+            .filter(|one| one.code == "not-rendered");
+        let said: Vec<String> = left_out.map(|one| one.expected.clone()).collect();
+        (report.exit_status(), said.join("\n"))
+    };
+    let (status, text) = said(Some(Platform::Istio));
+    assert_eq!(status, 1);
+    assert!(
+        text.contains("host intranet: Istio takes a name without a dot"),
+        "{text}"
+    );
+    let rendered = limpet_envoy::render::istio::text(&manifests, &IstioArgs::default()).unwrap();
+    assert!(rendered.contains(&text), "{text}");
+    let (status, text) = said(Some(Platform::EnvoyGateway));
+    assert_eq!(status, 1);
+    assert!(
+        text.contains("2 hosts, h") && text.contains("the first of them"),
+        "{text}"
+    );
+    assert_eq!(said(None), (0, String::new()));
 }
 
 #[test]

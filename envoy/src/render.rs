@@ -5,7 +5,9 @@ pub mod envoy;
 pub mod envoy_gateway;
 pub mod external_names;
 pub mod istio;
+pub mod left_out;
 pub mod resource;
+mod secrets;
 pub mod served;
 pub mod yaml;
 

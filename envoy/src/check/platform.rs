@@ -8,6 +8,7 @@ use crate::clusters::{Cluster, Protocol};
 use crate::compiled::Compiled;
 use crate::render::external_names;
 use crate::render::istio::protocols;
+use crate::render::left_out;
 use crate::render::served::Served;
 use crate::taken::{TakenIngress, TakenPath};
 
@@ -40,10 +41,14 @@ fn not_rendered(compiled: &Compiled<'_>, platform: Platform) -> Vec<Finding> {
     let mut notes = served.notes.clone();
     match platform {
         Platform::Istio => {
+            notes.extend(left_out::on_istio(&served));
             notes.extend(external_names::on_istio(&served));
             notes.extend(protocols::notes(&served));
         }
-        Platform::EnvoyGateway => notes.extend(external_names::on_envoy_gateway(&served)),
+        Platform::EnvoyGateway => {
+            notes.extend(left_out::on_envoy_gateway(&served));
+            notes.extend(external_names::on_envoy_gateway(&served));
+        }
     }
     let finding = |note: String| Finding {
         level: Level::Warning,

@@ -8,6 +8,7 @@ mod route;
 use std::process::ExitCode;
 
 use super::external_names;
+use super::left_out;
 use super::resource::{Resource, too_large, yaml};
 use super::served::Served;
 use crate::check;
@@ -59,7 +60,7 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
         })
     }));
     head.extend(listener::together(&served));
-    head.extend(listener::left_out(&served));
+    head.extend(left_out::on_envoy_gateway(&served).map(|note| format!("note: {note}")));
     let tenants = check::tenants(&compiled).into_iter();
     let tenants = tenants.map(|finding| finding.located());
     let notes = served

@@ -13,6 +13,7 @@ mod sidecar;
 use std::process::ExitCode;
 
 use super::external_names;
+use super::left_out;
 use super::resource::{Resource, too_large, yaml};
 use super::served::Served;
 use crate::check;
@@ -91,7 +92,7 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
     if !args.sidecar {
         head.extend(credential::copies(&served, args));
     }
-    head.extend(route::left_out(&served));
+    head.extend(left_out::on_istio(&served).map(|note| format!("note: {note}")));
     let mut notes: Vec<String> = protocols::notes(&served).collect();
     if args.sidecar {
         notes.extend(protocols::headless(&served));

@@ -8,6 +8,7 @@ use super::args::EnvoyGatewayArgs;
 use super::route::insert;
 use crate::certificates::Certificate;
 use crate::render::resource::{Kind, Resource};
+use crate::render::secrets::{MOST_CERTIFICATES, MOST_LISTENERS, secrets};
 use crate::render::served::Served;
 
 pub(super) const GATEWAY: Kind = Kind {
@@ -20,11 +21,8 @@ pub(super) const HTTP: &str = "http";
 
 const HTTPS: &str = "https";
 
-/// Gateway API's limits: what a ReferenceGrant names, certificates of a listener, listeners of a
-/// Gateway.
+/// What a ReferenceGrant names at most.
 const MOST_GRANTED: usize = 16;
-const MOST_CERTIFICATES: usize = 64;
-const MOST_LISTENERS: usize = 64;
 
 pub(super) fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
     let mut all = vec![class(args), proxy(args), gateway(served, args)];
@@ -125,56 +123,6 @@ pub(super) fn together(served: &Served<'_>) -> Option<String> {
          whosever it is, ends https for all hosts"
             .to_owned()
     })
-}
-
-/// The hosts whose certificates are beyond what a Gateway can hold, for the operator.
-pub(super) fn left_out(served: &Served<'_>) -> Option<String> {
-    let certificates = secrets(served);
-    let further = certificates.iter().skip(MOST_CERTIFICATES);
-    let beyond: Vec<&str> = further
-        .flat_map(|one| one.with_hosts())
-        .map(|(_, host)| host)
-        .skip(MOST_LISTENERS - 2)
-        .collect();
-    let first = beyond.first()?;
-    Some(format!(
-        "note: a Gateway holds {MOST_CERTIFICATES} certificates in a listener and {MOST_LISTENERS} listeners: \
-         {} hosts, {first} the first of them, are served with the certificate of another host. Gather hosts \
-         under fewer certificates, or render a part of the Ingresses for a Gateway of its own",
-        beyond.len()
-    ))
-}
-
-/// A Secret with all that it serves.
-struct Secret<'s> {
-    first: &'s Certificate<'s>,
-    all: Vec<&'s Certificate<'s>>,
-}
-
-impl<'s> Secret<'s> {
-    fn with_hosts(&self) -> impl Iterator<Item = (&'s Certificate<'s>, &'s str)> {
-        let all = self.all.iter();
-        all.flat_map(|one| one.hosts.iter().map(|host| (*one, host.as_str())))
-    }
-}
-
-/// Every Secret once, in the order of the certificates.
-fn secrets<'s>(served: &'s Served<'_>) -> Vec<Secret<'s>> {
-    let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    let mut secrets: Vec<Secret<'s>> = Vec::new();
-    for certificate in &served.certificates {
-        let place = *places
-            .entry(certificate.secret_id())
-            .or_insert(secrets.len());
-        match secrets.get_mut(place) {
-            Some(secret) => secret.all.push(certificate),
-            None => secrets.push(Secret {
-                first: certificate,
-                all: vec![certificate],
-            }),
-        }
-    }
-    secrets
 }
 
 fn reference(certificate: &Certificate<'_>) -> Value {

@@ -24,17 +24,6 @@ pub(super) fn hosts<'s>(served: &'s Served<'_>) -> impl Iterator<Item = &'s str>
     hosts.filter(|host| *host == "*" || host.contains('.'))
 }
 
-/// What [`hosts`] leaves out, for the operator.
-pub(super) fn left_out(served: &Served<'_>) -> impl Iterator<Item = String> {
-    let hosts = served.hosts.iter();
-    let single = hosts.filter(|host| *host != "*" && !host.contains('.'));
-    single.map(|host| {
-        format!(
-            "note: host {host}: Istio takes a name without a dot for a Service: it is not served"
-        )
-    })
-}
-
 /// What the objects of one host are called, whatever other hosts there are.
 pub(super) fn object_name(host: &str) -> String {
     let name = match host.strip_prefix('*') {

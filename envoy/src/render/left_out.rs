@@ -1,0 +1,32 @@
+//! Hosts that a platform's resources do not hold, one line each: `check` says them, and the head of what is rendered.
+
+use super::secrets::{MOST_CERTIFICATES, MOST_LISTENERS, secrets};
+use super::served::Served;
+
+/// The hosts that Istio takes for something else.
+pub fn on_istio<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
+    let hosts = served.hosts.iter();
+    let single = hosts.filter(|host| *host != "*" && !host.contains('.'));
+    single.map(|host| {
+        format!("host {host}: Istio takes a name without a dot for a Service: it is not served")
+    })
+}
+
+/// The hosts whose certificates are beyond what a Gateway can hold.
+#[must_use]
+pub fn on_envoy_gateway(served: &Served<'_>) -> Option<String> {
+    let certificates = secrets(served);
+    let further = certificates.iter().skip(MOST_CERTIFICATES);
+    let beyond: Vec<&str> = further
+        .flat_map(|one| one.with_hosts())
+        .map(|(_, host)| host)
+        .skip(MOST_LISTENERS - 2)
+        .collect();
+    let first = beyond.first()?;
+    Some(format!(
+        "a Gateway holds {MOST_CERTIFICATES} certificates in a listener and {MOST_LISTENERS} listeners: \
+         {} hosts, {first} the first of them, are served with the certificate of another host. Gather hosts \
+         under fewer certificates, or render a part of the Ingresses for a Gateway of its own",
+        beyond.len()
+    ))
+}

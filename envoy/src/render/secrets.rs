@@ -1,0 +1,42 @@
+//! The certificates by their Secrets, and how many of them a Gateway of Gateway API holds.
+
+use std::collections::BTreeMap;
+
+use super::served::Served;
+use crate::certificates::Certificate;
+
+/// Gateway API's limits: certificates of a listener, listeners of a Gateway.
+pub(super) const MOST_CERTIFICATES: usize = 64;
+pub(super) const MOST_LISTENERS: usize = 64;
+
+/// A Secret with all that it serves.
+pub(super) struct Secret<'s> {
+    pub(super) first: &'s Certificate<'s>,
+    all: Vec<&'s Certificate<'s>>,
+}
+
+impl<'s> Secret<'s> {
+    pub(super) fn with_hosts(&self) -> impl Iterator<Item = (&'s Certificate<'s>, &'s str)> {
+        let all = self.all.iter();
+        all.flat_map(|one| one.hosts.iter().map(|host| (*one, host.as_str())))
+    }
+}
+
+/// Every Secret once, in the order of the certificates.
+pub(super) fn secrets<'s>(served: &'s Served<'_>) -> Vec<Secret<'s>> {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut secrets: Vec<Secret<'s>> = Vec::new();
+    for certificate in &served.certificates {
+        let place = *places
+            .entry(certificate.secret_id())
+            .or_insert(secrets.len());
+        match secrets.get_mut(place) {
+            Some(secret) => secret.all.push(certificate),
+            None => secrets.push(Secret {
+                first: certificate,
+                all: vec![certificate],
+            }),
+        }
+    }
+    secrets
+}
