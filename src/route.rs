@@ -13,7 +13,7 @@ mod request;
 pub(crate) mod target;
 
 pub use disposition::{Disposition, Forward, Reason, Unknown};
-pub use host::VirtualHost;
+pub use host::{VirtualHost, is_meant_by};
 pub use location::Location;
 
 use crate::cluster::ClusterId;

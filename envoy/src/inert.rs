@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+/// What starts a command anywhere in a line.
+const COMMANDS: [&str; 2] = ["##[", "##vso["];
+
 /// In one line, for comments and messages: what would break the line, move a cursor, turn the
 /// reading direction or start a workflow command is written out (`\n`, `\u{1b}`).
 #[must_use]
@@ -16,9 +19,10 @@ pub fn line(text: &str) -> String {
     }
     // Source: `ActionCommand.TryParse` (GitHub) and "Logging commands" (Azure Pipelines): such a
     // command may stand anywhere in a line.
+    for command in COMMANDS {
+        inert = inert.replace(command, &command.replacen("##", "#\\u{23}", 1));
+    }
     inert
-        .replace("##[", "#\\u{23}[")
-        .replace("##vso[", "#\\u{23}vso[")
 }
 
 /// JSON in whose strings such characters stand as escapes of JSON, whoever reads what it is in:
@@ -32,6 +36,24 @@ pub fn json(text: &str) -> String {
         } else {
             inert.push(character);
         }
+    }
+    inert
+}
+
+/// Whether text has in it what is obeyed wherever it stands: more than ends of lines and tabs.
+#[must_use]
+pub fn is_hostile(text: &str) -> bool {
+    let mut characters = text.chars();
+    characters.any(|one| is_obeyed(one) && !"\n\t".contains(one))
+        || COMMANDS.iter().any(|command| text.contains(command))
+}
+
+/// A string of JSON, and so of YAML, in which none of that is left.
+#[must_use]
+pub fn scalar(text: &str) -> String {
+    let mut inert = json(&serde_json::Value::from(text).to_string());
+    for command in COMMANDS {
+        inert = inert.replace(command, &command.replacen("##", "#\\u0023", 1));
     }
     inert
 }

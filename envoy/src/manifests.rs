@@ -21,6 +21,16 @@ pub use document::{DuplicateKey, Object, Origin, annotation_pointer};
 pub use error::{ManifestError, Unreadable};
 pub use selection::Selection;
 
+/// Kinds that are made into manifests elsewhere.
+const HOLDS_VALUES: [&str; 6] = [
+    "Addon",
+    "Application",
+    "HelmChart",
+    "HelmChartConfig",
+    "HelmRelease",
+    "Kustomization",
+];
+
 /// Every object that was read, by kind, in the order read.
 #[derive(Debug, Default)]
 pub struct Manifests {
@@ -256,6 +266,12 @@ impl Manifests {
             ("", "Secret") if object.text("/type") == Some("kubernetes.io/tls") => {
                 self.tls_secrets.push(object);
             }
+            (_, kind) if HOLDS_VALUES.contains(&kind) => self.notes.push(format!(
+                "{}: {kind} {}: holds values from which a controller makes manifests, a ConfigMap with \
+                 ingress-nginx's settings perhaps; skipped, give what it made (kubectl get, helm template)",
+                object.place(),
+                object.id(),
+            )),
             _ => self.notes.push(format!(
                 "{}: {}: not needed here, skipped",
                 object.place(),

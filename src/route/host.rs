@@ -159,6 +159,15 @@ impl Hosts {
     }
 }
 
+/// Whether a `server-alias` that is a regular expression means the host `name`.
+#[must_use]
+pub fn is_meant_by(alias: &str, name: &str) -> bool {
+    let pattern = alias
+        .strip_prefix('~')
+        .and_then(|pattern| Pattern::compile(pattern, true).ok());
+    pattern.is_some_and(|pattern| pattern.is_match(name.as_bytes(), &Work::of_a_request()))
+}
+
 fn dots(name: &[u8]) -> impl Iterator<Item = usize> {
     let bytes = name.iter().enumerate();
     bytes.filter(|(_, byte)| **byte == b'.').map(|(at, _)| at)

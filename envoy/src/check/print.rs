@@ -178,7 +178,7 @@ pub(super) fn json(out: &mut impl Write, report: &Report) -> io::Result<()> {
         "notes": report.notes,
         "exit_status": report.exit_status(),
     });
-    writeln!(out, "{text:#}")
+    writeln!(out, "{}", inert::json(&format!("{text:#}")))
 }
 
 /// For GitHub: each finding on its line of the pull request.

@@ -460,6 +460,37 @@ fn what_goes_with_a_loss_is_accepted_with_it() {
     assert!(matches!(of_one, Err(LossError::Refused(_))), "{of_one:?}");
 }
 
+// One name, two losses: both are accepted, and each is said.
+#[test]
+fn a_name_of_an_annotation_and_a_key_accepts_both_and_echoes_each() {
+    let mut both = manifests(
+        &json!({ "enable-modsecurity": "true" }),
+        &json!({ "enable-modsecurity": "true" }),
+    );
+    let lines = settled(&mut both, &["--accept-loss", "enable-modsecurity"]).unwrap();
+    let echoed = |of: &str| {
+        let start = format!("accepted loss: enable-modsecurity of {of} (shop.yaml:");
+        lines.iter().filter(|line| line.starts_with(&start)).count()
+    };
+    assert_eq!(
+        (echoed("ingress prod/shop"), echoed("the ConfigMap")),
+        (1, 1),
+        "{lines:?}"
+    );
+    let mut one = manifests(
+        &json!({ "enable-modsecurity": "true" }),
+        &json!({ "enable-modsecurity": "true" }),
+    );
+    let of_one = settled(&mut one, &["--accept-loss", "enable-modsecurity@prod/shop"]);
+    let Err(LossError::Refused(open)) = of_one else {
+        panic!("the key was not accepted");
+    };
+    assert_eq!(
+        open.iter().map(Finding::owner).collect::<Vec<_>>(),
+        ["the ConfigMap"]
+    );
+}
+
 #[test]
 fn identity_headers_of_clients_are_stripped_under_an_accepted_loss() {
     let mut certificate = manifests(&json!({ "auth-tls-secret": "prod/ca" }), &json!({}));

@@ -298,3 +298,29 @@ fn the_file_of_config_says_whose_ingresses_are_taken_and_flags_win() {
         assert!(error.contains("expected a"), "{error}");
     }
 }
+
+#[test]
+fn what_holds_values_is_skipped_with_a_word_on_what_it_makes() {
+    let text = "\
+apiVersion: helm.cattle.io/v1
+kind: HelmChartConfig
+metadata: {name: rke2-ingress-nginx, namespace: kube-system}
+spec: {valuesContent: 'controller: {config: {use-forwarded-headers: \"true\"}}'}
+---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: web}
+spec: {values: {ingress: {enabled: true}}}
+";
+    let manifests = Manifests::parse("in.yaml", text).unwrap();
+    let notes = &manifests.notes;
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(
+        notes[0]
+            .starts_with("in.yaml:1: HelmChartConfig kube-system/rke2-ingress-nginx: holds values")
+    );
+    assert!(
+        notes[1].starts_with("in.yaml:6: HelmRelease default/web: holds values"),
+        "{notes:?}"
+    );
+}

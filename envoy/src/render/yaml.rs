@@ -15,7 +15,53 @@ pub fn to_yaml(value: &Value) -> anyhow::Result<String> {
         // In a block a line stands as it is, also where the output goes to the log of a CI.
         prefer_block_scalars: !holds_a_command(value),
     };
-    Ok(serde_saphyr::to_string_with_options(value, options)?)
+    let mut named = value.clone();
+    let mut escaped = Vec::new();
+    let mark = mark(value);
+    name_hostile(&mut named, &mark, &mut escaped);
+    let mut text = serde_saphyr::to_string_with_options(&named, options)?;
+    for (name, scalar) in escaped {
+        text = text.replacen(&name, &scalar, 1);
+    }
+    Ok(text)
+}
+
+/// A word that is nowhere in `value`.
+fn mark(value: &Value) -> String {
+    let text = value.to_string();
+    let marks = (0_usize..).map(|n| format!("escaped{n}x"));
+    let mut free = marks.filter(|mark| !text.contains(mark));
+    free.next().unwrap_or_default()
+}
+
+/// Puts a name in place of each text that a terminal or the log of a CI would obey, and keeps it in `escaped`: a
+/// string of JSON is one of YAML too.
+fn name_hostile(value: &mut Value, mark: &str, escaped: &mut Vec<(String, String)>) {
+    match value {
+        Value::String(text) if inert::is_hostile(text) => *text = name_of(text, mark, escaped),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| name_hostile(item, mark, escaped)),
+        Value::Object(fields) => {
+            let all = std::mem::take(fields);
+            for (key, mut value) in all {
+                let key = if inert::is_hostile(&key) {
+                    name_of(&key, mark, escaped)
+                } else {
+                    key
+                };
+                name_hostile(&mut value, mark, escaped);
+                fields.insert(key, value);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn name_of(text: &str, mark: &str, escaped: &mut Vec<(String, String)>) -> String {
+    let name = format!("{mark}{}x", escaped.len());
+    escaped.push((name.clone(), inert::scalar(text)));
+    name
 }
 
 fn holds_a_command(value: &Value) -> bool {
@@ -33,5 +79,28 @@ pub(super) fn comments(text: &mut String, lines: &[String]) {
         text.push_str(if line.is_empty() { "#" } else { "# " });
         text.push_str(&inert::line(line));
         text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_obeyed_is_escaped_in_values_and_keys() {
+        let text = "right\u{202e}tfel ##[error]x ##vso[task.complete]\u{9b}2J\u{85}\r \u{1b}[0m";
+        let value = json!({
+            "plain": "two\nlines",
+            text: [text, { "in": format!("escaped0x0x {text}\n::error::") }],
+        });
+        let yaml = to_yaml(&value).unwrap();
+        for raw in [
+            "\u{202e}", "\u{9b}", "\u{85}", "\u{1b}", "\r", "##[", "##vso[",
+        ] {
+            assert!(!yaml.contains(raw), "{raw:?} {yaml}");
+        }
+        let read: Value = serde_saphyr::from_str(&yaml).unwrap();
+        assert_eq!(read, value);
     }
 }

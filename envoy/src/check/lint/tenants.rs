@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use limpet::route::is_meant_by;
+
 use super::neighbours;
 use crate::certificates::{self, Certificates, Refused, certificates};
 use crate::check::finding::{Finding, Level, Place};
@@ -137,6 +139,10 @@ fn canary_of_others(compiled: &Compiled<'_>, canary: &TakenIngress<'_>) -> Vec<F
 fn alias_of_others(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for alias in &ingress.annotations.aliases {
+        if alias.starts_with('~') {
+            findings.extend(pattern_of_others(compiled, ingress, alias));
+            continue;
+        }
         let wildcard = alias.split_once('.').map(|(_, rest)| format!("*.{rest}"));
         let named = ruling(compiled, alias).next();
         let (owner, what, consequence) = match (named, wildcard) {
@@ -176,6 +182,61 @@ fn alias_of_others(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Vec<F
         }
     }
     findings
+}
+
+/// An alias that is a regex, and the hosts of other namespaces that it means.
+///
+/// Source: `buildServerName`, `internal/ingress/controller/template/template.go`, and the order of servers in
+/// `getBackendServers`, `internal/ingress/controller/controller.go`, ingress-nginx dbb11b92d: a wildcard
+/// host is a regex too, and of two regexes the first counts.
+fn pattern_of_others(
+    compiled: &Compiled<'_>,
+    ingress: &TakenIngress<'_>,
+    alias: &str,
+) -> Option<Finding> {
+    let primaries = compiled.ingresses.iter();
+    let others =
+        primaries.filter(|one| one.annotations.canary.is_none() && is_elsewhere(one, ingress));
+    let meant = others.flat_map(|owner| {
+        let rules = owner.ingress.rules.iter().map(|rule| rule.host.as_str());
+        let aliases = owner.annotations.aliases.iter().map(String::as_str);
+        let hosts = rules.chain(aliases);
+        let meant = hosts.filter(|host| !host.is_empty() && may_mean(alias, host));
+        meant.map(move |host| (host, owner))
+    });
+    let meant: Vec<(&str, &TakenIngress<'_>)> = meant.collect();
+    let (host, owner) = meant.first()?;
+    let more = match meant.len() {
+        1 => String::new(),
+        count => format!(", and {} more", count - 1),
+    };
+    Some(Finding::new(
+        Level::Note,
+        "alias-of-others",
+        &Place::annotation(ingress.object, "server-alias"),
+        format!(
+            "is a regex ({alias:?}) that means host {host:?}, which {} has{more}, in another namespace",
+            with_place(owner)
+        ),
+        "their own names count, wildcards among them; under ingress-nginx a regex beside a host that comes \
+         before a wildcard in the alphabet takes the wildcard's hosts",
+    ))
+}
+
+/// Whether a regex means `host`, or one under it where that is a wildcard: `*` stands for the words
+/// of the regex itself, and for what is often there.
+fn may_mean(alias: &str, host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let Some(domain) = host.strip_prefix("*.") else {
+        return alias.eq_ignore_ascii_case(&host) || is_meant_by(alias, &host);
+    };
+    let is_word = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
+    let words = alias.split(|character| !is_word(character));
+    let mut labels = words
+        .filter(|word| !word.is_empty())
+        .chain(["www", "a", "0"]);
+    let plain = alias.replace('\\', "");
+    plain.contains(domain) || labels.any(|label| is_meant_by(alias, &format!("{label}.{domain}")))
 }
 
 /// A primary before `ingress` with the same alias.

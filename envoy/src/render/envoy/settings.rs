@@ -55,7 +55,7 @@ pub struct EnvoySettings {
     pub eds: Option<PathBuf>,
 
     /// Resolve headless Services by DNS: for Envoy in Kubernetes, without a control plane
-    #[arg(long)]
+    #[arg(long, conflicts_with = "endpoints")]
     pub dns: bool,
 
     /// Let endpoints and ExternalName Services lead to loopback, for trying things out; never to

@@ -438,3 +438,21 @@ fn the_envoy_yaml_of_the_repository_is_what_render_prints_for_the_first_manifest
          -f envoy/examples/sample-ingress.yaml --dns > envoy/envoy.yaml"
     );
 }
+
+// The name in DNS won, and the endpoints were given for nothing.
+#[test]
+fn dns_and_endpoints_together_are_refused() {
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: EnvoyArgs,
+    }
+    let parse = |flags: &[&str]| {
+        let all = ["render", "-f", "in.yaml"].iter().chain(flags);
+        <Command as clap::Parser>::try_parse_from(all).map(|command| command.args.settings.dns)
+    };
+    let endpoints = ["--endpoints", "prod/web:80=10.0.0.1:80"];
+    assert!(!parse(&endpoints).unwrap());
+    assert!(parse(&["--dns"]).unwrap());
+    assert!(parse(&[&endpoints[..], &["--dns"]].concat()).is_err());
+}

@@ -182,3 +182,38 @@ spec: {rules: [{host: evil.test, BACKEND}]}
         ]
     );
 }
+
+// A regex was told nowhere, though it may take all that nobody else names.
+#[test]
+fn a_regex_alias_of_another_namespaces_hosts_is_told() {
+    let told = |alias: &str| {
+        let second = "\
+metadata:
+  name: x
+  namespace: evil
+  annotations:
+    nginx.ingress.kubernetes.io/server-alias: ALIAS
+spec: {rules: [{host: evil.test, BACKEND}]}
+";
+        said(&second.replace("ALIAS", alias))
+    };
+    for (alias, host, more) in [
+        ("~^shop\\.test$", "shop.test", ""),
+        ("~.*", "shop.test", ", and 2 more"),
+        ("~^admin\\.wild\\.test$", "*.wild.test", ""),
+        ("~^[a-z]+\\.wild\\.test$", "*.wild.test", ""),
+        ("~^x[0-9]{2}\\.wild\\.test$", "*.wild.test", ""),
+    ] {
+        let said = told(alias);
+        assert_eq!(said.len(), 1, "{said:?}");
+        let expected = format!(
+            "means host {host:?}, which ingress shop/web (in.yaml:1) has{more}, in another namespace"
+        );
+        assert!(
+            said[0].starts_with("17 alias-of-others: server-alias: "),
+            "{said:?}"
+        );
+        assert!(said[0].contains(&expected), "{said:?}");
+    }
+    assert_eq!(told("~^free[0-9]+\\.test$"), [""; 0]);
+}
