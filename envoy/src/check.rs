@@ -12,6 +12,7 @@ mod platform;
 mod print;
 mod report;
 mod settings;
+mod shape;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

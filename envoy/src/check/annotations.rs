@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::alternatives::{self, Weight};
 use super::finding::{ELSEWHERE, Finding, LOSS, Level, Place};
-use super::idle;
+use super::{idle, shape};
 use crate::inert;
 use crate::manifests::{Object, annotation_pointer};
 use crate::taken::under_the_prefix;
@@ -103,6 +103,7 @@ pub(crate) fn judge(object: &Object, settings: Option<&Value>) -> (Vec<Judged>, 
     }
     let all = object.value.pointer("/metadata/annotations");
     findings.extend(all.and_then(|all| no_map(object, all)));
+    findings.extend(shape::wrong(object));
     let written = || all.and_then(Value::as_object).into_iter().flatten();
     findings.extend(written().filter_map(|(name, _)| under_another_prefix(object, name)));
     findings.extend(written().filter_map(|(name, value)| no_text(object, name, value)));

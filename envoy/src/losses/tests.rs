@@ -460,6 +460,56 @@ fn what_goes_with_a_loss_is_accepted_with_it() {
     assert!(matches!(of_one, Err(LossError::Refused(_))), "{of_one:?}");
 }
 
+// `host: 5` was a rule for every host, and `path: 5` one for every path.
+#[test]
+fn a_field_of_another_kind_is_told_with_its_line_and_refused() {
+    let path = "/spec/rules/0/http/paths/0";
+    for (pointer, value, told) in [
+        (
+            "/spec/rules/0/host".to_owned(),
+            json!(5),
+            "host: \"5\" is no string",
+        ),
+        (format!("{path}/path"), json!(5), "path: \"5\" is no string"),
+        ("/spec/rules".to_owned(), json!({}), "rules: is no list"),
+        (
+            format!("{path}/backend/service/name"),
+            json!(true),
+            "name: \"true\" is no string",
+        ),
+        (
+            format!("{path}/backend/service/port/number"),
+            json!("80"),
+            "number: \"80\" is no number",
+        ),
+        (
+            "/spec/rules/0/http/paths".to_owned(),
+            json!("x"),
+            "paths: \"x\" is no list",
+        ),
+    ] {
+        let mut value_of = manifests(&json!({}), &json!({})).ingresses[0].value.clone();
+        *value_of.pointer_mut(&pointer).unwrap() = value;
+        let read = || Manifests::parse("m.yaml", &to_yaml(&value_of).unwrap()).unwrap();
+        let (text, report) = checked(&read());
+        assert_eq!(
+            (report.exit_status(), report.losses().count()),
+            (2, 1),
+            "{text}"
+        );
+        assert!(text.contains(told), "{text}");
+        let refused = settled(&mut read(), &[]).unwrap_err().to_string();
+        assert!(
+            refused.contains("m.yaml:") && !refused.contains("m.yaml:0"),
+            "{refused}"
+        );
+        assert!(
+            refused.contains("Kubernetes refuses the whole Ingress"),
+            "{refused}"
+        );
+    }
+}
+
 // One name, two losses: both are accepted, and each is said.
 #[test]
 fn a_name_of_an_annotation_and_a_key_accepts_both_and_echoes_each() {
