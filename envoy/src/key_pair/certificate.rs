@@ -94,6 +94,7 @@ impl<'d> Certificate<'d> {
             (!seen.contains(&name)).then(|| seen.push(name))?;
             match name {
                 KEY_USAGE => {
+                    is_sound(value.0).then_some(())?;
                     let bits = value.take(BIT_STRING)?;
                     value.end()?;
                     let first = bits.get(1).copied().unwrap_or_default();

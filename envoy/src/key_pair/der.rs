@@ -139,7 +139,9 @@ fn is_sound_value(item: Item<'_>) -> bool {
         UNIVERSAL => content.len().is_multiple_of(4),
         UTC_TIME => is_time(content, 12),
         GENERALIZED_TIME => is_time(content, 14),
-        tag => ![SEQUENCE, SET].contains(&(tag | CONSTRUCTED)),
+        // Strings, of which there are many kinds, and an enumeration.
+        OCTET_STRING | 0x0a | 0x12..=0x16 | 0x19..=0x1b => true,
+        tag => tag >= UNNAMED,
     }
 }
 

@@ -38,11 +38,13 @@ fn what_envoy_refuses_is_refused_with_the_reason() {
         "must-staple" => Unusable::MustStaple,
         "nameless" => Unusable::Nameless,
         "not-for-signatures" => Unusable::Usage,
-        "no-utf8" | "truncated" | "in-the-nineteenth-month" => Unusable::Damaged,
+        "no-utf8" | "truncated" | "in-the-nineteenth-month" | "odd-key-usage" | "odd-name" => {
+            Unusable::Damaged
+        }
         other => panic!("{other} is not known"),
     };
     let all = pairs("refused");
-    assert_eq!(all.len(), 14);
+    assert_eq!(all.len(), 16);
     for (name, text) in all {
         let refused = KeyPair::read(&text, &text);
         assert_eq!(refused, Err(expected(&name)), "{name}");
