@@ -9,6 +9,8 @@ pub mod validator;
 
 pub use parse::parse;
 
+use crate::access::Lists;
+
 /// The affinity family of one Ingress after ingress-nginx's validation: `None` where the
 /// annotation is absent or was refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,6 +83,9 @@ pub struct Annotations {
     pub session: AffinityAnnotations,
     /// The canary family; `None`: not a canary.
     pub canary: Option<CanaryAnnotations>,
+    /// `denylist-source-range` and `allowlist-source-range` or `whitelist-source-range`, each else
+    /// the ConfigMap's.
+    pub access: Lists,
     /// A refused value makes every location answer 503.
     pub denied: bool,
 }

@@ -1,6 +1,7 @@
 //! A Kubernetes Ingress as it is written: `networking.k8s.io/v1`, and the older forms that
 //! people still keep. No meaning, unknown fields passed over.
 
+use crate::annotations::catalogue;
 use crate::remark::{Effect, Expected, Field, Problem, Remark};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -168,7 +169,9 @@ fn annotations(
             let problem = Problem::NotAString;
             remarks.push(Remark::new(field, &text, problem, effect).of(ingress));
         }
-        if effect != Some(Effect::Setting) {
+        // What is no list of addresses closes what a list protected.
+        let known = name.strip_prefix(PREFIX).and_then(catalogue::find);
+        if effect != Some(Effect::Setting) || known.is_some_and(|row| row.family == "acl") {
             annotations.insert(name.into_owned(), text);
         }
     }

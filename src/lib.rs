@@ -55,6 +55,7 @@
 //! cluster → (affinity, canary) → (endpoints, session_cookie); `tests/house/layering.rs` has the
 //! whole list.
 
+pub mod access;
 pub mod affinity;
 pub mod annotations;
 pub mod balancer;

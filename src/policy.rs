@@ -6,6 +6,7 @@ mod hosts;
 mod load;
 mod merge;
 
+use crate::access::{Networks, RealIp};
 use crate::cluster::{Cluster, ClusterId};
 use crate::config::{Discovery, HeaderNames, PathDecoding, Report, StripHeader, Unmatched};
 use crate::protection::Protection;
@@ -36,6 +37,10 @@ pub struct Policy {
     pub(crate) trust_forwarded_proto: bool,
     pub(crate) forwarded_host: bool,
     pub(crate) use_forwarded_headers: bool,
+    /// `block-cidrs`, in locations without lists of their own.
+    pub(crate) blocked: Option<Networks>,
+    /// `None`: whoever connects is the client.
+    pub(crate) real_ip: Option<RealIp>,
     /// `http-redirect-code`.
     pub(crate) redirect_code: u16,
     pub(crate) strip_headers: Vec<StripHeader>,
@@ -58,6 +63,13 @@ impl Policy {
     /// Every virtual host, aliases and the default server included.
     pub fn virtual_hosts(&self) -> impl Iterator<Item = &VirtualHost> {
         self.hosts.iter()
+    }
+
+    /// Whether any location asks for the client's address.
+    #[must_use]
+    pub fn asks_for_address(&self) -> bool {
+        let mut locations = self.virtual_hosts().flat_map(|host| &host.locations);
+        self.blocked.is_some() || locations.any(|location| location.access.is_some())
     }
 
     /// How many locations an Ingress made.

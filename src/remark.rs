@@ -290,6 +290,8 @@ pub enum Expected {
     SameSite,
     /// A number of seconds.
     Seconds,
+    /// A list of addresses and networks.
+    Networks,
 }
 
 impl Remark {

@@ -16,6 +16,7 @@ pub use disposition::{Disposition, Forward, Reason, Unknown};
 pub use host::{VirtualHost, is_meant_by};
 pub use location::Location;
 
+use crate::access;
 use crate::cluster::ClusterId;
 use crate::edit::{self, Edit, FieldValue, Headers};
 use crate::endpoints::EndpointTable;
@@ -168,6 +169,9 @@ fn enter<'p: 'r, 'r>(
         let reply = redirect::to_https(policy, location, scope);
         return Disposition::redirect(reply, Some(location), Reason::SslRedirect);
     }
+    if !admits(policy, location, scope) {
+        return Disposition::reply(redirect::plain(403), Some(location), Reason::Address);
+    }
     if let Some(to) = &path {
         let (host, from) = (Some(&*scope.host), &*scope.raw);
         let refused = if policy.protect.is_ambiguous(host, to) {
@@ -182,6 +186,16 @@ fn enter<'p: 'r, 'r>(
         }
     }
     serve(policy, endpoints, host, location, scope, path)
+}
+
+/// Whether the client may come in, by its address. A location's own lists replace `block-cidrs`.
+fn admits(policy: &Policy, location: &Location, scope: &Scope) -> bool {
+    let client = || access::address(scope.headers, scope.facts, policy.real_ip.as_ref());
+    match (&location.access, &policy.blocked) {
+        (Some(lists), _) => lists.admits(client()),
+        (None, Some(blocked)) => client().is_some_and(|client| !blocked.contains(client)),
+        (None, None) => true,
+    }
 }
 
 /// Hands the request to whom the location names; `path`: its new target.

@@ -83,6 +83,8 @@ pub enum Count {
     Protected,
     /// The patterns of its host are more work than one request may be.
     TooCostly,
+    /// limpet refused it because of the client's address.
+    DeniedAddress,
     /// An endpoint answered an unpinned request, and the session filter did not say which: it
     /// is missing, or in the wrong place of the chain.
     FilterMissing,
@@ -148,6 +150,7 @@ impl Stream {
                     telemetry.log = rewrite_log::line(location, headers, to);
                 }
                 telemetry.count = match reason {
+                    Reason::Address => Some(Count::DeniedAddress),
                     Reason::AmbiguousPath | Reason::ProtectedPath => Some(Count::Protected),
                     Reason::TooCostly => Some(Count::TooCostly),
                     _ => redirect.then_some(Count::Redirect),

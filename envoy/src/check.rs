@@ -1,5 +1,6 @@
 //! `limpet check`: what these manifests will do, and what to mend before moving.
 
+mod access;
 mod alternatives;
 mod annotations;
 mod configuration;

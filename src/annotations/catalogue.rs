@@ -113,8 +113,6 @@ const TRACING: &str = "use Envoy's tracing configuration";
 const FASTCGI: &str = "Envoy speaks no FastCGI: put a FastCGI gateway in front of the pod";
 const SNIPPET: &str = "nginx configuration cannot be run: find the Envoy filter that does it";
 const UPSTREAM_TLS: &str = "use the cluster's transport_socket, or a DestinationRule's tls";
-const ACCESS: &str =
-    "use Envoy's rbac filter, or an Istio AuthorizationPolicy; rules on paths need protect";
 const MIRROR: &str = "use the route's request_mirror_policies";
 const ERROR_PAGES: &str = "use Envoy's custom error responses or local_reply_config";
 const BALANCING: &str = "use the cluster's lb_policy";
@@ -126,7 +124,7 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("affinity", "affinity", Options(&["cookie"], Case::Kept), Low, Refused::Annotation, Yes),
     row("affinity-canary-behavior", "affinity", Options(&["sticky", "legacy"], Case::Kept), Low, Refused::Annotation, Yes),
     row("affinity-mode", "affinity", Options(&["balanced", "persistent"], Case::Kept), Medium, Refused::Annotation, Yes),
-    row("allowlist-source-range", "acl", Cidrs, Medium, Refused::Deny, No(ACCESS)),
+    row("allowlist-source-range", "acl", Cidrs, Medium, Refused::Deny, Yes),
     row("app-root", "rewrite", Pattern(PATH, Spaces::Kept), Medium, Refused::Annotation, Yes),
     row("auth-always-set-cookie", "authentication", Bool, Low, Refused::Annotation, No(AUTHENTICATION)),
     row("auth-cache-duration", "authentication", Pattern(EXT, Spaces::Kept), Medium, Refused::Annotation, No(AUTHENTICATION)),
@@ -174,7 +172,7 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("custom-headers", "backend", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, No("use response_headers_to_add on the route")),
     row("custom-http-errors", "backend", Pattern(r"^(?:[4,5]\d{2},?)*$", Spaces::Removed), Low, Refused::Ingress, No(ERROR_PAGES)),
     row("default-backend", "backend", ServiceName, Low, Refused::Ingress, Partly("`limpet` makes a cluster for the Service, elsewhere it stands in `clusters`; custom-http-errors are not sent to it")),
-    row("denylist-source-range", "acl", Cidrs, Medium, Refused::Deny, No(ACCESS)),
+    row("denylist-source-range", "acl", Cidrs, Medium, Refused::Deny, Yes),
     row("disable-proxy-intercept-errors", "backend", Bool, Low, Refused::Annotation, No(ERROR_PAGES)),
     row("enable-access-log", "log", Bool, Low, Refused::Annotation, No("use Envoy's access_log")),
     row("enable-cors", "cors", Bool, Low, Refused::Annotation, No(CORS)),
@@ -277,7 +275,7 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("upstream-vhost", "backend", ServerName, Low, Refused::Ingress, Yes),
     row("use-port-in-redirects", "redirect", Bool, Low, Refused::Annotation, Partly("the port is 443, which is nginx's default too")),
     row("use-regex", "rewrite", Bool, Low, Refused::Annotation, Partly("no backreferences; look-around where its meaning can be kept")),
-    row("whitelist-source-range", "acl", Cidrs, Medium, Refused::Deny, No(ACCESS)),
+    row("whitelist-source-range", "acl", Cidrs, Medium, Refused::Deny, Yes),
     row("x-forwarded-prefix", "backend", Pattern(PATH, Spaces::Removed), Medium, Refused::Ingress, Yes),
 ];
 

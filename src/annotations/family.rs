@@ -7,12 +7,14 @@ use super::read::{Reader, Unset};
 use super::{
     AffinityAnnotations, Annotations, CanaryAnnotations, Redirect, ResponseRules, Rewrite,
 };
+use crate::access::{Lists, Networks};
 use crate::config::settings::Settings;
 use crate::remark::{Effect, Expected, Problem};
 
 /// All families but the redirects, whose refusals drop the Ingress.
 pub(super) fn annotations(reader: &mut Reader, settings: &Settings) -> Annotations {
     let affinity = reader.text("affinity").unwrap_or_default();
+    let lists = lists(reader, settings);
     Annotations {
         aliases: aliases(reader),
         rewrite: rewrite(reader, settings),
@@ -30,8 +32,49 @@ pub(super) fn annotations(reader: &mut Reader, settings: &Settings) -> Annotatio
         session: session(reader, &affinity),
         affinity,
         canary: canary(reader),
-        denied: false,
+        denied: lists.is_none(),
+        access: lists.unwrap_or_default(),
     }
+}
+
+/// `None`: a list is none, which denies the locations.
+///
+/// Source: `Parse` of `ipallowlist` and `ipdenylist`.
+fn lists(reader: &mut Reader, settings: &Settings) -> Option<Lists> {
+    let access = &settings.access;
+    let allow = [ALLOWLIST, "whitelist-source-range"];
+    let deny = networks(reader, "denylist-source-range", &access.deny);
+    let says = |name: &&str| reader.raw(name).is_some_and(|value| !value.is_empty());
+    let there = |name: &&str| reader.raw(name).is_some();
+    let mut names = allow.into_iter();
+    let name = names.clone().find(says).or_else(|| names.find(there));
+    let allow = networks(reader, name.unwrap_or(ALLOWLIST), &access.allow);
+    Some(Lists {
+        deny: deny?,
+        allow: allow?,
+    })
+}
+
+/// The alias counts where this one is absent or empty.
+const ALLOWLIST: &str = "allowlist-source-range";
+
+fn networks(
+    reader: &mut Reader,
+    name: &str,
+    default: &Option<Networks>,
+) -> Option<Option<Networks>> {
+    let text = match reader.text(name) {
+        Ok(text) => text,
+        Err(Unset::Missing) => return Some(default.clone()),
+        Err(Unset::Content | Unset::Refused) => String::new(),
+    };
+    let networks = Networks::read(text.split(','));
+    if networks.is_none() {
+        let value = reader.raw(name).unwrap_or_default().to_owned();
+        let problem = Problem::Not(Expected::Networks);
+        reader.remark(name, &value, problem, Effect::Path);
+    }
+    networks.map(Some)
 }
 
 fn aliases(reader: &mut Reader) -> Vec<String> {

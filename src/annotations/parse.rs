@@ -33,7 +33,7 @@ pub fn parse(
     let redirect = family::redirect(&mut reader).ok()?;
     let mut annotations = family::annotations(&mut reader, settings);
     annotations.redirect = redirect;
-    annotations.denied = refused == Refused::Deny;
+    annotations.denied |= refused == Refused::Deny;
     Some(annotations)
 }
 

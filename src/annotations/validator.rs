@@ -2,10 +2,10 @@
 //!
 //! Source: `internal/ingress/annotations/parser/validators.go`, ingress-nginx dbb11b92d.
 
+use crate::access::Networks;
 use regex::bytes::{Regex, RegexBuilder};
 use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
 
 /// The check of one annotation. An empty value is never checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,10 @@ impl Validator {
                 let mut names = value.split(',').map(str::trim);
                 names.all(|name| patterns.matches(SERVER_NAME, Spaces::Kept, name))
             }
-            Self::Cidrs => value.split(',').all(|part| is_cidr(part.trim())),
+            Self::Cidrs => {
+                let parts = value.split(',').map(str::trim);
+                Networks::read(parts.filter(|part| !part.is_empty())).is_some()
+            }
             Self::ServiceName => patterns.matches(SERVICE_NAME, Spaces::Kept, value),
         }
     }
@@ -131,18 +134,6 @@ fn is_option(words: &[&str], case: Case, value: &str) -> bool {
         Case::Kept => *word == value,
         Case::Folded => word.eq_ignore_ascii_case(value),
     })
-}
-
-fn is_cidr(text: &str) -> bool {
-    let (address, bits) = match text.split_once('/') {
-        Some((address, bits)) => (address, Some(bits)),
-        None => (text, None),
-    };
-    let Ok(address) = address.parse::<IpAddr>() else {
-        return text.is_empty();
-    };
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    bits.is_none_or(|bits| bits.parse::<u8>().is_ok_and(|bits| bits <= most))
 }
 
 #[cfg(test)]

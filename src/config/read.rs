@@ -316,7 +316,11 @@ impl<'a> Reader<'a> {
                 other => {
                     let place = format!("{key}.{name}");
                     self.remark(&place, Some(other.to_string()), Problem::NotAString);
-                    continue;
+                    // What is no list of addresses closes what a list protected.
+                    if key != "config_map" {
+                        continue;
+                    }
+                    other.to_string()
                 }
             };
             strings.insert(name.clone(), text);

@@ -3,6 +3,7 @@
 //! Source: `NewDefault` in `internal/ingress/controller/config/config.go` and `ReadConfig` in
 //! `internal/ingress/controller/template/configmap.go`, ingress-nginx dbb11b92d.
 
+use crate::access::{Lists, Networks};
 use crate::annotations::catalogue::Risk;
 use crate::annotations::validator::parse_bool;
 use crate::remark::{Effect, Expected, Problem, Remark};
@@ -29,6 +30,16 @@ pub struct Settings {
     pub http_redirect_code: u16,
     /// `no-tls-redirect-locations`: beginnings of paths.
     pub no_tls_redirect_locations: Vec<String>,
+    /// `denylist-source-range` and `whitelist-source-range`, where no annotation says otherwise.
+    pub access: Lists,
+    /// `block-cidrs`: of locations without any list.
+    pub block_cidrs: Option<Networks>,
+    /// `enable-real-ip`: the client's address is a proxy's to say, as with `use-forwarded-headers`.
+    pub enable_real_ip: bool,
+    /// `forwarded-for-header`, in lower case.
+    pub forwarded_for_header: String,
+    /// `proxy-real-ip-cidr`.
+    pub proxy_real_ip_cidr: Networks,
     /// `proxy-cookie-path`.
     pub proxy_cookie_path: String,
     /// `proxy-cookie-domain`.
@@ -55,6 +66,11 @@ impl Default for Settings {
             underscores_in_headers: false,
             http_redirect_code: 308,
             no_tls_redirect_locations: vec!["/.well-known/acme-challenge".to_owned()],
+            access: Lists::default(),
+            block_cidrs: None,
+            enable_real_ip: false,
+            forwarded_for_header: "x-forwarded-for".to_owned(),
+            proxy_real_ip_cidr: Networks::all_of_ipv4(),
             proxy_cookie_path: "off".to_owned(),
             proxy_cookie_domain: "off".to_owned(),
             proxy_redirect_from: "off".to_owned(),
@@ -73,7 +89,11 @@ impl Settings {
         let mut remarks = Vec::new();
         for (key, value) in map {
             if let Err(expected) = settings.set(key, value) {
-                let by = "the default".to_owned();
+                let by = match expected {
+                    Expected::Networks => settings.close(key),
+                    _ => "the default",
+                };
+                let by = by.to_owned();
                 let problem = Problem::Replaced { expected, by };
                 let field = format!("config_map.{key}");
                 let value = Some(value.clone());
@@ -95,6 +115,16 @@ impl Settings {
             "enable-underscores-in-headers" => self.underscores_in_headers = flag(value)?,
             "http-redirect-code" => self.http_redirect_code = redirect_code(value)?,
             "no-tls-redirect-locations" => self.no_tls_redirect_locations = list(value),
+            "denylist-source-range" => self.access.deny = networks(value)?,
+            "whitelist-source-range" => self.access.allow = networks(value)?,
+            "block-cidrs" => self.block_cidrs = networks(value)?,
+            "enable-real-ip" => self.enable_real_ip = flag(value)?,
+            "forwarded-for-header" if !value.is_empty() => {
+                self.forwarded_for_header = value.to_ascii_lowercase();
+            }
+            "proxy-real-ip-cidr" => {
+                self.proxy_real_ip_cidr = networks(value)?.unwrap_or_else(Networks::all_of_ipv4);
+            }
             "proxy-cookie-path" => value.clone_into(&mut self.proxy_cookie_path),
             "proxy-cookie-domain" => value.clone_into(&mut self.proxy_cookie_domain),
             "proxy-redirect-from" => value.clone_into(&mut self.proxy_redirect_from),
@@ -108,6 +138,31 @@ impl Settings {
         }
         Ok(())
     }
+
+    /// What a list is that cannot be read: nginx does not start with it, and who was kept out by it
+    /// stays out.
+    fn close(&mut self, key: &str) -> &'static str {
+        match key {
+            "denylist-source-range" => self.access.deny = Some(Networks::everybody()),
+            "whitelist-source-range" => self.access.allow = Some(Networks::default()),
+            "block-cidrs" => self.block_cidrs = Some(Networks::everybody()),
+            _ => {
+                self.proxy_real_ip_cidr = Networks::default();
+                return "no proxy in front is believed";
+            }
+        }
+        "nobody comes in"
+    }
+}
+
+/// `splitAndTrimSpace`; `None`: there is nothing in it.
+fn networks(value: &str) -> Result<Option<Networks>, Expected> {
+    let texts = value.split(',').filter(|text| !text.is_empty());
+    if value.trim().is_empty() {
+        return Ok(None);
+    }
+    let networks = Networks::read(texts).ok_or(Expected::Networks)?;
+    Ok(Some(networks))
 }
 
 /// What mapstructure's weak typing makes of a string: Go's `strconv.ParseBool`, and "" is false.

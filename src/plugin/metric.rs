@@ -24,6 +24,8 @@ pub enum Metric {
     Protected,
     /// Requests whose patterns were more work than one request may be.
     TooCostly,
+    /// Requests that a list of addresses refused.
+    DeniedAddress,
     /// Requests that waited for the endpoints.
     Waited,
     /// Polls of Envoy's admin.
@@ -54,7 +56,7 @@ pub enum Kind {
 use Kind::{Counter, Gauge};
 
 /// Envoy shows them in `/stats/prometheus` under these names.
-pub const NAMES: [(&str, Kind); 17] = [
+pub const NAMES: [(&str, Kind); 18] = [
     ("limpet_sessions_new", Counter),
     ("limpet_sessions_kept", Counter),
     ("limpet_sessions_moved", Counter),
@@ -64,6 +66,7 @@ pub const NAMES: [(&str, Kind); 17] = [
     ("limpet_not_found", Counter),
     ("limpet_protected", Counter),
     ("limpet_too_costly", Counter),
+    ("limpet_denied_address", Counter),
     ("limpet_waited", Counter),
     ("limpet_discovery_polls", Counter),
     ("limpet_discovery_failures", Counter),
@@ -88,6 +91,7 @@ impl Metric {
             Count::NotFound => Self::NotFound,
             Count::Protected => Self::Protected,
             Count::TooCostly => Self::TooCostly,
+            Count::DeniedAddress => Self::DeniedAddress,
             Count::FilterMissing => Self::FilterMissing,
         }
     }

@@ -1,6 +1,7 @@
 //! From a configuration to what it means.
 
 use super::{Loaded, Policy, clusters, hosts, load, merge};
+use crate::access::RealIp;
 use crate::config::settings::Settings;
 use crate::config::{self, Config, ConfigError};
 use crate::remark::Remark;
@@ -44,6 +45,11 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
         trust_forwarded_proto: config.trust_forwarded_proto,
         forwarded_host: config.forwarded_host,
         use_forwarded_headers: settings.use_forwarded_headers,
+        blocked: settings.block_cidrs,
+        real_ip: (settings.use_forwarded_headers || settings.enable_real_ip).then_some(RealIp {
+            header: settings.forwarded_for_header,
+            trusted: settings.proxy_real_ip_cidr,
+        }),
         redirect_code: settings.http_redirect_code,
         strip_headers: config.strip_headers.clone(),
         protect: config.protect.clone(),

@@ -260,6 +260,7 @@ impl Context<'_> {
                 .map(Some)
                 .map_err(|why| unusable(Field::annotation(name), value, why))
         };
+        location.access = annotations.access.listed().cloned().map(Box::new);
         location.denied = annotations.denied;
         location.ssl.port = annotations.port_in_redirects;
         location.upstream_host = text("upstream-vhost", &annotations.upstream_vhost)?;

@@ -1135,3 +1135,133 @@ fn no_annotation_splits_a_header() {
         "{values:?} {told:?}"
     );
 }
+
+/// The status of a request from `client`.
+fn status_for(policy: &Policy, client: &str, path: &str) -> u16 {
+    let all = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", "a.example"),
+    ];
+    let facts = Facts {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|path| {
+            let is_it = path == ["source", "address"] && !client.is_empty();
+            is_it.then(|| format!("{client}:1").into_bytes())
+        },
+        knowledge: &|| crate::facts::Knowledge::Current,
+    };
+    match route::dispose(policy, &EndpointTable::default(), &fields(&all), &facts) {
+        Disposition::Reply { reply, .. } => reply.status,
+        Disposition::NotFound { .. } => 404,
+        Disposition::Forward(_) => 200,
+        Disposition::Pass { .. } => 0,
+    }
+}
+
+#[test]
+fn an_annotation_replaces_the_config_maps_list_of_its_kind_and_block_cidrs() {
+    let paths = [("a.example", "Prefix", "/", "web")];
+    let status = |annotations: &[(&str, &str)], settings: Value, client: &str| {
+        let extra = json!({ "config_map": settings });
+        let (policy, _) = compile_with(&[ingress("a", annotations, &paths)], extra);
+        status_for(&policy, client, "/")
+    };
+    let allow = json!({ "whitelist-source-range": "10.0.0.0/8" });
+    let deny = json!({ "denylist-source-range": "10.1.0.0/16" });
+    let block = json!({ "block-cidrs": "10.1.0.0/16,192.0.2.1" });
+    let own = [("allowlist-source-range", "10.0.0.0/8")];
+    for (annotations, settings, client, want) in [
+        (&[][..], &allow, "10.0.0.1", 200),
+        (&[], &allow, "11.0.0.1", 403),
+        (
+            &[("whitelist-source-range", "11.0.0.0/8")],
+            &allow,
+            "10.0.0.1",
+            403,
+        ),
+        (
+            &[("whitelist-source-range", "11.0.0.0/8")],
+            &allow,
+            "11.0.0.1",
+            200,
+        ),
+        (&own, &deny, "10.1.0.1", 403),
+        (&own, &deny, "10.2.0.1", 200),
+        (&own, &block, "10.1.0.1", 200),
+        (&[], &block, "10.1.0.1", 403),
+        (&[], &block, "10.2.0.1", 200),
+        // Nobody knows who asks.
+        (&own, &json!({}), "", 403),
+        (&[], &block, "", 403),
+        (&[], &json!({}), "", 200),
+        // Of two names one counts.
+        (
+            &[
+                ("allowlist-source-range", ""),
+                own[0],
+                ("whitelist-source-range", "x"),
+            ],
+            &json!({}),
+            "10.0.0.1",
+            200,
+        ),
+        (
+            &[
+                ("allowlist-source-range", ""),
+                ("whitelist-source-range", "10.0.0.0/8"),
+            ],
+            &json!({}),
+            "10.0.0.1",
+            200,
+        ),
+    ] {
+        let is = status(annotations, settings.clone(), client);
+        assert_eq!(is, want, "{annotations:?} {settings} {client}");
+    }
+}
+
+#[test]
+fn a_list_that_cannot_be_read_lets_nobody_in() {
+    let paths = [("a.example", "Prefix", "/", "web")];
+    for value in ["", " ", "bogus", "10.0.0.0/33", "10.0.0.1,"] {
+        for name in [
+            "allowlist-source-range",
+            "whitelist-source-range",
+            "denylist-source-range",
+        ] {
+            for strict in [false, true] {
+                let (policy, remarks) = compile_with(
+                    &[ingress("a", &[(name, value)], &paths)],
+                    json!({ "strict": strict }),
+                );
+                assert_eq!(
+                    status_for(&policy, "10.0.0.1", "/"),
+                    503,
+                    "{name} {value:?}"
+                );
+                assert_eq!(remarks.len(), 1, "{remarks:?}");
+            }
+        }
+    }
+    for key in [
+        "whitelist-source-range",
+        "denylist-source-range",
+        "block-cidrs",
+    ] {
+        for value in [json!("bogus"), json!(["10.0.0.0/8"])] {
+            let extra = json!({ "config_map": { key: value } });
+            let (policy, remarks) = compile_with(&[ingress("a", &[], &paths)], extra);
+            assert_eq!(status_for(&policy, "10.0.0.1", "/"), 403, "{key} {value}");
+            assert!(!remarks.is_empty());
+        }
+    }
+    // It is no string: Kubernetes refuses it, and what it protected stays closed.
+    let mut list = ingress("a", &[("whitelist-source-range", "")], &paths);
+    list["metadata"]["annotations"]["nginx.ingress.kubernetes.io/whitelist-source-range"] =
+        json!(["10.0.0.0/8"]);
+    let (policy, _) = compile_with(&[list], json!({}));
+    assert_eq!(status_for(&policy, "10.0.0.1", "/"), 503);
+}

@@ -223,7 +223,11 @@ impl Remark {
             {
                 "the annotation is ignored"
             }
-            Problem::Refused { .. } if self.effect == Effect::Path => "its paths answer 503",
+            Problem::Refused { .. } | Problem::Not(Expected::Networks)
+                if self.effect == Effect::Path =>
+            {
+                "its paths answer 503"
+            }
             Problem::Carries { attribute, is_kept } => {
                 let what = if *is_kept { "kept" } else { "dropped" };
                 return write!(out, "{attribute:?} is {what}");
@@ -289,5 +293,6 @@ fn noun(expected: Expected) -> &'static str {
         Expected::CookieHash => "sha1, md5 or index",
         Expected::SameSite => "Strict, Lax or None in this spelling",
         Expected::Seconds => "a number of seconds",
+        Expected::Networks => "a list of IP addresses and networks separated by commas",
     }
 }

@@ -106,6 +106,8 @@ pub enum Reason {
     NoService,
     /// A refused annotation denies the location: 503.
     Denied,
+    /// The client's address is on a list of those that do not come in, or on none of those that do: 403.
+    Address,
     /// The configuration closes the location's Ingress: 503.
     Closed,
     /// nginx refuses such a request: 400.
@@ -137,6 +139,7 @@ impl Reason {
             Self::MissingSlash => "missing_slash",
             Self::NoService => "no_service",
             Self::Denied => "denied",
+            Self::Address => "address",
             Self::Closed => "closed",
             Self::BadRequest => "bad_request",
             Self::NotAllowed => "not_allowed",

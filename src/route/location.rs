@@ -1,6 +1,7 @@
 //! A location, compiled.
 
 use super::pattern::{Groups, Pattern, Work};
+use crate::access::Lists;
 use crate::cluster::ClusterId;
 use crate::redirect::response::Rules;
 use crate::rewrite::Rewrite;
@@ -40,6 +41,8 @@ pub struct Location {
     pub(crate) pattern: Option<Arc<Pattern>>,
     /// Some text of it has captures or named groups of `pattern`.
     pub(crate) uses_groups: bool,
+    /// Who may come in, by address; `None`: nobody is asked.
+    pub(crate) access: Option<Box<Lists>>,
     pub(crate) denied: bool,
     /// The configuration closes its Ingress.
     pub(crate) closed: bool,

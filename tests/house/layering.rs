@@ -198,7 +198,7 @@ const CORE: &[&[&str]] = &[
     &["remark"],
     &["annotations::catalogue"],
     &["annotations::validator"],
-    &["nearest", "pairs", "protection"],
+    &["nearest", "pairs", "protection", "access"],
     &["edit", "facts", "same_site"],
 ];
 

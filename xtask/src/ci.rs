@@ -9,9 +9,10 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 use tally::Tally;
 
-/// Bytes that the module may have: 1,100 KiB, of which the `proxy-wasm` crate took 37, and a
-/// little. Each of Envoy's workers pays for them when it starts.
-const SIZE_LIMIT: u64 = 1_160_000;
+/// Bytes that the module may have: 1,100 KiB, of which the `proxy-wasm` crate took 37, and what access
+/// lists and the other rules about requests take: 14 KiB for addresses alone. Each of Envoy's
+/// workers pays for them when it starts.
+const SIZE_LIMIT: u64 = 1_200_000;
 
 /// Runs every check in turn and stops at the first that fails. The README's commands come before
 /// whatever else downloads or builds: what they need they have to fetch themselves.

@@ -112,6 +112,9 @@ pub(crate) struct Honoured {
     /// With which difference; empty: none.
     #[serde(default)]
     pub(crate) differs: String,
+    /// It keeps somebody out: lost where its ConfigMap is not used.
+    #[serde(default)]
+    pub(crate) protects: bool,
 }
 
 /// An annotation of an older controller.
@@ -505,8 +508,6 @@ mod tests {
             ("satisfy", "all", false),
             ("satisfy", "any", true),
             ("proxy-ssl-verify", "off", false),
-            // Answered 503, which is more than nothing.
-            ("whitelist-source-range", "", true),
             ("backend-protocol", "FCGI", true),
             ("backend-protocol", "HTTPS", false),
         ] {

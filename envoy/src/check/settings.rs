@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::alternatives::{self, Known};
 use super::annotations::Verdict;
-use super::finding::{ELSEWHERE, Finding, Level, Place, SETTING};
+use super::finding::{ELSEWHERE, Finding, LOSS, Level, Place, SETTING};
 use super::idle::{self, Idle};
 use crate::manifests::{Manifests, Object};
 
@@ -49,6 +49,7 @@ pub(crate) fn judge(manifests: &Manifests) -> (Vec<JudgedKey>, Vec<Finding>) {
         findings.push(unused(map));
         let of_it = entries(map).filter_map(|entry| finding(&entry, verdict(&entry).0));
         findings.extend(of_it.filter(Finding::is_loss));
+        findings.extend(entries(map).filter_map(|entry| unread(&entry)));
     }
     let is_settings = |map: &&Object| settings.is_some_and(|settings| std::ptr::eq(settings, *map));
     let others = manifests.config_maps.iter().filter(|map| !is_settings(map));
@@ -84,6 +85,17 @@ fn unused(map: &Object) -> Finding {
         ..finding
     }
     .help("give the files of one ingress-nginx alone")
+}
+
+/// What a ConfigMap protects that is not used.
+fn unread(entry: &Entry<'_>) -> Option<Finding> {
+    let Some(Known::Honoured(known)) = alternatives::key(entry.key) else {
+        return None;
+    };
+    let is_lost = known.protects && !known.is_default(&entry.value);
+    let expected = format!("is lost (it {})", known.did);
+    let consequence = "this ConfigMap is not used";
+    is_lost.then(|| entry.finding(Level::Warning, LOSS, expected, consequence))
 }
 
 /// One key.

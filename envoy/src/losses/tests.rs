@@ -708,12 +708,9 @@ fn a_duplicate_key_is_a_warning_with_its_ingress_and_place() {
     );
 }
 
-/// An Ingress with an access list and these paths of a host, with further annotations.
+/// An Ingress with an authorizer and these paths of a host, with further annotations.
 fn guarded(paths: &[&str], annotations: &[(&str, &str)]) -> Manifests {
-    let mut manifests = manifests(
-        &json!({ "whitelist-source-range": "10.0.0.0/8" }),
-        &json!({}),
-    );
+    let mut manifests = manifests(&json!({ "auth-url": "http://auth/" }), &json!({}));
     let web = json!({ "service": { "name": "web", "port": { "number": 80 } } });
     let paths = paths
         .iter()
@@ -729,8 +726,8 @@ fn guarded(paths: &[&str], annotations: &[(&str, &str)]) -> Manifests {
 
 // Whoever followed the advice had a rule on /admin, and //admin got past it.
 #[test]
-fn the_paths_of_an_accepted_access_list_are_protected() {
-    let accept = ["--accept-loss", "whitelist-source-range"];
+fn the_paths_of_an_accepted_authorizer_are_protected() {
+    let accept = ["--accept-loss", "auth-url"];
     let mut shop = guarded(
         &["/", "/admin", "/api/v1/"],
         &[("server-alias", "old.example.com")],
@@ -777,7 +774,7 @@ fn the_paths_of_an_accepted_access_list_are_protected() {
 
 #[test]
 fn paths_that_no_prefix_stands_for_are_told() {
-    let accept = ["--accept-loss", "whitelist-source-range"];
+    let accept = ["--accept-loss", "auth-url"];
     for (paths, annotations, unnamed) in [
         (
             &["/admin(/|$)(.*)"][..],
@@ -810,7 +807,7 @@ fn what_was_the_whole_hosts_closes_every_ingress_of_it() {
         ("auth-tls-secret", json!(["prod/beside", "prod/shop"])),
         ("server-snippet", json!(["prod/beside", "prod/shop"])),
         ("proxy-ssl-secret", json!(["prod/beside", "prod/shop"])),
-        ("whitelist-source-range", json!(["prod/shop"])),
+        ("auth-url", json!(["prod/shop"])),
     ] {
         let mut all = manifests(&json!({ name: VALUE }), &settings_for(name));
         for (ingress, host) in [("beside", "shop.example.com"), ("other", "x.example.com")] {
@@ -865,10 +862,7 @@ fn what_the_api_server_lists_is_read() {
             .collect();
         json!({ "apiVersion": version, "kind": name, "items": items }).to_string()
     };
-    let all = manifests(
-        &json!({}),
-        &json!({ "whitelist-source-range": "10.0.0.0/8" }),
-    );
+    let all = manifests(&json!({}), &json!({ "global-auth-url": "http://auth/" }));
     let ingresses = list("IngressList", &[all.ingresses[0].value.clone()]);
     let maps = list("ConfigMapList", &[all.config_maps[0].value.clone()]);
     let mut read = Manifests::parse("list.json", &format!("{ingresses}\n{maps}")).unwrap();
@@ -903,7 +897,7 @@ fn what_a_second_config_map_protects_is_lost_too() {
 // It was told that the value was ignored, and rendered without the access list.
 #[test]
 fn what_protects_and_is_no_string_is_lost() {
-    let list = json!({ "whitelist-source-range": ["10.0.0.0/8"] });
+    let list = json!({ "auth-type": ["basic"] });
     let map = json!({ "auth-url": { "url": "http://auth/" } });
     for annotations in [list, map] {
         let mut lost = manifests(&annotations, &json!({}));
@@ -1029,4 +1023,57 @@ fn an_ingress_that_is_left_out_protects_until_its_loss_is_settled() {
     let mut foreign = guarded("networking.k8s.io/v1beta1", &[host], "/admin");
     foreign.old_ingresses[0].value["spec"]["ingressClassName"] = json!("alb");
     settled(&mut foreign, &[]).unwrap();
+}
+
+// Lists of addresses are the module's; where an Ingress, or a path of it, is not, they are lost.
+#[test]
+fn a_list_of_addresses_is_lost_with_its_path() {
+    let list = || {
+        manifests(
+            &json!({ "whitelist-source-range": "10.0.0.0/8" }),
+            &json!({}),
+        )
+    };
+    assert_eq!(settled(&mut list(), &[]).unwrap(), [""; 0]);
+    let mut lost = list();
+    let ingress = &mut lost.ingresses[0].value;
+    ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/use-regex"] = json!("true");
+    ingress["spec"]["rules"][0]["http"]["paths"][0]["path"] = json!("/(a)\\1");
+    ingress["spec"]["rules"][0]["http"]["paths"][0]["pathType"] = json!("ImplementationSpecific");
+    let report = Report::new(&lost, false, None);
+    assert_eq!(report.losses().count(), 1, "{:?}", report.findings);
+    assert!(matches!(
+        settled(&mut lost, &[]),
+        Err(LossError::Refused(_))
+    ));
+    let mut old = list();
+    let ingress = old.ingresses.remove(0);
+    old.old_ingresses.push(ingress);
+    assert!(matches!(settled(&mut old, &[]), Err(LossError::Refused(_))));
+}
+
+// ingress-nginx takes the client's address from a header that Envoy does not read.
+#[test]
+fn lists_of_addresses_need_the_clients_address() {
+    let list = json!({ "whitelist-source-range": "10.0.0.0/8" });
+    for (annotations, settings, is_lost) in [
+        (&list, json!({ "use-forwarded-headers": "true" }), false),
+        (&list, json!({ "enable-real-ip": "true" }), true),
+        (
+            &list,
+            json!({ "use-forwarded-headers": "true", "forwarded-for-header": "CF-Connecting-IP" }),
+            true,
+        ),
+        (&json!({}), json!({ "enable-real-ip": "true" }), false),
+    ] {
+        let mut all = manifests(annotations, &settings);
+        let report = Report::new(&all, false, None);
+        assert_eq!(
+            report.losses().count() == 1,
+            is_lost,
+            "{:?}",
+            report.findings
+        );
+        assert_eq!(settled(&mut all, &[]).is_err(), is_lost, "{settings}");
+    }
 }

@@ -145,7 +145,16 @@ pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     let flags = args.render.manifests.flags(&args.endpoints);
     let (manifests, mut head) = args.render.load(&flags)?;
     let compiled = Compiled::new(&manifests, &flags)?;
-    let rendered = render(&compiled, &args.settings);
+    let settings = &args.settings;
+    let mut listens = [&settings.listen, &settings.listen_tls].into_iter();
+    anyhow::ensure!(
+        !(compiled.forwarding.real_ip && compiled.policy.asks_for_address())
+            || listens.all(Address::is_ipv4),
+        "use-forwarded-headers: a proxy that connects by IPv6 is not believed by ingress-nginx, and \
+         Envoy does not tell limpet, which has lists of client addresses: --listen and --listen-tls \
+         have to be IPv4"
+    );
+    let rendered = render(&compiled, settings);
     let tenants = check::tenants(&compiled);
     let tenants: Vec<String> = tenants.iter().map(Finding::located).collect();
     drop(progress);

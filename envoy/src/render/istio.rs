@@ -50,6 +50,12 @@ pub fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
 /// When a key of `--config` has no usable shape, or a value cannot be written as YAML.
 pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
     let compiled = Compiled::new(manifests, &args.render.flags())?;
+    anyhow::ensure!(
+        !args.sidecar || !compiled.policy.asks_for_address(),
+        "lists of client addresses cannot be kept by sidecars: on its way out of a pod a request has no \
+         client but that pod. Take the annotations (allowlist-, whitelist-, denylist-source-range) and \
+         the ConfigMap's lists away, and say the same by an AuthorizationPolicy at the Service"
+    );
     let served = Served::new(&compiled);
     let mut head = vec![
         "limpet on Istio. Replace the image name in the WasmPlugin; nothing else needs editing.".to_owned(),

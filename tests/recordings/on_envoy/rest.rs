@@ -13,22 +13,25 @@ use std::net::SocketAddr;
 
 /// How many requests of each family agree.
 const AGREE: [(&str, usize); 12] = [
-    ("access", 34),
-    ("auth", 35),
+    ("access", 101),
+    ("auth", 36),
     ("body", 23),
     ("cors", 34),
     ("errors", 9),
     ("headers", 50),
     ("limits", 0),
-    ("mirror", 4),
-    ("misc", 68),
-    ("realip", 28),
+    ("mirror", 5),
+    ("misc", 79),
+    ("realip", 33),
     ("timeouts", 13),
     ("tls", 38),
 ];
 
 /// What ingress-nginx answered whom a rule stopped, but for 413: `proxy-body-size` is told, and not honoured.
 const STOPPED: [u64; 6] = [400, 401, 403, 421, 429, 503];
+
+/// A missing ConfigMap of `custom-headers`, which is told and not honoured, answers 503.
+const OPEN: &str = "access-086 19";
 
 /// Between fields, where they are compared as one text.
 const SEPARATOR: &str = "; ";
@@ -75,7 +78,7 @@ fn the_rest_is_answered_as_recorded_or_closed() {
             let is_closed = town.closed.contains(&number) && seen.pods.is_empty();
             let was_stopped = list(&expect["upstream"]).is_empty()
                 && STOPPED.iter().any(|status| expect["status"] == *status);
-            if was_stopped && !seen.pods.is_empty() {
+            if was_stopped && !seen.pods.is_empty() && case != OPEN {
                 opened.push(format!("{case}: {differences:?}"));
             }
             if differences.is_empty() {

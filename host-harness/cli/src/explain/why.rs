@@ -102,6 +102,9 @@ fn answered(reason: &str) -> String {
         "missing_slash" => "the location ends with a slash and the path does not",
         "no_service" => "the Service is missing or has no endpoint: 503",
         "denied" => "an annotation is refused, which denies the location: 503",
+        "address" => {
+            "the client's address is denied, or not among those that are allowed: 403"
+        }
         "closed" => "the configuration closes its Ingress: 503",
         "bad_request" => "nginx refuses such a request, or its redirect would lead astray: 400",
         "not_allowed" => "nginx refuses TRACE: 405",
@@ -153,6 +156,7 @@ mod tests {
             MissingSlash,
             NoService,
             Denied,
+            Address,
             BadRequest,
             NotAllowed,
             EmptyPath,

@@ -1,0 +1,80 @@
+//! Lists of addresses are honoured; where they hold nevertheless for somebody else, or for nobody.
+
+use limpet::annotations::catalogue;
+use limpet::remark::Problem;
+
+use super::finding::{Finding, LOSS, Level, Place};
+use crate::compiled::Compiled;
+use crate::manifests::Object;
+use crate::taken::under_the_prefix;
+
+/// What is lost of them.
+#[must_use]
+pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
+    let manifests = compiled.manifests;
+    let left_out = manifests.left_out().filter(|object| {
+        let mut taken = compiled.ingresses.iter();
+        !taken.any(|one| one.id() == object.id())
+    });
+    let left_out = left_out.flat_map(|object| lists(object, "nothing of its Ingress is served"));
+    let taken = compiled.ingresses.iter().filter(|one| {
+        let mut remarks = compiled.remarks.iter();
+        remarks.any(|remark| {
+            matches!(remark.problem, Problem::Unusable(_))
+                && remark.ingress.as_deref() == Some(one.id())
+        })
+    });
+    let unserved = "a path of its Ingress is not served";
+    let unserved = taken.flat_map(|one| lists(one.object, unserved));
+    left_out.chain(unserved).chain(address(compiled)).collect()
+}
+
+/// A finding on each list of an Ingress, of which something falls to others.
+fn lists(object: &Object, why: &str) -> Vec<Finding> {
+    let Some(ingress) = object.ingress() else {
+        return Vec::new();
+    };
+    let names = under_the_prefix(&ingress).map(|(name, _)| name);
+    let is_list = |name: &&str| catalogue::find(name).is_some_and(|row| row.family == "acl");
+    let finding = |name: &str| {
+        Finding::new(
+            Level::Warning,
+            LOSS,
+            &Place::annotation(object, name),
+            format!("is lost: {why}"),
+            "what lay under it falls to others, whatever address asks",
+        )
+    };
+    names.filter(is_list).map(finding).collect()
+}
+
+/// Where no proxy says a client's address as nginx takes it: Envoy knows whoever connects, and
+/// whom X-Forwarded-For of any proxy in front names.
+fn address(compiled: &Compiled<'_>) -> Option<Finding> {
+    let forwarding = &compiled.forwarding;
+    let key = if !forwarding.real_ip || !compiled.policy.asks_for_address() {
+        return None;
+    } else if !forwarding.trusted {
+        "enable-real-ip"
+    } else if forwarding.for_header != "x-forwarded-for" {
+        "forwarded-for-header"
+    } else {
+        return None;
+    };
+    let map = compiled.manifests.config_map()?;
+    let place = Place::at(map, &format!("/data/{key}"), key);
+    let finding = Finding::new(
+        Level::Warning,
+        LOSS,
+        &place,
+        "is lost for lists of addresses (it says who the client is)",
+        "the lists are asked for the address of whoever connects",
+    );
+    Some(
+        Finding {
+            ingress: None,
+            ..finding
+        }
+        .help("use-forwarded-headers: \"true\" and X-Forwarded-For, which the proxy in front overwrites"),
+    )
+}

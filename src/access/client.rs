@@ -1,0 +1,178 @@
+//! The client's address, as nginx takes it.
+//!
+//! Source: `ngx_http_realip_handler` and `ngx_http_get_forwarded_addr_internal`, nginx 1.27.1.
+
+use super::Networks;
+use crate::edit::{Headers, all};
+use crate::facts::Facts;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// Proxies in front that say who the client is: `real_ip_recursive on`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RealIp {
+    /// Where they say it, in lower case.
+    pub header: String,
+    /// Who is believed.
+    pub trusted: Networks,
+}
+
+/// The address of the client; `None`: the host knows none. `real_ip`: `None` where whoever connects
+/// is the client.
+pub(crate) fn address(
+    headers: &Headers,
+    facts: &Facts,
+    real_ip: Option<&RealIp>,
+) -> Option<IpAddr> {
+    let peer = (facts.property)(&["source", "address"])?;
+    let peer = socket(&peer)?;
+    Some(match real_ip {
+        Some(real_ip) => told(headers, peer, real_ip),
+        None => peer,
+    })
+}
+
+/// Whom the last proxy that is believed names.
+fn told(headers: &Headers, peer: IpAddr, real_ip: &RealIp) -> IpAddr {
+    let fields: Vec<&[u8]> = all(headers, &real_ip.header).collect();
+    let mut client = peer;
+    for field in fields.into_iter().rev() {
+        let mut rest = Some(field);
+        while let Some(field) = rest {
+            let (before, text) = split_last(field);
+            let Some(address) = forwarded(text).filter(|_| real_ip.trusted.contains(client)) else {
+                return client;
+            };
+            client = address;
+            rest = before;
+        }
+    }
+    client
+}
+
+/// The last text of a list, and what stands before it. A separator in front of all is a part of the
+/// first text.
+fn split_last(field: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let is_separator = |byte: &u8| matches!(byte, b' ' | b',');
+    let end = field.iter().rposition(|byte| !is_separator(byte));
+    let field = end.map_or(field, |end| field.get(..=end).unwrap_or(field));
+    match field.iter().rposition(is_separator) {
+        Some(at) if at > 0 => (
+            field.get(..at),
+            field
+                .get(at..)
+                .map_or(field, |text| text.get(1..).unwrap_or(text)),
+        ),
+        _ => (None, field),
+    }
+}
+
+/// An address with or without a port.
+fn forwarded(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?;
+    let with_port = || {
+        let (text, port) = text.rsplit_once(':')?;
+        port.parse::<u16>().ok()?;
+        dotted(text)
+    };
+    let v6 = text.parse().ok().map(IpAddr::V6);
+    v6.or_else(|| dotted(text))
+        .or_else(with_port)
+        .or_else(|| socket(text.as_bytes()))
+}
+
+/// Four numbers, which may begin with zeros (`ngx_inet_addr`).
+fn dotted(text: &str) -> Option<IpAddr> {
+    let mut parts = text.split('.').map(|part| {
+        let is_number = !part.is_empty() && part.bytes().all(|digit| digit.is_ascii_digit());
+        part.parse().ok().filter(|_| is_number)
+    });
+    let mut next = || parts.next().flatten();
+    let address = Ipv4Addr::new(next()?, next()?, next()?, next()?);
+    parts.next().is_none().then_some(IpAddr::V4(address))
+}
+
+/// `ip:port`, an IPv6 address in brackets.
+fn socket(text: &[u8]) -> Option<IpAddr> {
+    let address: SocketAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(address.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edit::fields;
+    use crate::facts::Knowledge;
+
+    fn client(peer: Option<&str>, forwarded: &[&str], trusted: Option<&str>) -> Option<String> {
+        let headers: Vec<_> = forwarded
+            .iter()
+            .map(|value| ("x-forwarded-for", *value))
+            .collect();
+        let facts = Facts {
+            now: &|| 0,
+            random: &|| 0,
+            property: &|path| {
+                assert_eq!(path, ["source", "address"]);
+                peer.map(|peer| peer.as_bytes().to_vec())
+            },
+            knowledge: &|| Knowledge::Current,
+        };
+        let real_ip = trusted.map(|trusted| RealIp {
+            header: "x-forwarded-for".to_owned(),
+            trusted: Networks::read(trusted.split(',')).unwrap(),
+        });
+        let found = address(&fields(&headers), &facts, real_ip.as_ref());
+        found.map(|address| address.to_string())
+    }
+
+    #[test]
+    fn whoever_connects_is_the_client_where_nobody_is_believed() {
+        let lie = ["10.0.0.1"];
+        assert_eq!(
+            client(Some("1.2.3.4:5"), &lie, None).as_deref(),
+            Some("1.2.3.4")
+        );
+        assert_eq!(client(Some("[::1]:5"), &lie, None).as_deref(), Some("::1"));
+        assert_eq!(client(Some("envoy://internal"), &lie, None), None);
+        assert_eq!(client(None, &lie, None), None);
+    }
+
+    #[test]
+    fn the_last_proxy_that_is_believed_names_the_client() {
+        let all = "0.0.0.0/0";
+        for (forwarded, trusted, found) in [
+            (&[][..], all, "127.0.0.1"),
+            (&["1.1.1.1"], all, "1.1.1.1"),
+            (&["1.1.1.1, 2.2.2.2"], all, "1.1.1.1"),
+            (&["1.1.1.1,2.2.2.2"], all, "1.1.1.1"),
+            (&["1.1.1.1", "2.2.2.2"], all, "1.1.1.1"),
+            (&["1.1.1.1, 2.2.2.2"], "127.0.0.0/8", "2.2.2.2"),
+            (&["1.1.1.1, 2.2.2.2"], "127.0.0.0/8,2.0.0.0/8", "1.1.1.1"),
+            (&["1.1.1.1"], "10.0.0.0/8", "127.0.0.1"),
+            (&["garbage, 1.1.1.1"], all, "1.1.1.1"),
+            (&["1.1.1.1, garbage"], all, "127.0.0.1"),
+            (&["2001:db8::1"], all, "2001:db8::1"),
+            (&["1.1.1.1, 2001:db8::1"], all, "2001:db8::1"),
+            (&["[2001:db8::1]"], all, "127.0.0.1"),
+            (&["1.1.1.1,"], all, "1.1.1.1"),
+            (&[",1.1.1.1"], all, "127.0.0.1"),
+            (&[",1.1.1.1, 2.2.2.2"], all, "2.2.2.2"),
+            (&[","], all, "127.0.0.1"),
+            (&["1.1.1.1", ""], all, "127.0.0.1"),
+            (&["::ffff:1.2.3.4"], all, "::ffff:1.2.3.4"),
+            (&["9.9.9.9, ::ffff:1.2.3.4"], all, "9.9.9.9"),
+            (&["[2001:db8::1]:80"], all, "2001:db8::1"),
+            (&["1.1.1.1:80"], all, "1.1.1.1"),
+            (&["01.1.1.1"], all, "1.1.1.1"),
+            (&["256.1.1.1"], all, "127.0.0.1"),
+            (&["1.1.1"], all, "127.0.0.1"),
+            (&["unknown"], all, "127.0.0.1"),
+            (&[""], all, "127.0.0.1"),
+            (&["1.1.1.1 , "], all, "1.1.1.1"),
+            (&["1.1.1.1:x"], all, "127.0.0.1"),
+        ] {
+            let is = client(Some("127.0.0.1:9"), forwarded, Some(trusted));
+            assert_eq!(is.as_deref(), Some(found), "{forwarded:?} {trusted}");
+        }
+    }
+}
