@@ -10,6 +10,7 @@ pub mod validator;
 pub use parse::parse;
 
 use crate::access::Lists;
+use crate::cors::Cors;
 
 /// The affinity family of one Ingress after ingress-nginx's validation: `None` where the
 /// annotation is absent or was refused.
@@ -86,6 +87,8 @@ pub struct Annotations {
     /// `denylist-source-range` and `allowlist-source-range` or `whitelist-source-range`, each else
     /// the ConfigMap's.
     pub access: Lists,
+    /// `enable-cors` and the `cors-*` beside it; `None`: nobody is told anything.
+    pub cors: Option<Cors>,
     /// A refused value makes every location answer 503.
     pub denied: bool,
 }

@@ -62,6 +62,7 @@ pub mod balancer;
 pub mod canary;
 pub mod cluster;
 pub mod config;
+pub mod cors;
 pub mod decision;
 pub mod discovery;
 pub mod edit;

@@ -18,6 +18,7 @@ pub use location::Location;
 
 use crate::access;
 use crate::cluster::ClusterId;
+use crate::cors::Cors;
 use crate::edit::{self, Edit, FieldValue, Headers};
 use crate::endpoints::EndpointTable;
 use crate::facts::Facts;
@@ -137,6 +138,38 @@ fn enter<'p: 'r, 'r>(
     if location.denied {
         return Disposition::reply(redirect::plain(503), Some(location), Reason::Denied);
     }
+    let Some((cors, allowed)) = cors(location, scope.headers) else {
+        return go_in(policy, endpoints, host, location, scope);
+    };
+    if edit::first(scope.headers, ":method") == Some(b"OPTIONS") {
+        let mut reply = redirect::plain(204);
+        reply.headers.extend(cors.fields(allowed));
+        return Disposition::reply(reply, Some(location), Reason::Preflight);
+    }
+    let mut disposition = go_in(policy, endpoints, host, location, scope);
+    match &mut disposition {
+        Disposition::Reply { reply, .. } => reply.headers.extend(cors.fields(allowed)),
+        Disposition::Forward(forward) => forward.cors = Some(allowed),
+        Disposition::NotFound { .. } | Disposition::Pass { .. } => {}
+    }
+    disposition
+}
+
+/// What a location tells the request's origin, if it may know: the rules, and
+/// Access-Control-Allow-Origin.
+pub(crate) fn cors<'p>(location: &'p Location, headers: &Headers) -> Option<(&'p Cors, Vec<u8>)> {
+    let cors = location.cors.as_deref()?;
+    Some((cors, cors.allowed(headers)?))
+}
+
+/// The same, after what is said to other origins.
+fn go_in<'p: 'r, 'r>(
+    policy: &'p Policy,
+    endpoints: &EndpointTable,
+    host: &'p VirtualHost,
+    location: &'p Arc<Location>,
+    scope: &mut Scope<'r>,
+) -> Disposition<'p> {
     scope.names = location.names();
     if let Some(redirect) = &location.redirect {
         if location.uses_groups {
@@ -258,6 +291,7 @@ fn forward<'p: 'r, 'r>(
         cluster,
         is_fallback: false,
         edits: edits(policy, location, scope),
+        cors: None,
         path,
         https: redirect::is_https(policy, scope),
         is_deep: is_deep(scope),

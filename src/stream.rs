@@ -111,6 +111,8 @@ struct Forwarded {
     /// An endpoint was asked for, by the session or by `upstream-hash-by`.
     pinned: bool,
     https: bool,
+    /// The Access-Control-Allow-Origin of the answer.
+    cors: Option<Vec<u8>>,
     is_deep: bool,
     user_agent: Option<Vec<u8>>,
 }
@@ -170,7 +172,12 @@ impl Stream {
                 telemetry.count = Some(Count::NotFound);
                 self.note_location(location);
                 self.note_unknown(unknown);
-                self.reply(Outcome::NotFound, not_found())
+                let mut reply = not_found();
+                let cors = location.and_then(|location| route::cors(location, headers));
+                if let Some((cors, allowed)) = cors {
+                    reply.headers.extend(cors.fields(allowed));
+                }
+                self.reply(Outcome::NotFound, reply)
             }
             Disposition::Pass { unknown } => {
                 unknown.into_iter().for_each(|it| self.note_unknown(it));
@@ -215,6 +222,11 @@ impl Stream {
         if forwarded.location.translates_response() {
             let edits = forwarded.location.rules.edits((head.headers)());
             decided.edits.extend(edits);
+        }
+        if let (Some(cors), Some(allowed)) = (&forwarded.location.cors, &forwarded.cors) {
+            let fields = cors.fields(allowed.clone());
+            let fields = fields.map(|(name, value)| Edit::Set(name, value));
+            decided.edits.extend(fields);
         }
         let closed = self.close(policy, endpoints, &forwarded, elsewhere, head, facts);
         if let Some(closing) = closed {
@@ -272,6 +284,7 @@ impl Stream {
             is_canary: chosen.id != primary,
             pinned,
             https: forward.https,
+            cors: forward.cors,
             is_deep: forward.is_deep,
             user_agent: reads_user_agent.then(|| user_agent(headers)).flatten(),
             session: chosen.session,

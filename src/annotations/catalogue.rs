@@ -103,7 +103,6 @@ const REGEX: &str = r"^[\-._~a-zA-Z0-9/:^$\[\](){}*+?|&=\\]*$";
 // What to use instead.
 const AUTHENTICATION: &str = "limpet authenticates nobody: use Envoy's ext_authz or basic_auth filter, or an Istio AuthorizationPolicy; rules on paths need protect";
 const DOWNSTREAM_TLS: &str = "client certificates are the listener's: use the DownstreamTlsContext, or an Istio Gateway's tls.mode MUTUAL";
-const CORS: &str = "use Envoy's cors filter, or a VirtualService's corsPolicy";
 const RATE_LIMIT: &str = "use Envoy's local_ratelimit filter";
 const BUFFER: &str = "Envoy streams bodies: use the buffer filter where a whole body is needed";
 const TIMEOUT: &str = "use the route's timeout or the cluster's connect_timeout";
@@ -163,19 +162,19 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("client-body-buffer-size", "backend", Pattern(SIZE, Spaces::Removed), Low, Refused::Ingress, No(BUFFER)),
     row("configuration-snippet", "snippets", Any, Critical, Refused::Annotation, No(SNIPPET)),
     row("connection-proxy-header", "backend", Pattern(r"^(close|keep-alive)$", Spaces::Removed), Low, Refused::Ingress, No("Envoy manages upstream connections itself")),
-    row("cors-allow-credentials", "cors", Bool, Low, Refused::Annotation, No(CORS)),
-    row("cors-allow-headers", "cors", Pattern(HDRS, Spaces::Removed), Medium, Refused::Annotation, No(CORS)),
-    row("cors-allow-methods", "cors", Pattern(r"^([A-Za-z]+,?\s?)+$", Spaces::Removed), Medium, Refused::Annotation, No(CORS)),
-    row("cors-allow-origin", "cors", Pattern(r"^((((([a-z]+://)?(\*\.)?[A-Za-z0-9\-.]*(:\d+)?,?)|null)+)|\*)?$", Spaces::Removed), Medium, Refused::Annotation, No(CORS)),
-    row("cors-expose-headers", "cors", Pattern(r"^(([A-Za-z0-9\-_]+|\*),?\s?)+$", Spaces::Removed), Medium, Refused::Annotation, No(CORS)),
-    row("cors-max-age", "cors", Int, Low, Refused::Annotation, No(CORS)),
+    row("cors-allow-credentials", "cors", Bool, Low, Refused::Annotation, Yes),
+    row("cors-allow-headers", "cors", Pattern(HDRS, Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("cors-allow-methods", "cors", Pattern(r"^([A-Za-z]+,?\s?)+$", Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("cors-allow-origin", "cors", Pattern(r"^((((([a-z]+://)?(\*\.)?[A-Za-z0-9\-.]*(:\d+)?,?)|null)+)|\*)?$", Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("cors-expose-headers", "cors", Pattern(r"^(([A-Za-z0-9\-_]+|\*),?\s?)+$", Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("cors-max-age", "cors", Int, Low, Refused::Annotation, Yes),
     row("custom-headers", "backend", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, No("use response_headers_to_add on the route")),
     row("custom-http-errors", "backend", Pattern(r"^(?:[4,5]\d{2},?)*$", Spaces::Removed), Low, Refused::Ingress, No(ERROR_PAGES)),
     row("default-backend", "backend", ServiceName, Low, Refused::Ingress, Partly("`limpet` makes a cluster for the Service, elsewhere it stands in `clusters`; custom-http-errors are not sent to it")),
     row("denylist-source-range", "acl", Cidrs, Medium, Refused::Deny, Yes),
     row("disable-proxy-intercept-errors", "backend", Bool, Low, Refused::Annotation, No(ERROR_PAGES)),
     row("enable-access-log", "log", Bool, Low, Refused::Annotation, No("use Envoy's access_log")),
-    row("enable-cors", "cors", Bool, Low, Refused::Annotation, No(CORS)),
+    row("enable-cors", "cors", Bool, Low, Refused::Annotation, Yes),
     row("enable-global-auth", "authentication", Bool, Low, Refused::Annotation, No(AUTHENTICATION)),
     row("enable-influxdb", "log", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; without effect")),
     row("enable-modsecurity", "modsecurity", Bool, Low, Refused::Annotation, No(WAF)),

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::access::{Lists, Networks};
 use crate::config::settings::Settings;
+use crate::cors::{Cors, Told};
 use crate::remark::{Effect, Expected, Problem};
 
 /// All families but the redirects, whose refusals drop the Ingress.
@@ -32,9 +33,38 @@ pub(super) fn annotations(reader: &mut Reader, settings: &Settings) -> Annotatio
         session: session(reader, &affinity),
         affinity,
         canary: canary(reader),
+        cors: cors(reader),
         denied: lists.is_none(),
         access: lists.unwrap_or_default(),
     }
+}
+
+/// A value that is refused and has no star allows nobody: ingress-nginx makes `*` of it.
+fn cors(reader: &mut Reader) -> Option<Cors> {
+    const METHODS: &str = "GET, PUT, POST, DELETE, PATCH, OPTIONS";
+    const HEADERS: &str = "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,\
+                           Cache-Control,Content-Type,Range,Authorization";
+    if !reader.flag("enable-cors").unwrap_or_default() {
+        return None;
+    }
+    let origins = match reader.text("cors-allow-origin") {
+        Ok(origins) => origins,
+        Err(Unset::Missing | Unset::Content) => "*".to_owned(),
+        Err(Unset::Refused) => reader.raw("cors-allow-origin")?.to_owned(),
+    };
+    let mut text = |name: &str, default: &str| {
+        let text = reader.fit(name);
+        text.unwrap_or_else(|| default.to_owned())
+    };
+    let told = Told {
+        methods: text("cors-allow-methods", METHODS),
+        headers: text("cors-allow-headers", HEADERS),
+        expose: text("cors-expose-headers", ""),
+        credentials: reader.flag("cors-allow-credentials").unwrap_or(true),
+        max_age: reader.number("cors-max-age").unwrap_or(1_728_000),
+    };
+    let is_refused = reader.text("cors-allow-origin") == Err(Unset::Refused);
+    Cors::new(&origins, told).filter(|cors| !is_refused || cors.is_for_all())
 }
 
 /// `None`: a list is none, which denies the locations.

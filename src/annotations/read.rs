@@ -73,6 +73,13 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// The text of `name` where its validator accepts it, whether `strict` or not.
+    pub fn fit(&mut self, name: &str) -> Option<String> {
+        let text = self.text(name).ok()?;
+        let row = catalogue::find(name)?;
+        row.validator.accepts(&text, self.patterns).then_some(text)
+    }
+
     /// What stands there, unread.
     pub fn raw(&self, name: &str) -> Option<&str> {
         let value = self.ingress.annotations.get(&[PREFIX, name].concat());

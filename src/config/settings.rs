@@ -123,7 +123,9 @@ impl Settings {
                 self.forwarded_for_header = value.to_ascii_lowercase();
             }
             "proxy-real-ip-cidr" => {
-                self.proxy_real_ip_cidr = networks(value)?.unwrap_or_else(Networks::all_of_ipv4);
+                // Where it is read at all, nobody is believed.
+                let trusted = networks(value).unwrap_or_else(|_| Some(Networks::default()));
+                self.proxy_real_ip_cidr = trusted.unwrap_or_else(Networks::all_of_ipv4);
             }
             "proxy-cookie-path" => value.clone_into(&mut self.proxy_cookie_path),
             "proxy-cookie-domain" => value.clone_into(&mut self.proxy_cookie_domain),
@@ -145,11 +147,7 @@ impl Settings {
         match key {
             "denylist-source-range" => self.access.deny = Some(Networks::everybody()),
             "whitelist-source-range" => self.access.allow = Some(Networks::default()),
-            "block-cidrs" => self.block_cidrs = Some(Networks::everybody()),
-            _ => {
-                self.proxy_real_ip_cidr = Networks::default();
-                return "no proxy in front is believed";
-            }
+            _ => self.block_cidrs = Some(Networks::everybody()),
         }
         "nobody comes in"
     }

@@ -261,6 +261,7 @@ impl Context<'_> {
                 .map_err(|why| unusable(Field::annotation(name), value, why))
         };
         location.access = annotations.access.listed().cloned().map(Box::new);
+        location.cors = annotations.cors.clone().map(Box::new);
         location.denied = annotations.denied;
         location.ssl.port = annotations.port_in_redirects;
         location.upstream_host = text("upstream-vhost", &annotations.upstream_vhost)?;

@@ -83,6 +83,8 @@ pub struct Forward<'p> {
     pub https: bool,
     /// The host has several labels in place of the star of an alias: it gets no session cookie.
     pub is_deep: bool,
+    /// The Access-Control-Allow-Origin of the answer; `None`: it says nothing about origins.
+    pub cors: Option<Vec<u8>>,
     /// The value that `upstream-hash-by` yields for this request; `None`: no such annotation.
     pub hash_by: Option<Vec<u8>>,
 }
@@ -108,6 +110,8 @@ pub enum Reason {
     Denied,
     /// The client's address is on a list of those that do not come in, or on none of those that do: 403.
     Address,
+    /// A preflight of an origin that may: 204.
+    Preflight,
     /// The configuration closes the location's Ingress: 503.
     Closed,
     /// nginx refuses such a request: 400.
@@ -140,6 +144,7 @@ impl Reason {
             Self::NoService => "no_service",
             Self::Denied => "denied",
             Self::Address => "address",
+            Self::Preflight => "preflight",
             Self::Closed => "closed",
             Self::BadRequest => "bad_request",
             Self::NotAllowed => "not_allowed",

@@ -3,6 +3,7 @@
 use super::pattern::{Groups, Pattern, Work};
 use crate::access::Lists;
 use crate::cluster::ClusterId;
+use crate::cors::Cors;
 use crate::redirect::response::Rules;
 use crate::rewrite::Rewrite;
 use crate::rewrite::template::Template;
@@ -43,6 +44,8 @@ pub struct Location {
     pub(crate) uses_groups: bool,
     /// Who may come in, by address; `None`: nobody is asked.
     pub(crate) access: Option<Box<Lists>>,
+    /// `None`: nobody is told anything.
+    pub(crate) cors: Option<Box<Cors>>,
     pub(crate) denied: bool,
     /// The configuration closes its Ingress.
     pub(crate) closed: bool,

@@ -198,7 +198,7 @@ const CORE: &[&[&str]] = &[
     &["remark"],
     &["annotations::catalogue"],
     &["annotations::validator"],
-    &["nearest", "pairs", "protection", "access"],
+    &["nearest", "pairs", "protection", "access", "cors"],
     &["edit", "facts", "same_site"],
 ];
 

@@ -65,14 +65,11 @@ pub(super) fn annotation(
     if name.ends_with("-snippet") {
         return snippet(settings?);
     }
-    if ["allowlist-source-range", "whitelist-source-range"].contains(&name) {
-        return admits_all(value);
-    }
     None
 }
 
 /// A key of the ConfigMap `settings`.
-pub(super) fn key(job: &Job, name: &str, value: &str, settings: &Value) -> Option<Idle> {
+pub(super) fn key(job: &Job, name: &str, settings: &Value) -> Option<Idle> {
     let beside = |key: &str| setting(Some(settings), key);
     if job.lacks_head(name, |head| job.is_key_on(head, beside(head))) {
         let heads = job.heads.join(" or ");
@@ -83,10 +80,7 @@ pub(super) fn key(job: &Job, name: &str, value: &str, settings: &Value) -> Optio
         let needs = job.needs.join(" or ");
         return Idle::note(format!("does nothing without {needs}"));
     }
-    match name {
-        "whitelist-source-range" => admits_all(value),
-        _ => None,
-    }
+    None
 }
 
 fn setting<'v>(settings: Option<&'v Value>, key: &str) -> Option<&'v str> {
@@ -140,36 +134,4 @@ fn snippet(settings: &Value) -> Option<Idle> {
         expected,
         "the Ingress is served without it; ingress-nginx 1.15 serves nothing of an Ingress with a snippet (404)",
     )
-}
-
-/// A list that keeps nobody out. nginx's `0.0.0.0/0` is no address of IPv6.
-fn admits_all(value: &str) -> Option<Idle> {
-    let networks = value.split(',').map(network);
-    let networks: Option<Vec<(bool, u8)>> = networks.collect();
-    let networks = networks?;
-    let (v4, v6) = (
-        networks.contains(&(false, 0)),
-        networks.contains(&(true, 0)),
-    );
-    match (v4, v6) {
-        (true, true) => Idle::note("admits every address"),
-        (true, false) => Idle::difference(
-            "admits every address of IPv4",
-            "clients with an address of IPv6, whom it kept out, come in",
-        ),
-        _ => None,
-    }
-}
-
-/// Whether it is of IPv6, and its prefix.
-fn network(text: &str) -> Option<(bool, u8)> {
-    let text = text.trim();
-    let (address, prefix) = match text.split_once('/') {
-        Some((address, prefix)) => (address, Some(prefix.parse().ok()?)),
-        None => (text, None),
-    };
-    let address: std::net::IpAddr = address.parse().ok()?;
-    let longest = if address.is_ipv6() { 128 } else { 32 };
-    let prefix = prefix.unwrap_or(longest);
-    (prefix <= longest).then_some((address.is_ipv6(), prefix))
 }

@@ -129,7 +129,7 @@ impl Entry<'_> {
     fn idle(&self) -> Option<Idle> {
         match alternatives::key(self.key)? {
             Known::Job(job, key) if !key.is_same(&self.value) => {
-                idle::key(job, self.key, &self.value, self.map.value.get("data")?)
+                idle::key(job, self.key, self.map.value.get("data")?)
             }
             _ => None,
         }

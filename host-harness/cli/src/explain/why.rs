@@ -105,6 +105,7 @@ fn answered(reason: &str) -> String {
         "address" => {
             "the client's address is denied, or not among those that are allowed: 403"
         }
+        "preflight" => "a preflight of an origin that cors-allow-origin has: 204",
         "closed" => "the configuration closes its Ingress: 503",
         "bad_request" => "nginx refuses such a request, or its redirect would lead astray: 400",
         "not_allowed" => "nginx refuses TRACE: 405",
@@ -157,6 +158,7 @@ mod tests {
             NoService,
             Denied,
             Address,
+            Preflight,
             BadRequest,
             NotAllowed,
             EmptyPath,

@@ -1,0 +1,221 @@
+//! Who may read answers from another site's page.
+//!
+//! Source: `internal/ingress/annotations/cors`, `buildCorsOriginRegex` of `template.go`, and the
+//! template `CORS` of `rootfs/etc/nginx/template/nginx.tmpl`, ingress-nginx dbb11b92d.
+
+use crate::edit::{FieldValue, Headers, Name, all};
+
+/// The rules of one location.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cors {
+    /// `None`: every origin, and `*` is the answer.
+    origins: Option<Vec<Origin>>,
+    /// What else is told an origin that may.
+    fields: Vec<(&'static str, String)>,
+}
+
+/// One entry of `cors-allow-origin`, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Origin {
+    /// All of it, or what stands before the star.
+    before: String,
+    /// What stands after the star, which is one label.
+    after: Option<String>,
+}
+
+/// What the annotations beside `cors-allow-origin` say.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// `cors-allow-credentials`.
+    pub credentials: bool,
+    /// `cors-allow-methods`.
+    pub methods: String,
+    /// `cors-allow-headers`.
+    pub headers: String,
+    /// `cors-expose-headers`; empty: nothing is said.
+    pub expose: String,
+    /// `cors-max-age`.
+    pub max_age: i64,
+}
+
+impl Cors {
+    /// Reads `cors-allow-origin`; entries that are no origin are passed over. `None`: it lists
+    /// nobody.
+    #[must_use]
+    pub fn new(origins: &str, told: Told) -> Option<Self> {
+        let texts = || origins.split(',').map(str::trim);
+        let origins = if texts().any(|text| text == "*") {
+            None
+        } else {
+            let origins: Vec<Origin> = texts().filter_map(origin).collect();
+            Some(origins).filter(|origins| !origins.is_empty())?.into()
+        };
+        let credentials = told.credentials.then(|| "true".to_owned());
+        let expose = Some(told.expose).filter(|names| !names.is_empty());
+        let fields = [
+            ("access-control-allow-credentials", credentials),
+            ("access-control-allow-methods", Some(told.methods)),
+            ("access-control-allow-headers", Some(told.headers)),
+            ("access-control-expose-headers", expose),
+            ("access-control-max-age", Some(told.max_age.to_string())),
+        ];
+        let fields = fields.into_iter();
+        let fields = fields.filter_map(|(name, value)| Some((name, value?)));
+        Some(Self {
+            origins,
+            fields: fields.collect(),
+        })
+    }
+
+    /// Whether every origin may.
+    #[must_use]
+    pub fn is_for_all(&self) -> bool {
+        self.origins.is_none()
+    }
+
+    /// What a request from an origin that may is answered as Access-Control-Allow-Origin. Where
+    /// ingress-nginx looks for an entry at the end of Origin, it has to be all of it here.
+    pub(crate) fn allowed(&self, headers: &Headers) -> Option<Vec<u8>> {
+        let Some(origins) = &self.origins else {
+            return Some(b"*".to_vec());
+        };
+        let mut sent = all(headers, "origin");
+        let origin = sent.next().filter(|_| sent.next().is_none())?;
+        let is_listed = origins.iter().any(|listed| listed.is(origin));
+        is_listed.then(|| origin.to_vec())
+    }
+
+    /// All that an origin that may is told; `allowed`: see [`Cors::allowed`].
+    pub(crate) fn fields(
+        &self,
+        allowed: Vec<u8>,
+    ) -> impl Iterator<Item = (Name<'static>, FieldValue<'static>)> {
+        let origin = (
+            "access-control-allow-origin".into(),
+            FieldValue::received(allowed),
+        );
+        let further = self.fields.iter().map(|(name, value)| {
+            let value = FieldValue::new(value.clone().into_bytes());
+            (Name::Borrowed(*name), value)
+        });
+        [origin].into_iter().chain(further)
+    }
+}
+
+impl Origin {
+    fn is(&self, origin: &[u8]) -> bool {
+        let Some(after) = &self.after else {
+            return origin.eq_ignore_ascii_case(self.before.as_bytes());
+        };
+        let rest = origin.split_at_checked(self.before.len());
+        let rest = rest.filter(|(start, _)| start.eq_ignore_ascii_case(self.before.as_bytes()));
+        let label = rest.and_then(|(_, rest)| {
+            let (label, end) = rest.split_at_checked(rest.len().checked_sub(after.len())?)?;
+            end.eq_ignore_ascii_case(after.as_bytes()).then_some(label)
+        });
+        let is_of_label = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+        label.is_some_and(|label| !label.is_empty() && label.iter().all(is_of_label))
+    }
+}
+
+/// `null`, or a scheme and a host, whose first label may be a star, with or without a port.
+fn origin(text: &str) -> Option<Origin> {
+    let lower = text.to_ascii_lowercase();
+    if text == "null" {
+        return Some(Origin {
+            before: lower,
+            after: None,
+        });
+    }
+    let (scheme, host) = text.split_once("://")?;
+    let host = host.strip_prefix("*.").unwrap_or(host);
+    let (name, port) = host.split_once(':').unwrap_or((host, "0"));
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    let is_origin = !scheme.is_empty()
+        && scheme.bytes().all(|byte| byte.is_ascii_lowercase())
+        && !name.is_empty()
+        && name.bytes().all(is_of_name)
+        && !port.is_empty()
+        && port.bytes().all(|byte| byte.is_ascii_digit());
+    let (before, after) = match lower.split_once('*') {
+        Some((before, after)) => (before.to_owned(), Some(after.to_owned())),
+        None => (lower, None),
+    };
+    is_origin.then_some(Origin { before, after })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edit::fields;
+
+    fn answer(origins: &str, origin: &[&str]) -> Option<String> {
+        let cors = Cors::new(origins, Told::default())?;
+        let sent: Vec<_> = origin.iter().map(|origin| ("origin", *origin)).collect();
+        let allowed = cors.allowed(&fields(&sent))?;
+        Some(String::from_utf8(allowed).unwrap())
+    }
+
+    #[test]
+    fn an_origin_is_allowed_that_is_listed_and_no_other() {
+        for (origins, origin, is_allowed) in [
+            ("https://a.test", "https://a.test", true),
+            ("https://a.test", "HTTPS://A.test", true),
+            ("https://a.test", "http://a.test", false),
+            ("https://a.test", "https://a.test:8443", false),
+            ("https://a.test", "https://a.test.evil.test", false),
+            ("https://a.test", "https://evil.test/https://a.test", false),
+            ("https://a.test", "null", false),
+            ("https://a.test", "", false),
+            ("https://a.test,", "https://b.test", false),
+            ("https://b.test, https://a.test", "https://a.test", true),
+            ("null,https://a.test", "null", true),
+            ("null", "https://evilnull", false),
+            ("http://*.foo.test:8080", "http://a.foo.test:8080", true),
+            ("http://*.foo.test:8080", "http://a.foo.test", false),
+            ("http://*.foo.test:8080", "http://a.foo.test:80801", false),
+            ("https://*.foo.test", "https://a.b.foo.test", false),
+            ("https://*.foo.test", "https://.foo.test", false),
+            ("https://*.foo.test", "https://foo.test", false),
+            ("https://*.foo.test", "https://evil.test/.foo.test", false),
+            ("origin.test,https://a.test", "https://origin.test", false),
+        ] {
+            let answer = answer(origins, &[origin]);
+            assert_eq!(
+                answer.as_deref(),
+                is_allowed.then_some(origin),
+                "{origins} {origin}"
+            );
+        }
+        assert_eq!(
+            answer("https://a.test", &["https://a.test", "https://a.test"]),
+            None
+        );
+    }
+
+    #[test]
+    fn a_star_is_answered_a_star_whoever_asks() {
+        for origins in ["*", "https://a.test, *"] {
+            assert_eq!(answer(origins, &["https://x.test"]).as_deref(), Some("*"));
+            assert_eq!(answer(origins, &[]).as_deref(), Some("*"));
+        }
+    }
+
+    #[test]
+    fn entries_that_are_no_origin_are_passed_over() {
+        for origins in [
+            "",
+            "a.test",
+            "*.a.test",
+            "https://*.*.test",
+            "https://*",
+            "https://a.test/x",
+            "https://a.test:",
+            "://a.test",
+            "https://",
+            "https://[::1]",
+        ] {
+            assert_eq!(Cors::new(origins, Told::default()), None, "{origins}");
+        }
+    }
+}
