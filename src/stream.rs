@@ -10,7 +10,7 @@ use crate::affinity::{self, Affinity, CookiePlace, Served, Session, State};
 use crate::balancer::{self, Candidate};
 use crate::cluster::ClusterId;
 use crate::decision::{Decision, Outcome, Why};
-use crate::edit::{Edit, Headers, Name, Reply, all};
+use crate::edit::{Edit, Headers, Name, Reply, all, first};
 use crate::endpoints::EndpointTable;
 use crate::facts::{Facts, Knowledge};
 use crate::policy::Policy;
@@ -210,7 +210,12 @@ impl Stream {
         }
         // The session filter names the endpoint that served where it is another than the one
         // asked for: pod addresses never leak.
-        let elsewhere = (head.header)(&policy.headers.endpoint);
+        let elsewhere = if self.reads_all() {
+            let value = first((head.headers)(), &policy.headers.endpoint);
+            value.map(<[u8]>::to_vec)
+        } else {
+            (head.header)(&policy.headers.endpoint)
+        };
         if elsewhere.is_some() {
             let header = Name::from(&policy.headers.endpoint);
             decided.edits.push(Edit::Remove(header));
@@ -237,6 +242,15 @@ impl Stream {
         }
         decided.telemetry.record = self.record();
         decided
+    }
+
+    /// Whether the response's whole head is read anyway: one call to the host instead of two. A
+    /// session that is about to begin gets its cookie before those of the pod.
+    fn reads_all(&self) -> bool {
+        let forwarded = self.forwarded.as_ref();
+        forwarded.is_some_and(|it| {
+            it.location.translates_response() || (it.session.is_some() && !it.pinned)
+        })
     }
 
     fn record(&self) -> Option<String> {
