@@ -3,6 +3,7 @@
 mod clusters;
 mod compile;
 mod hosts;
+mod listed;
 mod load;
 mod merge;
 
@@ -68,14 +69,14 @@ impl Policy {
     /// Whether any location asks for the client's address.
     #[must_use]
     pub fn asks_for_address(&self) -> bool {
-        let mut locations = self.virtual_hosts().flat_map(|host| &host.locations);
+        let mut locations = self.virtual_hosts().flat_map(|host| host.locations.iter());
         self.blocked.is_some() || locations.any(|location| location.access.is_some())
     }
 
     /// How many locations an Ingress made.
     #[must_use]
     pub fn location_count(&self) -> usize {
-        let locations = self.virtual_hosts().flat_map(|host| &host.locations);
+        let locations = self.virtual_hosts().flat_map(|host| host.locations.iter());
         locations
             .filter(|location| !location.ingress.is_empty())
             .count()

@@ -5,6 +5,7 @@
 //! `should_set_cookie` in `sticky.lua`, ingress-nginx dbb11b92d.
 
 use super::clusters::Ids;
+use super::listed::{Asked, Listed, wildcard_of};
 use super::merge::{Draft, Loaded, Merged, Server, Upstream, host_of, is_regex};
 use crate::annotations::Annotations;
 use crate::config::settings::Settings;
@@ -14,10 +15,11 @@ use crate::rewrite::Rewrite;
 use crate::rewrite::template::Template;
 use crate::route::VirtualHost;
 use crate::route::host::{DEFAULT_SERVER, Hosts};
-use crate::route::location::{Backend, Kind, Location, Redirect, Ssl};
+use crate::route::location::{Backend, Cookies, Kind, Location, Redirect, Ssl};
 use crate::route::lookup::Lookup;
 use crate::route::pattern::Pattern;
 use std::collections::HashSet;
+use std::iter;
 use std::sync::Arc;
 
 /// Bytes of a path that people do send.
@@ -29,6 +31,7 @@ struct Context<'a> {
     loaded: &'a [Loaded],
     ids: &'a Ids,
     settings: &'a Settings,
+    listed: Listed<'a>,
 }
 
 pub(super) fn compile(
@@ -43,6 +46,7 @@ pub(super) fn compile(
         loaded,
         ids,
         settings,
+        listed: Listed::new(merged),
     };
     let mut hosts = Hosts::default();
     for (name, server) in &merged.servers {
@@ -52,30 +56,44 @@ pub(super) fn compile(
             hosts.add(redirect_host(from, name));
         }
     }
+    let mut compiled = Vec::with_capacity(merged.servers.len());
     for (name, server) in &merged.servers {
-        hosts.add(context.host(name, name, server, remarks));
+        let one = context.host(name, server, remarks);
+        hosts.add(one.host.clone());
+        compiled.push(one);
     }
     // After all names: a name of its own takes precedence over an alias.
-    for (name, server) in &merged.servers {
-        for alias in &server.aliases {
-            let host = context.host(name, alias, server, &mut Vec::new());
+    for mut one in compiled {
+        for alias in &one.server.aliases {
+            let host = context.alias(&mut one, alias);
             if let Err(reason) = hosts.add_alias(host) {
                 let field = Field::annotation("server-alias");
                 let problem = Problem::Unusable(reason);
                 let remark = Remark::new(field, alias, problem, Effect::Setting);
-                remarks.push(of(context.first_ingress(server), remark));
+                remarks.push(of(context.first_ingress(one.server), remark));
             }
         }
     }
     hosts
 }
 
+/// A server under its own name, and what its aliases take from it.
+struct Compiled<'a> {
+    name: &'a str,
+    server: &'a Server,
+    host: VirtualHost,
+    /// Of its locations, but for one that nobody wrote.
+    drafts: Vec<&'a Draft>,
+    /// Its locations, for those who ask for the same.
+    variants: Vec<(Asked<'a>, Arc<[Arc<Location>]>)>,
+}
+
 fn redirect_host(from: String, to: &str) -> VirtualHost {
     VirtualHost {
         name: from,
         is_regex: false,
-        locations: Vec::new(),
-        lookup: Lookup::Regex,
+        locations: Arc::new([]),
+        lookup: Arc::new(Lookup::Regex),
         app_root: None,
         tls: false,
         redirect_to: Some(to.to_owned()),
@@ -105,38 +123,29 @@ impl Context<'_> {
         None
     }
 
-    /// The server `name`, as it answers requests for `host`: itself or an alias.
-    fn host(
-        &self,
-        name: &str,
-        host: &str,
-        server: &Server,
+    /// The server `name`.
+    fn host<'c>(
+        &'c self,
+        name: &'c str,
+        server: &'c Server,
         remarks: &mut Vec<Remark>,
-    ) -> VirtualHost {
-        // The default server asks for cookies by its own name, whatever a request calls it; a
-        // name that is a pattern, or the end or beginning of names, is no request's host.
-        let is_pattern = host.starts_with(['~', '.']) || host.ends_with('*');
-        let asked = if name == DEFAULT_SERVER {
-            name
-        } else if is_pattern {
-            ""
-        } else {
-            host
-        };
+    ) -> Compiled<'c> {
+        let asked = self.listed.asked(name, name);
         let mut seen = HashSet::new();
-        let drafts = &server.locations;
-        let is_regex = drafts.iter().any(|draft| is_regex(draft, self.loaded));
-        let mut locations = Vec::with_capacity(drafts.len());
+        let all = &server.locations;
+        let is_regex = all.iter().any(|draft| is_regex(draft, self.loaded));
+        let mut locations = Vec::with_capacity(all.len());
+        let mut drafts = Vec::with_capacity(all.len());
         let mut app_root = None;
-        for draft in drafts {
+        for draft in all {
             if !is_regex && !seen.insert((draft.path.as_str(), draft.exact)) {
-                let host = host.to_owned();
+                let host = name.to_owned();
                 let problem = Problem::SameLocation { host };
                 let remark = Remark::new(Field::Path, &draft.written, problem, Effect::Path);
                 remarks.push(of(self.ingress(draft), remark));
                 continue;
             }
-            match self.location(asked, draft, is_regex, remarks) {
+            match self.location(&asked, draft, is_regex, remarks) {
                 Ok(location) => {
                     if app_root.is_none() {
                         app_root = self
@@ -144,6 +153,7 @@ impl Context<'_> {
                             .map(|root| (locations.len(), root));
                     }
                     locations.push(Arc::new(location));
+                    drafts.push(draft);
                 }
                 Err(remark) => remarks.push(of(self.ingress(draft), *remark)),
             }
@@ -151,14 +161,79 @@ impl Context<'_> {
         if name == DEFAULT_SERVER && !is_regex {
             locations.push(Arc::new(health_check()));
         }
-        VirtualHost {
-            name: host.to_owned(),
+        let locations: Arc<[_]> = locations.into();
+        let host = VirtualHost {
+            name: name.to_owned(),
             is_regex,
-            lookup: Lookup::new(&locations, is_regex),
-            locations,
+            lookup: Arc::new(Lookup::new(&locations, is_regex)),
+            locations: Arc::clone(&locations),
             app_root,
-            tls: self.has_certificate(name, host, server),
+            tls: self.has_certificate(name, name, server),
             redirect_to: None,
+        };
+        Compiled {
+            name,
+            server,
+            host,
+            drafts,
+            variants: vec![(asked, locations)],
+        }
+    }
+
+    /// The same under an alias. Nothing is compiled again: locations differ in who may set cookies.
+    fn alias<'c>(&'c self, one: &mut Compiled<'c>, alias: &str) -> VirtualHost {
+        let asked = self.listed.asked(one.name, alias);
+        let mut known = one.variants.iter();
+        let known = known.find(|(known, _)| *known == asked);
+        let locations = known.map(|(_, locations)| Arc::clone(locations));
+        let locations = locations.unwrap_or_else(|| {
+            let locations = self.asked_by(one, &asked);
+            one.variants.push((asked, Arc::clone(&locations)));
+            locations
+        });
+        VirtualHost {
+            name: alias.to_owned(),
+            locations,
+            tls: self.has_certificate(one.name, alias, one.server),
+            ..one.host.clone()
+        }
+    }
+
+    /// The locations of a server for requests that ask so; where nothing differs, its own.
+    fn asked_by(&self, one: &Compiled<'_>, asked: &Asked<'_>) -> Arc<[Arc<Location>]> {
+        let own = &one.host.locations;
+        let drafts = one.drafts.iter().map(Some).chain(iter::repeat(None));
+        let mut differs = false;
+        let mut locations = Vec::with_capacity(own.len());
+        for (location, draft) in own.iter().zip(drafts) {
+            let cookies = draft.map(|draft| self.cookies(asked, &draft.upstream, &location.path));
+            let cookies = cookies.filter(|cookies| *cookies != location.cookies);
+            differs |= cookies.is_some();
+            locations.push(match cookies {
+                None => Arc::clone(location),
+                Some(cookies) => Arc::new(Location {
+                    cookies,
+                    ..Location::clone(location)
+                }),
+            });
+        }
+        if differs {
+            locations.into()
+        } else {
+            Arc::clone(own)
+        }
+    }
+
+    /// Whose cookies the location `path` of an upstream may set.
+    fn cookies(&self, asked: &Asked<'_>, upstream: &str, path: &str) -> Cookies {
+        let upstreams = &self.merged.upstreams;
+        let upstream = upstreams.get(upstream);
+        let sets = |upstream: &Upstream| asked.sets_cookie(upstream, path);
+        let canary = upstream.and_then(|upstream| upstream.alternatives.first());
+        let canary = canary.and_then(|name| upstreams.get(name));
+        Cookies {
+            primary: upstream.is_some_and(sets),
+            canary: canary.is_some_and(sets),
         }
     }
 
@@ -180,7 +255,7 @@ impl Context<'_> {
 
     fn location(
         &self,
-        host: &str,
+        asked: &Asked<'_>,
         draft: &Draft,
         is_regex: bool,
         remarks: &mut Vec<Remark>,
@@ -213,12 +288,7 @@ impl Context<'_> {
             relative: self.settings.relative_redirects,
             ..Location::default()
         };
-        let sets = |upstream: &Upstream| sets_cookie(upstream, host, &location.path);
-        let canary = upstream.and_then(|upstream| upstream.alternatives.first());
-        let canary = canary.and_then(|name| self.merged.upstreams.get(name));
-        let (primary, canary) = (upstream.is_some_and(sets), canary.is_some_and(sets));
-        location.primary_sets_cookie = primary;
-        location.canary_sets_cookie = canary;
+        location.cookies = self.cookies(asked, &draft.upstream, &location.path);
         if is_regex {
             let pattern = Pattern::location(&draft.path);
             let pattern = pattern.map_err(|why| unusable(Field::Path, &draft.written, why))?;
@@ -381,22 +451,6 @@ fn has_groups(location: &Location) -> bool {
     let redirect = location.redirect.as_ref().map(|redirect| &redirect.url);
     let mut texts = texts.into_iter().flatten().chain(redirect);
     texts.any(Template::has_groups)
-}
-
-/// `should_set_cookie`: the host, or else the wildcard above it, lists the location's path. nginx
-/// asks with the host in lower case, so a list under a name with capitals is never found.
-fn sets_cookie(upstream: &Upstream, host: &str, path: &str) -> bool {
-    let locations = &upstream.session.locations;
-    let host = host.to_ascii_lowercase();
-    let above = wildcard_of(&host).and_then(|above| locations.get(&above));
-    let paths = locations.get(&host).or(above);
-    paths.is_some_and(|paths| paths.contains(path))
-}
-
-/// The host with its first label replaced by `*`.
-fn wildcard_of(host: &str) -> Option<String> {
-    let (label, rest) = host.split_once('.')?;
-    (!label.is_empty()).then(|| format!("*.{rest}"))
 }
 
 /// What ingress-nginx answers load balancers on its default server.

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::remark::Remark;
 pub(super) use locations::is_regex;
 pub use merged::Loaded;
-pub(super) use merged::{DEFAULT_UPSTREAM, Draft, Merged, Server, Upstream, host_of};
+pub(super) use merged::{DEFAULT_UPSTREAM, Draft, Merged, Server, Session, Upstream, host_of};
 use std::collections::BTreeMap;
 
 pub(super) fn merge(loaded: &[Loaded], config: &Config, remarks: &mut Vec<Remark>) -> Merged {

@@ -7,8 +7,9 @@ use crate::edit::fields;
 use crate::endpoints::EndpointTable;
 use crate::facts::Facts;
 use crate::remark::{Problem, Remark};
-use crate::route::{self, Disposition};
+use crate::route::{self, Disposition, Location};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// An Ingress of the class nginx with annotations and (host, pathType, path, service).
 fn ingress(name: &str, annotations: &[(&str, &str)], paths: &[(&str, &str, &str, &str)]) -> Value {
@@ -1264,4 +1265,48 @@ fn a_list_that_cannot_be_read_lets_nobody_in() {
         json!(["10.0.0.0/8"]);
     let (policy, _) = compile_with(&[list], json!({}));
     assert_eq!(status_for(&policy, "10.0.0.1", "/"), 503);
+}
+
+// 100 paths and 500 aliases of one Ingress once kept Envoy from starting: each alias compiled every
+// path again, up to a gigabyte.
+#[test]
+fn the_aliases_of_a_host_share_what_its_paths_are_compiled_to() {
+    let names = (0..500).map(|n| match n % 3 {
+        0 => format!("a{n}.example"),
+        1 => format!("*.a{n}.example"),
+        _ => format!("~^a{n}[.]example$"),
+    });
+    let aliases = names.collect::<Vec<_>>().join(",");
+    let paths: Vec<String> = (0..100).map(|n| format!("/p{n}/(.*)")).collect();
+    let paths: Vec<_> = paths
+        .iter()
+        .map(|path| ("h.example", "Prefix", &**path, "s"))
+        .collect();
+    let annotations = [
+        ("use-regex", "true"),
+        ("affinity", "cookie"),
+        ("server-alias", &*aliases),
+    ];
+    let (policy, remarks) = compile_with(&[ingress("a", &annotations, &paths)], json!({}));
+    assert!(remarks.is_empty(), "{remarks:?}");
+    let hosts: Vec<_> = policy
+        .virtual_hosts()
+        .filter(|host| !host.is_default())
+        .collect();
+    assert_eq!(hosts.len(), 501);
+    let mut lists: Vec<*const Arc<Location>> =
+        hosts.iter().map(|host| host.locations.as_ptr()).collect();
+    lists.sort_unstable();
+    lists.dedup();
+    // Who may set the cookie, and who may not: see the test before.
+    assert!(lists.len() <= 2, "{}", lists.len());
+    let patterns = |at: usize| {
+        let mut all: Vec<_> = hosts
+            .iter()
+            .map(|host| host.locations[at].pattern.as_ref().map(Arc::as_ptr))
+            .collect();
+        all.dedup();
+        all.len()
+    };
+    assert!((0..101).all(|at| patterns(at) == 1));
 }

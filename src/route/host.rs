@@ -19,7 +19,7 @@ pub(crate) const DEFAULT_SERVER: &str = "_";
 const LONGEST_NAME: u64 = 4 * 253;
 
 /// All locations of one host.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct VirtualHost {
     /// The Ingress's host, `*.` in front of a wildcard, `_` for the default server; an alias
     /// has a virtual host of its own.
@@ -27,8 +27,9 @@ pub struct VirtualHost {
     /// `use-regex` or `rewrite-target` somewhere on the host: every path is a regular expression.
     pub is_regex: bool,
     /// In the order of ingress-nginx's configuration: on a regex host the first match counts.
-    pub locations: Vec<Arc<Location>>,
-    pub(crate) lookup: Lookup,
+    /// Names of one host share them.
+    pub locations: Arc<[Arc<Location>]>,
+    pub(crate) lookup: Arc<Lookup>,
     /// The first location with an `app-root`, and what it says.
     pub(crate) app_root: Option<(usize, Template)>,
     /// The name is that of a host with a certificate.

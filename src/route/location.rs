@@ -11,19 +11,14 @@ use crate::rewrite::variable::Names;
 use std::sync::Arc;
 
 /// One path of one Ingress with its settings (nginx's word).
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Location {
     /// `namespace/name` of the Ingress; empty on the default server's own `/`.
     pub ingress: String,
     /// The path as the Ingress writes it (ingress-nginx's `location_path`): the default
     /// path of session cookies. An implicit `/` location has `/`.
     pub path: String,
-    /// Whether responses of this location may set the session cookie
-    /// (`should_set_cookie` of ingress-nginx's `sticky.lua`).
-    pub(crate) primary_sets_cookie: bool,
-    /// The same where its canary takes the request: of several Services that have one canary
-    /// the last one's paths count, as the others' sessions do not.
-    pub(crate) canary_sets_cookie: bool,
+    pub(crate) cookies: Cookies,
     /// How a path is compared with [`Location::name`].
     pub kind: Kind,
     /// The path that nginx is told: a Prefix path ends with a slash unless the host is regex.
@@ -66,6 +61,16 @@ pub struct Location {
     pub(crate) is_health_check: bool,
 }
 
+/// Whose responses may set the session cookie (`should_set_cookie` of ingress-nginx's `sticky.lua`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Cookies {
+    /// Those of the location's own Service.
+    pub primary: bool,
+    /// Those of its canary: of several Services that have one canary the last one's paths count, as
+    /// the others' sessions do not.
+    pub canary: bool,
+}
+
 /// How a path is compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Kind {
@@ -91,7 +96,7 @@ pub enum Backend {
 }
 
 /// `permanent-redirect` or `temporal-redirect`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Redirect {
     pub status: u16,
     pub url: Template,
@@ -117,9 +122,9 @@ impl Location {
     #[must_use]
     pub fn sets_cookie(&self, is_canary: bool) -> bool {
         if is_canary {
-            self.canary_sets_cookie
+            self.cookies.canary
         } else {
-            self.primary_sets_cookie
+            self.cookies.primary
         }
     }
 

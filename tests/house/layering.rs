@@ -177,7 +177,7 @@ const CORE: &[&[&str]] = &[
     &["redirect"],
     &["policy::compile"],
     &["policy::hosts"],
-    &["policy::clusters"],
+    &["policy::clusters", "policy::listed"],
     &["policy::load"],
     &["policy::merge"],
     &["policy", "balancer"],

@@ -110,7 +110,7 @@ impl<'c> Served<'c> {
             }
         };
         let hosts = policy.virtual_hosts().filter(is_it);
-        let locations = hosts.flat_map(|host| &host.locations);
+        let locations = hosts.flat_map(|host| host.locations.iter());
         let keys: BTreeSet<&str> = locations
             .flat_map(|location| serving(policy, location))
             .collect();
@@ -159,7 +159,7 @@ impl<'c> Served<'c> {
 /// `upstream-vhost` is of the location, and so of all that may serve it.
 fn with_other_host(policy: &Policy) -> BTreeSet<String> {
     let hosts = policy.virtual_hosts();
-    let locations = hosts.flat_map(|host| &host.locations);
+    let locations = hosts.flat_map(|host| host.locations.iter());
     locations
         .filter(|location| location.changes_host())
         .flat_map(|location| serving(policy, location))

@@ -175,8 +175,8 @@ fn add_location<'l>(
     } else if one.annotations.redirect.from_to_www {
         server.from_to_www = true;
     }
-    let aliases = server.aliases.clone();
-    note_session(&mut merged.upstreams, one, &name, host, &aliases, path);
+    let aliases_of = (!server.aliases.is_empty()).then_some(server_host);
+    note_session(&mut merged.upstreams, one, &name, host, aliases_of, path);
 }
 
 /// Adds the location, or gives the implicit one of that path to this Ingress. `first`: where
@@ -213,7 +213,7 @@ fn note_session(
     one: &Loaded,
     name: &str,
     host: &str,
-    aliases: &[String],
+    aliases_of: Option<&str>,
     path: &Path,
 ) {
     let Some(upstream) = upstreams.get_mut(name) else {
@@ -241,8 +241,13 @@ fn note_session(
     }
     if sticky {
         session.last = annotations.session.clone();
-        for name in aliases.iter().map(String::as_str).chain([host]) {
-            let paths = session.locations.entry(name.to_owned()).or_default();
+        let paths = session.locations.entry(host.to_owned()).or_default();
+        paths.insert(path.path.clone());
+        if let Some(server) = aliases_of {
+            let paths = session
+                .alias_locations
+                .entry(server.to_owned())
+                .or_default();
             paths.insert(path.path.clone());
         }
     }

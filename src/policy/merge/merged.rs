@@ -81,6 +81,8 @@ pub(in crate::policy) struct Session {
     pub last: AffinityAnnotations,
     /// Host to the paths that may set the cookie.
     pub locations: BTreeMap<String, BTreeSet<String>>,
+    /// The same for all aliases of a server, by its name.
+    pub alias_locations: BTreeMap<String, BTreeSet<String>>,
     /// Every Ingress that names the Service, with its annotations where it has affinity.
     pub said: Vec<(String, Option<AffinityAnnotations>)>,
 }

@@ -105,7 +105,7 @@ fn canary_of_others(compiled: &Compiled<'_>, canary: &TakenIngress<'_>) -> Vec<F
     let mut told = BTreeSet::new();
     let mut findings = Vec::new();
     let hosts = compiled.policy.virtual_hosts();
-    for location in hosts.flat_map(|host| &host.locations) {
+    for location in hosts.flat_map(|host| host.locations.iter()) {
         let Some(service) = neighbours::taken_from(compiled, location, &own) else {
             continue;
         };

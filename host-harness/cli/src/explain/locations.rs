@@ -44,7 +44,7 @@ fn print_host(out: &mut impl Write, compiled: &Compiled<'_>, host: &VirtualHost)
         ""
     };
     writeln!(out, "{BOLD}{}{BOLD:#}{regex}", inert::line(name))?;
-    for location in &host.locations {
+    for location in host.locations.iter() {
         let kind = match location.kind {
             Kind::Exact => "exact",
             Kind::Prefix => "prefix",

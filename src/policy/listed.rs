@@ -1,0 +1,102 @@
+//! Under which names the sessions of an upstream list their paths.
+//!
+//! Source: `should_set_cookie`, `rootfs/etc/nginx/lua/balancer/sticky.lua`, ingress-nginx dbb11b92d.
+
+use super::merge::{Merged, Session, Upstream};
+use crate::route::host::DEFAULT_SERVER;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every name that some session lists.
+pub(super) struct Listed<'m> {
+    hosts: BTreeSet<&'m str>,
+    /// Alias to the servers that have it.
+    aliases: BTreeMap<&'m str, Vec<&'m str>>,
+}
+
+/// What a session is asked for: the host, or else the wildcard above it. Two that are equal get the
+/// same answers.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Asked<'m> {
+    host: Name<'m>,
+    above: Name<'m>,
+}
+
+/// A name, as far as sessions list it.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Name<'m> {
+    host: Option<&'m str>,
+    servers: Vec<&'m str>,
+}
+
+impl<'m> Listed<'m> {
+    pub(super) fn new(merged: &'m Merged) -> Self {
+        let mut hosts = BTreeSet::new();
+        for upstream in merged.upstreams.values() {
+            hosts.extend(upstream.session.locations.keys().map(String::as_str));
+        }
+        let mut aliases = BTreeMap::<_, Vec<_>>::new();
+        for (name, server) in &merged.servers {
+            for alias in &server.aliases {
+                aliases
+                    .entry(alias.as_str())
+                    .or_default()
+                    .push(name.as_str());
+            }
+        }
+        Self { hosts, aliases }
+    }
+
+    /// What requests for `host` ask for that the server `name` answers. nginx asks with the host in
+    /// lower case, so a list under a name with capitals is never found.
+    pub(super) fn asked(&self, name: &str, host: &str) -> Asked<'m> {
+        // The default server asks by its own name, whatever a request calls it; a name that is a
+        // pattern, or the end or beginning of names, is no request's host.
+        let is_pattern = host.starts_with(['~', '.']) || host.ends_with('*');
+        let host = if name == DEFAULT_SERVER {
+            name.to_owned()
+        } else if is_pattern {
+            String::new()
+        } else {
+            host.to_ascii_lowercase()
+        };
+        let above = wildcard_of(&host);
+        Asked {
+            host: self.name(&host),
+            above: above.map_or_else(Name::default, |above| self.name(&above)),
+        }
+    }
+
+    fn name(&self, name: &str) -> Name<'m> {
+        Name {
+            host: self.hosts.get(name).copied(),
+            servers: self.aliases.get(name).cloned().unwrap_or_default(),
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// Whether a response of the location `path` may set the cookie of `upstream`.
+    pub(super) fn sets_cookie(&self, upstream: &Upstream, path: &str) -> bool {
+        let session = &upstream.session;
+        let own = self.host.lists(session, path);
+        own.or_else(|| self.above.lists(session, path)) == Some(true)
+    }
+}
+
+impl Name<'_> {
+    /// Whether the path is among those that the session lists; `None`: it lists none.
+    fn lists(&self, session: &Session, path: &str) -> Option<bool> {
+        let own = self.host.and_then(|host| session.locations.get(host));
+        let servers = self.servers.iter();
+        let of_aliases = servers.filter_map(|name| session.alias_locations.get(*name));
+        let mut lists = own.into_iter().chain(of_aliases).peekable();
+        lists.peek()?;
+        Some(lists.any(|paths| paths.contains(path)))
+    }
+}
+
+/// The host with its first label replaced by `*`.
+pub(super) fn wildcard_of(host: &str) -> Option<String> {
+    let (label, rest) = host.split_once('.')?;
+    (!label.is_empty()).then(|| format!("*.{rest}"))
+}
