@@ -78,6 +78,8 @@ pub(super) struct OnEnvoy {
 
 /// A file with its pods started.
 pub(super) struct Table {
+    /// The recordings of what control planes made of its Ingresses.
+    pub(super) recording: String,
     pub(super) manifests: Manifests,
     /// `namespace/service` to its pods.
     pub(super) pods: BTreeMap<String, Vec<Pod>>,
@@ -102,6 +104,11 @@ impl Table {
         let file: File =
             serde_saphyr::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/cases/ingresses");
+        let recording = match file.ingresses.as_slice() {
+            [one] if one.contains("sample-ingress") => "sample".to_owned(),
+            [one] => format!("case-{}", one.trim_end_matches(".yaml")),
+            _ => panic!("{}: a recording is of one file", path.display()),
+        };
         let paths: Vec<_> = file
             .ingresses
             .iter()
@@ -112,6 +119,7 @@ impl Table {
             .into_iter()
             .map(|(service, count)| (service, Pod::several(count)));
         Self {
+            recording,
             manifests: Manifests::load(&paths).unwrap_or_else(|why| panic!("{why}")),
             pods: pods.collect(),
             cases: file.cases,
@@ -125,6 +133,12 @@ impl Table {
             format!("{service}={}", pods.join(",")).parse().unwrap()
         };
         self.pods.iter().map(flag).collect()
+    }
+
+    /// The addresses of a `namespace/service`.
+    pub(super) fn addresses(&self, service: &str) -> Vec<String> {
+        let pods = self.pods.get(service).into_iter().flatten();
+        pods.map(Pod::endpoint).collect()
     }
 
     /// The pod called `web-0`.

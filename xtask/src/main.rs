@@ -14,6 +14,7 @@ mod fuzz;
 mod nginx;
 mod package;
 mod pip;
+mod platforms;
 mod process;
 mod release;
 mod rustup;
@@ -58,6 +59,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Fetch Envoy and link it at target/envoy; ENVOY=/path uses another one.
     Envoy(envoy::Options),
+    /// Ask real control planes what becomes of what is rendered: tests/control-planes/recorded.
+    Platforms(platforms::Options),
     /// Package the module: target/dist, with OCI images for Istio and Envoy Gateway.
     Package(package::Options),
     /// What a release is made of, with checksums: target/dist/release.
@@ -89,6 +92,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Browser => browser::run(),
         Task::Fuzz(options) => fuzz::run(options),
         Task::Envoy(options) => envoy::run(options),
+        Task::Platforms(options) => platforms::run(options),
         Task::Package(options) => package::run(options),
         Task::Release(options) => release::run(options),
         Task::Nginx => nginx::run(),

@@ -92,7 +92,10 @@ What Envoy Gateway cannot say:
 - X-Forwarded-For behind a trusted proxy: pods get it whole, not its first address alone.
 - policies: a request begins on the route limpet and ends on the route of its cluster: what is
   attached to one HTTPRoute alone may be accepted and never run. Attach SecurityPolicies to the Gateway.
-- the Gateway is limpet's own: what no Ingress names is 404, other HTTPRoutes on it as well.";
+- the Gateway is limpet's own: what no Ingress names is 404, other HTTPRoutes on it as well.
+- an older ClientTrafficPolicy of somebody else's on this Gateway or on a listener of it wins, and limpet's
+  is Accepted=False Conflicted: HTTP/1.0 is 400 then, and pods get Envoy's forwarding headers instead
+  of ingress-nginx's. Take it away, or write what limpet's says into it.";
 
 /// Prints the resources.
 ///

@@ -1,0 +1,161 @@
+//! What istiod and Envoy Gateway made of the rendered resources, on a plain Envoy.
+//!
+//! `tests/control-planes/recorded/` holds what a real Envoy got from the real ones
+//! (`cargo xtask platforms`). Here it comes from no control plane but from a file: what was sent in
+//! pieces is put together, and the pods are those of the test.
+
+use crate::rendered::edit_plugin;
+use limpet_envoy::compiled::{Compiled, Flags};
+use limpet_envoy::manifests::Manifests;
+use limpet_envoy::render::envoy::{EnvoySettings, render};
+use serde_json::{Value, json};
+use std::path::Path;
+
+const RDS: &str = "rds";
+
+/// Whose translation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    /// istiod, for a gateway.
+    Istio,
+    /// istiod, for the outbound side of a sidecar.
+    IstioSidecar,
+    /// Envoy Gateway.
+    EnvoyGateway,
+}
+
+impl Platform {
+    /// All of them.
+    pub const EVERY: [Self; 3] = [Self::Istio, Self::IstioSidecar, Self::EnvoyGateway];
+
+    /// Its folder of recordings, and what it is called where a test says what differs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Istio => "istio-gateway",
+            Self::IstioSidecar => "istio-sidecar",
+            Self::EnvoyGateway => "envoy-gateway",
+        }
+    }
+
+    /// What it calls the listener for plain http.
+    fn http(self) -> &'static str {
+        match self {
+            Self::Istio | Self::IstioSidecar => "0.0.0.0_80",
+            Self::EnvoyGateway => "envoy-gateway-system/limpet/http",
+        }
+    }
+}
+
+/// The bootstrap of an Envoy with the configuration that was recorded, its clusters with the
+/// addresses that `pods` has for `namespace/service`.
+///
+/// # Panics
+/// There is no such recording, or no http listener in it.
+#[must_use]
+pub fn bootstrap(platform: Platform, recording: &str, pods: impl Fn(&str) -> Vec<String>) -> Value {
+    let mut envoy = read(platform, recording);
+    let mut listener = named(&envoy["listeners"], platform.http());
+    put_together(&mut listener, &envoy);
+    listener["name"] = json!("http");
+    listener["address"]["socket_address"]["port_value"] = json!(0);
+    // A sidecar's are reached through the one that all traffic is led to.
+    listener.as_object_mut().unwrap().remove("bind_to_port");
+    let mut names = Value::Null;
+    edit_plugin(&mut listener, |config| {
+        names = config["clusters"].clone();
+        config["discovery"]["hold_ms"] = json!(10_000);
+    });
+    let clusters = names.as_object().unwrap().iter().map(|(key, name)| {
+        let mut cluster = named(&envoy["clusters"], name.as_str().unwrap());
+        let service = key.rsplit_once(':').unwrap().0;
+        settle(&mut cluster, &pods(service));
+        cluster
+    });
+    let clusters: Vec<Value> = clusters.collect();
+    envoy = base();
+    let resources = &mut envoy["static_resources"];
+    resources["listeners"] = json!([listener]);
+    let all = resources["clusters"].as_array_mut().unwrap();
+    all.retain(|cluster| cluster["name"] == "prometheus_stats");
+    all.extend(clusters);
+    envoy
+}
+
+fn read(platform: Platform, recording: &str) -> Value {
+    let recording = match (platform, recording) {
+        // Its Service is headless: a sidecar sends requests where the client dialled.
+        (Platform::IstioSidecar, "sample") => "sample-for-sidecars",
+        _ => recording,
+    };
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/control-planes/recorded");
+    let file = Path::new(folder).join(format!("{}/{recording}.json", platform.name()));
+    let text = std::fs::read_to_string(&file);
+    let text = text.unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+    let mut whole: Value = serde_json::from_str(&text).unwrap();
+    whole["envoy"].take()
+}
+
+fn named(list: &Value, name: &str) -> Value {
+    let mut all = list.as_array().unwrap().iter();
+    let found = all.find(|one| one["name"] == name);
+    found.unwrap_or_else(|| panic!("no {name}")).clone()
+}
+
+/// Puts routes and filters where the listener has their names, and the module where it is on this
+/// machine.
+fn put_together(value: &mut Value, envoy: &Value) {
+    if let Some(routes) = value.get(RDS).cloned() {
+        let name = routes["route_config_name"].as_str().unwrap();
+        let mut config = named(&envoy["routes"], name);
+        config["validate_clusters"] = json!(false); // they come later than the listener
+        value["route_config"] = config;
+        value.as_object_mut().unwrap().remove(RDS);
+    }
+    if value.get("config_discovery").is_some() {
+        let filter = named(&envoy["filters"], value["name"].as_str().unwrap());
+        *value = json!({ "name": value["name"], "typed_config": filter["typed_config"] });
+    }
+    if let Some(code) = value.get_mut("code") {
+        let module = limpet_cli::module::find(None).unwrap_or_else(|why| panic!("{why}"));
+        *code = json!({ "local": { "filename": module.canonicalize().unwrap() } });
+    }
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|v| put_together(v, envoy)),
+        Value::Object(fields) => fields.values_mut().for_each(|v| put_together(v, envoy)),
+        _ => {}
+    }
+}
+
+/// Gives a cluster its endpoints.
+fn settle(cluster: &mut Value, pods: &[String]) {
+    let endpoint = |address: &String| {
+        let (ip, port) = address.rsplit_once(':').unwrap();
+        let port: u16 = port.parse().unwrap();
+        let address = json!({ "socket_address": { "address": ip, "port_value": port } });
+        json!({ "endpoint": { "address": address } })
+    };
+    let endpoints: Vec<Value> = pods.iter().map(endpoint).collect();
+    cluster["load_assignment"] =
+        json!({ "cluster_name": cluster["name"], "endpoints": [{ "lb_endpoints": endpoints }] });
+    cluster["type"] = json!("STATIC");
+    cluster
+        .as_object_mut()
+        .unwrap()
+        .remove("eds_cluster_config");
+}
+
+/// A bootstrap with the admin and the cluster that leads to it.
+fn base() -> Value {
+    let sample = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../envoy/examples/sample-ingress.yaml"
+    );
+    let manifests = Manifests::load(&[sample.to_owned()]).unwrap();
+    let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
+    let settings = EnvoySettings {
+        admin: "unix:admin.sock".parse().unwrap(),
+        ..EnvoySettings::default()
+    };
+    render(&compiled, &settings).bootstrap
+}

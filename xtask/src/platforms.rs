@@ -1,0 +1,305 @@
+//! `cargo xtask platforms`: what real control planes say to what limpet renders, and what a real
+//! Envoy gets from them.
+//!
+//! An API server, istiod and Envoy Gateway run as processes in namespaces of their own, without
+//! containers and without nodes. What they answer is kept in `tests/control-planes/recorded/`.
+
+mod answer;
+mod cluster;
+mod envoy_gateway;
+mod inputs;
+mod istio;
+mod layout;
+mod place;
+mod processes;
+mod programs;
+mod recording;
+mod registry;
+mod services;
+mod status;
+
+use crate::package::layout::sha256;
+use crate::{demo, envoy, package, process, workspace};
+use answer::Answer;
+use anyhow::{Context, Result, bail};
+use cluster::Cluster;
+use inputs::Input;
+use istio::Proxy;
+use place::Place;
+use programs::Programs;
+use recording::Recording;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+/// What is asked, and what becomes of the answers.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Compare with what is recorded, and record nothing
+    #[arg(long)]
+    check: bool,
+    /// Only recordings whose name has one of these in it, such as istio-gateway/sample
+    names: Vec<String>,
+    /// In the namespaces: how this task calls itself
+    #[arg(long, hide = true)]
+    inside: bool,
+}
+
+/// Who translates.
+#[derive(Debug, Clone, Copy)]
+enum Platform {
+    Istio(Proxy),
+    EnvoyGateway,
+    /// Where Gateway API's standard channel is installed: what the API server alone says.
+    StandardChannel,
+}
+
+const PLATFORMS: [(&str, Platform); 4] = [
+    ("istio-gateway", Platform::Istio(Proxy::Gateway)),
+    ("istio-sidecar", Platform::Istio(Proxy::Sidecar)),
+    ("envoy-gateway", Platform::EnvoyGateway),
+    ("standard-channel", Platform::StandardChannel),
+];
+
+/// Where the answers are.
+const RECORDED: &str = "tests/control-planes/recorded";
+
+impl Platform {
+    fn takes(self, input: &Input) -> bool {
+        match self {
+            Self::Istio(Proxy::Gateway) | Self::EnvoyGateway => true,
+            // Of the reports those that are about them.
+            Self::Istio(Proxy::Sidecar) => input.is_asked || input.name.contains("sidecar"),
+            Self::StandardChannel => input.name == "sample",
+        }
+    }
+}
+
+/// Builds the control planes, asks them, and records or compares.
+///
+/// # Errors
+/// Something is missing or does not come up, or with `--check` an answer differs.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.inside {
+        return inside(options);
+    }
+    needs(&["unshare", "ip", "openssl", "base64"])?;
+    Programs::built()?;
+    demo::limpet()?;
+    envoy::envoy()?;
+    package::run(&package::Options::default())?;
+    process::announce("asking the control planes");
+    let mut again = Command::new("unshare");
+    again
+        .args([
+            "--net",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+        ])
+        .arg(std::env::current_exe()?)
+        .args(["platforms", "--inside"])
+        .args(options.check.then_some("--check"))
+        .args(&options.names);
+    process::run(&mut again)
+}
+
+fn needs(programs: &[&str]) -> Result<()> {
+    let missing: Vec<&str> = programs
+        .iter()
+        .copied()
+        .filter(|name| !process::exists(name))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "not on this machine: {}; Debian has them in util-linux, iproute2, openssl and coreutils",
+        missing.join(", ")
+    );
+}
+
+/// With everything built: there is no network.
+fn inside(options: &Options) -> Result<()> {
+    let place = &Place {
+        limpet: workspace::target("debug/limpet"),
+        module: workspace::target("module/limpet.wasm"),
+        envoy: fs::canonicalize(workspace::target("envoy"))?,
+        programs: Programs::built()?,
+        folder: workspace::target("platforms"),
+    };
+    process::output(Command::new("ip").args(["link", "set", "lo", "up"]))
+        .context("the task needs namespaces of its own: run it as root")?;
+    // Pods and Services have addresses here, all of them this machine.
+    let route = ["route", "add", "local", "10.0.0.0/8", "dev", "lo"];
+    process::output(Command::new("ip").args(route))?;
+    if place.folder.exists() {
+        fs::remove_dir_all(&place.folder)?;
+    }
+    fs::create_dir_all(&place.folder)?;
+    let cluster = Cluster::start(place)?;
+    registry::serve(workspace::target("dist/oci-compat"))?;
+    let inputs = inputs::all()?;
+    let mut differing = Vec::new();
+    let mut webhook = None;
+    let mut asked = 0;
+    for (name, platform) in PLATFORMS {
+        let wanted: Vec<&Input> = inputs
+            .iter()
+            .filter(|input| platform.takes(input))
+            .filter(|input| options.wants(&format!("{name}/{}", input.name)))
+            .collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        prepare(place, &cluster, platform, &mut webhook)?;
+        for input in wanted {
+            let start = Instant::now();
+            let asking = ask(place, &cluster, platform, input);
+            cluster.clear()?;
+            let label = format!("{name}/{}", input.name);
+            process::announce(format_args!("{label}: {:.1?}", start.elapsed()));
+            match asking {
+                Ok(text) => {
+                    let file = Path::new(RECORDED).join(format!("{label}.json"));
+                    differing.extend(keep(&file, &text, options.check)?);
+                }
+                // One that fails keeps nobody from hearing of the others.
+                Err(why) => differing.push(format!("{label}: {why:#}")),
+            }
+            asked += 1;
+        }
+    }
+    if asked == 0 {
+        bail!("no recording has such a name");
+    }
+    if differing.is_empty() {
+        println!(
+            "{asked} recordings {}",
+            if options.check { "agree" } else { "written" }
+        );
+        return Ok(());
+    }
+    bail!(
+        "not as recorded; see the change with: cargo xtask platforms && git diff\n{}",
+        differing.join("\n")
+    );
+}
+
+impl Options {
+    fn wants(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|wanted| name.contains(wanted))
+    }
+}
+
+fn prepare(
+    place: &Place,
+    cluster: &Cluster,
+    platform: Platform,
+    webhook: &mut Option<istio::Webhook>,
+) -> Result<()> {
+    let define = |name: &str| cluster.define(&place.programs.definitions(name));
+    match platform {
+        Platform::Istio(_) if webhook.is_some() => {}
+        Platform::Istio(_) => {
+            define("istio")?;
+            drop(cluster.kubectl(&["create", "namespace", "istio-system"]));
+            *webhook = Some(istio::Webhook::start(place, cluster)?);
+        }
+        Platform::EnvoyGateway => {
+            define("gateway-api-experimental")?;
+            define("envoy-gateway")?;
+            envoy_gateway::prepare(place, cluster)?;
+        }
+        // The last: a policy of Gateway API's own forbids the way back.
+        Platform::StandardChannel => {
+            define("gateway-api-standard")?;
+            define("envoy-gateway")?;
+        }
+    }
+    Ok(())
+}
+
+/// One recording, as its file.
+fn ask(place: &Place, cluster: &Cluster, platform: Platform, input: &Input) -> Result<String> {
+    let text = input.text()?;
+    let given = cluster.apply(&text)?;
+    services::provide(cluster)?;
+    let command = command(platform, input);
+    let mut render = Command::new(&place.limpet);
+    let render = render
+        .args(&command)
+        .current_dir(workspace::root())
+        .output()?;
+    if !render.status.success() {
+        return Ok(Recording::without_rendering(command, given, &render.stderr).text());
+    }
+    let rendering = String::from_utf8(render.stdout)?;
+    let answer: Answer = match platform {
+        Platform::Istio(proxy) => istio::ask(place, cluster, proxy, &rendering)?,
+        Platform::EnvoyGateway => envoy_gateway::ask(place, cluster, &rendering)?,
+        Platform::StandardChannel => cluster.apply(&rendering)?.into(),
+    };
+    let recording = Recording {
+        command,
+        rendering: hash(&rendering),
+        input: given,
+        output: answer.applied,
+        status: answer.status,
+        envoy: if input.is_asked {
+            answer.envoy
+        } else {
+            recording::outline(&answer.envoy)
+        },
+    };
+    Ok(recording.text())
+}
+
+fn command(platform: Platform, input: &Input) -> Vec<String> {
+    let (name, image, flags): (_, _, &[&str]) = match platform {
+        Platform::Istio(proxy) => ("istio", "file:///limpet.wasm".to_owned(), proxy.flags()),
+        Platform::EnvoyGateway | Platform::StandardChannel => (
+            "envoy-gateway",
+            format!("{}/limpet:recorded", registry::ADDRESS),
+            &[],
+        ),
+    };
+    let words = ["render", name, "--close", "--image", &image];
+    let mut all: Vec<String> = words.iter().chain(flags).map(ToString::to_string).collect();
+    for file in &input.files {
+        all.extend(["-f".to_owned(), file.clone()]);
+    }
+    all
+}
+
+/// Of what is applied: its comments may change.
+fn hash(rendering: &str) -> String {
+    let lines = rendering.lines().filter(|line| !line.starts_with('#'));
+    sha256(lines.collect::<Vec<_>>().join("\n").as_bytes())
+}
+
+/// Writes the file, or says how it differs.
+fn keep(file: &Path, text: &str, check: bool) -> Result<Option<String>> {
+    let path = workspace::root().join(file);
+    if !check {
+        fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
+        fs::write(path, text)?;
+        return Ok(None);
+    }
+    let recorded = fs::read_to_string(&path).unwrap_or_default();
+    let mut lines = (1..).zip(recorded.lines().zip(text.lines()));
+    let first = lines.find(|(_, (old, new))| old != new);
+    let same = recorded == text;
+    let what = match first {
+        Some((n, (old, new))) => format!(
+            "line {n}\n  recorded: {}\n  now:      {}",
+            old.trim(),
+            new.trim()
+        ),
+        None => "one is longer".to_owned(),
+    };
+    Ok((!same).then(|| format!("{}: {what}", file.display())))
+}

@@ -1,0 +1,285 @@
+//! istiod and a plain Envoy on it, as a gateway or as a sidecar.
+//!
+//! The switches leave out what only Istio's own Envoy and its agent know: other filters,
+//! certificates of the mesh.
+
+use super::answer::Answer;
+use super::cluster::Cluster;
+use super::place::Place;
+use super::processes::{Process, get, wait_for, with_files};
+use super::recording::{ADMIN, configuration};
+use super::services;
+use crate::process;
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+use std::fs;
+use std::process::Command;
+
+const XDS: u16 = 15010;
+
+/// What no schema refuses, and istiod does.
+const WRONG: &str = r#"{
+  "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+  "metadata": { "name": "wrong", "namespace": "istio-system" }, "spec": { "hosts": ["a_b"] }
+}"#;
+
+/// What Envoy is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proxy {
+    Gateway,
+    Sidecar,
+}
+
+impl Proxy {
+    /// Further arguments of `limpet render istio`.
+    pub(super) fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Gateway => &[],
+            Self::Sidecar => &["--sidecar", "--namespace=client", "--selector=app=client"],
+        }
+    }
+
+    fn node(self, rendering: &str) -> Value {
+        let (id, namespace, label) = match self {
+            Self::Gateway => (
+                "router~10.0.0.1~gateway.istio-system~istio-system.svc.cluster.local",
+                "istio-system",
+                json!({ "istio": "ingressgateway" }),
+            ),
+            Self::Sidecar => (
+                "sidecar~10.2.0.1~client.client~client.svc.cluster.local",
+                "client",
+                json!({ "app": "client" }),
+            ),
+        };
+        // The gateway's pods have that as an annotation: the head of what is rendered says when.
+        let is_told = rendering.contains("numTrustedProxies");
+        let proxies = u8::from(is_told);
+        let metadata = json!({
+            "NAMESPACE": namespace, "LABELS": label, "ISTIO_VERSION": "1.31.0", "CLUSTER_ID": "Kubernetes",
+            "PROXY_CONFIG": { "gatewayTopology": { "numTrustedProxies": proxies } },
+        });
+        json!({ "id": id, "cluster": "limpet", "metadata": metadata })
+    }
+
+    /// What has to be there beside a user's own: the gateway's Service, and no certificates of the
+    /// mesh, which only Istio's agent has.
+    fn surroundings(self) -> Value {
+        match self {
+            Self::Gateway => json!({
+                "apiVersion": "v1", "kind": "Service",
+                "metadata": { "name": "istio-ingressgateway", "namespace": "istio-system" },
+                "spec": {
+                    "clusterIP": "10.96.0.20",
+                    "selector": { "istio": "ingressgateway" },
+                    "ports": [
+                        { "name": "http", "port": 80, "targetPort": 80 },
+                        { "name": "https", "port": 443, "targetPort": 443 },
+                    ],
+                },
+            }),
+            Self::Sidecar => json!({
+                "apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication",
+                "metadata": { "name": "plain", "namespace": "client" },
+                "spec": { "mtls": { "mode": "DISABLE" } },
+            }),
+        }
+    }
+}
+
+/// An istiod that only judges what is applied: the API server asks it, as on every installation.
+#[derive(Debug)]
+pub(super) struct Webhook(#[expect(dead_code, reason = "ends when it is dropped")] Process);
+
+impl Webhook {
+    /// # Errors
+    /// It does not come up, or the API server does not know it.
+    pub(super) fn start(place: &Place, cluster: &Cluster) -> Result<Webhook> {
+        let mut certificate = Command::new("openssl");
+        certificate.current_dir(&place.folder).args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=istiod",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            "webhook.key",
+            "-out",
+            "webhook.crt",
+        ]);
+        process::output(&mut certificate)?;
+        let file = |name: &str| place.folder.join(name);
+        fs::copy(file("webhook.crt"), file("webhook-ca.crt"))?; // it watches no file twice
+        let mut istiod = discovery(place, cluster)?;
+        istiod
+            .args([
+                "--grpcAddr",
+                "127.0.0.1:15110",
+                "--httpAddr",
+                "127.0.0.1:8188",
+            ])
+            .args(["--monitoringAddr", "127.0.0.1:15114", "--ctrlz_port", "0"])
+            .args(["--httpsAddr", "127.0.0.1:15117"])
+            .args([
+                "--tlsCertFile",
+                "webhook.crt",
+                "--tlsKeyFile",
+                "webhook.key",
+            ])
+            .args(["--caCertFile", "webhook-ca.crt"]);
+        let process = Process::start(place, "webhook", &mut istiod)?;
+        wait_for("istiod judges", || Ok(get(8188, "/ready").map(|_| ())))?;
+        let mut encode = Command::new("base64");
+        encode
+            .args(["-w0", "webhook.crt"])
+            .current_dir(&place.folder);
+        let bundle = process::output(&mut encode)?;
+        // As `validatingwebhookconfiguration.yaml` of Istio's chart, but for where it is.
+        let configuration = json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+            "metadata": { "name": "istio-validator" },
+            "webhooks": [{
+                "name": "rev.validation.istio.io",
+                "clientConfig": { "url": "https://127.0.0.1:15117/validate", "caBundle": bundle },
+                "rules": [{
+                    "operations": ["CREATE", "UPDATE"],
+                    "apiGroups": [
+                        "security.istio.io", "networking.istio.io", "telemetry.istio.io",
+                        "extensions.istio.io",
+                    ],
+                    "apiVersions": ["*"],
+                    "resources": ["*"],
+                }],
+                "failurePolicy": "Fail",
+                "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+            }],
+        });
+        cluster.set_up(&[configuration])?;
+        wait_for("istiod refuses what is wrong", || {
+            let said = cluster.apply(WRONG)?.refused;
+            let denied = said.iter().any(|line| line.contains("denied the request"));
+            Ok(denied.then_some(()))
+        })?;
+        Ok(Webhook(process))
+    }
+}
+
+/// Applies what limpet rendered and reads what an Envoy of that kind gets.
+///
+/// # Errors
+/// Something does not come up.
+pub(super) fn ask(
+    place: &Place,
+    cluster: &Cluster,
+    proxy: Proxy,
+    rendering: &str,
+) -> Result<Answer> {
+    cluster.set_up(&[proxy.surroundings()])?;
+    let applied = cluster.apply(rendering)?;
+    let credentials = credentials(cluster)?;
+    services::certify(cluster, &credentials)?;
+    let mut istiod = discovery(place, cluster)?;
+    istiod
+        .args([
+            "--grpcAddr",
+            &format!("127.0.0.1:{XDS}"),
+            "--httpAddr",
+            "127.0.0.1:8088",
+        ])
+        .args(["--monitoringAddr", "127.0.0.1:15014", "--httpsAddr", ""]);
+    let _istiod = Process::start(place, "istiod", &mut istiod)?;
+    wait_for("istiod is ready", || Ok(get(8088, "/ready").map(|_| ())))?;
+    fs::write(
+        place.folder.join("envoy.json"),
+        bootstrap(proxy, rendering).to_string(),
+    )?;
+    let mut envoy = with_files(&[("limpet.wasm", &place.module)], &place.envoy);
+    envoy.arg("-c").arg(place.folder.join("envoy.json")).args([
+        "--disable-hot-restart",
+        "-l",
+        "warn",
+        "--concurrency",
+        "1",
+    ]);
+    let _envoy = Process::start(place, "envoy", &mut envoy)?;
+    Ok(Answer {
+        applied,
+        status: Map::new(), // istiod writes none by default
+        envoy: configuration()?,
+    })
+}
+
+/// The Secrets of the gateways' certificates, beside the gateway.
+fn credentials(cluster: &Cluster) -> Result<std::collections::BTreeSet<(String, String)>> {
+    let mut all = std::collections::BTreeSet::new();
+    for gateway in cluster.all("gateways.networking.istio.io")? {
+        let servers = gateway.pointer("/spec/servers").and_then(Value::as_array);
+        for server in servers.into_iter().flatten() {
+            if let Some(name) = server
+                .pointer("/tls/credentialName")
+                .and_then(Value::as_str)
+            {
+                all.insert(("istio-system".to_owned(), name.to_owned()));
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn discovery(place: &Place, cluster: &Cluster) -> Result<Command> {
+    let mesh = json!({ "enableAutoMtls": false, "enablePrometheusMerge": false });
+    fs::write(place.folder.join("mesh.json"), mesh.to_string())?;
+    let mut istiod = Command::new(place.programs.istiod());
+    istiod
+        .env("PILOT_ENABLE_METADATA_EXCHANGE", "false")
+        .env("PILOT_ENABLE_ALPN_FILTER", "false")
+        .env("ENABLE_CA_SERVER", "false")
+        .env("INJECT_ENABLED", "false")
+        .env("POD_NAMESPACE", "istio-system")
+        .args(["discovery", "--registries", "Kubernetes", "--kubeconfig"])
+        .arg(cluster.kubeconfig())
+        .args(["--meshConfig", "mesh.json", "--secureGRPCAddr", ""]);
+    Ok(istiod)
+}
+
+fn bootstrap(proxy: Proxy, rendering: &str) -> Value {
+    let address =
+        |port: u16| json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } });
+    let assignment = |name: &str, port: u16| json!({ "cluster_name": name, "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(port) } }] }] });
+    let source = json!({ "ads": {}, "resource_api_version": "V3" });
+    json!({
+        "node": proxy.node(rendering),
+        "admin": { "address": address(ADMIN) },
+        "dynamic_resources": {
+            "lds_config": source, "cds_config": source,
+            "ads_config": {
+                "api_type": "GRPC", "transport_api_version": "V3",
+                "grpc_services": [{ "envoy_grpc": { "cluster_name": "xds-grpc" } }],
+            },
+        },
+        "static_resources": { "clusters": [
+            {
+                "name": "xds-grpc", "type": "STATIC",
+                "typed_extension_protocol_options": {
+                    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                        "explicit_http_config": { "http2_protocol_options": {} },
+                    },
+                },
+                "load_assignment": assignment("xds-grpc", XDS),
+            },
+            // As in Istio's own bootstrap.
+            {
+                "name": "prometheus_stats", "type": "STATIC",
+                "load_assignment": assignment("prometheus_stats", ADMIN),
+            },
+        ] },
+    })
+}
