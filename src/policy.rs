@@ -42,6 +42,8 @@ pub struct Policy {
     pub(crate) blocked: Option<Networks>,
     /// `None`: whoever connects is the client.
     pub(crate) real_ip: Option<RealIp>,
+    /// Strict-Transport-Security of every location over https.
+    pub(crate) hsts: Option<String>,
     /// `http-redirect-code`.
     pub(crate) redirect_code: u16,
     pub(crate) strip_headers: Vec<StripHeader>,

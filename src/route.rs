@@ -18,8 +18,7 @@ pub use location::Location;
 
 use crate::access;
 use crate::cluster::ClusterId;
-use crate::cors::Cors;
-use crate::edit::{self, Edit, FieldValue, Headers};
+use crate::edit::{self, Edit, FieldValue, Headers, Name, Reply};
 use crate::endpoints::EndpointTable;
 use crate::facts::Facts;
 use crate::policy::Policy;
@@ -87,6 +86,7 @@ fn decide<'p>(
         Found::Nothing => Disposition::NotFound {
             location: None,
             unknown,
+            headers: Vec::new(),
         },
     };
     match found {
@@ -138,31 +138,49 @@ fn enter<'p: 'r, 'r>(
     if location.denied {
         return Disposition::reply(redirect::plain(503), Some(location), Reason::Denied);
     }
-    let Some((cors, allowed)) = cors(location, scope.headers) else {
-        return go_in(policy, endpoints, host, location, scope);
+    let cors = location.cors.as_deref();
+    let allowed = cors.and_then(|cors| Some((cors, cors.allowed(scope.headers)?)));
+    let is_preflight = edit::first(scope.headers, ":method") == Some(b"OPTIONS");
+    let mut disposition = if allowed.is_some() && is_preflight {
+        Disposition::reply(redirect::plain(204), Some(location), Reason::Preflight)
+    } else {
+        go_in(policy, endpoints, host, location, scope)
     };
-    if edit::first(scope.headers, ":method") == Some(b"OPTIONS") {
-        let mut reply = redirect::plain(204);
-        reply.headers.extend(cors.fields(allowed));
-        return Disposition::reply(reply, Some(location), Reason::Preflight);
-    }
-    let mut disposition = go_in(policy, endpoints, host, location, scope);
     match &mut disposition {
-        Disposition::Reply { reply, .. } => reply.headers.extend(cors.fields(allowed)),
-        Disposition::Forward(forward) => forward.cors = Some(allowed),
-        Disposition::NotFound { .. } | Disposition::Pass { .. } => {}
+        Disposition::Forward(forward) => {
+            forward.hsts = has_hsts(policy, scope);
+            forward.cors = allowed.map(|(_, allowed)| allowed);
+        }
+        Disposition::Reply {
+            reply: Reply { headers, .. },
+            ..
+        }
+        | Disposition::NotFound { headers, .. } => {
+            if let Some(value) = policy.hsts.as_deref().filter(|_| has_hsts(policy, scope)) {
+                headers.push((HSTS, FieldValue::new(value.as_bytes().to_vec())));
+            }
+            if let Some((cors, allowed)) = allowed {
+                headers.extend(cors.fields(allowed));
+            }
+        }
+        Disposition::Pass { .. } => {}
     }
     disposition
 }
 
-/// What a location tells the request's origin, if it may know: the rules, and
-/// Access-Control-Allow-Origin.
-pub(crate) fn cors<'p>(location: &'p Location, headers: &Headers) -> Option<(&'p Cors, Vec<u8>)> {
-    let cors = location.cors.as_deref()?;
-    Some((cors, cors.allowed(headers)?))
+/// The field that keeps browsers at https.
+pub(crate) const HSTS: Name = Name::Borrowed("strict-transport-security");
+
+/// Whether a location's answer has it: over TLS. What a proxy in front says of TLS becomes the
+/// request's scheme in Envoy, where it is believed; nginx asks the connection.
+fn has_hsts(policy: &Policy, scope: &Scope) -> bool {
+    let is_tls = || (scope.facts.property)(&["connection", "tls_version"]).is_some();
+    policy.hsts.is_some()
+        && redirect::is_https(policy, scope)
+        && (policy.trust_forwarded_proto || !policy.use_forwarded_headers || is_tls())
 }
 
-/// The same, after what is said to other origins.
+/// The same, after what every answer of the location is given.
 fn go_in<'p: 'r, 'r>(
     policy: &'p Policy,
     endpoints: &EndpointTable,
@@ -249,6 +267,7 @@ fn serve<'p: 'r, 'r>(
             return Disposition::NotFound {
                 location: Some(location),
                 unknown: unknown(host),
+                headers: Vec::new(),
             };
         }
         Backend::Missing => None,
@@ -292,6 +311,7 @@ fn forward<'p: 'r, 'r>(
         is_fallback: false,
         edits: edits(policy, location, scope),
         cors: None,
+        hsts: false,
         path,
         https: redirect::is_https(policy, scope),
         is_deep: is_deep(scope),

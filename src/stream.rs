@@ -10,7 +10,7 @@ use crate::affinity::{self, Affinity, CookiePlace, Served, Session, State};
 use crate::balancer::{self, Candidate};
 use crate::cluster::ClusterId;
 use crate::decision::{Decision, Outcome, Why};
-use crate::edit::{Edit, Headers, Name, Reply, all, first};
+use crate::edit::{Edit, FieldValue, Headers, Name, Reply, all, first};
 use crate::endpoints::EndpointTable;
 use crate::facts::{Facts, Knowledge};
 use crate::policy::Policy;
@@ -111,6 +111,8 @@ struct Forwarded {
     /// An endpoint was asked for, by the session or by `upstream-hash-by`.
     pinned: bool,
     https: bool,
+    /// The answer says Strict-Transport-Security.
+    hsts: bool,
     /// The Access-Control-Allow-Origin of the answer.
     cors: Option<Vec<u8>>,
     is_deep: bool,
@@ -168,15 +170,16 @@ impl Stream {
                     reply,
                 )
             }
-            Disposition::NotFound { location, unknown } => {
+            Disposition::NotFound {
+                location,
+                unknown,
+                headers: told,
+            } => {
                 telemetry.count = Some(Count::NotFound);
                 self.note_location(location);
                 self.note_unknown(unknown);
                 let mut reply = not_found();
-                let cors = location.and_then(|location| route::cors(location, headers));
-                if let Some((cors, allowed)) = cors {
-                    reply.headers.extend(cors.fields(allowed));
-                }
+                reply.headers.extend(told);
                 self.reply(Outcome::NotFound, reply)
             }
             Disposition::Pass { unknown } => {
@@ -227,6 +230,10 @@ impl Stream {
         if forwarded.location.translates_response() {
             let edits = forwarded.location.rules.edits((head.headers)());
             decided.edits.extend(edits);
+        }
+        if let Some(value) = policy.hsts.as_deref().filter(|_| forwarded.hsts) {
+            let value = FieldValue::new(value.as_bytes());
+            decided.edits.push(Edit::Set(route::HSTS, value));
         }
         if let (Some(cors), Some(allowed)) = (&forwarded.location.cors, &forwarded.cors) {
             let fields = cors.fields(allowed.clone());
@@ -298,6 +305,7 @@ impl Stream {
             is_canary: chosen.id != primary,
             pinned,
             https: forward.https,
+            hsts: forward.hsts,
             cors: forward.cors,
             is_deep: forward.is_deep,
             user_agent: reads_user_agent.then(|| user_agent(headers)).flatten(),

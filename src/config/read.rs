@@ -317,7 +317,8 @@ impl<'a> Reader<'a> {
                     let place = format!("{key}.{name}");
                     self.remark(&place, Some(other.to_string()), Problem::NotAString);
                     // What is no list of addresses closes what a list protected.
-                    if key != "config_map" {
+                    let is_list = name == "block-cidrs" || name.ends_with("-source-range");
+                    if key != "config_map" || !is_list {
                         continue;
                     }
                     other.to_string()

@@ -40,6 +40,8 @@ pub struct Settings {
     pub forwarded_for_header: String,
     /// `proxy-real-ip-cidr`.
     pub proxy_real_ip_cidr: Networks,
+    /// `hsts`, `hsts-max-age`, `hsts-include-subdomains` and `hsts-preload`.
+    pub hsts: Hsts,
     /// `proxy-cookie-path`.
     pub proxy_cookie_path: String,
     /// `proxy-cookie-domain`.
@@ -52,6 +54,44 @@ pub struct Settings {
     pub risk: Option<Risk>,
     /// `annotation-value-word-blocklist`.
     pub blocked_words: Vec<String>,
+}
+
+/// HTTP Strict Transport Security.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hsts {
+    on: bool,
+    /// As written: nobody reads it.
+    max_age: String,
+    include_subdomains: bool,
+    preload: bool,
+}
+
+impl Default for Hsts {
+    fn default() -> Self {
+        Self {
+            on: true,
+            max_age: "31536000".to_owned(),
+            include_subdomains: true,
+            preload: false,
+        }
+    }
+}
+
+impl Hsts {
+    /// The value of Strict-Transport-Security; `None`: there is none.
+    ///
+    /// Source: `_M.header` of `rootfs/etc/nginx/lua/lua_ingress.lua`.
+    #[must_use]
+    pub fn value(&self) -> Option<String> {
+        let mut value = format!("max-age={}", self.max_age);
+        if self.include_subdomains {
+            value.push_str("; includeSubDomains");
+        }
+        if self.preload {
+            value.push_str("; preload");
+        }
+        self.on.then_some(value)
+    }
 }
 
 impl Default for Settings {
@@ -71,6 +111,7 @@ impl Default for Settings {
             enable_real_ip: false,
             forwarded_for_header: "x-forwarded-for".to_owned(),
             proxy_real_ip_cidr: Networks::all_of_ipv4(),
+            hsts: Hsts::default(),
             proxy_cookie_path: "off".to_owned(),
             proxy_cookie_domain: "off".to_owned(),
             proxy_redirect_from: "off".to_owned(),
@@ -127,6 +168,10 @@ impl Settings {
                 let trusted = networks(value).unwrap_or_else(|_| Some(Networks::default()));
                 self.proxy_real_ip_cidr = trusted.unwrap_or_else(Networks::all_of_ipv4);
             }
+            "hsts" => self.hsts.on = flag(value)?,
+            "hsts-max-age" => value.clone_into(&mut self.hsts.max_age),
+            "hsts-include-subdomains" => self.hsts.include_subdomains = flag(value)?,
+            "hsts-preload" => self.hsts.preload = flag(value)?,
             "proxy-cookie-path" => value.clone_into(&mut self.proxy_cookie_path),
             "proxy-cookie-domain" => value.clone_into(&mut self.proxy_cookie_domain),
             "proxy-redirect-from" => value.clone_into(&mut self.proxy_redirect_from),

@@ -50,6 +50,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
             header: settings.forwarded_for_header,
             trusted: settings.proxy_real_ip_cidr,
         }),
+        hsts: settings.hsts.value(),
         redirect_code: settings.http_redirect_code,
         strip_headers: config.strip_headers.clone(),
         protect: config.protect.clone(),

@@ -2,7 +2,7 @@
 
 use super::location::Location;
 use crate::cluster::ClusterId;
-use crate::edit::{Edit, Reply};
+use crate::edit::{Edit, FieldValue, Name, Reply};
 use crate::policy::Policy;
 use crate::redirect;
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub enum Disposition<'p> {
         location: Option<&'p Arc<Location>>,
         /// What no Ingress names.
         unknown: Unknown,
+        /// Fields of the answer.
+        headers: Vec<(Name<'static>, FieldValue<'static>)>,
     },
     /// It is none of limpet's: it goes on untouched.
     Pass {
@@ -85,6 +87,8 @@ pub struct Forward<'p> {
     pub is_deep: bool,
     /// The Access-Control-Allow-Origin of the answer; `None`: it says nothing about origins.
     pub cors: Option<Vec<u8>>,
+    /// The answer says Strict-Transport-Security.
+    pub hsts: bool,
     /// The value that `upstream-hash-by` yields for this request; `None`: no such annotation.
     pub hash_by: Option<Vec<u8>>,
 }

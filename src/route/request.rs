@@ -51,6 +51,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
             return Err(stray(policy, Some(unknown), || Disposition::NotFound {
                 location: None,
                 unknown,
+                headers: Vec::new(),
             }));
         };
         let Ok(target) = target else {

@@ -65,9 +65,6 @@ pub(crate) struct Job {
     pub(crate) without: String,
     /// What ingress-nginx does where nobody wrote a key: told to all who wrote none.
     unsaid: Option<String>,
-    /// The same, where there is TLS.
-    #[serde(default)]
-    unsaid_over_tls: bool,
     /// What does it in Envoy.
     envoy: String,
     /// What does it in Istio.
@@ -361,11 +358,10 @@ impl Job {
         self.heads.iter().any(|head| head == name)
     }
 
-    /// The line for those who wrote no key of it; `tls`: whether any host has TLS.
+    /// The line for those who wrote no key of it.
     #[must_use]
-    pub(crate) fn unsaid(&self, tls: bool) -> Option<&str> {
-        let told = tls || !self.unsaid_over_tls;
-        self.unsaid.as_deref().filter(|_| told)
+    pub(crate) fn unsaid(&self) -> Option<&str> {
+        self.unsaid.as_deref()
     }
 
     /// One line for each platform.

@@ -60,12 +60,10 @@ pub(crate) fn judge(manifests: &Manifests) -> (Vec<JudgedKey>, Vec<Finding>) {
 /// What ingress-nginx does where nobody wrote anything, and nothing does after the move.
 #[must_use]
 pub(crate) fn defaults(manifests: &Manifests) -> Vec<&'static str> {
-    let mut ingresses = manifests.ingresses.iter();
-    let tls = ingresses.any(|ingress| !ingress.list("/spec/tls").is_empty());
     let given = manifests.config_map().and_then(data);
     let is_given = |key: &String| given.is_some_and(|data| data.contains_key(key));
     let unsaid = alternatives::jobs().iter().filter_map(|job| {
-        let line = job.unsaid(tls)?;
+        let line = job.unsaid()?;
         (!job.keys.keys().any(is_given)).then_some(line)
     });
     unsaid.collect()

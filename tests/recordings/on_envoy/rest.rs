@@ -16,15 +16,15 @@ const AGREE: [(&str, usize); 12] = [
     ("access", 101),
     ("auth", 36),
     ("body", 23),
-    ("cors", 76),
+    ("cors", 78),
     ("errors", 9),
-    ("headers", 50),
+    ("headers", 55),
     ("limits", 0),
     ("mirror", 5),
-    ("misc", 80),
+    ("misc", 90),
     ("realip", 33),
     ("timeouts", 13),
-    ("tls", 38),
+    ("tls", 45),
 ];
 
 /// What ingress-nginx answered whom a rule stopped, but for 413: `proxy-body-size` is told, and not honoured.
