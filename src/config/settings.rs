@@ -194,14 +194,14 @@ impl Settings {
             "whitelist-source-range" => self.access.allow = Some(Networks::default()),
             _ => self.block_cidrs = Some(Networks::everybody()),
         }
-        "nobody comes in"
+        "a list that lets nobody in"
     }
 }
 
 /// `splitAndTrimSpace`; `None`: there is nothing in it.
 fn networks(value: &str) -> Result<Option<Networks>, Expected> {
-    let texts = value.split(',').filter(|text| !text.is_empty());
-    if value.trim().is_empty() {
+    let mut texts = value.split(',').filter(|text| !text.is_empty()).peekable();
+    if value.trim().is_empty() || texts.peek().is_none() {
         return Ok(None);
     }
     let networks = Networks::read(texts).ok_or(Expected::Networks)?;

@@ -1194,6 +1194,13 @@ fn an_annotation_replaces_the_config_maps_list_of_its_kind_and_block_cidrs() {
         (&own, &block, "10.1.0.1", 200),
         (&[], &block, "10.1.0.1", 403),
         (&[], &block, "10.2.0.1", 200),
+        // Nothing stands between its commas.
+        (
+            &[],
+            &json!({ "whitelist-source-range": ",", "block-cidrs": ",," }),
+            "11.0.0.1",
+            200,
+        ),
         // Nobody knows who asks.
         (&own, &json!({}), "", 403),
         (&[], &block, "", 403),

@@ -1,6 +1,7 @@
 //! Lists of addresses are honoured; where they hold nevertheless for somebody else, or for nobody.
 
 use limpet::annotations::catalogue;
+use limpet::ingress::PREFIX;
 use limpet::remark::Problem;
 
 use super::finding::{Finding, LOSS, Level, Place};
@@ -26,7 +27,30 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     });
     let unserved = "a path of its Ingress is not served";
     let unserved = taken.flat_map(|one| lists(one.object, unserved));
-    left_out.chain(unserved).chain(address(compiled)).collect()
+    left_out
+        .chain(unserved)
+        .chain(given_twice(compiled))
+        .chain(address(compiled))
+        .collect()
+}
+
+/// Lists of a second text of an Ingress, of which the first one is taken. Applied one after the
+/// other, the second one holds.
+fn given_twice<'c>(compiled: &'c Compiled<'_>) -> impl Iterator<Item = Finding> + 'c {
+    compiled.manifests.ingresses.iter().flat_map(|object| {
+        let mut taken = compiled.ingresses.iter();
+        let taken = taken.find(|one| one.id() == object.id() && !one.is_at(object));
+        let Some((taken, ingress)) = taken.zip(object.ingress()) else {
+            return Vec::new();
+        };
+        let mut found = lists(
+            object,
+            "its Ingress is given twice, and the other text counts",
+        );
+        let value = |name: &str| ingress.annotations.get(&format!("{PREFIX}{name}"));
+        found.retain(|one| value(&one.field).map(String::as_str) != taken.annotation(&one.field));
+        found
+    })
 }
 
 /// A finding on each list of an Ingress, of which something falls to others.

@@ -810,6 +810,26 @@ fn an_ingress_that_is_given_twice_protects_in_either_text() {
     }
 }
 
+// The list of the second text was dropped by a warning alone, and everybody came in.
+#[test]
+fn a_list_of_an_ingress_that_is_given_twice_is_lost_where_the_other_text_says_otherwise() {
+    let open = || manifests(&json!({}), &json!({}));
+    let list = |of: &str| manifests(&json!({ "whitelist-source-range": of }), &json!({}));
+    let (ten, eleven) = (|| list("10.0.0.0/8"), || list("11.0.0.0/8"));
+    for (mut first, second, losses) in [
+        (open(), ten(), 1),
+        (ten(), eleven(), 1),
+        (ten(), ten(), 0),
+        (ten(), open(), 0),
+    ] {
+        first.ingresses.extend(second.ingresses);
+        assert_eq!(Report::new(&first, false, None).losses().count(), losses);
+        assert_eq!(settled(&mut first, &[]).is_err(), losses > 0);
+        let accepted = ["--accept-loss", "whitelist-source-range@prod/shop"];
+        assert_eq!(settled(&mut first, &accepted).is_ok(), losses > 0);
+    }
+}
+
 // kubectl takes the kind of an IngressList for that of its items; limpet skipped them with a note.
 #[test]
 fn what_the_api_server_lists_is_read() {
