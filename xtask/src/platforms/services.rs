@@ -14,7 +14,11 @@ type Id = (String, String);
 /// The API server does not take them.
 pub(super) fn provide(cluster: &Cluster) -> Result<()> {
     let mut objects = Vec::new();
-    let given = cluster.all("services")?;
+    let mut given = cluster.all("services")?;
+    given.retain(|service| id(service).1 != "kubernetes"); // the API server's own
+    for (n, service) in (1..).zip(&given) {
+        objects.extend(settled(cluster, n, service)?);
+    }
     let known: BTreeSet<Id> = given.iter().map(id).collect();
     let missing = named(&cluster.all("ingresses")?);
     let missing = missing.into_iter().filter(|(id, _)| !known.contains(id));
@@ -27,6 +31,26 @@ pub(super) fn provide(cluster: &Cluster) -> Result<()> {
     }
     objects.extend(made);
     cluster.set_up(&objects)
+}
+
+/// The same Service at an address that does not change from one run to the next.
+fn settled(cluster: &Cluster, n: u8, service: &Value) -> Result<Option<Value>> {
+    let has_address = service.pointer("/spec/clusterIP").and_then(Value::as_str);
+    if has_address.is_none_or(|address| address == "None" || address.is_empty()) {
+        return Ok(None);
+    }
+    let (namespace, name) = id(service);
+    cluster.kubectl(&["delete", "service", "-n", &namespace, &name])?;
+    Ok(Some(json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": { "namespace": namespace, "name": name, "labels": service.pointer("/metadata/labels") },
+        "spec": {
+            "type": service.pointer("/spec/type"),
+            "clusterIP": format!("10.96.8.{n}"),
+            "selector": service.pointer("/spec/selector"),
+            "ports": service.pointer("/spec/ports"),
+        },
+    })))
 }
 
 /// The Secrets that `tls` of Ingresses names, all with one certificate.
@@ -122,13 +146,13 @@ fn service(n: u8, (namespace, name): &Id, ports: &BTreeMap<String, u64>) -> Valu
     })
 }
 
-/// None where the Service is a name alone, nor for the API server itself.
+/// None where the Service is a name alone.
 fn endpoints(n: u8, service: &Value) -> Option<Value> {
     let (namespace, name) = id(service);
     let is_alias = service
         .pointer("/spec/type")
         .is_some_and(|kind| kind == "ExternalName");
-    if is_alias || name == "kubernetes" {
+    if is_alias {
         return None;
     }
     let ports = service.pointer("/spec/ports")?.as_array()?.iter();
