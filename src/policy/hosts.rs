@@ -31,7 +31,7 @@ struct Context<'a> {
     loaded: &'a [Loaded],
     ids: &'a Ids,
     settings: &'a Settings,
-    listed: Listed<'a>,
+    listed: Listed,
 }
 
 pub(super) fn compile(
@@ -85,7 +85,7 @@ struct Compiled<'a> {
     /// Of its locations, but for one that nobody wrote.
     drafts: Vec<&'a Draft>,
     /// Its locations, for those who ask for the same.
-    variants: Vec<(Asked<'a>, Arc<[Arc<Location>]>)>,
+    variants: Vec<(Asked, Arc<[Arc<Location>]>)>,
 }
 
 fn redirect_host(from: String, to: &str) -> VirtualHost {
@@ -200,7 +200,7 @@ impl Context<'_> {
     }
 
     /// The locations of a server for requests that ask so; where nothing differs, its own.
-    fn asked_by(&self, one: &Compiled<'_>, asked: &Asked<'_>) -> Arc<[Arc<Location>]> {
+    fn asked_by(&self, one: &Compiled<'_>, asked: &Asked) -> Arc<[Arc<Location>]> {
         let own = &one.host.locations;
         let drafts = one.drafts.iter().map(Some).chain(iter::repeat(None));
         let mut differs = false;
@@ -225,7 +225,7 @@ impl Context<'_> {
     }
 
     /// Whose cookies the location `path` of an upstream may set.
-    fn cookies(&self, asked: &Asked<'_>, upstream: &str, path: &str) -> Cookies {
+    fn cookies(&self, asked: &Asked, upstream: &str, path: &str) -> Cookies {
         let upstreams = &self.merged.upstreams;
         let upstream = upstreams.get(upstream);
         let sets = |upstream: &Upstream| asked.sets_cookie(upstream, path);
@@ -255,7 +255,7 @@ impl Context<'_> {
 
     fn location(
         &self,
-        asked: &Asked<'_>,
+        asked: &Asked,
         draft: &Draft,
         is_regex: bool,
         remarks: &mut Vec<Remark>,

@@ -7,40 +7,39 @@ use crate::route::host::DEFAULT_SERVER;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every name that some session lists.
-pub(super) struct Listed<'m> {
-    hosts: BTreeSet<&'m str>,
-    /// Alias to the servers that have it.
-    aliases: BTreeMap<&'m str, Vec<&'m str>>,
+pub(super) struct Listed {
+    hosts: BTreeSet<String>,
+    /// Alias to the servers that have it. Of the same kinds as the sessions' own lists: each further
+    /// kind of map is 6 KiB of the module.
+    aliases: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What a session is asked for: the host, or else the wildcard above it. Two that are equal get the
 /// same answers.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Asked<'m> {
-    host: Name<'m>,
-    above: Name<'m>,
+pub(super) struct Asked {
+    host: Name,
+    above: Name,
 }
 
 /// A name, as far as sessions list it.
 #[derive(Clone, Default, PartialEq, Eq)]
-struct Name<'m> {
-    host: Option<&'m str>,
-    servers: Vec<&'m str>,
+struct Name {
+    host: Option<String>,
+    servers: BTreeSet<String>,
 }
 
-impl<'m> Listed<'m> {
-    pub(super) fn new(merged: &'m Merged) -> Self {
+impl Listed {
+    pub(super) fn new(merged: &Merged) -> Self {
         let mut hosts = BTreeSet::new();
         for upstream in merged.upstreams.values() {
-            hosts.extend(upstream.session.locations.keys().map(String::as_str));
+            hosts.extend(upstream.session.locations.keys().cloned());
         }
-        let mut aliases = BTreeMap::<_, Vec<_>>::new();
+        let mut aliases = BTreeMap::<_, BTreeSet<_>>::new();
         for (name, server) in &merged.servers {
             for alias in &server.aliases {
-                aliases
-                    .entry(alias.as_str())
-                    .or_default()
-                    .push(name.as_str());
+                let servers = aliases.entry(alias.clone()).or_default();
+                servers.insert(name.clone());
             }
         }
         Self { hosts, aliases }
@@ -48,7 +47,7 @@ impl<'m> Listed<'m> {
 
     /// What requests for `host` ask for that the server `name` answers. nginx asks with the host in
     /// lower case, so a list under a name with capitals is never found.
-    pub(super) fn asked(&self, name: &str, host: &str) -> Asked<'m> {
+    pub(super) fn asked(&self, name: &str, host: &str) -> Asked {
         // The default server asks by its own name, whatever a request calls it; a name that is a
         // pattern, or the end or beginning of names, is no request's host.
         let is_pattern = host.starts_with(['~', '.']) || host.ends_with('*');
@@ -66,15 +65,15 @@ impl<'m> Listed<'m> {
         }
     }
 
-    fn name(&self, name: &str) -> Name<'m> {
+    fn name(&self, name: &str) -> Name {
         Name {
-            host: self.hosts.get(name).copied(),
+            host: self.hosts.get(name).cloned(),
             servers: self.aliases.get(name).cloned().unwrap_or_default(),
         }
     }
 }
 
-impl Asked<'_> {
+impl Asked {
     /// Whether a response of the location `path` may set the cookie of `upstream`.
     pub(super) fn sets_cookie(&self, upstream: &Upstream, path: &str) -> bool {
         let session = &upstream.session;
@@ -83,12 +82,15 @@ impl Asked<'_> {
     }
 }
 
-impl Name<'_> {
+impl Name {
     /// Whether the path is among those that the session lists; `None`: it lists none.
     fn lists(&self, session: &Session, path: &str) -> Option<bool> {
-        let own = self.host.and_then(|host| session.locations.get(host));
+        let own = self
+            .host
+            .as_ref()
+            .and_then(|host| session.locations.get(host));
         let servers = self.servers.iter();
-        let of_aliases = servers.filter_map(|name| session.alias_locations.get(*name));
+        let of_aliases = servers.filter_map(|name| session.alias_locations.get(name));
         let mut lists = own.into_iter().chain(of_aliases).peekable();
         lists.peek()?;
         Some(lists.any(|paths| paths.contains(path)))
