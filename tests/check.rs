@@ -327,6 +327,49 @@ fn the_hosts_that_a_platforms_resources_leave_out_are_warnings_there() {
 }
 
 #[test]
+fn a_secret_that_serves_nobody_is_a_warning() {
+    const TAKEN: &str = include_str!("../envoy/src/key_pair/pairs/taken/P-256.pem");
+    const OTHER: &str = include_str!("../envoy/src/key_pair/pairs/taken/P-384.pem");
+    let ingress = json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": { "name": "shop" },
+        "spec": {
+            "ingressClassName": "nginx",
+            "tls": [{ "hosts": ["shop.example.com"], "secretName": "shop-tls" }],
+            "rules": [{ "host": "shop.example.com", "http": { "paths": [{
+                "path": "/",
+                "pathType": "Prefix",
+                "backend": { "service": { "name": "shop", "port": { "number": 80 } } },
+            }] } }],
+        },
+    });
+    let warnings = |kind: &str, key: &str, on: Option<Platform>| -> Vec<&'static str> {
+        let secret = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": kind,
+            "metadata": { "name": "shop-tls" },
+            "stringData": { "tls.crt": TAKEN, "tls.key": key },
+        });
+        let text = format!("{ingress}\n---\n{secret}\n");
+        let manifests = Manifests::parse("shop.yaml", &text).unwrap();
+        let findings = Report::new(&manifests, false, on).findings.into_iter();
+        let warnings = findings.filter(|finding| finding.level == Level::Warning);
+        warnings.map(|finding| finding.code).collect()
+    };
+    let gateway = Some(Platform::EnvoyGateway);
+    for on in [None, Some(Platform::Istio), gateway] {
+        assert!(warnings("kubernetes.io/tls", TAKEN, on).is_empty());
+        let foreign = warnings("kubernetes.io/tls", OTHER, on);
+        assert_eq!(foreign, ["https-listener"]);
+    }
+    // ingress-nginx goes by the keys of a Secret, Envoy Gateway asks for the type.
+    assert!(warnings("Opaque", TAKEN, None).is_empty());
+    assert_eq!(warnings("Opaque", TAKEN, gateway), ["not-rendered"]);
+}
+
+#[test]
 fn a_second_controller_is_checked_when_it_is_asked_for() {
     let named = |classes: &[&str], controllers: &[&str]| Selection {
         classes: classes.iter().map(|&name| name.to_owned()).collect(),

@@ -6,6 +6,8 @@
 //! `pkg/util/ingress/ingress.go`; ingress-nginx dbb11b92d. What its certificate names is not read
 //! here: an entry's `hosts` are taken for that.
 
+mod secret;
+
 use std::collections::BTreeMap;
 
 use limpet::ingress::Tls;
@@ -13,6 +15,8 @@ use limpet::ingress::Tls;
 use crate::compiled::Compiled;
 use crate::names;
 use crate::taken::TakenIngress;
+
+pub use secret::pair;
 
 /// A certificate and the hosts that it serves.
 #[derive(Debug)]

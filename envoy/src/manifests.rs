@@ -5,6 +5,7 @@ mod document;
 mod encoding;
 mod error;
 mod given;
+mod secret;
 mod selection;
 mod source;
 mod split;
@@ -46,7 +47,7 @@ pub struct Manifests {
     pub config_maps: Vec<Object>,
     /// Deployments: what `run --pods` starts.
     pub deployments: Vec<Object>,
-    /// Secrets of type kubernetes.io/tls.
+    /// Secrets with a certificate and its key, and those of type kubernetes.io/tls.
     pub tls_secrets: Vec<Object>,
     /// IngressClasses.
     pub ingress_classes: Vec<Object>,
@@ -263,7 +264,7 @@ impl Manifests {
             ("", "ConfigMap") => self.config_maps.push(object),
             ("apps", "Deployment") => self.deployments.push(object),
             ("networking.k8s.io", "IngressClass") => self.ingress_classes.push(object),
-            ("", "Secret") if object.text("/type") == Some("kubernetes.io/tls") => {
+            ("", "Secret") if object.is_of_type_tls() || object.holds_a_pair() => {
                 self.tls_secrets.push(object);
             }
             (_, kind) if HOLDS_VALUES.contains(&kind) => self.notes.push(format!(

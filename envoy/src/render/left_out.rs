@@ -12,9 +12,28 @@ pub fn on_istio<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's
     })
 }
 
-/// The hosts whose certificates are beyond what a Gateway can hold.
-#[must_use]
-pub fn on_envoy_gateway(served: &Served<'_>) -> Option<String> {
+/// The hosts whose certificates are beyond what a Gateway can hold, or in a Secret that it refuses.
+pub fn on_envoy_gateway<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
+    of_other_types(served).chain(beyond(served))
+}
+
+/// Source: `validateTLSConfiguration`, `internal/gatewayapi/validate.go`, Envoy Gateway 1.9.1.
+fn of_other_types<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
+    served.certificates.iter().filter_map(|certificate| {
+        let id = certificate.secret_id();
+        let secret = served.tls_secret(&id)?;
+        (!secret.is_of_type_tls()).then(|| {
+            format!(
+                "{}: Envoy Gateway refuses Secret {id}, which is not of type kubernetes.io/tls: hosts {} \
+                 get no https from it",
+                certificate.place(),
+                certificate.hosts.join(", ")
+            )
+        })
+    })
+}
+
+fn beyond(served: &Served<'_>) -> Option<String> {
     let certificates = secrets(served);
     let further = certificates.iter().skip(MOST_CERTIFICATES);
     let beyond: Vec<&str> = further

@@ -11,6 +11,7 @@ use crate::certificates::{Certificate, certificates};
 use crate::clusters::{Cluster, ServicePort, off_limits};
 use crate::compiled::Compiled;
 use crate::forwarding::{self, DROPPED_HEADERS, Forwarding, HOST_HEADER};
+use crate::manifests::Object;
 use crate::names;
 use crate::plugin_config::{self, Options, Unmatched, plugin_config};
 
@@ -36,6 +37,12 @@ pub struct Served<'c> {
 }
 
 impl<'c> Served<'c> {
+    /// The Secret of a certificate, `namespace/name`; `None`: it is not among the manifests.
+    #[must_use]
+    pub fn tls_secret(&self, id: &str) -> Option<&Object> {
+        self.compiled.manifests.tls_secret(id)
+    }
+
     /// What `compiled` serves.
     #[must_use]
     pub fn new(compiled: &'c Compiled<'c>) -> Self {

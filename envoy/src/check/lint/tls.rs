@@ -17,6 +17,7 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
         findings.extend(tls_of_other_hosts(ingress));
         findings.extend(tls_without_host(ingress));
     }
+    findings.extend(unusable_pairs(compiled));
     findings
 }
 
@@ -70,6 +71,27 @@ fn tls_without_secret(ingress: &TakenIngress<'_>) -> Option<Finding> {
         )
         .help("name a Secret with a certificate, or render envoy with --tls CERT,KEY"),
     )
+}
+
+/// A Secret that holds no pair: what `render envoy` says of it.
+fn unusable_pairs(compiled: &Compiled<'_>) -> Vec<Finding> {
+    let all = certificates::certificates(compiled).serving.into_iter();
+    let finding = |one: certificates::Certificate<'_>| {
+        let id = one.secret_id();
+        let error = certificates::pair(compiled.manifests.tls_secret(&id)?).err()?;
+        let finding = Finding::new(
+            Level::Warning,
+            HTTPS_LISTENER,
+            &Place::at(one.ingress.object, &certificates::pointer(one.entry), "tls"),
+            format!(
+                "names Secret {id}, which cannot be used: {}",
+                error.root_cause()
+            ),
+            "its hosts get no https from it; ingress-nginx served its own certificate there",
+        );
+        Some(finding.help("put a certificate and the key that belongs to it into the Secret"))
+    };
+    all.filter_map(finding).collect()
 }
 
 /// A host that the tls section does not list: ingress-nginx redirects it all the same.

@@ -386,6 +386,16 @@ fn a_pair_that_envoy_refuses_costs_its_own_hosts_and_not_the_whole_bootstrap() {
     }
 }
 
+// ingress-nginx goes by the keys of a Secret, whatever its type: getPemCertificate in
+// internal/ingress/controller/store/backend_ssl.go, dbb11b92d.
+#[test]
+fn a_secret_of_another_type_serves_where_it_holds_a_pair() {
+    let secret = secret("shop-tls", "tls.key").replace("kubernetes.io/tls", "Opaque");
+    let out = rendered(&[TLS, &secret].concat(), |_| {});
+    let listeners = out.bootstrap["static_resources"]["listeners"].as_array();
+    assert_eq!(listeners.unwrap().len(), 2, "{:?}", out.notes);
+}
+
 // ingress-nginx serves such a host with its own certificate, not with a wildcard's above it.
 #[test]
 fn a_host_without_a_usable_secret_is_not_served_by_another_ones_wildcard() {

@@ -1,16 +1,12 @@
-//! Certificates: from `kubernetes.io/tls` Secrets by SNI, or `--tls` for every other host.
+//! Certificates: from Secrets by SNI, or `--tls` for every other host.
 
 use std::path::PathBuf;
 
-use anyhow::Context;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::certificates;
 use crate::compiled::Compiled;
 use crate::key_pair::KeyPair;
-use crate::manifests::Object;
 use crate::taken::TakenIngress;
 
 /// One certificate and the hosts it serves.
@@ -57,7 +53,7 @@ pub(super) fn certificates(
             default.extend(certificate.hosts);
             continue;
         };
-        match pair(secret) {
+        match certificates::pair(secret) {
             Ok(KeyPair { chain, key }) => {
                 notes.push(format!(
                     "{place}: the private key of Secret {id} is in the output"
@@ -90,27 +86,6 @@ pub(super) fn certificates(
         notes.extend(dead_redirects(&compiled.ingresses));
     }
     certificates
-}
-
-/// What the Secret holds. Envoy refuses a whole bootstrap for one pair that it does not take.
-fn pair(secret: &Object) -> anyhow::Result<KeyPair> {
-    let (chain, key) = (text(secret, "tls.crt")?, text(secret, "tls.key")?);
-    KeyPair::read(&chain, &key)
-        .with_context(|| format!("{}: Secret {}", secret.place(), secret.id()))
-}
-
-fn text(secret: &Object, key: &str) -> anyhow::Result<String> {
-    let place = || format!("{}: Secret {}: data[{key:?}]", secret.place(), secret.id());
-    if let Some(text) = secret.text(&format!("/stringData/{key}")) {
-        return Ok(text.to_owned());
-    }
-    let encoded = secret
-        .text(&format!("/data/{key}"))
-        .with_context(|| format!("{} is missing", place()))?;
-    let bytes = STANDARD
-        .decode(encoded.split_whitespace().collect::<String>())
-        .with_context(|| format!("{} is not base64", place()))?;
-    String::from_utf8(bytes).with_context(|| format!("{} is not PEM", place()))
 }
 
 /// Without an https listener, redirects to https lead nowhere.
