@@ -65,7 +65,7 @@ pub(crate) fn judge(object: &Object, settings: Option<&Value>) -> (Vec<Judged>, 
     let mut judged = Vec::new();
     let mut findings = Vec::new();
     let Some(ingress) = object.ingress() else {
-        return (judged, findings);
+        return (judged, shape::wrong(object));
     };
     for (name, value) in under_the_prefix(&ingress) {
         let idle = alternatives::job(name, value)

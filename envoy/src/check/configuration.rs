@@ -29,8 +29,14 @@ const SAID_AS_NOTE: [&str; 2] = ["shared-service", "cookie-path-attributes"];
 pub(super) fn run(manifests: &Manifests, remarks: &[Remark], said: &[Finding]) -> Vec<Finding> {
     let all: Vec<Finding> = remarks
         .iter()
-        // What limpet leaves to others is told, or is none, by its job.
-        .filter(|remark| !matches!(remark.problem, Problem::NotHonoured { .. }))
+        // What limpet leaves to others is told, or is none, by its job; an object without a name with
+        // its line.
+        .filter(|remark| {
+            !matches!(
+                remark.problem,
+                Problem::NotHonoured { .. } | Problem::Nameless
+            )
+        })
         .filter(|remark| !is_said(said, remark))
         .map(|remark| finding(manifests, remark))
         .collect();

@@ -141,9 +141,14 @@ fn no_settings(manifests: &Manifests) -> Option<String> {
 }
 
 /// The Ingresses that may protect something here: those that the module takes, in either text where
-/// one is given twice, and those that are left out, whose paths fall to others.
+/// one is given twice, and those that are left out or have no name, whose paths fall to others.
 fn at_stake(compiled: &Compiled<'_>) -> HashSet<String> {
     let taken = compiled.ingresses.iter().map(|one| one.id().to_owned());
     let left_out = compiled.manifests.left_out().map(Object::id);
-    taken.chain(left_out).collect()
+    let ingresses = compiled.manifests.ingresses.iter();
+    let nameless = ingresses.filter(|object| object.name().is_empty());
+    taken
+        .chain(left_out)
+        .chain(nameless.map(Object::id))
+        .collect()
 }

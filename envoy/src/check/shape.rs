@@ -16,12 +16,16 @@ enum Shape {
 }
 
 /// Source: `IngressSpec`, `networking.k8s.io/v1`.
-const FIELDS: [(&str, Shape); 21] = [
+const FIELDS: [(&str, Shape); 28] = [
+    ("metadata/name", Shape::Text),
+    ("metadata/namespace", Shape::Text),
     ("spec", Shape::Map),
     ("spec/ingressClassName", Shape::Text),
     ("spec/defaultBackend", Shape::Map),
     ("spec/defaultBackend/service", Shape::Map),
     ("spec/defaultBackend/service/name", Shape::Text),
+    ("spec/defaultBackend/service/port", Shape::Map),
+    ("spec/defaultBackend/service/port/name", Shape::Text),
     ("spec/tls", Shape::List),
     ("spec/tls/*", Shape::Map),
     ("spec/tls/*/hosts", Shape::List),
@@ -35,9 +39,15 @@ const FIELDS: [(&str, Shape); 21] = [
     ("spec/rules/*/http/paths/*", Shape::Map),
     ("spec/rules/*/http/paths/*/path", Shape::Text),
     ("spec/rules/*/http/paths/*/pathType", Shape::Text),
+    ("spec/rules/*/http/paths/*/backend", Shape::Map),
     ("spec/rules/*/http/paths/*/backend/service", Shape::Map),
     (
         "spec/rules/*/http/paths/*/backend/service/name",
+        Shape::Text,
+    ),
+    ("spec/rules/*/http/paths/*/backend/service/port", Shape::Map),
+    (
+        "spec/rules/*/http/paths/*/backend/service/port/name",
         Shape::Text,
     ),
     (
@@ -49,6 +59,7 @@ const FIELDS: [(&str, Shape); 21] = [
 /// What is of another kind.
 pub(super) fn wrong(object: &Object) -> Vec<Finding> {
     let mut findings = Vec::new();
+    findings.extend(nameless(object));
     for (field, shape) in FIELDS {
         let steps: Vec<&str> = field.split('/').collect();
         let mut pointers = Vec::new();
@@ -67,6 +78,22 @@ pub(super) fn wrong(object: &Object) -> Vec<Finding> {
         }));
     }
     findings
+}
+
+/// An object without a name; one of another kind is told as such.
+fn nameless(object: &Object) -> Option<Finding> {
+    let name = object.value.pointer("/metadata/name");
+    let is_none = name.is_none_or(|name| name.is_null() || name == "");
+    is_none.then(|| {
+        Finding::new(
+            Level::Error,
+            LOSS,
+            &Place::at(object, "/metadata", "metadata.name"),
+            "is missing",
+            "nothing of the Ingress is served, and what lay under its paths falls to others; Kubernetes \
+             refuses the whole Ingress",
+        )
+    })
 }
 
 /// The pointers of values at `steps` that are not of `shape`.

@@ -456,6 +456,22 @@ fn a_field_of_another_kind_is_told_with_its_line_and_refused() {
             json!("x"),
             "paths: \"x\" is no list",
         ),
+        (
+            format!("{path}/backend"),
+            json!("web"),
+            "backend: \"web\" is no map",
+        ),
+        // What YAML makes of `name: on`, for some.
+        (
+            "/metadata/name".to_owned(),
+            json!(true),
+            "name: \"true\" is no string",
+        ),
+        (
+            "/metadata/name".to_owned(),
+            json!(null),
+            "metadata.name: is missing",
+        ),
     ] {
         let mut value_of = manifests(&json!({}), &json!({})).ingresses[0].value.clone();
         *value_of.pointer_mut(&pointer).unwrap() = value;
