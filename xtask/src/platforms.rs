@@ -5,11 +5,14 @@
 //! containers and without nodes. What they answer is kept in `tests/control-planes/recorded/`.
 
 mod answer;
+mod api;
 mod cluster;
 mod envoy_gateway;
+mod http;
 mod inputs;
 mod istio;
 mod layout;
+mod module;
 mod place;
 mod processes;
 mod programs;
@@ -18,8 +21,8 @@ mod registry;
 mod services;
 mod status;
 
-use crate::package::layout::sha256;
-use crate::{demo, envoy, package, process, workspace};
+use crate::package::layout::{self as image, Form, sha256};
+use crate::{demo, envoy, process, workspace};
 use answer::Answer;
 use anyhow::{Context, Result, bail};
 use cluster::Cluster;
@@ -28,9 +31,11 @@ use istio::Proxy;
 use place::Place;
 use programs::Programs;
 use recording::Recording;
+use serde_json::{Value, json};
 use std::fs;
+use std::io::Read;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// What is asked, and what becomes of the answers.
@@ -43,7 +48,7 @@ pub(crate) struct Options {
     names: Vec<String>,
     /// In the namespaces: how this task calls itself
     #[arg(long, hide = true)]
-    inside: bool,
+    part: Option<Part>,
 }
 
 /// Who translates.
@@ -62,13 +67,22 @@ const PLATFORMS: [(&str, Platform); 4] = [
     ("standard-channel", Platform::StandardChannel),
 ];
 
+/// How many ask at once: each waits for the others' processes as much as it works.
+const PARTS: usize = 3;
+
+/// What the Envoys load, and its image.
+const MODULE: &str = "module.wasm";
+const IMAGE: &str = "image";
+
 /// Where the answers are.
 const RECORDED: &str = "tests/control-planes/recorded";
 
 impl Platform {
     fn takes(self, input: &Input) -> bool {
         match self {
-            Self::Istio(Proxy::Gateway) | Self::EnvoyGateway => true,
+            Self::Istio(Proxy::Gateway) => input.policies != Some(inputs::ENVOY_GATEWAY),
+            Self::EnvoyGateway => input.policies != Some(inputs::ISTIO),
+            Self::Istio(Proxy::Sidecar) if input.policies.is_some() => false,
             // Of the reports those that are about them.
             Self::Istio(Proxy::Sidecar) => input.is_asked || input.name.contains("sidecar"),
             Self::StandardChannel => input.name == "sample",
@@ -81,30 +95,81 @@ impl Platform {
 /// # Errors
 /// Something is missing or does not come up, or with `--check` an answer differs.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    if options.inside {
-        return inside(options);
+    if let Some(part) = options.part {
+        end_with_parent();
+        println!("{}", inside(options, part)?.text());
+        return Ok(());
     }
     needs(&["unshare", "ip", "openssl", "base64"])?;
     Programs::built()?;
     demo::limpet()?;
     envoy::envoy()?;
-    package::run(&package::Options::default())?;
     process::announce("asking the control planes");
-    let mut again = Command::new("unshare");
-    again
-        .args([
-            "--net",
-            "--mount",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-        ])
-        .arg(std::env::current_exe()?)
-        .args(["platforms", "--inside"])
+    let folder = workspace::target("platforms");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let module = module::idle();
+    image::write(&folder.join(IMAGE), Form::Compat, &module)?;
+    fs::write(folder.join(MODULE), module)?;
+    let program = &std::env::current_exe()?;
+    let start = |number| part(program, options, Part { number, of: PARTS }).spawn();
+    let mut parts = Vec::new();
+    for number in 0..PARTS {
+        parts.push(start(number).context("cannot start unshare")?);
+    }
+    let mut outcome = Outcome::default();
+    for part in &mut parts {
+        let mut said = String::new();
+        if let Some(out) = &mut part.stdout {
+            out.read_to_string(&mut said)?;
+        }
+        let status = part.wait()?;
+        if !status.success() {
+            bail!("asking ended early: {status}");
+        }
+        outcome.add(&said)?;
+    }
+    let Outcome {
+        asked,
+        mut differing,
+    } = outcome;
+    if asked == 0 {
+        bail!("no recording has such a name");
+    }
+    if differing.is_empty() {
+        let what = if options.check { "agree" } else { "written" };
+        println!("{asked} recordings {what}");
+        return Ok(());
+    }
+    differing.sort();
+    bail!(
+        "not as recorded; see the change with: cargo xtask platforms && git diff\n{}",
+        differing.join("\n")
+    );
+}
+
+/// This task in namespaces of its own.
+fn part(program: &Path, options: &Options, Part { number, of }: Part) -> Command {
+    let mut command = Command::new("unshare");
+    command
+        .args(["--net", "--mount", "--pid", "--fork"])
+        .args(["--kill-child", "--mount-proc"])
+        .arg(program)
+        .args(["platforms", "--part", &format!("{number}/{of}")])
         .args(options.check.then_some("--check"))
-        .args(&options.names);
-    process::run(&mut again)
+        .args(&options.names)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    command
+}
+
+/// Whoever started this holds its input open: all that runs in these namespaces ends with it.
+fn end_with_parent() {
+    std::thread::spawn(|| {
+        drop(std::io::stdin().read_to_end(&mut Vec::new()));
+        std::process::exit(1);
+    });
 }
 
 fn needs(programs: &[&str]) -> Result<()> {
@@ -122,41 +187,85 @@ fn needs(programs: &[&str]) -> Result<()> {
     );
 }
 
+/// Of all that is wanted, what one of several processes asks for; each has namespaces of its own.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    /// From 0.
+    number: usize,
+    of: usize,
+}
+
+impl std::str::FromStr for Part {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Part> {
+        let (number, of) = text.split_once('/').context("NUMBER/OF")?;
+        Ok(Part {
+            number: number.parse()?,
+            of: of.parse()?,
+        })
+    }
+}
+
+/// What a part came to, as it tells it.
+#[derive(Debug, Default)]
+struct Outcome {
+    asked: u64,
+    differing: Vec<String>,
+}
+
+impl Outcome {
+    fn text(&self) -> String {
+        json!({ "asked": self.asked, "differing": self.differing }).to_string()
+    }
+
+    fn add(&mut self, text: &str) -> Result<()> {
+        let value: Value = serde_json::from_str(text)?;
+        self.asked += value.get("asked").and_then(Value::as_u64).unwrap_or(0);
+        let differing = value.get("differing").and_then(Value::as_array);
+        let differing = differing.into_iter().flatten().filter_map(Value::as_str);
+        self.differing.extend(differing.map(str::to_owned));
+        Ok(())
+    }
+}
+
 /// With everything built: there is no network.
-fn inside(options: &Options) -> Result<()> {
+fn inside(options: &Options, part: Part) -> Result<Outcome> {
     let place = &Place {
         limpet: workspace::target("debug/limpet"),
-        module: workspace::target("module/limpet.wasm"),
+        module: workspace::target("platforms").join(MODULE),
         envoy: fs::canonicalize(workspace::target("envoy"))?,
         programs: Programs::built()?,
-        folder: workspace::target("platforms"),
+        folder: workspace::target("platforms").join(part.number.to_string()),
     };
     process::output(Command::new("ip").args(["link", "set", "lo", "up"]))
         .context("the task needs namespaces of its own: run it as root")?;
     // Pods and Services have addresses here, all of them this machine.
     let route = ["route", "add", "local", "10.0.0.0/8", "dev", "lo"];
     process::output(Command::new("ip").args(route))?;
-    if place.folder.exists() {
-        fs::remove_dir_all(&place.folder)?;
-    }
     fs::create_dir_all(&place.folder)?;
-    let cluster = Cluster::start(place)?;
-    registry::serve(workspace::target("dist/oci-compat"))?;
+    let mut cluster = Cluster::start(place)?;
+    registry::serve(workspace::target("platforms").join(IMAGE))?;
     let inputs = inputs::all()?;
-    let mut differing = Vec::new();
+    let mut outcome = Outcome::default();
     let mut webhook = None;
-    let mut asked = 0;
+    let mut wanted = 0..;
     for (name, platform) in PLATFORMS {
-        let wanted: Vec<&Input> = inputs
+        let taken: Vec<&Input> = inputs
             .iter()
             .filter(|input| platform.takes(input))
             .filter(|input| options.wants(&format!("{name}/{}", input.name)))
+            .filter(|_| {
+                wanted
+                    .next()
+                    .is_some_and(|n: usize| n % part.of == part.number)
+            })
             .collect();
-        if wanted.is_empty() {
+        if taken.is_empty() {
             continue;
         }
-        prepare(place, &cluster, platform, &mut webhook)?;
-        for input in wanted {
+        prepare(place, &mut cluster, platform, &mut webhook)?;
+        for input in taken {
             let start = Instant::now();
             let asking = ask(place, &cluster, platform, input);
             cluster.clear()?;
@@ -165,31 +274,27 @@ fn inside(options: &Options) -> Result<()> {
             match asking {
                 Ok(text) => {
                     let file = Path::new(RECORDED).join(format!("{label}.json"));
-                    differing.extend(keep(&file, &text, options.check)?);
+                    outcome.differing.extend(keep(&file, &text, options.check)?);
                 }
                 // One that fails keeps nobody from hearing of the others.
-                Err(why) => differing.push(format!("{label}: {why:#}")),
+                Err(why) => outcome.differing.push(format!("{label}: {why:#}")),
             }
-            asked += 1;
+            outcome.asked += 1;
         }
     }
-    if asked == 0 {
-        bail!("no recording has such a name");
-    }
-    if differing.is_empty() {
-        println!(
-            "{asked} recordings {}",
-            if options.check { "agree" } else { "written" }
-        );
-        return Ok(());
-    }
-    bail!(
-        "not as recorded; see the change with: cargo xtask platforms && git diff\n{}",
-        differing.join("\n")
-    );
+    Ok(outcome)
 }
 
 impl Options {
+    /// Of everything, whether it is as recorded.
+    pub(crate) fn check() -> Options {
+        Options {
+            check: true,
+            names: Vec::new(),
+            part: None,
+        }
+    }
+
     fn wants(&self, name: &str) -> bool {
         self.names.is_empty() || self.names.iter().any(|wanted| name.contains(wanted))
     }
@@ -197,16 +302,16 @@ impl Options {
 
 fn prepare(
     place: &Place,
-    cluster: &Cluster,
+    cluster: &mut Cluster,
     platform: Platform,
     webhook: &mut Option<istio::Webhook>,
 ) -> Result<()> {
-    let define = |name: &str| cluster.define(&place.programs.definitions(name));
+    let mut define = |name: &str| cluster.define(&place.programs.definitions(name));
     match platform {
         Platform::Istio(_) if webhook.is_some() => {}
         Platform::Istio(_) => {
             define("istio")?;
-            drop(cluster.kubectl(&["create", "namespace", "istio-system"]));
+            api::namespace_exists("istio-system")?;
             *webhook = Some(istio::Webhook::start(place, cluster)?);
         }
         Platform::EnvoyGateway => {

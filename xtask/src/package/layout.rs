@@ -42,7 +42,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Writes the layout and returns the manifest's digest.
-pub(super) fn write(folder: &Path, form: Form, module: &[u8]) -> Result<String> {
+pub(crate) fn write(folder: &Path, form: Form, module: &[u8]) -> Result<String> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }

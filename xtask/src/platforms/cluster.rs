@@ -1,10 +1,11 @@
 //! A cluster without nodes: a real API server, what is applied to it as a user does, and what it says.
 
+use super::api::{Api, namespace_exists};
 use super::place::Place;
-use super::processes::{Process, wait_for};
+use super::processes::Process;
 use crate::process;
-use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use anyhow::{Context, Result};
+use serde_json::Value;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,13 +19,42 @@ const KUBECONFIG: &str = r#"{
 }"#;
 
 /// Everything that is applied for one input goes again before the next.
-const KINDS: &str = "ingresses,ingressclasses,services,endpointslices,configmaps,\
-    deployments,serviceaccounts,horizontalpodautoscalers,poddisruptionbudgets,\
-    gatewayclasses,gateways.gateway.networking.k8s.io,httproutes,referencegrants,backendtlspolicies,\
-    envoyproxies,httproutefilters,clienttrafficpolicies,backendtrafficpolicies,envoyextensionpolicies,\
-    securitypolicies,envoypatchpolicies,\
-    gateways.networking.istio.io,virtualservices,serviceentries,destinationrules,envoyfilters,wasmplugins,\
-    authorizationpolicies,requestauthentications,peerauthentications";
+const KINDS: [&str; 31] = [
+    "ingresses",
+    "ingressclasses",
+    "services",
+    "endpointslices",
+    "configmaps",
+    "secrets",
+    "deployments",
+    "serviceaccounts",
+    "horizontalpodautoscalers",
+    "poddisruptionbudgets",
+    "gatewayclasses",
+    "gateways.gateway.networking.k8s.io",
+    "httproutes",
+    "referencegrants",
+    "backendtlspolicies",
+    "envoyproxies",
+    "httproutefilters",
+    "clienttrafficpolicies",
+    "backendtrafficpolicies",
+    "envoyextensionpolicies",
+    "securitypolicies",
+    "envoypatchpolicies",
+    "gateways.networking.istio.io",
+    "virtualservices",
+    "serviceentries",
+    "destinationrules",
+    "envoyfilters",
+    "wasmplugins",
+    "authorizationpolicies",
+    "requestauthentications",
+    "peerauthentications",
+];
+
+/// What the Secrets of Envoy Gateway's own are called and begin with: they stay.
+const KEPT: (&str, &str) = ("envoy-gateway-system", "envoy");
 
 /// What an API server said to a manifest.
 #[derive(Debug, Default)]
@@ -39,6 +69,7 @@ pub(super) struct Applied {
 pub(super) struct Cluster {
     kubectl: PathBuf,
     folder: PathBuf,
+    api: Api,
     _server: Process,
 }
 
@@ -70,16 +101,13 @@ impl Cluster {
             .args(["--authorization-mode=RBAC", "--token-auth-file=tokens"])
             .args(["--endpoint-reconciler-type=none"])
             .args(["--disable-admission-plugins=ServiceAccount"]);
-        let cluster = Cluster {
+        let server = Process::start(place, "apiserver", &mut server)?;
+        Ok(Cluster {
             kubectl: place.programs.kubectl(),
             folder: folder.clone(),
-            _server: Process::start(place, "apiserver", &mut server)?,
-        };
-        wait_for("the API server is ready", || {
-            let ready = cluster.kubectl(&["get", "--raw", "/readyz"]);
-            Ok(ready.is_ok().then_some(()))
-        })?;
-        Ok(cluster)
+            api: Api::start(place, &folder.join("kubeconfig"))?,
+            _server: server,
+        })
     }
 
     pub(super) fn kubeconfig(&self) -> PathBuf {
@@ -105,17 +133,13 @@ impl Cluster {
     /// Every object of these kinds, with commas between; none where one is not known.
     ///
     /// # Errors
-    /// What comes is no JSON.
-    pub(super) fn all(&self, kind: &str) -> Result<Vec<Value>> {
-        let Ok(text) = self.kubectl(&["get", kind, "-A", "-o", "json"]) else {
-            return Ok(Vec::new());
-        };
-        let mut list: Value = serde_json::from_str(&text)?;
-        let items = list.get_mut("items").map(Value::take);
-        match items {
-            Some(Value::Array(items)) => Ok(items),
-            _ => bail!("kubectl lists no {kind}"),
+    /// No answer.
+    pub(super) fn all(&self, kinds: &str) -> Result<Vec<Value>> {
+        let mut all = Vec::new();
+        for kind in kinds.split(',') {
+            all.extend(self.api.all(kind)?);
         }
+        Ok(all)
     }
 
     /// Strict server-side apply; fields that others manage are taken over.
@@ -123,12 +147,8 @@ impl Cluster {
     /// # Errors
     /// kubectl cannot be run.
     pub(super) fn apply(&self, manifests: &str) -> Result<Applied> {
-        let namespaces = namespaces(manifests).into_iter().map(
-            |name| json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }),
-        );
-        let namespaces: Vec<Value> = namespaces.collect();
-        if !namespaces.is_empty() {
-            self.give(&list(&namespaces))?;
+        for name in namespaces(manifests) {
+            namespace_exists(name)?;
         }
         self.give(manifests)
     }
@@ -166,31 +186,30 @@ impl Cluster {
         Ok(applied)
     }
 
-    /// As [`Cluster::apply`], of what has to be taken.
+    /// Applies what has to be taken.
     ///
     /// # Errors
     /// Something is refused.
     pub(super) fn set_up(&self, objects: &[Value]) -> Result<()> {
-        if objects.is_empty() {
-            return Ok(()); // an error to kubectl
-        }
-        let refused = self.apply(&list(objects))?.refused;
-        if refused.is_empty() {
-            return Ok(());
-        }
-        bail!("the API server refuses:\n{}", refused.join("\n"));
+        objects.iter().try_for_each(|one| self.api.set_up(one))
     }
 
     /// Applies a folder of resource definitions and waits until they are served.
     ///
     /// # Errors
     /// One is refused.
-    pub(super) fn define(&self, folder: &Path) -> Result<()> {
+    pub(super) fn define(&mut self, folder: &Path) -> Result<()> {
         let folder = folder.to_string_lossy();
         self.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &folder])?;
-        let established = "--for=condition=Established";
-        self.kubectl(&["wait", established, "crd", "--all", "--timeout=60s"])?;
-        Ok(())
+        self.api.learn()
+    }
+
+    /// Takes an object away.
+    ///
+    /// # Errors
+    /// It does not go.
+    pub(super) fn delete(&self, kind: &str, object: &Value) -> Result<()> {
+        self.api.delete(kind, object)
     }
 
     /// Takes away what was applied.
@@ -198,37 +217,19 @@ impl Cluster {
     /// # Errors
     /// It does not go.
     pub(super) fn clear(&self) -> Result<()> {
-        // Nobody is there any more who would take its finalizer away.
-        let none = r#"{"metadata":{"finalizers":null}}"#;
-        let patch = [
-            "patch",
-            "gatewayclass",
-            "limpet",
-            "--type=merge",
-            "-p",
-            none,
-        ];
-        drop(self.kubectl(&patch)); // it is there on Envoy Gateway alone
-        let known = self.kubectl(&["api-resources", "-o", "name"])?;
-        let is_known = |kind: &str| {
-            known
-                .lines()
-                .any(|name| name == kind || name.split('.').next() == Some(kind))
-        };
-        let kinds: Vec<&str> = KINDS
-            .split(',')
-            .map(str::trim)
-            .filter(|kind| is_known(kind))
-            .collect();
-        self.kubectl(&["delete", &kinds.join(","), "--all", "-A", "--wait=false"])?;
-        let others = "--field-selector=metadata.namespace!=envoy-gateway-system";
-        self.kubectl(&["delete", "secrets", "-A", others])?;
+        for kind in KINDS {
+            for object in self.api.all(kind)? {
+                let text = |path| object.pointer(path).and_then(Value::as_str);
+                let is_kept = kind == "secrets"
+                    && text("/metadata/namespace") == Some(KEPT.0)
+                    && text("/metadata/name").is_some_and(|name| name.starts_with(KEPT.1));
+                if !is_kept {
+                    self.api.delete(kind, &object)?;
+                }
+            }
+        }
         Ok(())
     }
-}
-
-fn list(objects: &[Value]) -> String {
-    json!({ "apiVersion": "v1", "kind": "List", "items": objects }).to_string()
 }
 
 /// A line that is indented goes on with the one before.

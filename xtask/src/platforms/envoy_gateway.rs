@@ -1,9 +1,11 @@
 //! Envoy Gateway and an Envoy as its Deployment would start it.
 
 use super::answer::Answer;
+use super::api::namespace_exists;
 use super::cluster::Cluster;
+use super::http::get;
 use super::place::Place;
-use super::processes::{Process, get, wait_for, with_files};
+use super::processes::{Process, wait_for, with_files};
 use super::recording::{ADMIN, configuration};
 use super::{services, status};
 use crate::process;
@@ -25,7 +27,7 @@ const ITS_ADMIN: u16 = 19000;
 /// # Errors
 /// It makes none.
 pub(super) fn prepare(place: &Place, cluster: &Cluster) -> Result<()> {
-    drop(cluster.kubectl(&["create", "namespace", NAMESPACE])); // it may be there
+    namespace_exists(NAMESPACE)?;
     let mut certgen = program(place, cluster, Command::new(place.programs.envoy_gateway()));
     certgen.args(["certgen", "--disable-topology-injector"]);
     process::output(&mut certgen)?;
@@ -62,7 +64,7 @@ pub(super) fn ask(place: &Place, cluster: &Cluster, rendering: &str) -> Result<A
     services::certify(cluster, &services::secrets(&cluster.all("ingresses")?))?;
     let applied = cluster.apply(rendering)?;
     let own = place.folder.join("certs-envoy-gateway");
-    let gateway = with_files(&[("certs", &own)], &place.programs.envoy_gateway());
+    let gateway = with_files(place, &[("certs", &own)], &place.programs.envoy_gateway());
     let mut gateway = program(place, cluster, gateway);
     gateway
         .args(["server", "--config-path"])
@@ -73,7 +75,7 @@ pub(super) fn ask(place: &Place, cluster: &Cluster, rendering: &str) -> Result<A
     fs::write(place.folder.join("envoy.yaml"), arguments)?;
     let certs = place.folder.join("certs-envoy");
     let sds = secret_files(place, cluster)?;
-    let mut envoy = with_files(&[("certs", &certs), ("sds", &sds)], &place.envoy);
+    let mut envoy = with_files(place, &[("certs", &certs), ("sds", &sds)], &place.envoy);
     envoy
         .arg("-c")
         .arg(place.folder.join("envoy.yaml"))

@@ -14,7 +14,13 @@ pub(super) struct Input {
     pub(super) files: Vec<String>,
     /// Tests send requests to an Envoy that has its configuration.
     pub(super) is_asked: bool,
+    /// The group of the policies that are in it, which one platform alone knows.
+    pub(super) policies: Option<&'static str>,
 }
+
+/// Groups of policies, each of one platform.
+pub(super) const ISTIO: &str = "istio.io";
+pub(super) const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
 
 impl Input {
     /// Their text, in one.
@@ -42,19 +48,26 @@ pub(super) fn all() -> Result<Vec<Input>> {
         name: "sample".to_owned(),
         files: vec!["envoy/examples/sample-ingress.yaml".to_owned()],
         is_asked: true,
+        policies: None,
     }];
     for file in files(Path::new("tests/cases/ingresses"))? {
         inputs.push(Input {
             name: format!("case-{}", stem(&file)),
             files: vec![file],
             is_asked: true,
+            policies: None,
         });
     }
     for file in files(Path::new("tests/control-planes/ingresses"))? {
+        let text = fs::read_to_string(workspace::root().join(&file))?;
+        let groups = [ISTIO, ENVOY_GATEWAY];
         inputs.push(Input {
             name: stem(&file),
             files: vec![file],
             is_asked: true,
+            policies: groups
+                .into_iter()
+                .find(|group| text.contains(&format!("{group}/v"))),
         });
     }
     for folder in entries(Path::new("tests/reports"))? {
@@ -85,6 +98,7 @@ fn report(folder: &Path) -> Result<Vec<Input>> {
         },
         files: settings.iter().cloned().chain([file]).collect(),
         is_asked: false,
+        policies: None,
     };
     Ok(ingresses.into_iter().map(input).collect())
 }

@@ -5,8 +5,9 @@
 
 use super::answer::Answer;
 use super::cluster::Cluster;
+use super::http::get;
 use super::place::Place;
-use super::processes::{Process, get, wait_for, with_files};
+use super::processes::{Process, wait_for, with_files};
 use super::recording::{ADMIN, configuration};
 use super::services;
 use crate::process;
@@ -200,7 +201,7 @@ pub(super) fn ask(
         place.folder.join("envoy.json"),
         bootstrap(proxy, rendering).to_string(),
     )?;
-    let mut envoy = with_files(&[("limpet.wasm", &place.module)], &place.envoy);
+    let mut envoy = with_files(place, &[("limpet.wasm", &place.module)], &place.envoy);
     envoy.arg("-c").arg(place.folder.join("envoy.json")).args([
         "--disable-hot-restart",
         "-l",

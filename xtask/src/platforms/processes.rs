@@ -1,10 +1,8 @@
-//! Programs that run beside each other in the namespace, and what they answer over HTTP.
+//! Programs that run beside each other in the namespace.
 
 use super::place::Place;
 use anyhow::{Context, Result, bail};
 use std::fs::File;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -43,11 +41,12 @@ impl Drop for Process {
 }
 
 /// A program whose `/NAME` are the paths of `at`, in a mount namespace of its own.
-pub(super) fn with_files(at: &[(&str, &Path)], program: &Path) -> Command {
+pub(super) fn with_files(place: &Place, at: &[(&str, &Path)], program: &Path) -> Command {
     let mut command = Command::new("unshare");
     command
         .args(["--mount", "sh"])
-        .arg(crate::workspace::root().join("xtask/src/platforms/root.sh"));
+        .arg(crate::workspace::root().join("xtask/src/platforms/root.sh"))
+        .arg(&place.folder);
     for (name, path) in at {
         command.arg(format!("{name}={}", path.display()));
     }
@@ -69,44 +68,5 @@ pub(super) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>
             bail!("{what}: not within {PATIENCE:?}; see target/platforms/*.log");
         }
         std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// The body of a 200 answer of this machine; nothing: another answer, or none.
-pub(super) fn get(port: u16, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .ok()?;
-    // Envoy's admin speaks no 1.0.
-    let ask = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(ask.as_bytes()).ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    let answer = String::from_utf8(answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?;
-    let is_chunked = head
-        .to_ascii_lowercase()
-        .contains("transfer-encoding: chunked");
-    let body = if is_chunked {
-        whole(body)?
-    } else {
-        body.to_owned()
-    };
-    (status == "200").then_some(body)
-}
-
-/// Without the lengths of the pieces that it came in.
-fn whole(mut pieces: &str) -> Option<String> {
-    let mut body = String::new();
-    loop {
-        let (length, rest) = pieces.split_once("\r\n")?;
-        let length = usize::from_str_radix(length, 16).ok()?;
-        if length == 0 {
-            return Some(body);
-        }
-        body.push_str(rest.get(..length)?);
-        pieces = rest.get(length..)?.strip_prefix("\r\n")?;
     }
 }

@@ -1,8 +1,9 @@
 //! What is kept of an answer: sorted, without what differs from one run to the next.
 
 use super::cluster::Applied;
+use super::http::get;
 use super::layout;
-use super::processes::{get, wait_for};
+use super::processes::wait_for;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};

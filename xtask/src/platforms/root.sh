@@ -1,8 +1,9 @@
 #!/bin/sh
-# root.sh [NAME=PATH]... -- COMMAND...: runs the command where PATH is at /NAME, the names of Envoy Gateway are
+# root.sh FOLDER [NAME=PATH]... -- COMMAND...: runs the command where PATH is at /NAME, the names of Envoy Gateway are
 # this machine and nothing of /var/lib is there; for a mount namespace of its own, which keeps it from others.
 set -eu
-root=$(mktemp -d)
+root=$(mktemp -d "$1/root.XXXXXX")
+shift
 mount -t tmpfs none "$root"
 for entry in /*; do
     name=${entry#/}

@@ -40,7 +40,7 @@ fn settled(cluster: &Cluster, n: u8, service: &Value) -> Result<Option<Value>> {
         return Ok(None);
     }
     let (namespace, name) = id(service);
-    cluster.kubectl(&["delete", "service", "-n", &namespace, &name])?;
+    cluster.delete("services", service)?;
     Ok(Some(json!({
         "apiVersion": "v1", "kind": "Service",
         "metadata": { "namespace": namespace, "name": name, "labels": service.pointer("/metadata/labels") },
