@@ -171,6 +171,10 @@ pub struct HeaderNames {
     /// `host`: carries the Host that the pod is to see, for a route that rewrites the host from it.
     /// If absent limpet sets the Host itself where it owns the listener.
     pub host: Option<String>,
+    /// `peer`: carries the address that the connection came from, which the listener writes over
+    /// whatever a client sent; beside it X-Original-Forwarded-For carries `forwarded-for-header` as
+    /// it came. If absent the host's own `source.address` is the peer.
+    pub peer: Option<String>,
 }
 
 /// `unmatched`: what becomes of hosts and paths that no Ingress names.

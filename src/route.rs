@@ -16,7 +16,7 @@ pub use disposition::{Disposition, Forward, Reason, Unknown};
 pub use host::{VirtualHost, is_meant_by};
 pub use location::Location;
 
-use crate::access;
+use crate::access::{self, forwarded};
 use crate::cluster::ClusterId;
 use crate::edit::{self, Edit, FieldValue, Headers, Name, Reply};
 use crate::endpoints::EndpointTable;
@@ -171,13 +171,16 @@ fn enter<'p: 'r, 'r>(
 /// The field that keeps browsers at https.
 pub(crate) const HSTS: Name = Name::Borrowed("strict-transport-security");
 
-/// Whether a location's answer has it: over TLS. What a proxy in front says of TLS becomes the
-/// request's scheme in Envoy, where it is believed; nginx asks the connection.
+/// Whether a location's answer has it: over TLS.
 fn has_hsts(policy: &Policy, scope: &Scope) -> bool {
-    let is_tls = || (scope.facts.property)(&["connection", "tls_version"]).is_some();
-    policy.hsts.is_some()
-        && redirect::is_https(policy, scope)
-        && (policy.trust_forwarded_proto || !policy.use_forwarded_headers || is_tls())
+    let is_tls = || {
+        if scope.is_behind {
+            scope.is_tls()
+        } else {
+            redirect::is_https(policy, scope)
+        }
+    };
+    policy.hsts.is_some() && is_tls()
 }
 
 /// The same, after what every answer of the location is given.
@@ -346,6 +349,17 @@ fn edits<'p>(policy: &'p Policy, location: &Location, scope: &Scope) -> Vec<Edit
         } else if edit::first(scope.headers, "x-forwarded-prefix").is_some() {
             edits.push(Edit::Remove("x-forwarded-prefix".into()));
         }
+    }
+    // `parse_x_forwarded_host`: the first of several.
+    let hosts = edit::first(scope.headers, "x-forwarded-host").unwrap_or_default();
+    if let Some(host) = redirect::forwarded_host(policy, scope)
+        && host.len() < hosts.len()
+    {
+        let value = FieldValue::received(host.to_vec());
+        edits.push(Edit::Set("x-forwarded-host".into(), value));
+    }
+    if let Some(real_ip) = &policy.real_ip {
+        edits.extend(forwarded::edits(scope.headers, scope.facts, real_ip));
     }
     let header = policy.headers.host.as_deref();
     if let Some(host) = upstream_host(policy, location, scope) {

@@ -24,6 +24,10 @@ pub const CLUSTER_HEADER: &str = "x-limpet-cluster";
 /// The header with the Host that a pod is to see, for the routes of those pods.
 pub const HOST_HEADER: &str = "x-limpet-host";
 
+/// The header with the address that the connection came from, where proxies in front say who the
+/// client is.
+pub const PEER_HEADER: &str = "x-limpet-peer";
+
 /// The header of the session state: base64 of `ip:port`.
 pub const ENDPOINT_HEADER: &str = "x-limpet-endpoint";
 
@@ -49,6 +53,14 @@ pub struct ForwardingHeader {
     pub source: Source,
     /// The header of a trusted proxy in front whose value goes before `source`.
     pub trusted: &'static str,
+}
+
+impl ForwardingHeader {
+    /// Whether the module writes it: where a proxy in front says the client's address.
+    #[must_use]
+    pub fn is_the_modules(&self, forwarding: &Forwarding) -> bool {
+        forwarding.real_ip && self.source == Source::RemoteAddress
+    }
 }
 
 /// Every header that ingress-nginx sets; what others are written from stands before them.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clusters::{self, Cluster};
 use crate::compiled::Compiled;
+use crate::forwarding::PEER_HEADER;
 
 pub use limpet::config::{Report, Unmatched};
 
@@ -46,6 +47,9 @@ pub fn plugin_config(compiled: &Compiled<'_>, options: Options) -> Value {
         .collect();
     if !names.is_empty() {
         set("clusters", names.into());
+    }
+    if compiled.forwarding.real_ip {
+        set("headers", json!({ "peer": PEER_HEADER }));
     }
     if options.one_virtual_host && compiled.forwarding.trusted {
         set("forwarded_host", json!(true));

@@ -3,7 +3,7 @@
 //! Source: `ngx_http_realip_handler` and `ngx_http_get_forwarded_addr_internal`, nginx 1.27.1.
 
 use super::Networks;
-use crate::edit::{Headers, all};
+use crate::edit::{Headers, all, first};
 use crate::facts::Facts;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -14,6 +14,10 @@ pub(crate) struct RealIp {
     pub header: String,
     /// Who is believed.
     pub trusted: Networks,
+    /// Where the listener says who connects; `None`: the host knows.
+    pub peer: Option<String>,
+    /// `compute-full-forwarded-for`: the header to which whoever connects is added.
+    pub full: Option<String>,
 }
 
 /// The address of the client; `None`: the host knows none. `real_ip`: `None` where whoever connects
@@ -23,12 +27,21 @@ pub(crate) fn address(
     facts: &Facts,
     real_ip: Option<&RealIp>,
 ) -> Option<IpAddr> {
-    let peer = (facts.property)(&["source", "address"])?;
-    let peer = socket(&peer)?;
+    let peer = peer(headers, facts, real_ip)?;
     Some(match real_ip {
         Some(real_ip) => told(headers, peer, real_ip),
         None => peer,
     })
+}
+
+/// The address that the connection came from. Where Envoy believes a proxy in front, its own
+/// `source.address` is what that one says.
+pub(crate) fn peer(headers: &Headers, facts: &Facts, real_ip: Option<&RealIp>) -> Option<IpAddr> {
+    let header = real_ip.and_then(|real_ip| real_ip.peer.as_deref());
+    match header.and_then(|name| first(headers, name)) {
+        Some(address) => std::str::from_utf8(address).ok()?.parse().ok(),
+        None => socket(&(facts.property)(&["source", "address"])?),
+    }
 }
 
 /// Whom the last proxy that is believed names.
@@ -120,6 +133,8 @@ mod tests {
         let real_ip = trusted.map(|trusted| RealIp {
             header: "x-forwarded-for".to_owned(),
             trusted: Networks::read(trusted.split(',')).unwrap(),
+            peer: None,
+            full: None,
         });
         let found = address(&fields(&headers), &facts, real_ip.as_ref());
         found.map(|address| address.to_string())

@@ -214,14 +214,16 @@ impl<'a> Reader<'a> {
 
     fn headers(&mut self) -> Result<HeaderNames, ConfigError> {
         let mut inner = self.inner("headers", "headers.")?;
-        inner.unknown(&["cluster", "endpoint", "host"]);
+        inner.unknown(&["cluster", "endpoint", "host", "peer"]);
+        let optional = |inner: &mut Self, key: &str, default: &str| {
+            let is_given = inner.get(key).is_some();
+            is_given.then(|| inner.header_name(key, default))
+        };
         let headers = HeaderNames {
             cluster: inner.header_name("cluster", "x-limpet-cluster"),
             endpoint: inner.header_name("endpoint", "x-limpet-endpoint"),
-            host: inner
-                .get("host")
-                .is_some()
-                .then(|| inner.header_name("host", "x-limpet-host")),
+            host: optional(&mut inner, "host", "x-limpet-host"),
+            peer: optional(&mut inner, "peer", "x-limpet-peer"),
         };
         let remarks = inner.remarks;
         self.remarks.extend(remarks);

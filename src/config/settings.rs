@@ -34,6 +34,8 @@ pub struct Settings {
     pub access: Lists,
     /// `block-cidrs`: of locations without any list.
     pub block_cidrs: Option<Networks>,
+    /// `compute-full-forwarded-for`.
+    pub compute_full_forwarded_for: bool,
     /// `enable-real-ip`: the client's address is a proxy's to say, as with `use-forwarded-headers`.
     pub enable_real_ip: bool,
     /// `forwarded-for-header`, in lower case.
@@ -108,6 +110,7 @@ impl Default for Settings {
             no_tls_redirect_locations: vec!["/.well-known/acme-challenge".to_owned()],
             access: Lists::default(),
             block_cidrs: None,
+            compute_full_forwarded_for: false,
             enable_real_ip: false,
             forwarded_for_header: "x-forwarded-for".to_owned(),
             proxy_real_ip_cidr: Networks::all_of_ipv4(),
@@ -159,14 +162,15 @@ impl Settings {
             "denylist-source-range" => self.access.deny = networks(value)?,
             "whitelist-source-range" => self.access.allow = networks(value)?,
             "block-cidrs" => self.block_cidrs = networks(value)?,
+            "compute-full-forwarded-for" => self.compute_full_forwarded_for = flag(value)?,
             "enable-real-ip" => self.enable_real_ip = flag(value)?,
             "forwarded-for-header" if !value.is_empty() => {
                 self.forwarded_for_header = value.to_ascii_lowercase();
             }
             "proxy-real-ip-cidr" => {
-                // Where it is read at all, nobody is believed.
-                let trusted = networks(value).unwrap_or_else(|_| Some(Networks::default()));
-                self.proxy_real_ip_cidr = trusted.unwrap_or_else(Networks::all_of_ipv4);
+                // Nothing and what is no list name nobody.
+                let trusted = networks(value).unwrap_or_default();
+                self.proxy_real_ip_cidr = trusted.unwrap_or_default();
             }
             "hsts" => self.hsts.on = flag(value)?,
             "hsts-max-age" => value.clone_into(&mut self.hsts.max_age),

@@ -32,6 +32,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
     let merged = merge::merge(&loaded, config, &mut remarks);
     let (clusters, ids) = clusters::compile(&merged, &loaded, config, &settings, &mut remarks);
     let hosts = hosts::compile(&merged, &loaded, &ids, &settings, &mut remarks);
+    let real_ip = real_ip(&settings, config);
     let endpoints = clusters::endpoints(config, &clusters, &mut remarks);
     let policy = Policy {
         clusters,
@@ -46,10 +47,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
         forwarded_host: config.forwarded_host,
         use_forwarded_headers: settings.use_forwarded_headers,
         blocked: settings.block_cidrs,
-        real_ip: (settings.use_forwarded_headers || settings.enable_real_ip).then_some(RealIp {
-            header: settings.forwarded_for_header,
-            trusted: settings.proxy_real_ip_cidr,
-        }),
+        real_ip,
         hsts: settings.hsts.value(),
         redirect_code: settings.http_redirect_code,
         strip_headers: config.strip_headers.clone(),
@@ -57,3 +55,26 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
     };
     (policy, remarks)
 }
+
+/// Who says the client's address; `None`: whoever connects is the client.
+fn real_ip(settings: &Settings, config: &Config) -> Option<RealIp> {
+    if !settings.use_forwarded_headers && !settings.enable_real_ip {
+        return None;
+    }
+    // Envoy may have added whoever connects to X-Forwarded-For already.
+    let is_kept = config.headers.peer.is_some() && settings.forwarded_for_header == FORWARDED_FOR;
+    let full = if is_kept {
+        "x-original-forwarded-for"
+    } else {
+        FORWARDED_FOR
+    };
+    let has_full = settings.use_forwarded_headers && settings.compute_full_forwarded_for;
+    Some(RealIp {
+        header: settings.forwarded_for_header.clone(),
+        trusted: settings.proxy_real_ip_cidr.clone(),
+        peer: config.headers.peer.clone(),
+        full: has_full.then(|| full.to_owned()),
+    })
+}
+
+const FORWARDED_FOR: &str = "x-forwarded-for";

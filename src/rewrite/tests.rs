@@ -16,6 +16,7 @@ fn rewrite(path: &str, target: &str, uri: &str, args: &str) -> Rewritten {
     let mut scope = Scope {
         headers: &headers,
         facts: &facts,
+        real_ip: None,
         work: &Work::of_a_request(),
         raw: Cow::Borrowed(uri.as_bytes()),
         uri: Cow::Borrowed(uri.as_bytes()),
@@ -25,6 +26,7 @@ fn rewrite(path: &str, target: &str, uri: &str, args: &str) -> Rewritten {
         has_host: true,
         server_name: "h.example",
         https: false,
+        is_behind: false,
         groups: Groups::default(),
         subject: Cow::Borrowed(&[]),
         names: variable::Names::default(),

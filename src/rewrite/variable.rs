@@ -3,6 +3,7 @@
 //! Source: `ngx_http_core_variables`, `src/http/ngx_http_variables.c` of nginx 1.27.1, and the
 //! `set` directives of ingress-nginx's `nginx.tmpl`.
 
+use crate::access::{self, RealIp};
 use crate::edit::{self, Headers};
 use crate::facts::Facts;
 use crate::route::pattern::{Groups, Work};
@@ -12,6 +13,8 @@ use std::borrow::Cow;
 pub(crate) struct Scope<'r> {
     pub headers: &'r Headers<'r>,
     pub facts: &'r Facts<'r>,
+    /// Who says the client's address; `None`: whoever connects is the client.
+    pub real_ip: Option<&'r RealIp>,
     /// What regular expressions may still cost.
     pub work: &'r Work,
     /// `$request_uri`.
@@ -28,8 +31,10 @@ pub(crate) struct Scope<'r> {
     pub has_host: bool,
     /// `$server_name`.
     pub server_name: &'r str,
-    /// The connection is TLS.
+    /// What Envoy makes of it: the connection is TLS, or a proxy in front that is believed says so.
     pub https: bool,
+    /// Such a proxy is believed, so only the connection itself knows whether it is TLS.
+    pub is_behind: bool,
     /// `$1` and its followers, as places in `subject`.
     pub groups: Groups<'r>,
     /// What the last regular expression ran over.
@@ -59,12 +64,21 @@ impl Scope<'_> {
 
     /// `$scheme`.
     pub(crate) fn scheme(&self) -> &'static str {
-        if self.https { "https" } else { "http" }
+        if self.is_tls() { "https" } else { "http" }
+    }
+
+    /// Whether the connection is TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        if self.is_behind {
+            (self.facts.property)(&["connection", "tls_version"]).is_some()
+        } else {
+            self.https
+        }
     }
 
     /// `$server_port`: the port that ingress-nginx listens on for this scheme.
     pub(crate) fn port(&self) -> &'static str {
-        if self.https { "443" } else { "80" }
+        if self.is_tls() { "443" } else { "80" }
     }
 
     /// `$http_host`; empty without a Host header.
@@ -226,7 +240,7 @@ fn append_plain(plain: Plain, scope: &Scope, out: &mut Vec<u8>) {
         Plain::IsArgs if scope.args.is_empty() => {}
         Plain::IsArgs => out.push(b'?'),
         Plain::Scheme => out.extend_from_slice(scope.scheme().as_bytes()),
-        Plain::Https if scope.https => out.extend_from_slice(b"on"),
+        Plain::Https if scope.is_tls() => out.extend_from_slice(b"on"),
         Plain::Https => {}
         Plain::Method => {
             out.extend_from_slice(edit::first(scope.headers, ":method").unwrap_or_default());
@@ -251,6 +265,14 @@ fn append_plain(plain: Plain, scope: &Scope, out: &mut Vec<u8>) {
         }
         Plain::Subdomain | Plain::Empty => {}
         Plain::ServerPort => out.extend_from_slice(scope.port().as_bytes()),
+        Plain::RemoteAddr if scope.real_ip.is_some() => {
+            let client = access::address(scope.headers, scope.facts, scope.real_ip);
+            out.extend(
+                client
+                    .map(|client| client.to_string().into_bytes())
+                    .unwrap_or_default(),
+            );
+        }
         Plain::RemoteAddr => out.extend_from_slice(split_port(&source()).0),
         Plain::RemotePort => out.extend_from_slice(split_port(&source()).1),
         Plain::RequestId => {

@@ -69,6 +69,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
         let scope = Scope {
             headers,
             facts,
+            real_ip: policy.real_ip.as_ref(),
             work,
             raw: target.raw,
             uri: target.uri,
@@ -78,6 +79,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
             has_host: in_target.or(authority).is_some(),
             server_name,
             https: edit::first(headers, ":scheme") == Some(b"https"),
+            is_behind: policy.use_forwarded_headers && !policy.trust_forwarded_proto,
             groups: Groups::default(),
             subject: Cow::Borrowed(&[]),
             names: Names::default(),

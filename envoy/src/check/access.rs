@@ -30,7 +30,6 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     left_out
         .chain(unserved)
         .chain(given_twice(compiled))
-        .chain(address(compiled))
         .collect()
 }
 
@@ -70,35 +69,4 @@ fn lists(object: &Object, why: &str) -> Vec<Finding> {
         )
     };
     names.filter(is_list).map(finding).collect()
-}
-
-/// Where no proxy says a client's address as nginx takes it: Envoy knows whoever connects, and
-/// whom X-Forwarded-For of any proxy in front names.
-fn address(compiled: &Compiled<'_>) -> Option<Finding> {
-    let forwarding = &compiled.forwarding;
-    let key = if !forwarding.real_ip || !compiled.policy.asks_for_address() {
-        return None;
-    } else if !forwarding.trusted {
-        "enable-real-ip"
-    } else if forwarding.for_header != "x-forwarded-for" {
-        "forwarded-for-header"
-    } else {
-        return None;
-    };
-    let map = compiled.manifests.config_map()?;
-    let place = Place::at(map, &format!("/data/{key}"), key);
-    let finding = Finding::new(
-        Level::Warning,
-        LOSS,
-        &place,
-        "is lost for lists of addresses (it says who the client is)",
-        "the lists are asked for the address of whoever connects",
-    );
-    Some(
-        Finding {
-            ingress: None,
-            ..finding
-        }
-        .help("use-forwarded-headers: \"true\" and X-Forwarded-For, which the proxy in front overwrites"),
-    )
 }

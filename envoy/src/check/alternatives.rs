@@ -43,9 +43,6 @@ pub(crate) struct Job {
     /// What switches the job on; what else there is goes with that. Empty: each for itself.
     #[serde(default)]
     pub(crate) heads: Vec<String>,
-    /// Keys of other jobs, of which one has to be on for its keys to mean anything.
-    #[serde(default)]
-    pub(crate) needs: Vec<String>,
     /// Values of its annotations that ask for nothing.
     #[serde(default = "empty_value")]
     off: Vec<String>,

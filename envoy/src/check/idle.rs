@@ -75,11 +75,6 @@ pub(super) fn key(job: &Job, name: &str, settings: &Value) -> Option<Idle> {
         let heads = job.heads.join(" or ");
         return Idle::note(format!("does nothing by itself, without {heads}"));
     }
-    let is_needed = |needed: &String| beside(needed).is_some_and(is_true);
-    if !job.needs.is_empty() && !job.needs.iter().any(is_needed) {
-        let needs = job.needs.join(" or ");
-        return Idle::note(format!("does nothing without {needs}"));
-    }
     None
 }
 

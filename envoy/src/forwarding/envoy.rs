@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{FORWARDING_HEADERS, Forwarding, ForwardingHeader, Source};
+use super::{FORWARDING_HEADERS, Forwarding, ForwardingHeader, PEER_HEADER, Source};
 
 /// The client's address, as far as Envoy knows it: a PROXY protocol is believed, and on a route so
 /// are the proxies that Envoy was told to trust.
@@ -65,8 +65,8 @@ pub const HTTPS: ListenerSide = ListenerSide {
     port: 443,
 };
 
-/// What pods get as it came, under names of its own; nothing where nothing came. The downstream's
-/// own headers of these names have to be removed before.
+/// What pods get as it came, under names of its own, and who connects, for the module; nothing where
+/// nothing came. The downstream's own headers of these names have to be removed before.
 #[must_use]
 pub fn originals(forwarding: &Forwarding) -> Vec<Written> {
     let write = |(name, from): (&'static str, &str)| Written {
@@ -77,22 +77,25 @@ pub fn originals(forwarding: &Forwarding) -> Vec<Written> {
     let uri = forwarding
         .original_uri
         .then_some(("x-original-uri", ":path"));
-    forwarding
-        .originals()
-        .into_iter()
-        .chain(uri)
-        .map(write)
-        .collect()
+    let kept = forwarding.originals().into_iter().chain(uri).map(write);
+    let peer = forwarding.real_ip.then(|| Written {
+        name: PEER_HEADER,
+        value: PEER.to_owned(),
+        only_if_absent: false,
+    });
+    kept.chain(peer).collect()
 }
 
 /// Every forwarding header as an early header mutation writes it: the request is as the client sent
-/// it, and Envoy does not know yet whom it trusts.
+/// it, and Envoy does not know yet whom it trusts. Where a proxy in front says the client's address
+/// the module writes it.
 #[must_use]
-pub fn early(trusted: bool, side: ListenerSide) -> Vec<Written> {
+pub fn early(forwarding: &Forwarding, side: ListenerSide) -> Vec<Written> {
     let write = |header: &ForwardingHeader| {
         // With a trusted proxy in front its value stays. Those that it does not send itself are
         // written from the one that it does, or from what was written in its place before.
-        let (value, only_if_absent) = match (trusted, header.name == header.trusted) {
+        let (value, only_if_absent) = match (forwarding.trusted, header.name == header.trusted) {
+            _ if header.is_the_modules(forwarding) => return None,
             (false, _) => (own_value(header.source, side), false),
             (true, true) => (own_value(header.source, side), true),
             (true, false) => (
@@ -100,13 +103,13 @@ pub fn early(trusted: bool, side: ListenerSide) -> Vec<Written> {
                 false,
             ),
         };
-        Written {
+        Some(Written {
             name: header.name,
             value,
             only_if_absent,
-        }
+        })
     };
-    FORWARDING_HEADERS.iter().map(write).collect()
+    FORWARDING_HEADERS.iter().filter_map(write).collect()
 }
 
 fn own_value(source: Source, side: ListenerSide) -> String {
@@ -122,14 +125,20 @@ fn own_value(source: Source, side: ListenerSide) -> String {
 /// address: [`CLIENT`], or [`PEER`] where Envoy believes X-Forwarded-For whoever sends it; `host`
 /// the one for the Host header that the client sent, before limpet changed it.
 ///
-/// With a trusted proxy in front X-Forwarded-For, -Port and -Proto are left as it sent them; a
+/// With a trusted proxy in front X-Forwarded-Port and -Proto are left as it sent them; a
 /// route cannot write what is absent alone.
 #[must_use]
-pub fn on_a_route(trusted: bool, side: ListenerSide, address: &str, host: &str) -> Vec<Written> {
+pub fn on_a_route(
+    forwarding: &Forwarding,
+    side: ListenerSide,
+    address: &str,
+    host: &str,
+) -> Vec<Written> {
+    let trusted = forwarding.trusted;
     let write = |header: &ForwardingHeader| {
         let is_the_proxys = trusted && header.name == header.trusted;
         let value = match header.source {
-            Source::RemoteAddress if is_the_proxys => return None,
+            _ if header.is_the_modules(forwarding) => return None,
             Source::RemoteAddress => address.to_owned(),
             Source::Authority => host.to_owned(),
             _ if is_the_proxys => return None,

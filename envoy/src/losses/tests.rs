@@ -78,7 +78,7 @@ const SATELLITES: [(&str, &str); 33] = [
 ];
 
 /// The same, of keys of the ConfigMap.
-const KEY_SATELLITES: [(&str, &str); 14] = [
+const KEY_SATELLITES: [(&str, &str); 13] = [
     ("global-auth-method", "global-auth-url"),
     ("global-auth-signin", "global-auth-url"),
     ("global-auth-signin-redirect-param", "global-auth-url"),
@@ -92,7 +92,6 @@ const KEY_SATELLITES: [(&str, &str); 14] = [
     ("modsecurity-snippet", "enable-modsecurity"),
     ("disable-proxy-intercept-errors", "custom-http-errors"),
     ("limit-rate-after", "limit-rate"),
-    ("proxy-real-ip-cidr", "use-forwarded-headers"),
 ];
 
 /// A value that asks for something.
@@ -1055,30 +1054,4 @@ fn a_list_of_addresses_is_lost_with_its_path() {
     let ingress = old.ingresses.remove(0);
     old.old_ingresses.push(ingress);
     assert!(matches!(settled(&mut old, &[]), Err(LossError::Refused(_))));
-}
-
-// ingress-nginx takes the client's address from a header that Envoy does not read.
-#[test]
-fn lists_of_addresses_need_the_clients_address() {
-    let list = json!({ "whitelist-source-range": "10.0.0.0/8" });
-    for (annotations, settings, is_lost) in [
-        (&list, json!({ "use-forwarded-headers": "true" }), false),
-        (&list, json!({ "enable-real-ip": "true" }), true),
-        (
-            &list,
-            json!({ "use-forwarded-headers": "true", "forwarded-for-header": "CF-Connecting-IP" }),
-            true,
-        ),
-        (&json!({}), json!({ "enable-real-ip": "true" }), false),
-    ] {
-        let mut all = manifests(annotations, &settings);
-        let report = Report::new(&all, false, None);
-        assert_eq!(
-            report.losses().count() == 1,
-            is_lost,
-            "{:?}",
-            report.findings
-        );
-        assert_eq!(settled(&mut all, &[]).is_err(), is_lost, "{settings}");
-    }
 }

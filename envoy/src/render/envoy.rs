@@ -26,7 +26,6 @@ use self::eds::{Readers, write_for};
 use super::yaml::{comments, to_yaml};
 use crate::check::{self, Finding};
 use crate::compiled::Compiled;
-use crate::forwarding::Forwarding;
 use crate::plugin_config::{Options, Report, Unmatched, plugin_config};
 use crate::progress::Progress;
 use crate::say;
@@ -84,7 +83,6 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     };
     let plugin = plugin_config(compiled, options);
     let mut notes = Vec::new();
-    notes.extend(addresses(&compiled.forwarding).map(str::to_owned));
     let certificates = tls::certificates(compiled, settings.tls.as_ref(), &mut notes);
     let patience = route::patience(compiled, &mut notes);
     let chain = listener::Chain {
@@ -146,14 +144,6 @@ pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     let (manifests, mut head) = args.render.load(&flags)?;
     let compiled = Compiled::new(&manifests, &flags)?;
     let settings = &args.settings;
-    let mut listens = [&settings.listen, &settings.listen_tls].into_iter();
-    anyhow::ensure!(
-        !(compiled.forwarding.real_ip && compiled.policy.asks_for_address())
-            || listens.all(Address::is_ipv4),
-        "use-forwarded-headers: a proxy that connects by IPv6 is not believed by ingress-nginx, and \
-         Envoy does not tell limpet, which has lists of client addresses: --listen and --listen-tls \
-         have to be IPv4"
-    );
     let rendered = render(&compiled, settings);
     let tenants = check::tenants(&compiled);
     let tenants: Vec<String> = tenants.iter().map(Finding::located).collect();
@@ -174,21 +164,6 @@ pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
         .write_all(rendered.text(&head)?.as_bytes())
         .context("the output cannot be written")?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// What differs in the addresses that pods are told; `None`: nothing does.
-fn addresses(forwarding: &Forwarding) -> Option<&'static str> {
-    match (forwarding.trusted, forwarding.real_ip) {
-        (true, _) => Some(
-            "use-forwarded-headers: pods get the X-Forwarded-For of the proxy in front whole, also \
-             as X-Real-IP; ingress-nginx sent its first address alone",
-        ),
-        (false, true) => Some(
-            "enable-real-ip: pods get the address of whoever connects; ingress-nginx took the \
-             first of X-Forwarded-For",
-        ),
-        (false, false) => None,
-    }
 }
 
 #[cfg(test)]

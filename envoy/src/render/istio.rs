@@ -26,7 +26,7 @@ pub use args::IstioArgs;
 const TRUSTED: &str = "\
 use-forwarded-headers: Istio trusts nobody until it is told how many proxies stand in front, for
 all hosts of the gateway: proxy.istio.io/config: '{\"gatewayTopology\": {\"numTrustedProxies\": 1}}'.
-Pods get X-Forwarded-For whole, not its first address alone, and X-Forwarded-Port where that proxy sends it.";
+Pods get X-Forwarded-Port where that proxy sends it.";
 
 /// Every resource, in the order to apply them.
 #[must_use]

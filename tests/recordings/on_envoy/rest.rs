@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 
 /// How many requests of each family agree.
 const AGREE: [(&str, usize); 12] = [
-    ("access", 101),
+    ("access", 106),
     ("auth", 36),
     ("body", 23),
     ("cors", 78),
@@ -22,7 +22,7 @@ const AGREE: [(&str, usize); 12] = [
     ("limits", 0),
     ("mirror", 5),
     ("misc", 90),
-    ("realip", 33),
+    ("realip", 68),
     ("timeouts", 13),
     ("tls", 45),
 ];

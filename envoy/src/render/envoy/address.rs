@@ -22,12 +22,6 @@ impl Address {
         Self::Socket((ip, port).into())
     }
 
-    /// Nobody connects there by IPv6.
-    #[must_use]
-    pub fn is_ipv4(&self) -> bool {
-        matches!(self, Self::Socket(socket) if socket.is_ipv4())
-    }
-
     /// As `envoy.config.core.v3.Address`.
     #[must_use]
     pub fn to_envoy(&self) -> Value {

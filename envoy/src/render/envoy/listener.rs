@@ -116,7 +116,7 @@ impl Chain<'_> {
         let originals = forwarding::envoy::originals(forwarding);
         let strip = DROPPED_HEADERS.iter().map(|name| json!({ "remove": name }));
         let strip_envoy = json!({ "remove_on_match": { "key_matcher": { "prefix": "x-envoy-" } } });
-        let write = forwarding::envoy::early(forwarding.trusted, side);
+        let write = forwarding::envoy::early(forwarding, side);
         // Before anything is written over what came.
         let spoofed = originals
             .iter()

@@ -78,12 +78,12 @@ fn early_headers(served: &Served<'_>, side: ListenerSide) -> Value {
     let mut remove: Vec<&str> = served.dropped_headers().collect();
     // Envoy Gateway appends the address itself, after this.
     const APPENDED: &str = "x-forwarded-for";
-    if !trusted {
+    if !forwarding.real_ip {
         remove.push(APPENDED);
     }
     let written: Vec<Written> = originals(forwarding)
         .into_iter()
-        .chain(early(trusted, side))
+        .chain(early(forwarding, side))
         .filter(|header| header.name != APPENDED)
         .collect();
     let list = |only_if_absent: bool| -> Vec<Value> {

@@ -164,5 +164,5 @@ pub(super) fn written(served: &Served<'_>, args: &IstioArgs, side: ListenerSide)
         CLIENT
     };
     let host = host(served.forwarding.trusted);
-    on_a_route(served.forwarding.trusted, side, address, host)
+    on_a_route(served.forwarding, side, address, host)
 }

@@ -1,11 +1,10 @@
 //! The forwarding headers as the harness writes them.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use host_harness::{Append, Connection, HeaderEdit, Headers, Template};
 use limpet_envoy::forwarding::{
-    DROPPED_HEADERS, FORWARDING_HEADERS, Forwarding, ForwardingHeader, Source,
+    DROPPED_HEADERS, FORWARDING_HEADERS, Forwarding, ForwardingHeader, PEER_HEADER, Source,
 };
 
 /// What happens to a request head before the module sees it.
@@ -22,14 +21,25 @@ pub(super) fn early_edits(forwarding: &Forwarding) -> Vec<HeaderEdit> {
         let path = |request: &Headers, _: &Connection| Some(request.first(":path")?.to_vec());
         edits.push(write("x-original-uri", path));
     }
+    if forwarding.real_ip {
+        let peer = |_: &Headers, connection: &Connection| Some(address(connection));
+        edits.push(write(PEER_HEADER, peer));
+    }
     for header in FORWARDING_HEADERS {
-        let forwarding = forwarding.clone();
+        if header.is_the_modules(forwarding) {
+            continue;
+        }
+        let trusts = forwarding.trusted;
         edits.push(write(header.name, move |request, connection| {
-            let from_proxy = proxy_says(&forwarding, &header, request, connection);
+            let from_proxy = proxy_says(&header, request).filter(|_| trusts);
             from_proxy.or_else(|| connection_says(header.source, request, connection))
         }));
     }
     edits
+}
+
+fn address(connection: &Connection) -> Vec<u8> {
+    connection.source.ip().to_string().into_bytes()
 }
 
 fn write(
@@ -50,45 +60,18 @@ fn joined(request: &Headers, name: &str) -> Option<Vec<u8>> {
 }
 
 /// What the trusted proxy in front says instead of the connection.
-fn proxy_says(
-    forwarding: &Forwarding,
-    header: &ForwardingHeader,
-    request: &Headers,
-    connection: &Connection,
-) -> Option<Vec<u8>> {
-    if header.source == Source::RemoteAddress {
-        let list = joined(request, &forwarding.for_header).filter(|_| forwarding.real_ip)?;
-        if forwarding.full && header.name == "x-forwarded-for" {
-            let whole = joined(request, header.trusted).filter(|_| forwarding.trusted)?;
-            let downstream = connection.source.ip().to_string();
-            return Some([&whole, &b", "[..], downstream.as_bytes()].concat());
-        }
-        return Some(first_address(&list)?.to_string().into_bytes());
-    }
+fn proxy_says(header: &ForwardingHeader, request: &Headers) -> Option<Vec<u8>> {
     let value = request.first(header.trusted);
-    let value = value.filter(|value| forwarding.trusted && !value.is_empty())?;
+    let value = value.filter(|value| !value.is_empty())?;
     let first = value.split(|byte| *byte == b',').next();
     let is_list = header.source == Source::Authority;
     Some(first.filter(|_| is_list).unwrap_or(value).to_vec())
 }
 
-/// The client behind a list of proxies, all of which are trusted (`set_real_ip_from 0.0.0.0/0`,
-/// `real_ip_recursive on`): the first address, or what follows the last that is none.
-fn first_address(list: &[u8]) -> Option<IpAddr> {
-    let parts = list.rsplit(|byte| matches!(byte, b',' | b' '));
-    let parts = parts.filter(|part| !part.is_empty());
-    let address = |part: &[u8]| {
-        let text = std::str::from_utf8(part).ok()?;
-        let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
-        text.parse::<IpAddr>().ok().or_else(with_port)
-    };
-    parts.map_while(address).last()
-}
-
 fn connection_says(source: Source, request: &Headers, connection: &Connection) -> Option<Vec<u8>> {
     let tls = connection.tls_version.is_some();
     Some(match source {
-        Source::RemoteAddress => connection.source.ip().to_string().into_bytes(),
+        Source::RemoteAddress => address(connection),
         Source::Authority => request.first(":authority")?.to_vec(),
         Source::Port => if tls { "443" } else { "80" }.into(),
         Source::Scheme => if tls { "https" } else { "http" }.into(),
