@@ -23,7 +23,7 @@ use endpoints::Endpoints;
 pub use host::Host;
 use metric::Metric;
 use std::fmt::Display;
-use std::rc::Rc;
+use std::sync::Arc;
 use waiting::Waiting;
 
 /// Between two looks at what other VMs have learned, ms.
@@ -56,7 +56,7 @@ pub struct Plugin<R> {
 
 #[derive(Debug)]
 struct Configured {
-    policy: Rc<Policy>,
+    policy: Arc<Policy>,
     endpoints: Endpoints,
 }
 
@@ -104,18 +104,18 @@ impl<R> Plugin<R> {
         let mut effects = announcement.effects(host);
         let node = host.property(&["xds", "node", "id"]).unwrap_or_default();
         self.sidecar = node.starts_with(b"sidecar~");
-        let policy = Rc::new(policy);
-        let endpoints = Endpoints::start(Rc::clone(&policy), host, &mut effects);
+        let policy = Arc::new(policy);
+        let endpoints = Endpoints::start(Arc::clone(&policy), host, &mut effects);
         self.configured = Some(Configured { policy, endpoints });
         self.pace(&mut effects);
         Ok(effects)
     }
 
     /// The configuration for a new request; `None` before configure.
-    pub fn serve(&mut self) -> Option<Rc<Policy>> {
+    pub fn serve(&mut self) -> Option<Arc<Policy>> {
         self.serving = true;
         let configured = self.configured.as_ref()?;
-        Some(Rc::clone(&configured.policy))
+        Some(Arc::clone(&configured.policy))
     }
 
     /// The endpoints in use; `None` before configure.
@@ -253,7 +253,11 @@ impl<R> Plugin<R> {
             self.waiting = waiting;
         }
         self.pace(&mut effects);
-        Turn { effects, resumed }
+        Turn {
+            effects,
+            resumed,
+            rebuilt: changed,
+        }
     }
 
     /// Ticks as often as there is something to do.

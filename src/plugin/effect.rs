@@ -36,4 +36,7 @@ pub struct Turn<R> {
     /// The requests to decide once more. One that is still to wait comes back by
     /// [`super::Plugin::wait_on`].
     pub resumed: Vec<R>,
+    /// Tables have come into use in this callback: a shell that shares them among threads passes
+    /// them on before anything else.
+    pub rebuilt: bool,
 }

@@ -12,7 +12,7 @@ use crate::endpoints::EndpointTable;
 use crate::facts::Knowledge;
 use crate::policy::Policy;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Reading answers and building tables blocks a worker so long at a time, about.
 const SLICE_NS: u64 = 2_000_000;
@@ -23,7 +23,7 @@ const ENDPOINTS: usize = 100;
 /// The endpoint tables of one configuration, and how they are kept.
 #[derive(Debug)]
 pub(super) struct Endpoints {
-    policy: Rc<Policy>,
+    policy: Arc<Policy>,
     tables: Tables,
     /// `None`: the configuration gives every endpoint itself, or nothing depends on any.
     discovery: Option<(Discovery, Keys)>,
@@ -34,7 +34,7 @@ pub(super) struct Endpoints {
 
 impl Endpoints {
     /// Takes the endpoints of the configuration, and begins to poll for the others.
-    pub(super) fn start(policy: Rc<Policy>, host: &impl Host, effects: &mut Vec<Effect>) -> Self {
+    pub(super) fn start(policy: Arc<Policy>, host: &impl Host, effects: &mut Vec<Effect>) -> Self {
         let mut endpoints = Self {
             tables: Tables::of_configuration(&policy),
             discovery: discovery(&policy, host.now_us()),

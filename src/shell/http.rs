@@ -14,6 +14,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, LogLevel, MapType};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 /// The HTTP context. The root context may have to go on with what is in it.
 pub(super) struct HttpStream(Rc<RefCell<Exchange>>);
@@ -23,7 +24,7 @@ struct Exchange {
     context: u32,
     shared: Rc<Shared>,
     /// The configuration it began with, whatever comes later; `None` before configure.
-    policy: Option<Rc<Policy>>,
+    policy: Option<Arc<Policy>>,
     stream: Stream,
     /// When it was first asked how far the endpoints may be trusted, µs since 1970.
     arrived: Cell<Option<u64>>,

@@ -8,7 +8,7 @@ use limpet_envoy::render::envoy::{EnvoySettings, render};
 use limpet_tests::envoy::RealEnvoy;
 use limpet_tests::http::{self, Request};
 use limpet_tests::pod::Pod;
-use limpet_tests::rendered::Rendered;
+use limpet_tests::rendered::{Rendered, edit_plugin, native};
 use limpet_tests::tls;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -73,6 +73,7 @@ fn settings() -> EnvoySettings {
         listen_tls: "127.0.0.1:0".parse().unwrap(),
         admin: "unix:admin.sock".parse().unwrap(),
         wasm: module.canonicalize().unwrap(),
+        native: native(),
         allow_loopback: true,
         ..EnvoySettings::default()
     }
@@ -481,12 +482,11 @@ fn text_that_tenants_inject_is_read_by_envoy_as_the_text_that_it_is() {
     let names: BTreeSet<&str> = clusters.map(|one| one["name"].as_str().unwrap()).collect();
     let expected = ["shop/web:80", "evil/web:80", "prometheus_stats"];
     assert_eq!(names, expected.into());
-    let plugin = resources.pointer(
-        "/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/config/\
-         configuration/value",
-    );
-    let plugin: Value = serde_json::from_str(plugin.unwrap().as_str().unwrap()).unwrap();
-    assert_eq!(plugin["ingresses"], json!([shop, evil]));
+    let mut plugins = Vec::new();
+    edit_plugin(&mut resources.clone(), |plugin| {
+        plugins.push(plugin.clone())
+    });
+    assert_eq!(plugins[0]["ingresses"], json!([shop, evil]));
     let answer = http::send(envoy.listener("http"), &Request::get("shop.test", "/")).unwrap();
     assert_eq!(answer.endpoint(), Some(pod.endpoint()));
 }

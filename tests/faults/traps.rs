@@ -64,6 +64,37 @@ fn a_worker_that_traps_is_back_at_the_next_request_and_its_sessions_stay() {
     assert_eq!(lost, 4, "the requests that asked for it, and no other");
 }
 
+#[test]
+fn a_panic_of_the_native_module_costs_the_request_that_it_came_from() {
+    let shop = Shop::new(4, PERSISTENT);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/native");
+    let faulty = PathBuf::from(folder).join("limpet-fault.so");
+    assert!(
+        faulty.is_file(),
+        "no module at {}: run `cargo xtask native --features fault`",
+        faulty.display()
+    );
+    let setup = Setup {
+        workers: 2,
+        native: Some(faulty.canonicalize().unwrap()),
+        ..Setup::default()
+    };
+    let envoy = shop.open(4, &setup);
+    let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
+    assert_eq!(crowd.reload().cookies, CLIENTS);
+    let stayed = Moves {
+        stayed: CLIENTS,
+        ..Moves::default()
+    };
+    for _ in 0..6 {
+        let answer = http::send(envoy.http(), &fault("trap")).unwrap();
+        assert_eq!(answer.status, 500);
+        assert_eq!(crowd.reload(), stayed);
+    }
+    let panics = envoy.envoy.log().matches("limpet: a panic").count();
+    assert_eq!(panics, 6, "each is in the log");
+}
+
 fn traps(log: &str) -> usize {
     log.matches("fault asked for by a request").count()
 }

@@ -31,6 +31,8 @@ pub struct Setup {
     pub environment: &'static [(&'static str, &'static str)],
     /// The module; `None`: the one that `cargo xtask wasm` built.
     pub wasm: Option<PathBuf>,
+    /// A module that Envoy loads natively; `None`: what `LIMPET_NATIVE` says, else the wasm module.
+    pub native: Option<PathBuf>,
     /// Between two questions of the module about the endpoints.
     pub interval_ms: u64,
     /// Changes of the bootstrap and of the files beside it, before Envoy sees them.
@@ -43,6 +45,7 @@ impl Default for Setup {
             workers: 1,
             environment: &[],
             wasm: None,
+            native: None,
             // So that a test waits for little; the module's own default is a second.
             interval_ms: 200,
             edit: |_| {},
@@ -231,6 +234,12 @@ impl Rendered {
     }
 }
 
+/// The native module that everything is to run on, if any: `cargo xtask test` asks for it.
+#[must_use]
+pub fn native() -> Option<PathBuf> {
+    std::env::var_os("LIMPET_NATIVE").map(PathBuf::from)
+}
+
 fn folder() -> TempDir {
     let mut builder = tempfile::Builder::new();
     builder.prefix("limpet-xds-").tempdir().unwrap()
@@ -253,6 +262,7 @@ fn rendered(compiled: &Compiled<'_>, setup: &Setup, folder: &Path) -> render::en
         listen_tls: "127.0.0.1:0".parse().unwrap(),
         admin: "unix:admin.sock".parse().unwrap(),
         wasm: wasm.canonicalize().unwrap(),
+        native: setup.native.clone().or_else(native),
         eds: Some(folder.to_owned()),
         allow_loopback: true,
         ..EnvoySettings::default()

@@ -11,6 +11,7 @@ mod demo;
 mod deny;
 mod envoy;
 mod fuzz;
+mod native;
 mod nginx;
 mod package;
 mod pip;
@@ -39,6 +40,8 @@ struct Arguments {
 enum Task {
     /// Build the module: target/module/limpet.wasm.
     Wasm(wasm::Options),
+    /// Build limpet as Envoy loads it natively: target/native/limpet.so.
+    Native(native::Options),
     /// Clippy for the code that is compiled for wasm alone.
     ClippyModule,
     /// Build the module, fetch Envoy and nginx, and run every test.
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
 fn run(task: &Task) -> Result<()> {
     match task {
         Task::Wasm(options) => wasm::run(options),
+        Task::Native(options) => native::run(options),
         Task::ClippyModule => wasm::clippy(),
         Task::Test(options) => test::run(options),
         Task::Demo(options) => demo::run(options),

@@ -1,7 +1,9 @@
 //! `cargo xtask test`: every test, on a machine that has nothing but Rust.
 
-use crate::{envoy, nginx, process, wasm};
+use crate::{envoy, native, nginx, process, wasm};
 use anyhow::Result;
+use std::path::Path;
+use std::process::Command;
 
 /// Which tests run.
 #[derive(clap::Args)]
@@ -23,6 +25,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     wasm::module()?;
     wasm::faulty_module()?;
     wasm::example_guest()?;
+    native::faulty_module()?;
+    native::module()?;
     envoy::envoy()?;
     nginx::nginx()?;
     process::announce("cargo test");
@@ -31,5 +35,23 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if !options.flags.is_empty() {
         test.arg("--").args(&options.flags);
     }
-    process::run(&mut test)
+    let everything = options.filters.is_empty() && options.flags.is_empty();
+    let done = process::run(&mut test);
+    if everything {
+        process::announce("cargo test, on the native module");
+        let native = process::run(&mut on_native(&native::module()?));
+        return done.and(native);
+    }
+    done
+}
+
+/// Everything that runs on a real Envoy, with limpet loaded natively.
+fn on_native(module: &Path) -> Command {
+    let mut test = process::cargo();
+    test.args(["test", "--test", "all", "--"])
+        .args(["attacks::", "faults::", "recordings::", "sessions::"])
+        // What becomes of a VM, and of a sidecar, which the native module is not for.
+        .args(["--skip", "traps::", "--skip", "beside_a_sidecar"])
+        .env("LIMPET_NATIVE", module);
+    test
 }

@@ -7,7 +7,7 @@ use limpet_envoy::manifests::Manifests;
 use limpet_envoy::render::envoy::{EnvoySettings, render};
 use limpet_tests::pod::Pod;
 use limpet_tests::recordings::{self, list};
-use limpet_tests::rendered::edit_plugin;
+use limpet_tests::rendered::{edit_plugin, native};
 
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -77,6 +77,7 @@ impl<'s> Given<'s> {
                 .unwrap()
                 .canonicalize()
                 .unwrap(),
+            native: native(),
             allow_loopback: true,
             ..EnvoySettings::default()
         };

@@ -1,6 +1,7 @@
 //! The listeners: http, and https where there are certificates.
 
 use serde_json::{Value, json};
+use std::path::Path;
 
 use super::route::{self, Patience};
 use super::settings::EnvoySettings;
@@ -131,6 +132,39 @@ impl Chain<'_> {
     }
 
     fn module(&self) -> Value {
+        match &self.settings.native {
+            Some(file) => self.native_module(file),
+            None => self.wasm_module(),
+        }
+    }
+
+    fn native_module(&self, file: &Path) -> Value {
+        json!({
+            "name": PLUGIN_NAME,
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+                "dynamic_module_config": {
+                    "module": { "local": { "filename": file } },
+                    // Its metrics are called as those of the wasm module are.
+                    "metrics_namespace": "wasmcustom",
+                    // A thread of its own ends with the configuration; its code stays.
+                    "do_not_close": true,
+                },
+                "filter_name": PLUGIN_NAME,
+                "filter_config": self.plugin_text(),
+            },
+        })
+    }
+
+    /// The plugin's configuration. A Struct reaches the module as protobuf, not as JSON (Envoy 1.40).
+    fn plugin_text(&self) -> Value {
+        json!({
+            "@type": "type.googleapis.com/google.protobuf.StringValue",
+            "value": inert::json(&format!("{:#}\n", self.plugin)),
+        })
+    }
+
+    fn wasm_module(&self) -> Value {
         let mut vm = json!({
             "vm_id": PLUGIN_NAME,
             "runtime": "envoy.wasm.runtime.v8",
@@ -153,11 +187,7 @@ impl Chain<'_> {
                         "base_interval": format!("{}s", RELOAD_BACKOFF.as_secs_f64()),
                     } },
                     "vm_config": vm,
-                    "configuration": {
-                        "@type": "type.googleapis.com/google.protobuf.StringValue",
-                        // A Struct reaches the module as protobuf, not as JSON (Envoy 1.40).
-                        "value": inert::json(&format!("{:#}\n", self.plugin)),
-                    },
+                    "configuration": self.plugin_text(),
                 },
             },
         })

@@ -1,0 +1,196 @@
+//! One request and its response: their heads go in, edits come out.
+
+use crate::abi::{self, Attribute, Filter, Head, LogLevel};
+use crate::config::Config;
+use crate::host::now_ns;
+use limpet::edit::{Edit, FieldValue, Reply};
+use limpet::facts::{Facts, Knowledge};
+use limpet::plugin::metric::Metric;
+use limpet::stream::{Count, OnResponse, ResponseHead, Step, Stream, Telemetry};
+use std::cell::{Cell, OnceCell};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+
+/// The decision record as filter state: called as Envoy calls that of the wasm module, so that
+/// one format of access logs shows both.
+const RECORD: &str = "wasm.limpet_decision";
+
+/// What is to happen to a request.
+pub(crate) enum Action {
+    /// It goes on.
+    Continue,
+    /// It waits for the endpoints.
+    Pause,
+    /// It is answered here.
+    Reply(Reply),
+}
+
+impl Action {
+    /// A fault of limpet's own: nobody knows where this request belongs.
+    pub(crate) fn fault() -> Self {
+        Self::Reply(Reply {
+            status: 500,
+            headers: Vec::new(),
+            body: Vec::new(),
+        })
+    }
+}
+
+/// A request and its response.
+pub(crate) struct Exchange {
+    /// The configuration it began with, whatever comes later.
+    config: Arc<Config>,
+    stream: Stream,
+    /// When it was first asked how far the endpoints may be trusted, µs since 1970.
+    arrived: Cell<Option<u64>>,
+}
+
+impl Exchange {
+    pub(crate) fn new(config: Arc<Config>) -> Self {
+        Self {
+            config,
+            stream: Stream::default(),
+            arrived: Cell::new(None),
+        }
+    }
+
+    pub(crate) fn on_request(&mut self, filter: &mut Filter) -> Action {
+        #[cfg(feature = "fault")]
+        assert_ne!(
+            filter.header(Head::Request, "x-limpet-fault"),
+            Some(&b"trap"[..]),
+            "fault asked for by a request"
+        );
+        self.decide(filter, false)
+    }
+
+    /// It was paused, and newer endpoints have come or will not.
+    pub(crate) fn on_scheduled(&mut self, filter: &mut Filter) -> Action {
+        self.decide(filter, true)
+    }
+
+    fn decide(&mut self, filter: &mut Filter, again: bool) -> Action {
+        let config = Arc::clone(&self.config);
+        let endpoints = config.tables();
+        let knowledge = || {
+            let arrived = self.arrived.get().unwrap_or_else(|| now_ns() / 1000);
+            self.arrived.set(Some(arrived));
+            config.knowledge(&endpoints, arrived)
+        };
+        let headers = filter.headers(Head::Request);
+        let property = |path: &[&str]| property(filter, path);
+        let facts = facts(&property, &knowledge);
+        let decided = self
+            .stream
+            .on_request(config.policy(), &endpoints, &headers, &facts);
+        self.report(filter, decided.telemetry);
+        match decided.step {
+            Step::Forward(edits) => {
+                self.apply(filter, Head::Request, &edits);
+                if !edits.is_empty() {
+                    filter.clear_route_cache();
+                }
+                Action::Continue
+            }
+            Step::Reply(reply) => Action::Reply(reply),
+            Step::Wait => {
+                let arrived = self.arrived.get().unwrap_or_default();
+                config.wait(filter.scheduler(), arrived, again);
+                Action::Pause
+            }
+        }
+    }
+
+    pub(crate) fn on_response(&mut self, filter: &mut Filter) {
+        const OF: Head = Head::Response;
+        let config = Arc::clone(&self.config);
+        let endpoints = config.tables();
+        let fields = OnceCell::new();
+        let head = ResponseHead {
+            header: &|name| filter.header(OF, name).map(<[u8]>::to_vec),
+            headers: &|| fields.get_or_init(|| filter.headers(OF)),
+        };
+        let property = |path: &[&str]| property(filter, path);
+        // What the response means was settled when the request was decided.
+        let facts = facts(&property, &|| Knowledge::Current);
+        let decided = self
+            .stream
+            .on_response(config.policy(), &endpoints, &head, &facts);
+        let OnResponse {
+            edits,
+            served_elsewhere,
+            telemetry,
+        } = decided;
+        let edits: Vec<Edit> = edits.into_iter().map(owned).collect();
+        self.apply(filter, OF, &edits);
+        self.report(filter, telemetry);
+        if served_elsewhere {
+            config.doubt();
+        }
+    }
+
+    /// Counts what is to be counted, and shows the decision where one is recorded.
+    fn report(&self, filter: &mut Filter, telemetry: Telemetry) {
+        if let Some(count) = telemetry.count {
+            self.config.metrics().count(Metric::of(count));
+        }
+        if telemetry.count == Some(Count::FilterMissing) {
+            self.config.filter_missing();
+        }
+        if let Some(line) = telemetry.log {
+            abi::log(LogLevel::Info, &format!("limpet: {line}"));
+        }
+        if let Some(record) = telemetry.record
+            && !filter.set_filter_state(RECORD, record.as_bytes())
+        {
+            self.config.refused("set_filter_state_bytes");
+        }
+    }
+
+    /// Applies edits in order. One that fails costs itself: the message goes on.
+    fn apply(&self, filter: &mut Filter, head: Head, edits: &[Edit]) {
+        for edit in edits {
+            let (call, done) = match edit {
+                Edit::Set(name, value) => ("set_header", filter.set_header(head, name, value)),
+                Edit::Add(name, value) => ("add_header", filter.add_header(head, name, value)),
+                Edit::Remove(name) => ("remove_header", filter.remove_header(head, name)),
+            };
+            if !done {
+                self.config.refused(call);
+            }
+        }
+    }
+}
+
+/// The head that an edit was made of changes with the first one.
+fn owned<'e>(edit: Edit) -> Edit<'e> {
+    let value = |value: FieldValue| FieldValue::received(value.into_owned());
+    match edit {
+        Edit::Set(name, of) => Edit::Set(name.into_owned().into(), value(of)),
+        Edit::Add(name, of) => Edit::Add(name.into_owned().into(), value(of)),
+        Edit::Remove(name) => Edit::Remove(name.into_owned().into()),
+    }
+}
+
+fn facts<'f>(
+    property: &'f dyn Fn(&[&str]) -> Option<Vec<u8>>,
+    knowledge: &'f dyn Fn() -> Knowledge,
+) -> Facts<'f> {
+    Facts {
+        now: &|| now_ns() / 1_000_000_000,
+        // Keyed by the process's own random bits, and another number at every call.
+        random: &|| RandomState::new().build_hasher().finish(),
+        property,
+        knowledge,
+    }
+}
+
+fn property(filter: &Filter, path: &[&str]) -> Option<Vec<u8>> {
+    filter.attribute(match path {
+        ["request", "protocol"] => Attribute::RequestProtocol,
+        ["response", "code_details"] => Attribute::ResponseCodeDetails,
+        ["source", "address"] => Attribute::SourceAddress,
+        ["destination", "address"] => Attribute::DestinationAddress,
+        _ => return None,
+    })
+}
