@@ -4,6 +4,7 @@
 //! dbb11b92d; `ngx_http_access_handler`, nginx 1.27.1.
 
 mod client;
+pub(crate) mod clients;
 pub(crate) mod forwarded;
 mod networks;
 

@@ -89,6 +89,10 @@ pub struct Annotations {
     pub access: Lists,
     /// `enable-cors` and the `cors-*` beside it; `None`: nobody is told anything.
     pub cors: Option<Cors>,
+    /// `proxy-body-size`, else the ConfigMap's, in bytes; 0: no bound.
+    pub body_size: u64,
+    /// `custom-headers`: a ConfigMap.
+    pub custom_headers: String,
     /// A refused value makes every location answer 503.
     pub denied: bool,
 }

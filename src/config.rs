@@ -26,6 +26,9 @@ pub struct Config {
     pub annotations_prefix: String,
     /// `config_map`: the `data` of ingress-nginx's own ConfigMap.
     pub config_map: BTreeMap<String, String>,
+    /// `config_maps`: the `data` of the ConfigMaps that annotations and settings name, by
+    /// `namespace/name`.
+    pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
     /// `services`: which exist. `None`: not known, so every Service exists.
     pub services: Option<Vec<Service>>,
     /// `clusters`: `namespace/service:port` to Envoy's name for it.

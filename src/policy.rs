@@ -2,14 +2,17 @@
 
 mod clusters;
 mod compile;
+mod headers;
 mod hosts;
 mod listed;
 mod load;
 mod merge;
 
+use crate::access::clients::Clients;
 use crate::access::{Networks, RealIp};
 use crate::cluster::{Cluster, ClusterId};
 use crate::config::{Discovery, HeaderNames, PathDecoding, Report, StripHeader, Unmatched};
+use crate::fields::{Answers, Requests};
 use crate::protection::Protection;
 use crate::remark::{Effect, Problem, Remark};
 use crate::route::VirtualHost;
@@ -42,6 +45,14 @@ pub struct Policy {
     pub(crate) blocked: Option<Networks>,
     /// `None`: whoever connects is the client.
     pub(crate) real_ip: Option<RealIp>,
+    /// Whom `block-user-agents` and `block-referers` keep out.
+    pub(crate) clients: Option<Clients>,
+    /// `add-headers`.
+    pub(crate) answers: Answers,
+    /// `proxy-set-headers`.
+    pub(crate) requests: Requests,
+    /// `hide-headers`.
+    pub(crate) hidden: Vec<String>,
     /// Strict-Transport-Security of every location over https.
     pub(crate) hsts: Option<String>,
     /// `http-redirect-code`.

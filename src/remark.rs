@@ -292,6 +292,8 @@ pub enum Expected {
     Seconds,
     /// A list of addresses and networks.
     Networks,
+    /// A ConfigMap with headers that the settings allow.
+    CustomHeaders,
 }
 
 impl Remark {

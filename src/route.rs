@@ -17,6 +17,7 @@ pub use host::{VirtualHost, is_meant_by};
 pub use location::Location;
 
 use crate::access::{self, forwarded};
+use crate::body;
 use crate::cluster::ClusterId;
 use crate::edit::{self, Edit, FieldValue, Headers, Name, Reply};
 use crate::endpoints::EndpointTable;
@@ -65,6 +66,18 @@ fn decide<'p>(
     };
     let host = request.host;
     let mut scope = request.scope;
+    if policy
+        .clients
+        .as_ref()
+        .is_some_and(|clients| clients.has(headers))
+    {
+        let kept_out = || Disposition::reply(redirect::plain(403), None, Reason::Client);
+        return if host.is_default() {
+            stray(policy, Some(Unknown::Host), kept_out)
+        } else {
+            kept_out()
+        };
+    }
     if let Some(to) = &host.redirect_to {
         let reply = redirect::www(policy, &scope, to);
         return Disposition::redirect(reply, None, Reason::FromToWww);
@@ -78,6 +91,11 @@ fn decide<'p>(
     let found = host.find(&scope.uri, work);
     let unknown = unknown(host);
     let mut here = || match found {
+        Found::Location(location) | Found::MissingSlash(location)
+            if body::is_too_long(location.body_size, headers) =>
+        {
+            too_large(policy, location, &scope)
+        }
         Found::Location(location) => enter(policy, endpoints, host, location, &mut scope),
         Found::MissingSlash(location) => {
             let reply = redirect::missing_slash(policy, location, &scope);
@@ -120,6 +138,18 @@ fn unknown(host: &VirtualHost) -> Unknown {
     }
 }
 
+/// nginx looks at Content-Length as soon as it knows the location: such an answer says nothing to other
+/// sites' pages.
+fn too_large<'p>(
+    policy: &'p Policy,
+    location: &'p Arc<Location>,
+    scope: &Scope,
+) -> Disposition<'p> {
+    let mut reply = redirect::plain(413);
+    reply.headers.extend(hsts(policy, scope));
+    Disposition::reply(reply, Some(location), Reason::TooLarge)
+}
+
 /// What nginx does with a request inside a location, in its order: the rewrite module, then
 /// ingress-nginx's Lua, then the upstream.
 fn enter<'p: 'r, 'r>(
@@ -156,9 +186,7 @@ fn enter<'p: 'r, 'r>(
             ..
         }
         | Disposition::NotFound { headers, .. } => {
-            if let Some(value) = policy.hsts.as_deref().filter(|_| has_hsts(policy, scope)) {
-                headers.push((HSTS, FieldValue::new(value.as_bytes().to_vec())));
-            }
+            headers.extend(hsts(policy, scope));
             if let Some((cors, allowed)) = allowed {
                 headers.extend(cors.fields(allowed));
             }
@@ -170,6 +198,12 @@ fn enter<'p: 'r, 'r>(
 
 /// The field that keeps browsers at https.
 pub(crate) const HSTS: Name = Name::Borrowed("strict-transport-security");
+
+/// The same, with its value, for an answer of limpet's own.
+fn hsts(policy: &Policy, scope: &Scope) -> Option<(Name<'static>, FieldValue<'static>)> {
+    let value = policy.hsts.as_deref().filter(|_| has_hsts(policy, scope))?;
+    Some((HSTS, FieldValue::new(value.as_bytes().to_vec())))
+}
 
 /// Whether a location's answer has it: over TLS.
 fn has_hsts(policy: &Policy, scope: &Scope) -> bool {
@@ -361,6 +395,7 @@ fn edits<'p>(policy: &'p Policy, location: &Location, scope: &Scope) -> Vec<Edit
     if let Some(real_ip) = &policy.real_ip {
         edits.extend(forwarded::edits(scope.headers, scope.facts, real_ip));
     }
+    edits.extend(policy.requests.edits(scope));
     let header = policy.headers.host.as_deref();
     if let Some(host) = upstream_host(policy, location, scope) {
         let name = header.unwrap_or(":authority");

@@ -8,6 +8,7 @@ mod tests;
 
 use crate::affinity::{self, Affinity, CookiePlace, Served, Session, State};
 use crate::balancer::{self, Candidate};
+use crate::body;
 use crate::cluster::ClusterId;
 use crate::decision::{Decision, Outcome, Why};
 use crate::edit::{Edit, FieldValue, Headers, Name, Reply, all, first};
@@ -85,6 +86,10 @@ pub enum Count {
     TooCostly,
     /// limpet refused it because of the client's address.
     DeniedAddress,
+    /// limpet refused it because of its User-Agent or Referer.
+    DeniedClient,
+    /// limpet refused it because of the length of its body.
+    TooLarge,
     /// An endpoint answered an unpinned request, and the session filter did not say which: it
     /// is missing, or in the wrong place of the chain.
     FilterMissing,
@@ -97,6 +102,8 @@ pub struct Stream {
     forwarded: Option<Forwarded>,
     /// limpet answered: the response that comes by is its own.
     replied: bool,
+    /// How many bytes of its body may still come; `None`: nobody counts them.
+    body: Option<u64>,
     decision: Option<Box<Decision>>,
 }
 
@@ -144,10 +151,11 @@ impl Stream {
                 self.forward(policy, endpoints, headers, facts, forward)
             }
             Disposition::Reply {
-                reply,
+                mut reply,
                 location,
                 reason,
             } => {
+                add_fields(policy, location, &mut reply);
                 let redirect = (300..400).contains(&reply.status);
                 if let (Reason::RewriteRedirect, Some(location)) = (reason, location) {
                     let to = reply.headers.first().map_or(&b""[..], |(_, url)| url);
@@ -155,6 +163,8 @@ impl Stream {
                 }
                 telemetry.count = match reason {
                     Reason::Address => Some(Count::DeniedAddress),
+                    Reason::Client => Some(Count::DeniedClient),
+                    Reason::TooLarge => Some(Count::TooLarge),
                     Reason::AmbiguousPath | Reason::ProtectedPath => Some(Count::Protected),
                     Reason::TooCostly => Some(Count::TooCostly),
                     _ => redirect.then_some(Count::Redirect),
@@ -180,6 +190,7 @@ impl Stream {
                 self.note_unknown(unknown);
                 let mut reply = not_found();
                 reply.headers.extend(told);
+                add_fields(policy, location, &mut reply);
                 self.reply(Outcome::NotFound, reply)
             }
             Disposition::Pass { unknown } => {
@@ -231,6 +242,14 @@ impl Stream {
             let edits = forwarded.location.rules.edits((head.headers)());
             decided.edits.extend(edits);
         }
+        let hidden = policy.hidden.iter();
+        decided
+            .edits
+            .extend(hidden.map(|name| Edit::Remove(name.into())));
+        decided.edits.extend(policy.answers.edits());
+        if let Some(custom) = &forwarded.location.custom_headers {
+            decided.edits.extend(custom.edits());
+        }
         if let Some(value) = policy.hsts.as_deref().filter(|_| forwarded.hsts) {
             let value = FieldValue::new(value.as_bytes());
             decided.edits.push(Edit::Set(route::HSTS, value));
@@ -249,6 +268,33 @@ impl Stream {
         }
         decided.telemetry.record = self.record();
         decided
+    }
+
+    /// Counts bytes of a request's body; `Some`: that is more than may come.
+    pub fn on_body(&mut self, bytes: u64) -> Option<(Reply, Telemetry)> {
+        let left = self.body.as_mut()?;
+        if let Some(rest) = left.checked_sub(bytes) {
+            *left = rest;
+            return None;
+        }
+        self.body = None;
+        // What the location tells of itself goes with it as with an answer of a pod.
+        let reason = Reason::TooLarge;
+        self.note(Why::Answered(reason));
+        if let Some(decision) = &mut self.decision {
+            decision.outcome = Outcome::Reject;
+        }
+        let telemetry = Telemetry {
+            count: Some(Count::TooLarge),
+            log: None,
+            record: self.record(),
+        };
+        let reply = Reply {
+            status: 413,
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        Some((reply, telemetry))
     }
 
     /// Whether the response's whole head is read anyway: one call to the host instead of two. A
@@ -296,6 +342,7 @@ impl Stream {
         let (cluster, pinned) = (chosen.cluster, pin.is_some());
         let ingress = &forward.location.ingress;
         let (path, further) = (forward.path, forward.edits);
+        self.body = body::allowance(forward.location.body_size, headers);
         let edits = forward_edits(policy, headers, ingress, cluster, pin, path, further);
         let affinity = cluster.affinity.as_ref();
         let reads_user_agent = affinity.is_some_and(Affinity::reads_user_agent);
@@ -397,6 +444,15 @@ impl Stream {
             decision.outcome = outcome;
         }
         Step::Reply(reply)
+    }
+}
+
+/// What `custom-headers` and `add-headers` say of every answer.
+fn add_fields(policy: &Policy, location: Option<&Arc<Location>>, reply: &mut Reply) {
+    let custom = location.and_then(|location| location.custom_headers.as_deref());
+    let custom = custom.filter(|_| location.is_some_and(|location| !location.denied));
+    for fields in custom.into_iter().chain([&policy.answers]) {
+        fields.add_to(&mut reply.headers);
     }
 }
 

@@ -7,6 +7,7 @@ mod configuration;
 mod documented;
 mod files;
 mod finding;
+mod header_maps;
 mod idle;
 mod lint;
 mod platform;

@@ -137,6 +137,10 @@ fn said_by(manifests: &Manifests, strict: bool) -> Map<String, Value> {
     if let Some(data) = manifests.settings() {
         said.insert("config_map".to_owned(), data.clone());
     }
+    let maps = config_maps(manifests);
+    if !maps.is_empty() {
+        said.insert("config_maps".to_owned(), maps.into());
+    }
     if !manifests.services.is_empty() {
         said.insert("services".to_owned(), values(&manifests.services));
     }
@@ -151,3 +155,28 @@ fn values<'o>(objects: impl IntoIterator<Item = &'o Object>) -> Value {
     let objects = objects.into_iter();
     objects.map(|object| object.value.clone()).collect()
 }
+
+/// The ConfigMaps that annotations and settings name, as far as they are given.
+fn config_maps(manifests: &Manifests) -> Map<String, Value> {
+    let settings = manifests.settings();
+    let mut names: HashSet<String> = HEADER_MAPS
+        .iter()
+        .filter_map(|key| Some(settings?.get(key)?.as_str()?.to_owned()))
+        .collect();
+    for object in &manifests.ingresses {
+        let name = [&object.prefix, "/", CUSTOM_HEADERS].concat();
+        let annotations = object.value.pointer("/metadata/annotations");
+        let named = annotations.and_then(|all| all.get(&name)?.as_str());
+        names.extend(named.map(|named| named.trim().to_owned()));
+    }
+    let maps = manifests.config_maps.iter();
+    let named = maps.filter(|map| names.contains(&map.id()));
+    let data = |map: &Object| map.value.get("data").cloned().unwrap_or_else(|| json!({}));
+    named.map(|map| (map.id(), data(map))).collect()
+}
+
+/// The keys of ingress-nginx's ConfigMap that name one with headers.
+pub(crate) const HEADER_MAPS: [&str; 2] = ["add-headers", "proxy-set-headers"];
+
+/// The annotation that names one.
+const CUSTOM_HEADERS: &str = "custom-headers";

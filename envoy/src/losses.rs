@@ -86,7 +86,7 @@ pub fn settle(
     let beside = hosts::beside(&compiled, &rest, &closed);
     closed.extend(beside.iter().map(|one| one.ingress.clone()));
     let is_told_stripped = manifests.given.contains_key(STRIP_HEADERS);
-    let identities = BTreeSet::from_iter(identity::headers(manifests, &losses));
+    let identities = BTreeSet::from_iter(identity::headers(&losses));
     let given = manifests.given.get(STRIP_HEADERS);
     let stripped = given.map_or_else(|| identities.clone(), |given| texts(Some(given)));
     let is_told = manifests.given.contains_key(PROTECT);
@@ -115,7 +115,7 @@ pub fn settle(
             kept.join(", ")
         ));
     }
-    lines.extend(identity::unknown(manifests, &losses).filter(|_| !is_told_stripped));
+    lines.extend(identity::unknown(&losses).filter(|_| !is_told_stripped));
     let protected = BTreeSet::from_iter(paths.prefixes);
     for (what, list) in [
         ("refused in other spellings (protect)", &protected),

@@ -8,6 +8,7 @@ use super::{
     AffinityAnnotations, Annotations, CanaryAnnotations, Redirect, ResponseRules, Rewrite,
 };
 use crate::access::{Lists, Networks};
+use crate::body;
 use crate::config::settings::Settings;
 use crate::cors::{Cors, Told};
 use crate::remark::{Effect, Expected, Problem};
@@ -34,6 +35,10 @@ pub(super) fn annotations(reader: &mut Reader, settings: &Settings) -> Annotatio
         affinity,
         canary: canary(reader),
         cors: cors(reader),
+        body_size: reader
+            .text("proxy-body-size")
+            .map_or(settings.proxy_body_size, |size| body::bound(&size)),
+        custom_headers: reader.text("custom-headers").unwrap_or_default(),
         denied: lists.is_none(),
         access: lists.unwrap_or_default(),
     }

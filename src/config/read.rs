@@ -13,11 +13,12 @@ use crate::remark::{Effect, Expected, Problem, Remark};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "ingresses",
     "ingress_classes",
     "annotations_prefix",
     "config_map",
+    "config_maps",
     "services",
     "clusters",
     "endpoints",
@@ -85,6 +86,7 @@ impl<'a> Reader<'a> {
             ingress_classes: self.ingress_classes(),
             annotations_prefix: self.annotations_prefix(),
             config_map: self.strings("config_map")?,
+            config_maps: self.config_maps()?,
             services: self.services()?,
             clusters: self.strings("clusters")?,
             endpoints: self.endpoints()?,
@@ -151,6 +153,18 @@ impl<'a> Reader<'a> {
     fn annotations_prefix(&mut self) -> String {
         let prefix = self.text("annotations_prefix", DEFAULT_PREFIX);
         prefix.trim_end_matches('/').to_owned()
+    }
+
+    /// By name, each as [`Reader::strings`] reads it.
+    fn config_maps(&mut self) -> Result<BTreeMap<String, BTreeMap<String, String>>, ConfigError> {
+        let mut inner = self.inner("config_maps", "config_maps.")?;
+        let mut maps = BTreeMap::new();
+        for name in inner.object.keys() {
+            maps.insert(name.clone(), inner.strings(name)?);
+        }
+        let remarks = inner.remarks;
+        self.remarks.extend(remarks);
+        Ok(maps)
     }
 
     fn services(&mut self) -> Result<Option<Vec<Service>>, ConfigError> {

@@ -6,6 +6,7 @@
 use crate::access::{Lists, Networks};
 use crate::annotations::catalogue::Risk;
 use crate::annotations::validator::parse_bool;
+use crate::body;
 use crate::remark::{Effect, Expected, Problem, Remark};
 use std::collections::BTreeMap;
 
@@ -42,6 +43,20 @@ pub struct Settings {
     pub forwarded_for_header: String,
     /// `proxy-real-ip-cidr`.
     pub proxy_real_ip_cidr: Networks,
+    /// `block-user-agents`.
+    pub block_user_agents: Vec<String>,
+    /// `block-referers`.
+    pub block_referers: Vec<String>,
+    /// `proxy-body-size`, in bytes; 0: no bound.
+    pub proxy_body_size: u64,
+    /// `add-headers`: a ConfigMap.
+    pub add_headers: String,
+    /// `proxy-set-headers`: a ConfigMap.
+    pub proxy_set_headers: String,
+    /// `hide-headers`, in lower case.
+    pub hide_headers: Vec<String>,
+    /// `global-allowed-response-headers`.
+    pub allowed_response_headers: Vec<String>,
     /// `hsts`, `hsts-max-age`, `hsts-include-subdomains` and `hsts-preload`.
     pub hsts: Hsts,
     /// `proxy-cookie-path`.
@@ -114,6 +129,13 @@ impl Default for Settings {
             enable_real_ip: false,
             forwarded_for_header: "x-forwarded-for".to_owned(),
             proxy_real_ip_cidr: Networks::all_of_ipv4(),
+            block_user_agents: Vec::new(),
+            block_referers: Vec::new(),
+            proxy_body_size: body::DEFAULT,
+            add_headers: String::new(),
+            proxy_set_headers: String::new(),
+            hide_headers: Vec::new(),
+            allowed_response_headers: Vec::new(),
             hsts: Hsts::default(),
             proxy_cookie_path: "off".to_owned(),
             proxy_cookie_domain: "off".to_owned(),
@@ -172,6 +194,13 @@ impl Settings {
                 let trusted = networks(value).unwrap_or_default();
                 self.proxy_real_ip_cidr = trusted.unwrap_or_default();
             }
+            "block-user-agents" => self.block_user_agents = list(value),
+            "block-referers" => self.block_referers = list(value),
+            "proxy-body-size" if !value.is_empty() => self.proxy_body_size = body::bound(value),
+            "add-headers" => value.clone_into(&mut self.add_headers),
+            "proxy-set-headers" => value.clone_into(&mut self.proxy_set_headers),
+            "hide-headers" => self.hide_headers = list(&value.to_ascii_lowercase()),
+            "global-allowed-response-headers" => self.allowed_response_headers = list(value),
             "hsts" => self.hsts.on = flag(value)?,
             "hsts-max-age" => value.clone_into(&mut self.hsts.max_age),
             "hsts-include-subdomains" => self.hsts.include_subdomains = flag(value)?,

@@ -26,6 +26,10 @@ pub enum Metric {
     TooCostly,
     /// Requests that a list of addresses refused.
     DeniedAddress,
+    /// Requests that a list of User-Agents or Referers refused.
+    DeniedClient,
+    /// Requests whose body is too long.
+    TooLarge,
     /// Requests that waited for the endpoints.
     Waited,
     /// Polls of Envoy's admin.
@@ -56,7 +60,7 @@ pub enum Kind {
 use Kind::{Counter, Gauge};
 
 /// Envoy shows them in `/stats/prometheus` under these names.
-pub const NAMES: [(&str, Kind); 18] = [
+pub const NAMES: [(&str, Kind); 20] = [
     ("limpet_sessions_new", Counter),
     ("limpet_sessions_kept", Counter),
     ("limpet_sessions_moved", Counter),
@@ -67,6 +71,8 @@ pub const NAMES: [(&str, Kind); 18] = [
     ("limpet_protected", Counter),
     ("limpet_too_costly", Counter),
     ("limpet_denied_address", Counter),
+    ("limpet_denied_client", Counter),
+    ("limpet_too_large", Counter),
     ("limpet_waited", Counter),
     ("limpet_discovery_polls", Counter),
     ("limpet_discovery_failures", Counter),
@@ -92,6 +98,8 @@ impl Metric {
             Count::Protected => Self::Protected,
             Count::TooCostly => Self::TooCostly,
             Count::DeniedAddress => Self::DeniedAddress,
+            Count::DeniedClient => Self::DeniedClient,
+            Count::TooLarge => Self::TooLarge,
             Count::FilterMissing => Self::FilterMissing,
         }
     }

@@ -1,10 +1,12 @@
 //! From a configuration to what it means.
 
-use super::{Loaded, Policy, clusters, hosts, load, merge};
+use super::{Loaded, Policy, clusters, headers, hosts, load, merge};
 use crate::access::RealIp;
+use crate::access::clients::Clients;
 use crate::config::settings::Settings;
 use crate::config::{self, Config, ConfigError};
-use crate::remark::Remark;
+use crate::fields::Answers;
+use crate::remark::{Effect, Problem, Remark};
 
 /// Reads a configuration and compiles it. Environment variables that it names are not looked up.
 ///
@@ -31,8 +33,11 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
     let loaded = load::load(config, &settings, &mut remarks);
     let merged = merge::merge(&loaded, config, &mut remarks);
     let (clusters, ids) = clusters::compile(&merged, &loaded, config, &settings, &mut remarks);
-    let hosts = hosts::compile(&merged, &loaded, &ids, &settings, &mut remarks);
+    let maps = &config.config_maps;
+    let hosts = hosts::compile(&merged, &loaded, &ids, &settings, maps, &mut remarks);
     let real_ip = real_ip(&settings, config);
+    let clients = clients(&settings, &mut remarks);
+    let requests = headers::requests(&settings, config, &mut remarks);
     let endpoints = clusters::endpoints(config, &clusters, &mut remarks);
     let policy = Policy {
         clusters,
@@ -48,12 +53,41 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
         use_forwarded_headers: settings.use_forwarded_headers,
         blocked: settings.block_cidrs,
         real_ip,
+        clients,
+        answers: maps
+            .get(&settings.add_headers)
+            .map(Answers::of)
+            .unwrap_or_default(),
+        requests,
+        hidden: settings.hide_headers,
         hsts: settings.hsts.value(),
         redirect_code: settings.http_redirect_code,
         strip_headers: config.strip_headers.clone(),
         protect: config.protect.clone(),
     };
     (policy, remarks)
+}
+
+/// Whom `block-user-agents` and `block-referers` keep out; `None`: nobody.
+fn clients(settings: &Settings, remarks: &mut Vec<Remark>) -> Option<Clients> {
+    let mut clients = Clients::default();
+    for (key, header, list) in [
+        (
+            "block-user-agents",
+            "user-agent",
+            &settings.block_user_agents,
+        ),
+        ("block-referers", "referer", &settings.block_referers),
+    ] {
+        if let Err(why) = clients.add(header, list) {
+            let key = format!("config_map.{key}");
+            let value = Some(list.join(","));
+            let problem = Problem::UnusablePattern(why);
+            remarks.push(Remark::key(&key, value, problem, Effect::Configuration));
+        }
+    }
+    let is_asked = !settings.block_user_agents.is_empty() || !settings.block_referers.is_empty();
+    is_asked.then_some(clients)
 }
 
 /// Who says the client's address; `None`: whoever connects is the client.

@@ -5,9 +5,11 @@
 //! `should_set_cookie` in `sticky.lua`, ingress-nginx dbb11b92d.
 
 use super::clusters::Ids;
+use super::headers::custom_headers;
 use super::listed::{Asked, Listed, wildcard_of};
 use super::merge::{Draft, Loaded, Merged, Server, Upstream, host_of, is_regex};
 use crate::annotations::Annotations;
+use crate::body;
 use crate::config::settings::Settings;
 use crate::redirect::response::Rules;
 use crate::remark::{Effect, Field, Problem, Remark};
@@ -18,7 +20,7 @@ use crate::route::host::{DEFAULT_SERVER, Hosts};
 use crate::route::location::{Backend, Cookies, Kind, Location, Redirect, Ssl};
 use crate::route::lookup::Lookup;
 use crate::route::pattern::Pattern;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::iter;
 use std::sync::Arc;
 
@@ -31,6 +33,7 @@ struct Context<'a> {
     loaded: &'a [Loaded],
     ids: &'a Ids,
     settings: &'a Settings,
+    config_maps: &'a BTreeMap<String, BTreeMap<String, String>>,
     listed: Listed,
 }
 
@@ -39,6 +42,7 @@ pub(super) fn compile(
     loaded: &[Loaded],
     ids: &Ids,
     settings: &Settings,
+    config_maps: &BTreeMap<String, BTreeMap<String, String>>,
     remarks: &mut Vec<Remark>,
 ) -> Hosts {
     let context = Context {
@@ -46,6 +50,7 @@ pub(super) fn compile(
         loaded,
         ids,
         settings,
+        config_maps,
         listed: Listed::new(merged),
     };
     let mut hosts = Hosts::default();
@@ -286,6 +291,7 @@ impl Context<'_> {
             service: upstream.map_or(String::new(), |upstream| upstream.service.clone()),
             port: upstream.map_or(String::new(), |upstream| upstream.port.clone()),
             relative: self.settings.relative_redirects,
+            body_size: self.settings.proxy_body_size,
             ..Location::default()
         };
         location.cookies = self.cookies(asked, &draft.upstream, &location.path);
@@ -332,7 +338,20 @@ impl Context<'_> {
         };
         location.access = annotations.access.listed().cloned().map(Box::new);
         location.cors = annotations.cors.clone().map(Box::new);
+        location.body_size = annotations.body_size;
         location.denied = annotations.denied;
+        if let Some(custom) = custom_headers(self.config_maps, self.settings, annotations) {
+            location.custom_headers = custom
+                .map(Box::new)
+                .map_err(|remark| {
+                    remarks.push(of(self.ingress(draft), *remark));
+                })
+                .ok();
+            location.denied |= location.custom_headers.is_none();
+        }
+        if location.denied {
+            location.body_size = body::DEFAULT;
+        }
         location.ssl.port = annotations.port_in_redirects;
         location.upstream_host = text("upstream-vhost", &annotations.upstream_vhost)?;
         location.rules = Rules::compile(&annotations.response, |name, value, problem| {

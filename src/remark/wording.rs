@@ -223,7 +223,8 @@ impl Remark {
             {
                 "the annotation is ignored"
             }
-            Problem::Refused { .. } | Problem::Not(Expected::Networks)
+            Problem::Refused { .. }
+            | Problem::Not(Expected::Networks | Expected::CustomHeaders)
                 if self.effect == Effect::Path =>
             {
                 "its paths answer 503"
@@ -293,6 +294,9 @@ fn noun(expected: Expected) -> &'static str {
         Expected::CookieHash => "sha1, md5 or index",
         Expected::SameSite => "Strict, Lax or None in this spelling",
         Expected::Seconds => "a number of seconds",
+        Expected::CustomHeaders => {
+            "a ConfigMap that is given, with headers of global-allowed-response-headers alone"
+        }
         Expected::Networks => "a list of IP addresses and networks separated by commas",
     }
 }

@@ -114,6 +114,10 @@ pub enum Reason {
     Denied,
     /// The client's address is on a list of those that do not come in, or on none of those that do: 403.
     Address,
+    /// Its User-Agent or Referer is on a list: 403.
+    Client,
+    /// Its body is longer than `proxy-body-size`: 413.
+    TooLarge,
     /// A preflight of an origin that may: 204.
     Preflight,
     /// The configuration closes the location's Ingress: 503.
@@ -148,6 +152,8 @@ impl Reason {
             Self::NoService => "no_service",
             Self::Denied => "denied",
             Self::Address => "address",
+            Self::Client => "client",
+            Self::TooLarge => "too_large",
             Self::Preflight => "preflight",
             Self::Closed => "closed",
             Self::BadRequest => "bad_request",

@@ -4,6 +4,7 @@ use super::pattern::{Groups, Pattern, Work};
 use crate::access::Lists;
 use crate::cluster::ClusterId;
 use crate::cors::Cors;
+use crate::fields::Answers;
 use crate::redirect::response::Rules;
 use crate::rewrite::Rewrite;
 use crate::rewrite::template::Template;
@@ -41,6 +42,10 @@ pub struct Location {
     pub(crate) access: Option<Box<Lists>>,
     /// `None`: nobody is told anything.
     pub(crate) cors: Option<Box<Cors>>,
+    /// `proxy-body-size` in bytes; 0: no bound.
+    pub(crate) body_size: u64,
+    /// `custom-headers`; `None`: there are none.
+    pub(crate) custom_headers: Option<Box<Answers>>,
     pub(crate) denied: bool,
     /// The configuration closes its Ingress.
     pub(crate) closed: bool,

@@ -62,6 +62,10 @@ impl HttpContext for HttpStream {
         self.0.borrow_mut().on_request()
     }
 
+    fn on_http_request_body(&mut self, size: usize, _: bool) -> Action {
+        self.0.borrow_mut().on_body(size)
+    }
+
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         self.0.borrow_mut().on_response();
         #[cfg(feature = "fault")]
@@ -100,6 +104,22 @@ impl Exchange {
             },
             Step::Forward(edits) => {
                 self.apply(MapType::HttpRequestHeaders, &edits);
+                Action::Continue
+            }
+        }
+    }
+
+    /// Every piece of a body that comes goes on at once.
+    fn on_body(&mut self, size: usize) -> Action {
+        let size = u64::try_from(size).unwrap_or(u64::MAX);
+        let Some((reply, telemetry)) = self.stream.on_body(size) else {
+            return Action::Continue;
+        };
+        self.report(telemetry);
+        match host::reply(&reply) {
+            Ok(()) => Action::Pause,
+            Err(error) => {
+                self.shared.refused(error);
                 Action::Continue
             }
         }

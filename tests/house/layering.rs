@@ -177,7 +177,7 @@ const CORE: &[&[&str]] = &[
     &["redirect"],
     &["policy::compile"],
     &["policy::hosts"],
-    &["policy::clusters", "policy::listed"],
+    &["policy::clusters", "policy::headers", "policy::listed"],
     &["policy::load"],
     &["policy::merge"],
     &["policy", "balancer"],
@@ -185,8 +185,8 @@ const CORE: &[&[&str]] = &[
     &["route::lookup"],
     &["route::location"],
     &["redirect::response", "cluster"],
-    &["redirect::destination"],
-    &["rewrite", "affinity", "canary"],
+    &["redirect::destination", "fields"],
+    &["rewrite", "affinity", "canary", "access::clients"],
     &["route::pattern", "route::target", "discovery"],
     &["endpoints", "session_cookie"],
     &["annotations"],
@@ -198,7 +198,7 @@ const CORE: &[&[&str]] = &[
     &["remark"],
     &["annotations::catalogue"],
     &["annotations::validator"],
-    &["nearest", "pairs", "protection", "access", "cors"],
+    &["nearest", "pairs", "protection", "access", "body", "cors"],
     &["edit", "facts", "same_site"],
 ];
 

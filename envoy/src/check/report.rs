@@ -9,7 +9,7 @@ use super::annotations::{self, Judged, Verdict};
 use super::finding::{Finding, Level};
 use super::platform::{self, Platform};
 use super::settings::{self, JudgedKey};
-use super::{access, configuration, files, lint};
+use super::{access, configuration, files, header_maps, lint};
 use crate::compiled::{Compiled, Flags};
 use crate::manifests::{Manifests, Object};
 
@@ -59,6 +59,7 @@ impl Report {
                 let is_of = |id: &String| at_stake.contains(id);
                 findings.retain(|one| !one.is_loss() || one.ingress.as_ref().is_none_or(is_of));
                 findings.extend(access::run(&compiled));
+                findings.extend(header_maps::run(&compiled));
                 findings.extend(lint::run(&compiled));
                 annotations::confirm(&mut judged, &compiled.remarks);
                 findings.extend(configuration::run(manifests, &compiled.remarks, &findings));
@@ -127,6 +128,7 @@ pub fn left_to_others(compiled: &Compiled<'_>) -> Vec<Finding> {
         .collect();
     findings.extend(settings::judge(compiled.manifests).1);
     findings.extend(access::run(compiled));
+    findings.extend(header_maps::run(compiled));
     findings.retain(Finding::is_left_to_others);
     findings.extend(files::unreadable(compiled.manifests));
     findings

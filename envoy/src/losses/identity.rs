@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::Finding;
 use crate::inert;
-use crate::manifests::Manifests;
 
 /// What ingress-nginx writes of a client's certificate.
 ///
@@ -15,7 +14,7 @@ const CERTIFICATE: &str = "ssl-client-*";
 /// The request headers that ingress-nginx wrote itself and that a client could now send, as
 /// `strip_headers` calls them. What one Ingress alone had written is taken off its requests alone:
 /// `Authorization` may be what others live by.
-pub(super) fn headers(manifests: &Manifests, losses: &[Finding]) -> Vec<String> {
+pub(super) fn headers(losses: &[Finding]) -> Vec<String> {
     let of = |loss: &Finding| {
         let value = loss.value.as_deref().unwrap_or_default();
         match (loss.field.as_str(), &loss.ingress) {
@@ -24,7 +23,6 @@ pub(super) fn headers(manifests: &Manifests, losses: &[Finding]) -> Vec<String> 
                 names.map(|name| format!("{ingress}/{name}")).collect()
             }
             ("global-auth-response-headers", _) => listed(value).collect(),
-            ("proxy-set-headers", _) => names_in(manifests, value),
             (name, _) if name.starts_with("auth-tls-") => vec![CERTIFICATE.to_owned()],
             _ => Vec::new(),
         }
@@ -48,18 +46,13 @@ fn is_header(name: &str) -> bool {
 }
 
 /// A line for a ConfigMap of headers that is not among the manifests: clients may send these now.
-pub(super) fn unknown(manifests: &Manifests, losses: &[Finding]) -> Option<String> {
-    let mut losses = losses
-        .iter()
-        .filter(|loss| loss.field == "proxy-set-headers");
-    let id = losses.find_map(|loss| {
-        let id = loss.value.as_deref()?;
-        (!manifests.config_maps.iter().any(|map| map.id() == id)).then_some(id)
-    })?;
+pub(super) fn unknown(losses: &[Finding]) -> Option<String> {
+    let mut losses = losses.iter();
+    let loss = losses.find(|loss| loss.field == "proxy-set-headers")?;
     Some(format!(
         "NOT taken off clients' requests, the ConfigMap {} is not among the manifests: what headers \
          proxy-set-headers wrote; give it with -f, or name them in strip_headers (--config)",
-        inert::line(id)
+        inert::line(loss.value.as_deref().unwrap_or_default())
     ))
 }
 
@@ -81,13 +74,4 @@ pub(super) fn lines(headers: &BTreeSet<String>) -> Vec<String> {
         }
     };
     of.into_iter().map(line).collect()
-}
-
-/// The headers in the ConfigMap `id`, if it is among the manifests.
-fn names_in(manifests: &Manifests, id: &str) -> Vec<String> {
-    let map = manifests.config_maps.iter().find(|map| map.id() == id);
-    let data = map.and_then(|map| map.value.get("data")?.as_object());
-    let names = data.into_iter().flat_map(serde_json::Map::keys);
-    let names = names.filter(|name| is_header(name));
-    names.map(|name| name.to_ascii_lowercase()).collect()
 }

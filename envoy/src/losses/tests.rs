@@ -146,7 +146,7 @@ fn settled(manifests: &mut Manifests, arguments: &[&str]) -> Result<Vec<String>,
 #[test]
 fn every_loss_is_refused_with_its_place_and_what_follows() {
     let all = each();
-    assert!(all.len() > 30, "{}", all.len());
+    assert!(all.len() > 10, "{}", all.len());
     for (name, mut manifests) in all {
         let Err(LossError::Refused(losses)) = settled(&mut manifests, &[]) else {
             panic!("{name} is not refused");
@@ -969,9 +969,8 @@ fn headers_of_a_config_map_that_is_not_at_hand_are_told() {
     custom.value["metadata"]["name"] = json!("custom");
     custom.value["data"] = json!({ "X-User": "$remote_user" });
     known.config_maps.push(custom);
-    let lines = settled(&mut known, &accept).unwrap();
-    assert!(!lines.iter().any(is_told), "{lines:?}");
-    assert_eq!(known.given["strip_headers"], json!(["x-user"]));
+    assert_eq!(settled(&mut known, &[]).unwrap(), [""; 0]);
+    assert!(!known.given.contains_key("strip_headers"));
 }
 
 // Of the Ingress with the password nothing was rendered, and its path fell to its neighbour's /.

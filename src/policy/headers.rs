@@ -1,0 +1,50 @@
+//! Headers that ConfigMaps name.
+
+use crate::annotations::Annotations;
+use crate::config::Config;
+use crate::config::settings::Settings;
+use crate::fields::{Answers, Requests};
+use crate::remark::{Effect, Expected, Field, Problem, Remark};
+use std::collections::BTreeMap;
+
+/// `proxy-set-headers`.
+pub(super) fn requests(
+    settings: &Settings,
+    config: &Config,
+    remarks: &mut Vec<Remark>,
+) -> Requests {
+    let name = &settings.proxy_set_headers;
+    let Some(data) = config.config_maps.get(name) else {
+        return Requests::default();
+    };
+    Requests::of(data, |field, why| {
+        let key = format!("config_maps.{name}.{field}");
+        let problem = Problem::Unusable(why);
+        remarks.push(Remark::key(
+            &key,
+            data.get(field).cloned(),
+            problem,
+            Effect::Setting,
+        ));
+    })
+}
+
+/// `custom-headers`; `None`: there are none. `Err`: a ConfigMap that is not there, or says what it may
+/// not, denies the location.
+pub(super) fn custom_headers(
+    maps: &BTreeMap<String, BTreeMap<String, String>>,
+    settings: &Settings,
+    annotations: &Annotations,
+) -> Option<Result<Answers, Box<Remark>>> {
+    let name = &annotations.custom_headers;
+    if name.is_empty() {
+        return None;
+    }
+    let map = maps.get(name);
+    let custom = map.and_then(|data| Answers::custom(data, &settings.allowed_response_headers));
+    Some(custom.ok_or_else(|| {
+        let problem = Problem::Not(Expected::CustomHeaders);
+        let field = Field::annotation("custom-headers");
+        Box::new(Remark::new(field, name, problem, Effect::Path))
+    }))
+}
