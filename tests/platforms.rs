@@ -1,6 +1,7 @@
 //! The first manifest on Envoys that got what istiod and Envoy Gateway made of what is rendered.
 
 mod crds;
+mod policies;
 
 use limpet_tests::browser::Browser;
 use limpet_tests::http::{self, Request};
@@ -54,7 +55,7 @@ fn play(platform: Platform) {
         used.insert(first.endpoint());
     }
     assert!(used.len() > 1, "new sessions are spread: {used:?}");
-    nobody_outside_chooses(at, &pods);
+    nobody_outside_chooses(at, &pods, (HOST, "/app1/x"));
     let unknown = http::send(at, &Request::get(HOST, "/nothing/here")).unwrap();
     // A sidecar sends it on to where its client wanted it to go: here is nobody.
     let status = if platform == Platform::IstioSidecar {
@@ -66,12 +67,12 @@ fn play(platform: Platform) {
 }
 
 /// A client that names a pod and a cluster is not obeyed, in whatever letters it writes them.
-fn nobody_outside_chooses(at: std::net::SocketAddr, pods: &[Pod]) {
+fn nobody_outside_chooses(at: std::net::SocketAddr, pods: &[Pod], (host, target): (&str, &str)) {
     use base64::Engine as _;
     let wish = base64::engine::general_purpose::STANDARD.encode(pods[0].endpoint());
     let served: BTreeSet<_> = (0..12)
         .map(|_| {
-            let request = Request::get(HOST, "/app1/x")
+            let request = Request::get(host, target)
                 .header("X-Limpet-Endpoint", &wish)
                 .header("x-limpet-endpoint", &wish)
                 .header("x-limpet-cluster", "prometheus_stats");
@@ -189,8 +190,7 @@ fn a_trusted_proxy_in_front_is_believed() {
             ("x-original-forwarded-for", Some("192.0.2.1")),
             ("x-original-forwarded-host", Some("liar.example")),
             ("host", Some(HOST)),
-            // ingress-nginx: the first address; here whole, as the proxies in between wrote it.
-            ("x-forwarded-for", Some("192.0.2.1,{ip}")),
+            ("x-forwarded-for", Some("192.0.2.1")),
             ("x-real-ip", Some("192.0.2.1")),
             ("x-forwarded-host", Some("liar.example")),
             ("x-forwarded-port", Some("8443")),

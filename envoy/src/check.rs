@@ -11,6 +11,7 @@ mod header_maps;
 mod idle;
 mod lint;
 mod platform;
+mod policies;
 mod print;
 mod report;
 mod settings;

@@ -32,6 +32,18 @@ const HOLDS_VALUES: [&str; 6] = [
     "Kustomization",
 ];
 
+/// What may stand beside what is rendered, and act on it.
+const POLICIES: [(&str, &str); 8] = [
+    ("gateway.envoyproxy.io", "SecurityPolicy"),
+    ("gateway.envoyproxy.io", "BackendTrafficPolicy"),
+    ("gateway.envoyproxy.io", "ClientTrafficPolicy"),
+    ("gateway.envoyproxy.io", "EnvoyExtensionPolicy"),
+    ("gateway.networking.k8s.io", "HTTPRoute"),
+    ("security.istio.io", "AuthorizationPolicy"),
+    ("security.istio.io", "RequestAuthentication"),
+    ("networking.istio.io", "EnvoyFilter"),
+];
+
 /// Every object that was read, by kind, in the order read.
 #[derive(Debug, Default)]
 pub struct Manifests {
@@ -51,6 +63,8 @@ pub struct Manifests {
     pub tls_secrets: Vec<Object>,
     /// IngressClasses.
     pub ingress_classes: Vec<Object>,
+    /// Policies of Istio and Envoy Gateway, and HTTPRoutes: what `check --on` looks at.
+    pub policies: Vec<Object>,
     /// Keys of the plugin configuration that they do not say: `--config`.
     pub given: serde_json::Map<String, Value>,
     /// `accept_loss` there, which is no key of the plugin configuration: which losses `render` is to
@@ -267,6 +281,7 @@ impl Manifests {
             ("", "Secret") if object.is_of_type_tls() || object.holds_a_pair() => {
                 self.tls_secrets.push(object);
             }
+            (group, kind) if POLICIES.contains(&(group, kind)) => self.policies.push(object),
             (_, kind) if HOLDS_VALUES.contains(&kind) => self.notes.push(format!(
                 "{}: {kind} {}: holds values from which a controller makes manifests, a ConfigMap with \
                  ingress-nginx's settings perhaps; skipped, give what it made (kubectl get, helm template)",

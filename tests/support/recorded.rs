@@ -63,10 +63,13 @@ pub fn bootstrap(platform: Platform, recording: &str, pods: impl Fn(&str) -> Vec
     listener.as_object_mut().unwrap().remove("bind_to_port");
     let mut names = Value::Null;
     edit_plugin(&mut listener, |config| {
-        names = config["clusters"].clone();
-        config["discovery"]["hold_ms"] = json!(10_000);
+        // Another plugin than limpet has none, and where a policy takes limpet away there is no other.
+        if let Some(clusters) = config.get("clusters") {
+            names = clusters.clone();
+            config["discovery"]["hold_ms"] = json!(10_000);
+        }
     });
-    let clusters = names.as_object().unwrap().iter().map(|(key, name)| {
+    let clusters = names.as_object().into_iter().flatten().map(|(key, name)| {
         let mut cluster = named(&envoy["clusters"], name.as_str().unwrap());
         let service = key.rsplit_once(':').unwrap().0;
         settle(&mut cluster, &pods(service));

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 
 use super::annotations::speaks_otherwise;
 use super::finding::{Finding, Level, Place};
+use super::policies;
 use crate::clusters::{Cluster, Protocol};
 use crate::compiled::Compiled;
 use crate::render::external_names;
@@ -30,6 +31,10 @@ pub(super) fn run(compiled: &Compiled<'_>, platform: Option<Platform>) -> Vec<Fi
     let mut findings: Vec<Finding> = protocols.collect();
     if let Some(platform) = platform {
         findings.extend(not_rendered(compiled, platform));
+        findings.extend(match platform {
+            Platform::Istio => policies::on_istio(compiled),
+            Platform::EnvoyGateway => policies::on_envoy_gateway(compiled),
+        });
         findings.extend(ingresses.flat_map(|one| paths_as_resolved(one, platform)));
     }
     findings

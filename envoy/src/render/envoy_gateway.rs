@@ -1,6 +1,7 @@
 //! What Envoy Gateway needs.
 
 mod args;
+mod grant;
 mod listener;
 mod policy;
 mod route;
@@ -21,7 +22,7 @@ pub use args::EnvoyGatewayArgs;
 /// Every resource, in the order to apply them.
 #[must_use]
 pub fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
-    let routes = cluster_routes(served);
+    let routes = cluster_routes(served, args);
     let mut all = listener::resources(served, args);
     all.extend(route::resources(args, &routes));
     all.extend(policy::resources(served, args, &routes));
@@ -89,10 +90,9 @@ What Envoy Gateway cannot say:
 - paths as they came: Envoy Gateway resolves . and .., decodes %61, makes \\ a / and answers raw bytes
   above 0x7f with 400 before limpet sees a request. What is not rewritten reaches the Service so;
   limpet check --on envoy-gateway lists those paths.
-- X-Forwarded-For behind a trusted proxy: pods get it whole, not its first address alone.
 - policies: a request begins on the route limpet and ends on the route of its cluster: what is
   attached to one HTTPRoute alone may be accepted and never run. Attach SecurityPolicies to the Gateway.
-- the Gateway is limpet's own: what no Ingress names is 404, other HTTPRoutes on it as well.
+- the Gateway is limpet's own: it takes no HTTPRoutes of other namespaces, and what no Ingress names is 404.
 - an older ClientTrafficPolicy of somebody else's on this Gateway or on a listener of it wins, and limpet's
   is Accepted=False Conflicted: HTTP/1.0 is 400 then, and pods get Envoy's forwarding headers instead
   of ingress-nginx's. Take it away, or write what limpet's says into it.";

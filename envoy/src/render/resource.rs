@@ -27,19 +27,41 @@ impl Resource {
     /// A resource; an empty namespace for those that have none.
     #[must_use]
     pub fn new(kind: Kind, namespace: &str, name: &str, spec: Value) -> Self {
+        Self::flat(kind, namespace, name, json!({ "spec": spec }))
+    }
+
+    /// One whose fields stand beside its metadata.
+    #[must_use]
+    pub fn flat(kind: Kind, namespace: &str, name: &str, fields: Value) -> Self {
         let metadata = match namespace {
             "" => json!({ "name": name }),
             _ => json!({ "name": name, "namespace": namespace }),
         };
+        let mut value = json!({
+            "apiVersion": kind.api_version,
+            "kind": kind.name,
+            "metadata": metadata,
+        });
+        if let (Some(value), Value::Object(fields)) = (value.as_object_mut(), fields) {
+            value.extend(fields);
+        }
         Self {
             comments: Vec::new(),
-            value: json!({
-                "apiVersion": kind.api_version,
-                "kind": kind.name,
-                "metadata": metadata,
-                "spec": spec,
-            }),
+            value,
         }
+    }
+
+    /// The same, with a label.
+    #[must_use]
+    pub fn label(mut self, key: &str, value: &str) -> Self {
+        let metadata = self.value.get_mut("metadata");
+        if let Some(metadata) = metadata.and_then(Value::as_object_mut) {
+            let labels = metadata.entry("labels").or_insert_with(|| json!({}));
+            if let Some(labels) = labels.as_object_mut() {
+                labels.insert(key.to_owned(), json!(value));
+            }
+        }
+        self
     }
 
     /// The same, with a line of comment.

@@ -50,7 +50,7 @@ const CASES: &[Case] = &[
     Case { report: "a06-target-port", files: "m.yaml", command: "render istio", exit: 0,
         says: &["\"default/grafana:3000\": outbound|80||grafana.default.svc.cluster.local"], never: &["number: 3000\n    headers"] },
     Case { report: "a06-target-port", files: "m.yaml", command: "render envoy-gateway", exit: 0,
-        says: &["name: grafana\n      port: 80"], never: &[] },
+        says: &["name: grafana\n      namespace: default\n      port: 80"], never: &[] },
     Case { report: "a09-www", files: "both.yaml", command: "check", exit: 0,
         says: &["both.yaml:6", "it is not redirected, as under ingress-nginx", AS_BEFORE], never: &["warning["] },
     Case { report: "a11-regex-dialects", files: "m.yaml", command: "check", exit: 0,

@@ -6,6 +6,7 @@ use super::place::Place;
 use super::processes::{Process, wait_for};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -64,13 +65,7 @@ impl Api {
         let defined = items(of)?;
         self.resources = wait_for("what is defined is served", || {
             let resources = discovered()?;
-            let is_served = |definition: &Value| {
-                let text = |path| definition.pointer(path).and_then(Value::as_str);
-                resources.iter().any(|resource| {
-                    text("/spec/group") == Some(&resource.group)
-                        && text("/spec/names/plural") == Some(&resource.plural)
-                })
-            };
+            let is_served = |definition: &Value| is_as_defined(&resources, definition);
             Ok(defined.iter().all(is_served).then_some(resources))
         })?;
         Ok(())
@@ -166,6 +161,21 @@ impl Resource {
     }
 }
 
+/// Whether what is served of a kind are the versions of its definition: it may have had others before.
+fn is_as_defined(resources: &[Resource], definition: &Value) -> bool {
+    let text = |path| definition.pointer(path).and_then(Value::as_str);
+    let (group, plural) = (text("/spec/group"), text("/spec/names/plural"));
+    let of_it = resources
+        .iter()
+        .filter(|resource| group == Some(&resource.group) && plural == Some(&resource.plural));
+    let served: BTreeSet<&str> = of_it
+        .filter_map(|one| one.base.rsplit('/').next())
+        .collect();
+    let spec = definition.get("spec").unwrap_or(&Value::Null);
+    let defined = array(spec, "versions").filter(|one| one.get("served") == Some(&json!(true)));
+    served == defined.map(|version| self::text(version, "name")).collect()
+}
+
 /// Makes it, where it is not there yet.
 ///
 /// # Errors
@@ -185,11 +195,22 @@ pub(super) fn namespace_exists(name: &str) -> Result<()> {
 }
 
 fn items(path: &str) -> Result<Vec<Value>> {
-    let body = http::get(PORT, path).with_context(|| format!("no list at {path}"))?;
-    let mut list: Value = serde_json::from_str(&body)?;
+    let request = Request {
+        method: "GET",
+        path,
+        headers: &[],
+        body: "",
+    };
+    let answer = wait_for("a list", || {
+        let answer = send(request)?;
+        // Of what was defined just now: not yet.
+        Ok((answer.status != 429).then_some(answer))
+    })?;
+    let told = || format!("{path}: {} {}", answer.status, answer.body);
+    let mut list: Value = serde_json::from_str(&answer.body).with_context(told)?;
     match list.get_mut("items").map(Value::take) {
         Some(Value::Array(items)) => Ok(items),
-        _ => bail!("no list at {path}"),
+        _ => bail!(told()),
     }
 }
 

@@ -20,6 +20,10 @@ pub struct EnvoyGatewayArgs {
     #[arg(long, default_value = DEFAULT_IMAGE, value_parser = NonEmptyStringValueParser::new())]
     pub image: String,
 
+    /// The Secret that opens the image's registry, in the namespace of the Gateway
+    #[arg(long, value_name = "SECRET", value_parser = NonEmptyStringValueParser::new())]
+    pub image_pull_secret: Option<String>,
+
     /// The namespace of the Gateway and of its policies
     #[arg(long, default_value = "envoy-gateway-system", value_parser = NonEmptyStringValueParser::new())]
     pub namespace: String,
@@ -33,6 +37,7 @@ impl Default for EnvoyGatewayArgs {
         Self {
             render: RenderArgs::default(),
             image: DEFAULT_IMAGE.to_owned(),
+            image_pull_secret: None,
             namespace: "envoy-gateway-system".to_owned(),
         }
     }

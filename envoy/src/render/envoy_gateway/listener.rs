@@ -1,10 +1,9 @@
 //! The Gateway, and the order of its filters.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde_json::{Value, json};
 
 use super::args::EnvoyGatewayArgs;
+use super::grant::Grant;
 use super::route::insert;
 use crate::certificates::Certificate;
 use crate::render::resource::{Kind, Resource};
@@ -21,24 +20,20 @@ pub(super) const HTTP: &str = "http";
 
 const HTTPS: &str = "https";
 
-/// What a ReferenceGrant names at most.
-const MOST_GRANTED: usize = 16;
+const CERTIFICATES: Grant = Grant {
+    name: "limpet",
+    from: GATEWAY.name,
+    to: "Secret",
+    comment: "Lets the Gateway read these certificates of the namespace, and no other Secret.",
+};
 
 pub(super) fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
-    let mut all = vec![class(args), proxy(args), gateway(served, args)];
-    let mut elsewhere: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for certificate in &served.certificates {
+    let secrets = served.certificates.iter().map(|certificate| {
         let namespace = certificate.ingress.ingress.namespace.as_str();
-        if namespace != args.namespace {
-            let secrets = elsewhere.entry(namespace).or_default();
-            secrets.insert(certificate.secret);
-        }
-    }
-    for (namespace, secrets) in elsewhere {
-        let secrets: Vec<&str> = secrets.into_iter().collect();
-        let grants = secrets.chunks(MOST_GRANTED).enumerate();
-        all.extend(grants.map(|(n, secrets)| grant(args, namespace, n, secrets)));
-    }
+        (namespace, certificate.secret)
+    });
+    let mut all = vec![class(args), proxy(args), gateway(served, args)];
+    all.extend(CERTIFICATES.resources(args, secrets));
     all
 }
 
@@ -85,18 +80,18 @@ fn proxy(args: &EnvoyGatewayArgs) -> Resource {
 /// limpet the host by the request. Of several with certificates that overlap Envoy Gateway takes
 /// HTTP/2 away.
 fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
-    let from_all = json!({ "namespaces": { "from": "All" } });
+    let own = json!({ "namespaces": { "from": "Same" } });
     let https = |name: &str, references: Vec<Value>| {
         json!({
             "name": name,
             "port": 443,
             "protocol": "HTTPS",
-            "allowedRoutes": from_all,
+            "allowedRoutes": own,
             "tls": { "mode": "Terminate", "certificateRefs": references },
         })
     };
     let mut listeners = vec![json!({
-        "name": HTTP, "port": 80, "protocol": "HTTP", "allowedRoutes": from_all,
+        "name": HTTP, "port": 80, "protocol": "HTTP", "allowedRoutes": own,
     })];
     let certificates = secrets(served);
     let (shared, further) = certificates.split_at(certificates.len().min(MOST_CERTIFICATES));
@@ -112,6 +107,7 @@ fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
     }
     let spec = json!({ "gatewayClassName": "limpet", "listeners": listeners });
     Resource::new(GATEWAY, &args.namespace, "limpet", spec)
+        .comment("It takes no routes of other namespaces: one that names a host would take that host from limpet.")
 }
 
 /// That the certificates depend on each other with an older Envoy Gateway.
@@ -131,33 +127,4 @@ fn reference(certificate: &Certificate<'_>) -> Value {
         "name": certificate.secret,
         "namespace": certificate.ingress.ingress.namespace,
     })
-}
-
-/// `n`: which of the grants of that namespace.
-fn grant(args: &EnvoyGatewayArgs, namespace: &str, n: usize, secrets: &[&str]) -> Resource {
-    let name = match n {
-        0 => "limpet".to_owned(),
-        _ => format!("limpet-{n}"),
-    };
-    let secret = |name: &&str| json!({ "group": "", "kind": "Secret", "name": name });
-    let secrets: Vec<Value> = secrets.iter().map(secret).collect();
-    let spec = json!({
-        "from": [{
-            "group": "gateway.networking.k8s.io",
-            "kind": "Gateway",
-            "namespace": args.namespace,
-        }],
-        "to": secrets,
-    });
-    Resource::new(
-        Kind {
-            // Envoy Gateway knows v1 from 1.8 on.
-            api_version: "gateway.networking.k8s.io/v1beta1",
-            name: "ReferenceGrant",
-        },
-        namespace,
-        &name,
-        spec,
-    )
-    .comment("Lets the Gateway read these certificates of the namespace, and no other Secret.")
 }

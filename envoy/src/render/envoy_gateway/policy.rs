@@ -22,8 +22,10 @@ pub(super) fn resources(
     routes: &[ClusterRoute<'_>],
 ) -> Vec<Resource> {
     let mut all: Vec<Resource> = client_traffic(served, args).into();
-    let by_namespace = leading(routes).into_iter();
-    all.extend(by_namespace.map(|(namespace, routes)| backend_traffic(namespace, &routes)));
+    let leading = leading(routes);
+    if !leading.is_empty() {
+        all.push(backend_traffic(args, &leading));
+    }
     all.push(extension(served, args, routes));
     all
 }
@@ -109,7 +111,7 @@ fn underscores(served: &Served<'_>) -> &'static str {
     }
 }
 
-fn backend_traffic(namespace: &str, routes: &[&str]) -> Resource {
+fn backend_traffic(args: &EnvoyGatewayArgs, routes: &[&str]) -> Resource {
     let targets: Vec<Value> = routes
         .iter()
         .map(|route| target(ROUTE.name, route))
@@ -127,7 +129,7 @@ fn backend_traffic(namespace: &str, routes: &[&str]) -> Resource {
             "retryOn": { "triggers": ["connect-failure", "refused-stream"] },
         },
     });
-    policy("BackendTrafficPolicy", namespace, spec)
+    policy("BackendTrafficPolicy", &args.namespace, spec)
         .comment("proxy-next-upstream as ingress-nginx has it by default: an endpoint that cannot be reached. No limits")
         .comment("of Envoy's own, which answers 503 above 1,024 requests; what the Gateway's policy says stays.")
 }
@@ -137,11 +139,16 @@ fn extension(
     args: &EnvoyGatewayArgs,
     routes: &[ClusterRoute<'_>],
 ) -> Resource {
+    let mut image = json!({ "url": args.image });
+    if let Some(secret) = &args.image_pull_secret {
+        let secret = json!({ "group": "", "kind": "Secret", "name": secret });
+        insert(&mut image, "pullSecretRef", secret);
+    }
     let mut wasm = json!({
         "name": "limpet",
         "rootID": "limpet",
         "failOpen": false,
-        "code": { "type": "Image", "image": { "url": args.image } },
+        "code": { "type": "Image", "image": image },
         "config": served.plugin_config(&names(routes), Unmatched::NotFound),
     });
     let variables = served.variables();

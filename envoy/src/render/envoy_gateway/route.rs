@@ -3,11 +3,12 @@
 //! Envoy builds the filter chain of a request from the first route that matches, so that route
 //! has the session filter; limpet's header then leads to the cluster's route.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::args::EnvoyGatewayArgs;
+use super::grant::Grant;
 use crate::clusters::Cluster;
 use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER, HOST_HEADER};
 use crate::render::resource::{Kind, Resource};
@@ -27,8 +28,20 @@ const FILTER: Kind = Kind {
 const NOT_FOUND: &str = "limpet-not-found";
 const UPSTREAM_HOST: &str = "limpet-upstream-host";
 
-/// Gateway API's limit for the rules of one HTTPRoute is 16; one is that for upgrades.
-const MOST: usize = 15;
+/// Gateway API's limit for the rules of one HTTPRoute.
+const MOST: usize = 16;
+
+/// Where requests to upgrade begin, and none ends: an address of RFC 5737, which is nobody's.
+const UPGRADES: &str = "limpet-upgrades";
+const UPGRADES_PORT: u16 = 80;
+const NOBODY: &str = "192.0.2.1";
+
+const SERVICES: Grant = Grant {
+    name: "limpet-services",
+    from: ROUTE.name,
+    to: "Service",
+    comment: "Lets the routes of limpet lead to these Services of the namespace, and no others.",
+};
 
 /// The place of a cluster's rule.
 #[derive(Debug)]
@@ -37,7 +50,9 @@ pub(super) struct ClusterRoute<'c> {
     pub(super) cluster: &'c Cluster,
     /// Its port.
     pub(super) number: u16,
-    /// The HTTPRoute that has its rule; it is in the namespace of the Service.
+    /// The Gateway's namespace.
+    home: &'c str,
+    /// The HTTPRoute that has its rule.
     pub(super) route: String,
     /// Which rule of it.
     pub(super) rule: usize,
@@ -50,18 +65,25 @@ impl ClusterRoute<'_> {
     ///
     /// Source: `irRouteDestinationName`, `internal/gatewayapi/helpers.go`, gateway d32f28294.
     pub(super) fn envoy_name(&self) -> String {
-        let namespace = &self.cluster.service_port.namespace;
-        format!("httproute/{namespace}/{}/rule/{}", self.route, self.rule)
+        format!("httproute/{}/{}/rule/{}", self.home, self.route, self.rule)
     }
 
     fn backend(&self) -> Value {
-        json!({ "name": self.cluster.service_port.service, "port": self.number })
+        let port = &self.cluster.service_port;
+        json!({ "name": port.service, "namespace": port.namespace, "port": self.number })
     }
 }
 
-/// Where the rule of each cluster goes: in HTTPRoutes of the Service's namespace, fifteen to each.
+/// Where the rule of each cluster goes: in HTTPRoutes for the Service's namespace, sixteen to each, so
+/// that no other tenant's Service changes the number of a rule.
+///
+/// All are beside the Gateway, which takes none of another namespace: who may write there could else take
+/// a host away, by a route that names it, or the module, by a policy on a route.
 #[must_use]
-pub(super) fn cluster_routes<'c>(served: &'c Served<'_>) -> Vec<ClusterRoute<'c>> {
+pub(super) fn cluster_routes<'c>(
+    served: &'c Served<'_>,
+    args: &'c EnvoyGatewayArgs,
+) -> Vec<ClusterRoute<'c>> {
     let mut in_namespace: BTreeMap<&str, usize> = BTreeMap::new();
     let place = |(cluster, number): &'c (&'c Cluster, u16)| {
         let before = in_namespace
@@ -70,7 +92,12 @@ pub(super) fn cluster_routes<'c>(served: &'c Served<'_>) -> Vec<ClusterRoute<'c>
         let route = ClusterRoute {
             cluster,
             number: *number,
-            route: format!("limpet-clusters-{}", *before / MOST),
+            home: &args.namespace,
+            route: format!(
+                "limpet-clusters-{}-{}",
+                cluster.service_port.namespace,
+                *before / MOST
+            ),
             rule: *before % MOST,
             changes_host: served.changes_host(&cluster.service_port),
         };
@@ -93,35 +120,38 @@ pub(super) fn names(routes: &[ClusterRoute<'_>]) -> BTreeMap<String, String> {
 /// rule once for each.
 pub(super) fn resources(args: &EnvoyGatewayArgs, routes: &[ClusterRoute<'_>]) -> Vec<Resource> {
     let mut all = vec![not_found(args)];
-    all.extend(upstream_hosts(routes));
+    if routes.iter().any(|route| route.changes_host) {
+        all.push(upstream_host(args));
+    }
+    all.extend(nobody(args));
     all.push(catch_all(args));
     let groups = groups(routes).into_iter();
-    all.extend(groups.map(|(home, group)| clusters(args, home, &group)));
+    all.extend(groups.map(|(name, group)| clusters(args, name, &group)));
+    all.extend(grants(args, routes));
     all
 }
 
-/// The HTTPRoutes that lead to Services, by namespace and name.
-pub(super) fn leading<'r>(routes: &'r [ClusterRoute<'_>]) -> BTreeMap<&'r str, Vec<&'r str>> {
-    let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (namespace, route) in groups(routes).into_keys() {
-        all.entry(namespace).or_default().push(route);
-    }
-    all
+/// The HTTPRoutes that lead to Services.
+pub(super) fn leading<'r>(routes: &'r [ClusterRoute<'_>]) -> Vec<&'r str> {
+    groups(routes).into_keys().collect()
 }
 
-/// The rules of one HTTPRoute each, by its namespace and name.
-fn groups<'r, 'c>(
-    routes: &'r [ClusterRoute<'c>],
-) -> BTreeMap<(&'r str, &'r str), Vec<&'r ClusterRoute<'c>>> {
-    let mut all: BTreeMap<(&str, &str), Vec<&ClusterRoute<'c>>> = BTreeMap::new();
+/// The rules of one HTTPRoute each, by its name.
+fn groups<'r, 'c>(routes: &'r [ClusterRoute<'c>]) -> BTreeMap<&'r str, Vec<&'r ClusterRoute<'c>>> {
+    let mut all: BTreeMap<&str, Vec<&ClusterRoute<'c>>> = BTreeMap::new();
     for route in routes {
-        let home = (
-            route.cluster.service_port.namespace.as_str(),
-            route.route.as_str(),
-        );
-        all.entry(home).or_default().push(route);
+        all.entry(route.route.as_str()).or_default().push(route);
     }
     all
+}
+
+/// That these HTTPRoutes may lead to the Services of other namespaces.
+fn grants(args: &EnvoyGatewayArgs, routes: &[ClusterRoute<'_>]) -> Vec<Resource> {
+    let services = routes.iter().map(|route| {
+        let port = &route.cluster.service_port;
+        (port.namespace.as_str(), port.service.as_str())
+    });
+    SERVICES.resources(args, services)
 }
 
 fn not_found(args: &EnvoyGatewayArgs) -> Resource {
@@ -130,21 +160,14 @@ fn not_found(args: &EnvoyGatewayArgs) -> Resource {
         .comment("What a request gets that limpet does not send on: it never comes to that.")
 }
 
-/// The filters that make the Host of the one that limpet names, one in each namespace that has such
-/// Services: a route takes those of its own. Gateway API's URLRewrite can only say a fixed one,
-/// without a port or an underscore.
-fn upstream_hosts(routes: &[ClusterRoute<'_>]) -> Vec<Resource> {
-    let changing = routes.iter().filter(|route| route.changes_host);
-    let namespaces: BTreeSet<&str> = changing
-        .map(|route| route.cluster.service_port.namespace.as_str())
-        .collect();
+/// The filter that makes the Host of the one that limpet names. Gateway API's URLRewrite can only say
+/// a fixed one, without a port or an underscore.
+fn upstream_host(args: &EnvoyGatewayArgs) -> Resource {
     let hostname = json!({ "type": "Header", "header": HOST_HEADER });
     let spec = json!({ "urlRewrite": { "hostname": hostname } });
-    let filter = |namespace| {
-        Resource::new(FILTER, namespace, UPSTREAM_HOST, spec.clone())
-            .comment("upstream-vhost: limpet names the Host that pods see, which it changes where limpet does.")
-    };
-    namespaces.into_iter().map(filter).collect()
+    Resource::new(FILTER, &args.namespace, UPSTREAM_HOST, spec).comment(
+        "upstream-vhost: limpet names the Host that pods see, which it changes where limpet does.",
+    )
 }
 
 fn extension_ref(name: &str) -> Value {
@@ -161,37 +184,53 @@ fn catch_all(args: &EnvoyGatewayArgs) -> Resource {
         "sessionPersistence": persistence(),
         "filters": [extension_ref(NOT_FOUND)],
     });
-    Resource::new(ROUTE, &args.namespace, "limpet", spec(args, vec![rule]))
+    let spec = spec(args, vec![rule, upgrades()]);
+    Resource::new(ROUTE, &args.namespace, "limpet", spec)
         .comment("Every request begins here: this route has the session filter.")
-        .comment(
-            "The path match has to be written: without one Envoy Gateway drops sessionPersistence.",
-        )
+        .comment("The path match has to be written: without one Envoy Gateway drops sessionPersistence.")
+        .comment("The second rule is where WebSockets begin: on a route without a Service Envoy Gateway allows none.")
 }
 
 /// Where requests to upgrade begin: Envoy asks the first route whether that is allowed, and Envoy
 /// Gateway allows it on routes with a Service alone. limpet then chooses as for every other request.
-/// One in each HTTPRoute, so that none depends on another one's being there.
-fn upgrades(first: &ClusterRoute<'_>) -> Value {
+fn upgrades() -> Value {
     json!({
         "matches": [{
             "path": { "type": "PathPrefix", "value": "/" },
             "headers": [{ "type": "RegularExpression", "name": "upgrade", "value": "(?i)websocket" }],
         }],
         "sessionPersistence": persistence(),
-        "backendRefs": [first.backend()],
+        "backendRefs": [{ "name": UPGRADES, "port": UPGRADES_PORT }],
     })
 }
 
-fn clusters(
-    args: &EnvoyGatewayArgs,
-    (namespace, name): (&str, &str),
-    group: &[&ClusterRoute<'_>],
-) -> Resource {
-    let mut rules: Vec<Value> = group.iter().map(|route| rule(route)).collect();
-    rules.extend(group.first().map(|first| upgrades(first)));
-    Resource::new(ROUTE, namespace, name, spec(args, rules))
-        .comment("One rule for each Service port. A regex ranks above the catch-all's prefix. The last is where")
-        .comment("WebSockets begin: on a route without a Service Envoy Gateway allows none. No request ends there.")
+/// The Service of that route, which has to have an endpoint; of no tenant's, so that none can take
+/// the WebSockets of all others away with his own.
+fn nobody(args: &EnvoyGatewayArgs) -> [Resource; 2] {
+    let service = Kind {
+        api_version: "v1",
+        name: "Service",
+    };
+    let endpoints = Kind {
+        api_version: "discovery.k8s.io/v1",
+        name: "EndpointSlice",
+    };
+    let spec = json!({ "clusterIP": "None", "ports": [{ "name": "http", "port": UPGRADES_PORT }] });
+    let service = Resource::new(service, &args.namespace, UPGRADES, spec)
+        .comment("Where WebSockets begin, and no request ends: its one endpoint is nobody.");
+    let slice = json!({
+        "addressType": "IPv4",
+        "ports": [{ "name": "http", "port": UPGRADES_PORT, "protocol": "TCP" }],
+        "endpoints": [{ "addresses": [NOBODY] }],
+    });
+    let slice = Resource::flat(endpoints, &args.namespace, UPGRADES, slice);
+    [service, slice.label("kubernetes.io/service-name", UPGRADES)]
+}
+
+fn clusters(args: &EnvoyGatewayArgs, name: &str, group: &[&ClusterRoute<'_>]) -> Resource {
+    let rules = group.iter().map(|route| rule(route)).collect();
+    Resource::new(ROUTE, &args.namespace, name, spec(args, rules))
+        .comment("One rule for each Service port. A regex ranks above the catch-all's prefix.")
 }
 
 fn rule(route: &ClusterRoute<'_>) -> Value {

@@ -24,6 +24,10 @@ pub struct IstioArgs {
     #[arg(long, default_value = DEFAULT_IMAGE, value_parser = NonEmptyStringValueParser::new())]
     pub image: String,
 
+    /// The Secret that opens the image's registry, in the namespace of the WasmPlugin
+    #[arg(long, value_name = "SECRET", value_parser = NonEmptyStringValueParser::new())]
+    pub image_pull_secret: Option<String>,
+
     /// For the outbound side of sidecars instead of a gateway
     #[arg(long)]
     pub sidecar: bool,
@@ -52,6 +56,7 @@ impl Default for IstioArgs {
         Self {
             render: RenderArgs::default(),
             image: DEFAULT_IMAGE.to_owned(),
+            image_pull_secret: None,
             sidecar: false,
             namespace: "istio-system".to_owned(),
             selector: "istio=ingressgateway".to_owned(),

@@ -40,6 +40,9 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
         let env: Value = variables.iter().map(variable).collect();
         fields.insert("vmConfig".to_owned(), json!({ "env": env }));
     }
+    if let (Some(secret), Some(fields)) = (&args.image_pull_secret, spec.as_object_mut()) {
+        fields.insert("imagePullSecret".to_owned(), json!(secret));
+    }
     Resource::new(
         Kind { api_version: "extensions.istio.io/v1alpha1", name: "WasmPlugin" },
         &args.namespace, "limpet",

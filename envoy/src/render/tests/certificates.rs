@@ -143,9 +143,25 @@ fn envoy_gateway_reads_each_secret_in_its_own_namespace() {
         .iter()
         .filter(|one| one.kind() == "ReferenceGrant");
     let grants: Vec<Value> = grants
-        .map(|one| json!([one.value["metadata"]["namespace"], one.value["spec"]["to"]]))
+        .map(|one| {
+            let spec = &one.value["spec"];
+            json!([
+                one.value["metadata"]["namespace"],
+                spec["from"][0]["kind"],
+                spec["to"]
+            ])
+        })
         .collect();
-    // And no other Secret of theirs.
+    // And no other Secret of theirs, and no other Service.
     let secret = json!([{ "group": "", "kind": "Secret", "name": "tls" }]);
-    assert_eq!(grants, [json!(["blog", secret]), json!(["shop", secret])]);
+    let service = json!([{ "group": "", "kind": "Service", "name": "web" }]);
+    assert_eq!(
+        grants,
+        [
+            json!(["blog", "Gateway", secret]),
+            json!(["shop", "Gateway", secret]),
+            json!(["blog", "HTTPRoute", service]),
+            json!(["shop", "HTTPRoute", service]),
+        ]
+    );
 }

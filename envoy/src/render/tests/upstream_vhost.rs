@@ -120,13 +120,12 @@ fn on_envoy_gateway_the_rules_of_its_pods_alone_take_the_host_that_limpet_names(
     let filters = of_kind(&resources, "HTTPRouteFilter");
     let filter = filters
         .iter()
-        .find(|one| one["metadata"]["namespace"] == "app");
+        .find(|one| one["metadata"]["name"] == "limpet-upstream-host");
     let hostname = json!({ "type": "Header", "header": "x-limpet-host" });
     assert_eq!(filter.unwrap()["spec"]["urlRewrite"]["hostname"], hostname);
     let name = &filter.unwrap()["metadata"]["name"];
     let rules: Vec<(bool, String)> = of_kind(&resources, "HTTPRoute")
         .iter()
-        .filter(|route| route["metadata"]["namespace"] == "app")
         .flat_map(|route| route["spec"]["rules"].as_array().unwrap())
         .filter(|rule| rule["matches"][0]["headers"][0]["name"] == "x-limpet-cluster")
         .map(|rule| {
