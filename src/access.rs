@@ -29,15 +29,26 @@ impl Lists {
     }
 
     /// Whether a client comes in; one whose address nobody knows does not.
-    pub(crate) fn admits(&self, client: Option<IpAddr>) -> bool {
+    pub(crate) fn admits(&self, client: Option<IpAddr>) -> Verdict {
         let Some(client) = client else {
-            return false;
+            return Verdict::Denied;
         };
-        let is_denied = self.deny.as_ref().is_some_and(|deny| deny.contains(client));
-        !is_denied
-            && self
-                .allow
-                .as_ref()
-                .is_none_or(|allow| allow.contains(client))
+        match (&self.deny, &self.allow) {
+            (Some(deny), _) if deny.contains(client) => Verdict::Denied,
+            (_, Some(allow)) if allow.contains(client) => Verdict::Allowed,
+            (_, Some(_)) => Verdict::Denied,
+            (_, None) => Verdict::Silent,
+        }
     }
+}
+
+/// What is said of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// A list names who comes in.
+    Allowed,
+    /// A list keeps it out.
+    Denied,
+    /// No list names it.
+    Silent,
 }

@@ -1,6 +1,7 @@
 //! The annotations of one Ingress: what they say, after ingress-nginx's own reading.
 //! The names, and what limpet makes of each, are in [`catalogue`].
 
+mod authentication;
 pub mod catalogue;
 mod family;
 mod parse;
@@ -10,7 +11,9 @@ pub mod validator;
 pub use parse::parse;
 
 use crate::access::Lists;
+use crate::authentication::Basic;
 use crate::cors::Cors;
+use std::sync::Arc;
 
 /// The affinity family of one Ingress after ingress-nginx's validation: `None` where the
 /// annotation is absent or was refused.
@@ -93,6 +96,10 @@ pub struct Annotations {
     pub body_size: u64,
     /// `custom-headers`: a ConfigMap.
     pub custom_headers: String,
+    /// `auth-type: basic` and what goes with it.
+    pub basic: Option<Arc<Basic>>,
+    /// `satisfy: any`: one of the lists and the questions is enough.
+    pub satisfies_any: bool,
     /// A refused value makes every location answer 503.
     pub denied: bool,
 }

@@ -2,6 +2,7 @@
 
 pub mod environment;
 mod read;
+mod secrets;
 mod services;
 pub mod settings;
 
@@ -53,11 +54,13 @@ pub struct Config {
     pub forwarded_host: bool,
     /// `cookie_keys`: of the secrets of keyed cookies the first one writes, all read. `None`:
     /// cookies are not keyed; empty: they are to be, and no key can be used.
-    pub cookie_keys: Option<Vec<CookieKey>>,
+    pub cookie_keys: Option<Vec<Secret>>,
     /// `cookie_keys_only`: of keyed cookies no other format is read.
     pub cookie_keys_only: bool,
     /// `cookie_format`; `None`: as the annotations say.
     pub cookie_format: Option<CookieFormat>,
+    /// `secrets`: those of Kubernetes that annotations name.
+    pub secrets: Vec<Entries>,
     /// `report`.
     pub report: Report,
     /// `close`: the Ingresses, `namespace/name`, whose locations answer 503; `*` is all of them.
@@ -66,6 +69,15 @@ pub struct Config {
     pub strip_headers: Vec<StripHeader>,
     /// `protect`: path prefixes by which rules beside limpet decide.
     pub protect: Protection,
+}
+
+/// A Secret of Kubernetes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entries {
+    /// `namespace/name`.
+    pub name: String,
+    /// Its keys and what stands there.
+    pub data: Vec<(String, Secret)>,
 }
 
 /// One of `strip_headers`.
@@ -203,20 +215,20 @@ pub enum PathDecoding {
 /// A cookie key of fewer bytes is refused: whoever has one cookie can try keys at home.
 pub const SHORTEST_KEY: usize = 16;
 
-/// One of `cookie_keys`.
+/// What nobody is to read.
 #[derive(Clone, PartialEq, Eq)]
-pub enum CookieKey {
-    /// The secret itself, of at least [`SHORTEST_KEY`] bytes.
-    Secret(Vec<u8>),
+pub enum Secret {
+    /// The secret itself; a cookie key has at least [`SHORTEST_KEY`] bytes.
+    Value(Vec<u8>),
     /// The environment variable of the VM that holds it: see [`environment`].
     Variable(String),
 }
 
-impl fmt::Debug for CookieKey {
+impl fmt::Debug for Secret {
     /// Says nothing of a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Secret(_) => f.write_str("Secret"),
+            Self::Value(_) => f.write_str("Value"),
             Self::Variable(name) => f.debug_tuple("Variable").field(name).finish(),
         }
     }

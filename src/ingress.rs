@@ -169,9 +169,9 @@ fn annotations(
             let problem = Problem::NotAString;
             remarks.push(Remark::new(field, &text, problem, effect).of(ingress));
         }
-        // What is no list of addresses closes what a list protected.
+        // What is no text closes what it protected.
         let known = name.strip_prefix(PREFIX).and_then(catalogue::find);
-        if effect != Some(Effect::Setting) || known.is_some_and(|row| row.family == "acl") {
+        if effect != Some(Effect::Setting) || known.is_some_and(|row| row.protects()) {
             annotations.insert(name.into_owned(), text);
         }
     }

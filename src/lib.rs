@@ -58,6 +58,7 @@
 pub mod access;
 pub mod affinity;
 pub mod annotations;
+pub mod authentication;
 pub mod balancer;
 pub mod body;
 pub mod canary;

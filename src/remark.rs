@@ -217,6 +217,11 @@ pub enum Problem {
         /// It counts nevertheless.
         is_kept: bool,
     },
+    /// Digests of passwords that are too much work for a request.
+    CostlyUsers {
+        /// Of so many users.
+        count: usize,
+    },
     /// Something else decides.
     Superseded {
         /// What.
@@ -294,6 +299,14 @@ pub enum Expected {
     Networks,
     /// A ConfigMap with headers that the settings allow.
     CustomHeaders,
+    /// A Secret of Kubernetes, with what it is for.
+    Secret,
+    /// An environment variable.
+    Variable,
+    /// `auth-type`: a way to ask for a password.
+    AuthType,
+    /// `auth-secret-type`.
+    SecretType,
 }
 
 impl Remark {

@@ -3,6 +3,7 @@
 //! Source: the `server` and `location` blocks of `rootfs/etc/nginx/template/nginx.tmpl` and
 //! `_M.rewrite` of `rootfs/etc/nginx/lua/lua_ingress.lua`, ingress-nginx dbb11b92d.
 
+mod admission;
 mod disposition;
 mod fallback;
 pub(crate) mod host;
@@ -16,7 +17,7 @@ pub use disposition::{Disposition, Forward, Reason, Unknown};
 pub use host::{VirtualHost, is_meant_by};
 pub use location::Location;
 
-use crate::access::{self, forwarded};
+use crate::access::forwarded;
 use crate::body;
 use crate::cluster::ClusterId;
 use crate::edit::{self, Edit, FieldValue, Headers, Name, Reply};
@@ -257,8 +258,12 @@ fn go_in<'p: 'r, 'r>(
         let reply = redirect::to_https(policy, location, scope);
         return Disposition::redirect(reply, Some(location), Reason::SslRedirect);
     }
-    if !admits(policy, location, scope) {
-        return Disposition::reply(redirect::plain(403), Some(location), Reason::Address);
+    // ingress-nginx's balancer looks for its endpoints before anybody is asked who they are.
+    if location.backend == Backend::Missing && location.fallback.is_none() {
+        return Disposition::reply(redirect::plain(503), Some(location), Reason::NoService);
+    }
+    if let Some((reply, reason)) = admission::refusal(policy, location, scope) {
+        return Disposition::reply(reply, Some(location), reason);
     }
     if let Some(to) = &path {
         let (host, from) = (Some(&*scope.host), &*scope.raw);
@@ -274,16 +279,6 @@ fn go_in<'p: 'r, 'r>(
         }
     }
     serve(policy, endpoints, host, location, scope, path)
-}
-
-/// Whether the client may come in, by its address. A location's own lists replace `block-cidrs`.
-fn admits(policy: &Policy, location: &Location, scope: &Scope) -> bool {
-    let client = || access::address(scope.headers, scope.facts, policy.real_ip.as_ref());
-    match (&location.access, &policy.blocked) {
-        (Some(lists), _) => lists.admits(client()),
-        (None, Some(blocked)) => client().is_some_and(|client| !blocked.contains(client)),
-        (None, None) => true,
-    }
 }
 
 /// Hands the request to whom the location names; `path`: its new target.
@@ -396,6 +391,10 @@ fn edits<'p>(policy: &'p Policy, location: &Location, scope: &Scope) -> Vec<Edit
         edits.extend(forwarded::edits(scope.headers, scope.facts, real_ip));
     }
     edits.extend(policy.requests.edits(scope));
+    // `proxy_set_header Authorization ""`.
+    if location.basic.is_some() && edit::first(scope.headers, "authorization").is_some() {
+        edits.push(Edit::Remove("authorization".into()));
+    }
     let header = policy.headers.host.as_deref();
     if let Some(host) = upstream_host(policy, location, scope) {
         let name = header.unwrap_or(":authority");

@@ -90,6 +90,8 @@ pub enum Count {
     DeniedClient,
     /// limpet refused it because of the length of its body.
     TooLarge,
+    /// limpet refused it for want of a name and its password.
+    DeniedPassword,
     /// An endpoint answered an unpinned request, and the session filter did not say which: it
     /// is missing, or in the wrong place of the chain.
     FilterMissing,
@@ -165,6 +167,7 @@ impl Stream {
                     Reason::Address => Some(Count::DeniedAddress),
                     Reason::Client => Some(Count::DeniedClient),
                     Reason::TooLarge => Some(Count::TooLarge),
+                    Reason::Password => Some(Count::DeniedPassword),
                     Reason::AmbiguousPath | Reason::ProtectedPath => Some(Count::Protected),
                     Reason::TooCostly => Some(Count::TooCostly),
                     _ => redirect.then_some(Count::Redirect),

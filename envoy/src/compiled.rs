@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::clusters::{self, Cluster, EndpointsFlag, ServicePort};
 use crate::forwarding::Forwarding;
 use crate::manifests::{Manifests, Object};
+use crate::named_secrets;
 use crate::names;
 use crate::taken::{self, TakenIngress};
 
@@ -72,6 +73,12 @@ impl<'m> Compiled<'m> {
         let all = manifests.ingresses.iter();
         let unfit = all.filter_map(|object| Some(names::unfit(object)?.note(object)));
         let notes = unfit.chain(more).collect();
+        let secrets = named_secrets::secrets(manifests, &ingresses);
+        if !secrets.is_empty() {
+            let text = json!({ "secrets": &secrets }).to_string();
+            config.secrets = config::read(text.as_bytes())?.0.secrets;
+            said.insert("secrets".to_owned(), secrets.into());
+        }
         config.clusters = clusters::told(&clusters).collect();
         let (policy, more) = policy::compile(&config);
         remarks.extend(more);

@@ -15,6 +15,7 @@ pub mod inert;
 pub mod key_pair;
 pub mod losses;
 pub mod manifests;
+pub(crate) mod named_secrets;
 pub mod names;
 pub mod plugin_config;
 pub mod progress;

@@ -61,6 +61,8 @@ pub struct Manifests {
     pub deployments: Vec<Object>,
     /// Secrets with a certificate and its key, and those of type kubernetes.io/tls.
     pub tls_secrets: Vec<Object>,
+    /// All other Secrets.
+    pub secrets: Vec<Object>,
     /// IngressClasses.
     pub ingress_classes: Vec<Object>,
     /// Policies of Istio and Envoy Gateway, and HTTPRoutes: what `check --on` looks at.
@@ -249,6 +251,13 @@ impl Manifests {
         self.tls_secrets.iter().find(|secret| secret.id() == id)
     }
 
+    /// The Secret `namespace/name`, whatever it holds.
+    #[must_use]
+    pub fn secret(&self, id: &str) -> Option<&Object> {
+        let mut all = self.secrets.iter().chain(&self.tls_secrets);
+        all.find(|secret| secret.id() == id)
+    }
+
     fn add(&mut self, name: &str, text: &str) {
         let contents = document::read(name, text);
         self.duplicates.extend(contents.duplicates);
@@ -282,6 +291,7 @@ impl Manifests {
                 self.tls_secrets.push(object);
             }
             (group, kind) if POLICIES.contains(&(group, kind)) => self.policies.push(object),
+            ("", "Secret") => self.secrets.push(object),
             (_, kind) if HOLDS_VALUES.contains(&kind) => self.notes.push(format!(
                 "{}: {kind} {}: holds values from which a controller makes manifests, a ConfigMap with \
                  ingress-nginx's settings perhaps; skipped, give what it made (kubectl get, helm template)",
@@ -304,6 +314,7 @@ impl Manifests {
             &mut self.services,
             &mut self.config_maps,
             &mut self.tls_secrets,
+            &mut self.secrets,
         ];
         for objects in kinds {
             self.duplicates.extend(document::last_of_each(objects));

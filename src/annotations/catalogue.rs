@@ -70,6 +70,15 @@ pub fn find(name: &str) -> Option<&'static Annotation> {
     at.ok().and_then(|at| ANNOTATIONS.get(at))
 }
 
+impl Annotation {
+    /// Whether limpet keeps somebody out by it.
+    #[must_use]
+    pub fn protects(&self) -> bool {
+        let heads = ["auth-type", "auth-secret", "auth-secret-type"];
+        self.family == "acl" || heads.contains(&self.name)
+    }
+}
+
 const fn row(
     name: &'static str,
     family: &'static str,
@@ -102,6 +111,7 @@ const REGEX: &str = r"^[\-._~a-zA-Z0-9/:^$\[\](){}*+?|&=\\]*$";
 
 // What to use instead.
 const AUTHENTICATION: &str = "limpet authenticates nobody: use Envoy's ext_authz or basic_auth filter, or an Istio AuthorizationPolicy; rules on paths need protect";
+const COSTLY_USERS: &str = "users with bcrypt digests, or with more than 5000 rounds, are not let in: a request may not take so long";
 const DOWNSTREAM_TLS: &str = "client certificates are the listener's: use the DownstreamTlsContext, or an Istio Gateway's tls.mode MUTUAL";
 const RATE_LIMIT: &str = "use Envoy's local_ratelimit filter";
 const BUFFER: &str = "Envoy streams bodies: use the buffer filter where a whole body is needed";
@@ -134,11 +144,11 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("auth-keepalive-timeout", "authentication", Int, Low, Refused::Annotation, No(AUTHENTICATION)),
     row("auth-method", "authentication", Pattern(r"^(GET|HEAD|POST|PUT|PATCH|DELETE|CONNECT|OPTIONS|TRACE)$", Spaces::Removed), Low, Refused::Deny, No(AUTHENTICATION)),
     row("auth-proxy-set-headers", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, No(AUTHENTICATION)),
-    row("auth-realm", "authentication", Pattern(SPACE, Spaces::Kept), Medium, Refused::Ingress, No(AUTHENTICATION)),
+    row("auth-realm", "authentication", Pattern(SPACE, Spaces::Kept), Medium, Refused::Ingress, Yes),
     row("auth-request-redirect", "authentication", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, No(AUTHENTICATION)),
     row("auth-response-headers", "authentication", Pattern(HDRS, Spaces::Removed), Medium, Refused::Deny, No(AUTHENTICATION)),
-    row("auth-secret", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Deny, No(AUTHENTICATION)),
-    row("auth-secret-type", "authentication", Pattern(r"auth-file|auth-map", Spaces::Removed), Low, Refused::Ingress, No(AUTHENTICATION)),
+    row("auth-secret", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Deny, Partly(COSTLY_USERS)),
+    row("auth-secret-type", "authentication", Pattern(r"auth-file|auth-map", Spaces::Removed), Low, Refused::Ingress, Yes),
     row("auth-signin", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Annotation, No(AUTHENTICATION)),
     row("auth-signin-redirect-param", "authentication", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, No(AUTHENTICATION)),
     row("auth-snippet", "authentication", Any, Critical, Refused::Annotation, No(AUTHENTICATION)),
@@ -148,7 +158,7 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("auth-tls-secret", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Ingress, No(DOWNSTREAM_TLS)),
     row("auth-tls-verify-client", "authentication", Pattern(r"^(on|off|optional|optional_no_ca)$", Spaces::Removed), Medium, Refused::Annotation, No(DOWNSTREAM_TLS)),
     row("auth-tls-verify-depth", "authentication", Int, Low, Refused::Annotation, No(DOWNSTREAM_TLS)),
-    row("auth-type", "authentication", Pattern(r"basic|digest", Spaces::Removed), Low, Refused::Ingress, No(AUTHENTICATION)),
+    row("auth-type", "authentication", Pattern(r"basic|digest", Spaces::Removed), Low, Refused::Ingress, Partly("digest is not honoured")),
     row("auth-url", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Ingress, No(AUTHENTICATION)),
     row("backend-protocol", "backend", Options(&["auto_http", "http", "https", "grpc", "grpcs", "fcgi"], Case::Folded), Low, Refused::Annotation, Partly("the cluster decides: `render envoy` and `istio` give it TLS or HTTP/2, on Envoy Gateway you do")),
     row("base-url-scheme", "rewrite", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; without effect")),
@@ -241,7 +251,7 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("proxy-ssl-verify-depth", "proxy", Int, Low, Refused::Annotation, No(UPSTREAM_TLS)),
     row("relative-redirects", "redirect", Bool, Low, Refused::Ingress, Yes),
     row("rewrite-target", "rewrite", Pattern(PATH, Spaces::Kept), Medium, Refused::Annotation, Yes),
-    row("satisfy", "authentication", Options(&["any", "all"], Case::Kept), Low, Refused::Annotation, No(AUTHENTICATION)),
+    row("satisfy", "authentication", Options(&["any", "all"], Case::Kept), Low, Refused::Annotation, Yes),
     row("secure-backends", "backend", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15: was backend-protocol HTTPS; give the cluster TLS")),
     row("secure-verify-ca-secret", "backend", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15: use the cluster's validation_context")),
     row("server-alias", "alias", ServerNames, High, Refused::Ingress, Yes),

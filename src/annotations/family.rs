@@ -3,20 +3,27 @@
 //! Source: the `Parse` method of the packages under `internal/ingress/annotations` of the same
 //! names, ingress-nginx dbb11b92d.
 
+use super::authentication;
 use super::read::{Reader, Unset};
 use super::{
     AffinityAnnotations, Annotations, CanaryAnnotations, Redirect, ResponseRules, Rewrite,
 };
 use crate::access::{Lists, Networks};
 use crate::body;
+use crate::config::Config;
 use crate::config::settings::Settings;
 use crate::cors::{Cors, Told};
 use crate::remark::{Effect, Expected, Problem};
 
 /// All families but the redirects, whose refusals drop the Ingress.
-pub(super) fn annotations(reader: &mut Reader, settings: &Settings) -> Annotations {
+pub(super) fn annotations(
+    reader: &mut Reader,
+    settings: &Settings,
+    config: &Config,
+) -> Annotations {
     let affinity = reader.text("affinity").unwrap_or_default();
     let lists = lists(reader, settings);
+    let basic = authentication::basic(reader, settings, config);
     Annotations {
         aliases: aliases(reader),
         rewrite: rewrite(reader, settings),
@@ -39,7 +46,9 @@ pub(super) fn annotations(reader: &mut Reader, settings: &Settings) -> Annotatio
             .text("proxy-body-size")
             .map_or(settings.proxy_body_size, |size| body::bound(&size)),
         custom_headers: reader.text("custom-headers").unwrap_or_default(),
-        denied: lists.is_none(),
+        denied: lists.is_none() || basic.is_err(),
+        basic: basic.unwrap_or_default(),
+        satisfies_any: reader.text("satisfy").as_deref() == Ok("any"),
         access: lists.unwrap_or_default(),
     }
 }

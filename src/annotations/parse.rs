@@ -4,6 +4,7 @@ use super::catalogue::{Refused, Risk};
 use super::read::{self, Reader};
 use super::validator::Patterns;
 use super::{Annotations, family};
+use crate::config::Config;
 use crate::config::settings::Settings;
 use crate::ingress::{Ingress, PREFIX};
 use crate::remark::{Effect, Problem, Remark};
@@ -12,17 +13,17 @@ use crate::remark::{Effect, Problem, Remark};
 pub fn parse(
     ingress: &Ingress,
     settings: &Settings,
-    strict: bool,
+    config: &Config,
     patterns: &mut Patterns,
     remarks: &mut Vec<Remark>,
 ) -> Option<Annotations> {
     let mut reader = Reader {
         ingress,
-        strict,
+        strict: config.strict,
         patterns,
         remarks,
     };
-    let risk = settings.risk.or(strict.then_some(Risk::High));
+    let risk = settings.risk.or(config.strict.then_some(Risk::High));
     if blocked(&mut reader, &settings.blocked_words) {
         return None;
     }
@@ -31,7 +32,7 @@ pub fn parse(
         return None;
     }
     let redirect = family::redirect(&mut reader).ok()?;
-    let mut annotations = family::annotations(&mut reader, settings);
+    let mut annotations = family::annotations(&mut reader, settings, config);
     annotations.redirect = redirect;
     annotations.denied |= refused == Refused::Deny;
     Some(annotations)

@@ -1,8 +1,8 @@
 //! What the configuration takes from the VM's environment variables: secrets that are not to
 //! stand in it.
 
-use super::{Config, CookieKey, SHORTEST_KEY};
-use crate::remark::{Effect, Problem, Remark};
+use super::{Config, SHORTEST_KEY, Secret};
+use crate::remark::{Effect, Expected, Problem, Remark};
 use std::collections::BTreeMap;
 
 /// Variables by name; values are any bytes but zero.
@@ -27,9 +27,11 @@ impl Config {
     /// The variables that it names.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         let keys = self.cookie_keys.iter().flatten();
-        keys.filter_map(|key| match key {
-            CookieKey::Secret(_) => None,
-            CookieKey::Variable(name) => Some(name.as_str()),
+        let data = self.secrets.iter().flat_map(|secret| &secret.data);
+        let all = keys.chain(data.map(|(_, value)| value));
+        all.filter_map(|one| match one {
+            Secret::Value(_) => None,
+            Secret::Variable(name) => Some(name.as_str()),
         })
     }
 
@@ -42,12 +44,12 @@ impl Config {
         let keys = self.cookie_keys.iter_mut();
         keys.for_each(|keys| {
             keys.retain_mut(|key| {
-                let CookieKey::Variable(name) = key else {
+                let Secret::Variable(name) = key else {
                     return true;
                 };
                 let value = environment.get(name).filter(|value| !value.is_empty());
                 if let Some(value) = value.filter(|value| value.len() >= SHORTEST_KEY) {
-                    *key = CookieKey::Secret(value.clone());
+                    *key = Secret::Value(value.clone());
                     return true;
                 }
                 unusable.push((std::mem::take(name), value.is_some()));
@@ -63,7 +65,24 @@ impl Config {
             };
             Remark::key("cookie_keys", Some(name), problem, Effect::Setting)
         };
-        unusable.into_iter().map(error).collect()
+        let mut remarks: Vec<Remark> = unusable.into_iter().map(error).collect();
+        for secret in &mut self.secrets {
+            secret.data.retain_mut(|(_, value)| {
+                let Secret::Variable(name) = value else {
+                    return true;
+                };
+                let found = environment.get(name).filter(|found| !found.is_empty());
+                if let Some(found) = found {
+                    *value = Secret::Value(found.clone());
+                    return true;
+                }
+                let problem = Problem::Not(Expected::Variable);
+                let name = Some(std::mem::take(name));
+                remarks.push(Remark::key("secrets", name, problem, Effect::Path));
+                false
+            });
+        }
+        remarks
     }
 }
 
@@ -106,7 +125,7 @@ mod tests {
             "a secret as it is",
             "yesterday's secret",
         ];
-        let secrets = secrets.map(|text| CookieKey::Secret(text.into()));
+        let secrets = secrets.map(|text| Secret::Value(text.into()));
         assert_eq!(config.cookie_keys.as_deref(), Some(&secrets[..]));
         assert_eq!(config.variables().count(), 0);
     }
@@ -210,5 +229,28 @@ mod tests {
             assert!(!told.contains("fifteen"), "{told}");
             assert_eq!(config.cookie_keys.map(|keys| keys.len()), Some(left));
         }
+    }
+
+    #[test]
+    fn what_a_secret_lacks_is_not_there() {
+        let text = r#"{"secrets": {"a/b": {"auth": {"environment": "USERS"}, "x": "text"},
+            "a/c": {"auth": {"environment": "GONE"}}, "a/d": {"auth": 1}}}"#;
+        let (mut config, remarks) = config::read(text.as_bytes()).unwrap();
+        assert_eq!(remarks.len(), 1, "{remarks:?}");
+        assert_eq!(config.variables().collect::<Vec<_>>(), ["USERS", "GONE"]);
+        let missing = config.take_environment(&read(b"USERS=u:{PLAIN}p\0GONE=\0"));
+        let [error] = &missing[..] else {
+            panic!("{missing:?}");
+        };
+        assert!(error.to_string().contains("GONE"), "{error}");
+        let data: Vec<_> = config.secrets.iter().map(|one| &one.data[..]).collect();
+        let value = |text: &str| Secret::Value(text.into());
+        let first = [
+            ("auth".to_owned(), value("u:{PLAIN}p")),
+            ("x".to_owned(), value("text")),
+        ];
+        assert_eq!(data, [&first[..], &[]]);
+        let shown = format!("{config:?}{missing:?}");
+        assert!(!shown.contains("PLAIN"), "{shown}");
     }
 }

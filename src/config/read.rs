@@ -1,10 +1,11 @@
 //! The reader of the plugin configuration: every key by hand, for messages that name the
 //! place, the value and what happens now.
 
+use super::secrets::{cookie_key, entries};
 use super::services::service;
 use super::{
-    Config, ConfigError, CookieFormat, CookieKey, Discovery, HeaderNames, PathDecoding, Report,
-    SHORTEST_KEY, Service, StripHeader, Unmatched,
+    Config, ConfigError, CookieFormat, Discovery, Entries, HeaderNames, PathDecoding, Report,
+    Secret, Service, StripHeader, Unmatched,
 };
 use crate::ingress::DEFAULT_PREFIX;
 use crate::nearest::nearest;
@@ -13,7 +14,7 @@ use crate::remark::{Effect, Expected, Problem, Remark};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "ingresses",
     "ingress_classes",
     "annotations_prefix",
@@ -32,6 +33,7 @@ const KEYS: [&str; 22] = [
     "cookie_keys",
     "cookie_keys_only",
     "cookie_format",
+    "secrets",
     "report",
     "close",
     "strip_headers",
@@ -112,6 +114,7 @@ impl<'a> Reader<'a> {
             cookie_keys,
             cookie_keys_only: self.flag("cookie_keys_only"),
             cookie_format,
+            secrets: self.secrets()?,
             report: self.choice(
                 "report",
                 &[
@@ -287,20 +290,41 @@ impl<'a> Reader<'a> {
     }
 
     /// One key, or a list of them. Values are never quoted in a message.
-    fn cookie_keys(&mut self) -> Option<Vec<CookieKey>> {
+    fn cookie_keys(&mut self) -> Option<Vec<Secret>> {
         let value = self.get("cookie_keys")?;
         let given = match value {
             Value::Array(list) if list.is_empty() => return None,
             Value::Array(list) => list.as_slice(),
             one => std::slice::from_ref(one),
         };
-        let keys: Vec<CookieKey> = given.iter().filter_map(cookie_key).collect();
+        let keys: Vec<Secret> = given.iter().filter_map(cookie_key).collect();
         let unusable = given.len().saturating_sub(keys.len());
         if unusable > 0 {
             let given = given.len();
             self.remark("cookie_keys", None, Problem::NoKeys { unusable, given });
         }
         Some(keys)
+    }
+
+    /// Secrets by name. Values are never quoted in a message. One that cannot be read is none: what
+    /// it was for is closed.
+    fn secrets(&mut self) -> Result<Vec<Entries>, ConfigError> {
+        let map = match self.get("secrets") {
+            None => return Ok(Vec::new()),
+            Some(Value::Object(map)) => map,
+            Some(other) => return Err(self.shape("secrets", other, "an object of objects")),
+        };
+        let mut secrets = Vec::with_capacity(map.len());
+        for (name, value) in map {
+            match entries(name, value) {
+                Some(secret) => secrets.push(secret),
+                None => {
+                    let problem = Problem::Not(Expected::Secret);
+                    self.remark("secrets", Some(name.clone()), problem);
+                }
+            }
+        }
+        Ok(secrets)
     }
 
     fn inner(&self, key: &str, path: &'static str) -> Result<Reader<'a>, ConfigError> {
@@ -448,22 +472,6 @@ impl<'a> Reader<'a> {
 
 fn is_of_header_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
-}
-
-/// A secret, or `{"environment": "NAME"}`.
-fn cookie_key(value: &Value) -> Option<CookieKey> {
-    let text = |value: &Value| {
-        let text = value.as_str().filter(|text| !text.is_empty())?;
-        Some(text.to_owned())
-    };
-    match value {
-        Value::Object(object) if object.len() == 1 => {
-            text(object.get("environment")?).map(CookieKey::Variable)
-        }
-        value => text(value)
-            .filter(|secret| secret.len() >= SHORTEST_KEY)
-            .map(|secret| CookieKey::Secret(secret.into_bytes())),
-    }
 }
 
 /// The items of a Kubernetes `List`, or the object itself.

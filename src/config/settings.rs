@@ -31,6 +31,10 @@ pub struct Settings {
     pub http_redirect_code: u16,
     /// `no-tls-redirect-locations`: beginnings of paths.
     pub no_tls_redirect_locations: Vec<String>,
+    /// `no-auth-locations`: beginnings of paths.
+    pub no_auth_locations: Vec<String>,
+    /// `allow-cross-namespace-resources`.
+    pub allow_cross_namespace_resources: bool,
     /// `denylist-source-range` and `whitelist-source-range`, where no annotation says otherwise.
     pub access: Lists,
     /// `block-cidrs`: of locations without any list.
@@ -123,6 +127,8 @@ impl Default for Settings {
             underscores_in_headers: false,
             http_redirect_code: 308,
             no_tls_redirect_locations: vec!["/.well-known/acme-challenge".to_owned()],
+            no_auth_locations: vec!["/.well-known/acme-challenge".to_owned()],
+            allow_cross_namespace_resources: false,
             access: Lists::default(),
             block_cidrs: None,
             compute_full_forwarded_for: false,
@@ -181,6 +187,10 @@ impl Settings {
             "enable-underscores-in-headers" => self.underscores_in_headers = flag(value)?,
             "http-redirect-code" => self.http_redirect_code = redirect_code(value)?,
             "no-tls-redirect-locations" => self.no_tls_redirect_locations = list(value),
+            "no-auth-locations" => self.no_auth_locations = list(value),
+            "allow-cross-namespace-resources" => {
+                self.allow_cross_namespace_resources = flag(value)?;
+            }
             "denylist-source-range" => self.access.deny = networks(value)?,
             "whitelist-source-range" => self.access.allow = networks(value)?,
             "block-cidrs" => self.block_cidrs = networks(value)?,

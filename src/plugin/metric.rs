@@ -30,6 +30,8 @@ pub enum Metric {
     DeniedClient,
     /// Requests whose body is too long.
     TooLarge,
+    /// Requests that were refused for want of a name and its password.
+    DeniedPassword,
     /// Requests that waited for the endpoints.
     Waited,
     /// Polls of Envoy's admin.
@@ -60,7 +62,7 @@ pub enum Kind {
 use Kind::{Counter, Gauge};
 
 /// Envoy shows them in `/stats/prometheus` under these names.
-pub const NAMES: [(&str, Kind); 20] = [
+pub const NAMES: [(&str, Kind); 21] = [
     ("limpet_sessions_new", Counter),
     ("limpet_sessions_kept", Counter),
     ("limpet_sessions_moved", Counter),
@@ -73,6 +75,7 @@ pub const NAMES: [(&str, Kind); 20] = [
     ("limpet_denied_address", Counter),
     ("limpet_denied_client", Counter),
     ("limpet_too_large", Counter),
+    ("limpet_denied_password", Counter),
     ("limpet_waited", Counter),
     ("limpet_discovery_polls", Counter),
     ("limpet_discovery_failures", Counter),
@@ -100,6 +103,7 @@ impl Metric {
             Count::DeniedAddress => Self::DeniedAddress,
             Count::DeniedClient => Self::DeniedClient,
             Count::TooLarge => Self::TooLarge,
+            Count::DeniedPassword => Self::DeniedPassword,
             Count::FilterMissing => Self::FilterMissing,
         }
     }

@@ -5,7 +5,7 @@ use crate::affinity::{self, Affinity, AffinitySettings};
 use crate::canary::CanaryPolicy;
 use crate::cluster::{Cluster, ClusterId, HashBy};
 use crate::config::settings::Settings;
-use crate::config::{Config, CookieKey};
+use crate::config::{Config, Secret};
 use crate::ingress::PREFIX;
 use crate::remark::{Effect, Expected, Field, Problem, Remark};
 use std::collections::{BTreeMap, HashMap};
@@ -92,10 +92,10 @@ fn cluster(
 }
 
 /// The secrets of cookie keys; a variable whose value is not known yet has none.
-fn secrets(keys: &[CookieKey]) -> Vec<Vec<u8>> {
-    let secret = |key: &CookieKey| match key {
-        CookieKey::Secret(secret) => Some(secret.clone()),
-        CookieKey::Variable(_) => None,
+fn secrets(keys: &[Secret]) -> Vec<Vec<u8>> {
+    let secret = |key: &Secret| match key {
+        Secret::Value(secret) => Some(secret.clone()),
+        Secret::Variable(_) => None,
     };
     keys.iter().filter_map(secret).collect()
 }

@@ -337,6 +337,10 @@ impl Context<'_> {
                 .map_err(|why| unusable(Field::annotation(name), value, why))
         };
         location.access = annotations.access.listed().cloned().map(Box::new);
+        if !starts_with_any(&draft.path, &self.settings.no_auth_locations) {
+            location.basic.clone_from(&annotations.basic);
+        }
+        location.satisfies_any = annotations.satisfies_any;
         location.cors = annotations.cors.clone().map(Box::new);
         location.body_size = annotations.body_size;
         location.denied = annotations.denied;
@@ -358,7 +362,8 @@ impl Context<'_> {
             let remark = Remark::new(Field::annotation(name), value, problem, Effect::Setting);
             remarks.push(of(self.ingress(draft), remark));
         });
-        location.ssl.exempt = self.is_exempt(&draft.path);
+        location.ssl.exempt =
+            starts_with_any(&draft.path, &self.settings.no_tls_redirect_locations);
         if draft.plain {
             return Ok(());
         }
@@ -435,11 +440,6 @@ impl Context<'_> {
         }
     }
 
-    fn is_exempt(&self, path: &str) -> bool {
-        let mut starts = self.settings.no_tls_redirect_locations.iter();
-        starts.any(|start| path.starts_with(start.as_str()))
-    }
-
     fn ingress(&self, draft: &Draft) -> Option<&Loaded> {
         self.loaded.get(draft.ingress?)
     }
@@ -448,6 +448,11 @@ impl Context<'_> {
         let mut drafts = server.locations.iter();
         drafts.find_map(|draft| self.ingress(draft))
     }
+}
+
+/// `isLocationInLocationList`.
+fn starts_with_any(path: &str, starts: &[String]) -> bool {
+    starts.iter().any(|start| path.starts_with(start.as_str()))
 }
 
 /// The remark, of that Ingress.

@@ -36,8 +36,7 @@ pub(super) fn load(config: &Config, settings: &Settings, remarks: &mut Vec<Remar
             continue;
         }
         remarks.append(&mut ingress.remarks);
-        let annotations =
-            annotations::parse(&ingress, settings, config.strict, &mut patterns, remarks);
+        let annotations = annotations::parse(&ingress, settings, config, &mut patterns, remarks);
         if let Some(annotations) = annotations {
             keys.insert(ingress.key.clone());
             let closed = config

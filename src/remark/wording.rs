@@ -151,6 +151,13 @@ impl Remark {
                 return write!(out, "{validator}");
             }
             Problem::Carries { .. } => "should not carry another attribute",
+            Problem::CostlyUsers { count } => {
+                return write!(
+                    out,
+                    "has {count} users with digests that take longer than a request may (bcrypt, or \
+                     more than 5000 rounds)"
+                );
+            }
             Problem::Superseded { by } => return write!(out, "is superseded by {by}"),
             Problem::MovesSessions => "moves sessions whenever endpoints come or go",
             Problem::NoAffinity { ingress, service } => {
@@ -223,11 +230,11 @@ impl Remark {
             {
                 "the annotation is ignored"
             }
-            Problem::Refused { .. }
-            | Problem::Not(Expected::Networks | Expected::CustomHeaders)
-                if self.effect == Effect::Path =>
-            {
+            Problem::Refused { .. } | Problem::Not(_) if self.effect == Effect::Path => {
                 "its paths answer 503"
+            }
+            Problem::CostlyUsers { .. } => {
+                "they are not let in: give them digests by htpasswd -m, or openssl passwd -6"
             }
             Problem::Carries { attribute, is_kept } => {
                 let what = if *is_kept { "kept" } else { "dropped" };
@@ -297,6 +304,13 @@ fn noun(expected: Expected) -> &'static str {
         Expected::CustomHeaders => {
             "a ConfigMap that is given, with headers of global-allowed-response-headers alone"
         }
+        Expected::Secret => {
+            "a Secret that is given, of the same namespace, with users under the key auth, or, for \
+             auth-map, with a key for each user"
+        }
+        Expected::Variable => "an environment variable of the VM with anything in it",
+        Expected::AuthType => "basic or digest",
+        Expected::SecretType => "auth-file or auth-map",
         Expected::Networks => "a list of IP addresses and networks separated by commas",
     }
 }

@@ -118,6 +118,8 @@ pub enum Reason {
     Client,
     /// Its body is longer than `proxy-body-size`: 413.
     TooLarge,
+    /// `auth-type: basic`: no name and password of one who may came along: 401.
+    Password,
     /// A preflight of an origin that may: 204.
     Preflight,
     /// The configuration closes the location's Ingress: 503.
@@ -154,6 +156,7 @@ impl Reason {
             Self::Address => "address",
             Self::Client => "client",
             Self::TooLarge => "too_large",
+            Self::Password => "password",
             Self::Preflight => "preflight",
             Self::Closed => "closed",
             Self::BadRequest => "bad_request",

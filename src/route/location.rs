@@ -2,6 +2,7 @@
 
 use super::pattern::{Groups, Pattern, Work};
 use crate::access::Lists;
+use crate::authentication::Basic;
 use crate::cluster::ClusterId;
 use crate::cors::Cors;
 use crate::fields::Answers;
@@ -40,6 +41,10 @@ pub struct Location {
     pub(crate) uses_groups: bool,
     /// Who may come in, by address; `None`: nobody is asked.
     pub(crate) access: Option<Box<Lists>>,
+    /// `None`: nobody is asked for a password.
+    pub(crate) basic: Option<Arc<Basic>>,
+    /// `satisfy: any`.
+    pub(crate) satisfies_any: bool,
     /// `None`: nobody is told anything.
     pub(crate) cors: Option<Box<Cors>>,
     /// `proxy-body-size` in bytes; 0: no bound.

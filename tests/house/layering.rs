@@ -198,7 +198,15 @@ const CORE: &[&[&str]] = &[
     &["remark"],
     &["annotations::catalogue"],
     &["annotations::validator"],
-    &["nearest", "pairs", "protection", "access", "body", "cors"],
+    &[
+        "nearest",
+        "pairs",
+        "protection",
+        "access",
+        "authentication",
+        "body",
+        "cors",
+    ],
     &["edit", "facts", "same_site"],
 ];
 

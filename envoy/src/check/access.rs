@@ -1,4 +1,5 @@
-//! Lists of addresses are honoured; where they hold nevertheless for somebody else, or for nobody.
+//! Lists of addresses and questions for passwords are honoured; where they hold nevertheless for
+//! somebody else, or for nobody.
 
 use limpet::annotations::catalogue;
 use limpet::ingress::PREFIX;
@@ -30,7 +31,31 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     left_out
         .chain(unserved)
         .chain(given_twice(compiled))
+        .chain(costly_users(compiled))
         .collect()
+}
+
+/// Users whose passwords take too long to compare: they do not come in any more.
+fn costly_users<'c>(compiled: &'c Compiled<'_>) -> impl Iterator<Item = Finding> + 'c {
+    compiled.remarks.iter().filter_map(|remark| {
+        if !matches!(remark.problem, Problem::CostlyUsers { .. }) {
+            return None;
+        }
+        let mut taken = compiled.ingresses.iter();
+        let taken = taken.find(|one| Some(one.id()) == remark.ingress.as_deref())?;
+        let place = Place::annotation(taken.object, remark.field.name());
+        let expected = format!("is lost in part: it {}", remark.expectation());
+        Some(
+            Finding::new(
+                Level::Warning,
+                LOSS,
+                &place,
+                expected,
+                "they are not let in",
+            )
+            .help("give them digests that take less: htpasswd -m, or openssl passwd -6"),
+        )
+    })
 }
 
 /// Lists of a second text of an Ingress, of which the first one is taken. Applied one after the
@@ -58,15 +83,15 @@ fn lists(object: &Object, why: &str) -> Vec<Finding> {
         return Vec::new();
     };
     let names = under_the_prefix(&ingress).map(|(name, _)| name);
-    let is_list = |name: &&str| catalogue::find(name).is_some_and(|row| row.family == "acl");
+    let protects = |name: &&str| catalogue::find(name).is_some_and(|row| row.protects());
     let finding = |name: &str| {
         Finding::new(
             Level::Warning,
             LOSS,
             &Place::annotation(object, name),
             format!("is lost: {why}"),
-            "what lay under it falls to others, whatever address asks",
+            "what lay under it falls to others, whoever asks",
         )
     };
-    names.filter(is_list).map(finding).collect()
+    names.filter(protects).map(finding).collect()
 }

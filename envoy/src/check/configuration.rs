@@ -29,12 +29,12 @@ const SAID_AS_NOTE: [&str; 2] = ["shared-service", "cookie-path-attributes"];
 pub(super) fn run(manifests: &Manifests, remarks: &[Remark], said: &[Finding]) -> Vec<Finding> {
     let all: Vec<Finding> = remarks
         .iter()
-        // What limpet leaves to others is told, or is none, by its job; an object without a name with
-        // its line.
+        // What limpet leaves to others is told, or is none, by its job, users by what they lose; an
+        // object without a name with its line.
         .filter(|remark| {
             !matches!(
                 remark.problem,
-                Problem::NotHonoured { .. } | Problem::Nameless
+                Problem::NotHonoured { .. } | Problem::Nameless | Problem::CostlyUsers { .. }
             )
         })
         .filter(|remark| !is_said(said, remark))

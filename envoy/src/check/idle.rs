@@ -88,18 +88,14 @@ fn is_true(value: &str) -> bool {
 
 /// Whether ingress-nginx reads the value. What it refuses together with the Ingress, or with a 503, is another thing.
 ///
-/// Source: `GetBoolAnnotation`, `internal/ingress/annotations/parser/main.go`; `Parse`,
-/// `internal/ingress/annotations/satisfy/main.go`; ingress-nginx dbb11b92d.
+/// Source: `GetBoolAnnotation`, `internal/ingress/annotations/parser/main.go`, ingress-nginx dbb11b92d.
 fn is_usable(name: &str, value: &str) -> bool {
     let is_read = |row: &catalogue::Annotation| {
         row.validator != Validator::Bool
             || row.refused != Refused::Annotation
             || parse_bool(value).is_some()
     };
-    match name {
-        "satisfy" => ["", "any", "all"].contains(&value.trim()),
-        _ => value.trim().is_empty() || catalogue::find(name).is_none_or(is_read),
-    }
+    value.trim().is_empty() || catalogue::find(name).is_none_or(is_read)
 }
 
 /// What a canary does set for the host: all other Ingresses of it have that too.

@@ -41,10 +41,7 @@ fn manifests(annotations: &Value, settings: &Value) -> Manifests {
 const VALUE: &str = "on.example/x";
 
 /// What does nothing by itself, and what it goes with.
-const SATELLITES: [(&str, &str); 33] = [
-    ("auth-realm", "auth-type"),
-    ("auth-secret", "auth-type"),
-    ("auth-secret-type", "auth-type"),
+const SATELLITES: [(&str, &str); 30] = [
     ("auth-tls-verify-client", "auth-tls-secret"),
     ("auth-tls-verify-depth", "auth-tls-secret"),
     ("auth-tls-pass-certificate-to-upstream", "auth-tls-secret"),
@@ -97,7 +94,7 @@ const KEY_SATELLITES: [(&str, &str); 13] = [
 /// A value that asks for something.
 fn asking(name: &str) -> &'static str {
     match catalogue::find(name).map(|row| row.validator) {
-        _ if name == "satisfy" => "any",
+        _ if name == "auth-type" => "digest",
         Some(Validator::Bool) => "true",
         _ => VALUE,
     }
@@ -310,8 +307,6 @@ fn a_boolean_that_ingress_nginx_does_not_read_is_no_loss() {
         &json!({}),
     );
     assert_eq!(checked(&odd).1.losses().count(), 0);
-    let odd = manifests(&json!({ "satisfy": "some" }), &json!({}));
-    assert_nothing_is_lost("satisfy", odd, "is no value that ingress-nginx takes here");
     // These cost ingress-nginx the whole Ingress, which here would be open.
     for name in ["limit-rps", "custom-http-errors", "ssl-passthrough"] {
         let mut odd = manifests(&json!({ name: "many" }), &json!({}));
@@ -368,7 +363,6 @@ fn values_that_mean_off_are_no_loss() {
         ("enable-modsecurity", "false"),
         ("auth-type", ""),
         ("limit-rps", "0"),
-        ("satisfy", "all"),
         ("ssl-passthrough", "false"),
         ("proxy-ssl-verify", "off"),
         ("auth-tls-verify-client", "off"),
@@ -901,7 +895,7 @@ fn what_a_second_config_map_protects_is_lost_too() {
 // It was told that the value was ignored, and rendered without the access list.
 #[test]
 fn what_protects_and_is_no_string_is_lost() {
-    let list = json!({ "auth-type": ["basic"] });
+    let list = json!({ "auth-tls-secret": ["ca"] });
     let map = json!({ "auth-url": { "url": "http://auth/" } });
     for annotations in [list, map] {
         let mut lost = manifests(&annotations, &json!({}));

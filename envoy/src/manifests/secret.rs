@@ -1,4 +1,8 @@
-//! Which Secrets hold a certificate.
+//! What Secrets hold.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
 
 use super::Object;
 
@@ -20,5 +24,20 @@ impl Object {
     #[must_use]
     pub fn is_of_type_tls(&self) -> bool {
         self.text("/type") == Some("kubernetes.io/tls")
+    }
+
+    /// Every text of a Secret by its key; what is no base64 or no text is left out.
+    pub(crate) fn secret_texts(&self) -> Map<String, Value> {
+        let of = |map: &str| self.value.get(map).and_then(Value::as_object);
+        let decoded = |(key, value): (&String, &Value)| {
+            let encoded: String = value.as_str()?.split_whitespace().collect();
+            let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+            Some((key.clone(), Value::String(text)))
+        };
+        let data = of("data").into_iter().flatten().filter_map(decoded);
+        let plain = of("stringData").into_iter().flatten();
+        let plain = plain.filter(|(_, value)| value.is_string());
+        let plain = plain.map(|(key, value)| (key.clone(), value.clone()));
+        data.chain(plain).collect()
     }
 }

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use limpet::config::CookieKey;
+use limpet::config::Secret;
 use serde_json::{Value, json};
 
 pub use address::Address;
@@ -111,9 +111,10 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
         None => Vec::new(),
     };
     let keys = compiled.config.cookie_keys.iter().flatten();
-    let mut written = keys.filter(|key| matches!(key, CookieKey::Secret(_)));
-    let has_secret =
-        written.next().is_some() || certificates.iter().any(tls::Certificate::holds_a_key);
+    let mut written = keys.filter(|key| matches!(key, Secret::Value(_)));
+    let has_secret = written.next().is_some()
+        || !compiled.config.secrets.is_empty()
+        || certificates.iter().any(tls::Certificate::holds_a_key);
     let readers = if has_secret {
         Readers::Owner
     } else {

@@ -37,7 +37,22 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
     let compiled = Compiled::new(manifests, &args.render.flags())?;
     let served = Served::new(&compiled);
     let mut head: Vec<String> = HEAD.lines().map(str::to_owned).collect();
-    let variables = served.variables();
+    let secrets = served.secret_lines();
+    if !secrets.is_empty() {
+        head.push(
+            "- passwords: the proxy's container needs these environment variables, each from a copy of the"
+                .to_owned(),
+        );
+        head.push(
+            "  Secret in its namespace: set them in the EnvoyProxy as below, with secretKeyRef; without one its"
+                .to_owned(),
+        );
+        head.push(
+            "  paths answer 503 (provider.kubernetes.envoyDeployment.container.env).".to_owned(),
+        );
+        head.extend(secrets);
+    }
+    let variables = served.key_variables();
     if !variables.is_empty() {
         head.push(format!(
             "- cookie keys: the proxy's container needs the environment variable {}: set it in the",

@@ -84,7 +84,19 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
             "note: a rule without host cannot be served by sidecars: they route by host".to_owned(),
         );
     }
-    let variables = served.variables();
+    let secrets = served.secret_lines();
+    if !secrets.is_empty() {
+        head.push(
+            "Passwords: the container istio-proxy of those pods needs these environment variables, each from a"
+                .to_owned(),
+        );
+        head.push(
+            "copy of the Secret in its namespace (secretKeyRef); without one its paths answer 503."
+                .to_owned(),
+        );
+        head.extend(secrets);
+    }
+    let variables = served.key_variables();
     if !variables.is_empty() {
         head.push(format!(
             "Cookie keys: the container istio-proxy of those pods needs the environment variable {}",

@@ -11,7 +11,9 @@ use crate::certificates::{Certificate, certificates};
 use crate::clusters::{Cluster, ServicePort, off_limits};
 use crate::compiled::Compiled;
 use crate::forwarding::{self, DROPPED_HEADERS, Forwarding, HOST_HEADER};
+use crate::inert;
 use crate::manifests::Object;
+use crate::named_secrets::{self, SecretVariable};
 use crate::names;
 use crate::plugin_config::{self, Options, Unmatched, plugin_config};
 
@@ -94,7 +96,34 @@ impl<'c> Served<'c> {
     /// The environment variables that the module needs.
     #[must_use]
     pub fn variables(&self) -> Vec<String> {
+        let secrets = self.secret_variables().into_iter().map(|one| one.name);
+        let mut all = self.key_variables();
+        all.extend(secrets);
+        all
+    }
+
+    /// Those with cookie keys.
+    #[must_use]
+    pub fn key_variables(&self) -> Vec<String> {
         plugin_config::variables(&self.compiled.config)
+    }
+
+    /// Those that take the place of texts of Secrets: what is rendered is no Secret.
+    #[must_use]
+    pub(crate) fn secret_variables(&self) -> Vec<SecretVariable> {
+        named_secrets::variables(&self.compiled.config)
+    }
+
+    /// Which of them have to come from which Secrets, a line each.
+    #[must_use]
+    pub fn secret_lines(&self) -> Vec<String> {
+        let variables = self.secret_variables().into_iter();
+        let lines = variables.map(|one| {
+            let (name, secret, key) = (one.name, one.secret, one.key);
+            let (name, key) = (inert::line(&name), inert::line(&key));
+            format!("  {name}: Secret {}, key {key}", inert::line(&secret))
+        });
+        lines.collect()
     }
 
     /// Whether the sessions of a Service port are kept.
@@ -150,6 +179,7 @@ impl<'c> Served<'c> {
             ..Options::default()
         };
         let mut config = plugin_config(self.compiled, options);
+        named_secrets::hide(&mut config, &self.secret_variables());
         if let Some(object) = config.as_object_mut() {
             object.insert("clusters".to_owned(), json!(names));
             if !self.with_other_host.is_empty() {

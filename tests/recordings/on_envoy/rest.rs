@@ -14,14 +14,14 @@ use std::net::SocketAddr;
 /// How many requests of each family agree.
 const AGREE: [(&str, usize); 12] = [
     ("access", 114),
-    ("auth", 38),
+    ("auth", 55),
     ("body", 50),
     ("cors", 83),
     ("errors", 9),
     ("headers", 59),
     ("limits", 0),
     ("mirror", 5),
-    ("misc", 93),
+    ("misc", 100),
     ("realip", 68),
     ("timeouts", 13),
     ("tls", 45),

@@ -107,6 +107,7 @@ fn answered(reason: &str) -> String {
         }
         "client" => "its User-Agent or Referer is on a list of the ConfigMap: 403",
         "too_large" => "its body is longer than proxy-body-size: 413",
+        "password" => "it names nobody of auth-secret with the right password: 401",
         "preflight" => "a preflight of an origin that cors-allow-origin has: 204",
         "closed" => "the configuration closes its Ingress: 503",
         "bad_request" => "nginx refuses such a request, or its redirect would lead astray: 400",
