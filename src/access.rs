@@ -8,7 +8,7 @@ pub(crate) mod clients;
 pub(crate) mod forwarded;
 mod networks;
 
-pub(crate) use client::{RealIp, address};
+pub(crate) use client::{Proxied, RealIp, address};
 pub use networks::Networks;
 
 use std::net::IpAddr;

@@ -190,6 +190,9 @@ pub struct HeaderNames {
     /// whatever a client sent; beside it X-Original-Forwarded-For carries `forwarded-for-header` as
     /// it came. If absent the host's own `source.address` is the peer.
     pub peer: Option<String>,
+    /// `proxied`: carries the address that the PROXY protocol says, where `use-proxy-protocol`; the
+    /// listener writes it as it does `peer`.
+    pub proxied: Option<String>,
 }
 
 /// `unmatched`: what becomes of hosts and paths that no Ingress names.

@@ -1,5 +1,6 @@
 //! What the filter chain is on every target: the plugin's name, its reloads, the retries of routes.
 
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How often nginx tries again: `proxy-next-upstream-tries` is 3 by default.
@@ -24,3 +25,12 @@ pub const PLUGIN_NAME: &str = "limpet";
 /// Source: `PluginConfig::maybeReloadHandleIfNeeded`,
 /// `JitteredLowerBoundBackOffStrategy::nextBackOffMs`; seen on Envoy 1.40.
 pub const RELOAD_BACKOFF: Duration = Duration::from_millis(2);
+
+/// The listener filter of `use-proxy-protocol`: a connection without its line is closed.
+pub(crate) fn proxy_protocol() -> Value {
+    json!({
+        "name": "envoy.filters.listener.proxy_protocol",
+        "typed_config": { "@type":
+            "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol" },
+    })
+}

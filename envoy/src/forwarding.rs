@@ -9,6 +9,7 @@
 
 pub mod envoy;
 
+use limpet::annotations::validator::parse_bool;
 use serde_json::Value;
 
 /// limpet's own request headers: only the module may set them.
@@ -27,6 +28,9 @@ pub const HOST_HEADER: &str = "x-limpet-host";
 /// The header with the address that the connection came from, where proxies in front say who the
 /// client is.
 pub const PEER_HEADER: &str = "x-limpet-peer";
+
+/// The header with the address that the PROXY protocol says.
+pub const PROXIED_HEADER: &str = "x-limpet-proxied";
 
 /// The header of the session state: base64 of `ip:port`.
 pub const ENDPOINT_HEADER: &str = "x-limpet-endpoint";
@@ -87,9 +91,11 @@ const fn header(name: &'static str, source: Source, trusted: &'static str) -> Fo
 pub struct Forwarding {
     /// `use-forwarded-headers`: a trusted proxy stands in front.
     pub trusted: bool,
-    /// The client's address is the trusted proxy's to say: `use-forwarded-headers` or
-    /// `enable-real-ip`.
+    /// The client's address is a proxy's to say: `use-forwarded-headers`, `enable-real-ip` or
+    /// `use-proxy-protocol`.
     pub real_ip: bool,
+    /// `use-proxy-protocol`.
+    pub proxied: bool,
     /// `compute-full-forwarded-for`, where `trusted`: X-Forwarded-For grows by the downstream.
     pub full: bool,
     /// `forwarded-for-header`.
@@ -105,7 +111,7 @@ impl Forwarding {
     #[must_use]
     pub fn read(data: Option<&Value>) -> Self {
         let text = |key: &str| data.and_then(|data| data.get(key)?.as_str());
-        let says = |key: &str| text(key) == Some("true");
+        let says = |key: &str| text(key).and_then(parse_bool) == Some(true);
         let name = |key: &str, default: &str| match text(key) {
             None | Some("") => default.to_owned(),
             Some(name) => name.to_ascii_lowercase(),
@@ -113,7 +119,8 @@ impl Forwarding {
         let trusted = says("use-forwarded-headers");
         Self {
             trusted,
-            real_ip: trusted || says("enable-real-ip"),
+            real_ip: trusted || says("enable-real-ip") || says("use-proxy-protocol"),
+            proxied: says("use-proxy-protocol"),
             full: trusted && says("compute-full-forwarded-for"),
             for_header: name("forwarded-for-header", "x-forwarded-for"),
             host_header: name("forwarded-host-header", "x-forwarded-host"),

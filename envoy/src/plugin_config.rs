@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clusters::{self, Cluster};
 use crate::compiled::Compiled;
-use crate::forwarding::PEER_HEADER;
+use crate::forwarding::{PEER_HEADER, PROXIED_HEADER};
 
 pub use limpet::config::{Report, Unmatched};
 
@@ -49,7 +49,12 @@ pub fn plugin_config(compiled: &Compiled<'_>, options: Options) -> Value {
         set("clusters", names.into());
     }
     if compiled.forwarding.real_ip {
-        set("headers", json!({ "peer": PEER_HEADER }));
+        let mut headers = Map::new();
+        headers.insert("peer".to_owned(), json!(PEER_HEADER));
+        if compiled.forwarding.proxied {
+            headers.insert("proxied".to_owned(), json!(PROXIED_HEADER));
+        }
+        set("headers", headers.into());
     }
     if options.one_virtual_host && compiled.forwarding.trusted {
         set("forwarded_host", json!(true));

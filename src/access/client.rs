@@ -18,6 +18,25 @@ pub(crate) struct RealIp {
     pub peer: Option<String>,
     /// `compute-full-forwarded-for`: the header to which whoever connects is added.
     pub full: Option<String>,
+    /// `use-proxy-protocol`.
+    pub proxied: Option<Proxied>,
+}
+
+/// Whom the PROXY protocol names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Proxied {
+    /// Where the listener says it.
+    pub name: String,
+    /// It may be one of those that are believed, who say the client in [`RealIp::header`].
+    pub is_a_proxy: bool,
+}
+
+impl RealIp {
+    /// Whom the PROXY protocol names.
+    pub(super) fn proxied(&self, headers: &Headers) -> Option<IpAddr> {
+        let address = first(headers, &self.proxied.as_ref()?.name)?;
+        std::str::from_utf8(address).ok()?.parse().ok()
+    }
 }
 
 /// The address of the client; `None`: the host knows none. `real_ip`: `None` where whoever connects
@@ -46,6 +65,12 @@ pub(crate) fn peer(headers: &Headers, facts: &Facts, real_ip: Option<&RealIp>) -
 
 /// Whom the last proxy that is believed names.
 fn told(headers: &Headers, peer: IpAddr, real_ip: &RealIp) -> IpAddr {
+    if let (Some(how), Some(proxied)) = (&real_ip.proxied, real_ip.proxied(headers)) {
+        let is_believed = |address| real_ip.trusted.contains(address);
+        if !(how.is_a_proxy && is_believed(proxied)) {
+            return Some(proxied).filter(|_| is_believed(peer)).unwrap_or(peer);
+        }
+    }
     let fields: Vec<&[u8]> = all(headers, &real_ip.header).collect();
     let mut client = peer;
     for field in fields.into_iter().rev() {
@@ -135,6 +160,7 @@ mod tests {
             trusted: Networks::read(trusted.split(',')).unwrap(),
             peer: None,
             full: None,
+            proxied: None,
         });
         let found = address(&fields(&headers), &facts, real_ip.as_ref());
         found.map(|address| address.to_string())
@@ -188,6 +214,37 @@ mod tests {
         ] {
             let is = client(Some("127.0.0.1:9"), forwarded, Some(trusted));
             assert_eq!(is.as_deref(), Some(found), "{forwarded:?} {trusted}");
+        }
+    }
+
+    #[test]
+    fn the_proxy_protocol_names_the_client_or_a_proxy_that_is_believed() {
+        for (proxied, forwarded, trusted, is_a_proxy, found) in [
+            ("1.1.1.1", &["2.2.2.2"][..], "0.0.0.0/0", false, "1.1.1.1"),
+            ("1.1.1.1", &[], "10.0.0.0/8", false, "127.0.0.1"),
+            ("1.1.1.1", &["2.2.2.2"], "0.0.0.0/0", true, "2.2.2.2"),
+            ("1.1.1.1", &[], "0.0.0.0/0", true, "127.0.0.1"),
+            ("1.1.1.1", &["2.2.2.2"], "127.0.0.0/8", true, "1.1.1.1"),
+            ("unknown", &[], "0.0.0.0/0", false, "127.0.0.1"),
+        ] {
+            let headers: Vec<_> = forwarded
+                .iter()
+                .map(|value| ("x-forwarded-for", *value))
+                .chain([("x-limpet-proxied", proxied)])
+                .collect();
+            let real_ip = RealIp {
+                header: "x-forwarded-for".to_owned(),
+                trusted: Networks::read(trusted.split(',')).unwrap(),
+                peer: None,
+                full: None,
+                proxied: Some(Proxied {
+                    name: "x-limpet-proxied".to_owned(),
+                    is_a_proxy,
+                }),
+            };
+            let peer = "127.0.0.1".parse().unwrap();
+            let is = told(&fields(&headers), peer, &real_ip);
+            assert_eq!(is.to_string(), found, "{proxied} {forwarded:?} {trusted}");
         }
     }
 }

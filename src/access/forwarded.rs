@@ -13,7 +13,8 @@ pub(crate) fn edits<'p>(headers: &Headers, facts: &Facts, real_ip: &'p RealIp) -
     let client = address(headers, facts, Some(real_ip));
     let client = client.map(|client| client.to_string().into_bytes());
     let full = real_ip.full.as_deref().map(|name| {
-        let peer = client::peer(headers, facts, Some(real_ip));
+        let peer = || client::peer(headers, facts, Some(real_ip));
+        let peer = real_ip.proxied(headers).or_else(peer);
         let peer = peer.map(|peer| peer.to_string().into_bytes());
         let fields = all(headers, name).map(<[u8]>::to_vec).chain(peer);
         joined(fields.filter(|text| !text.is_empty()))
@@ -27,9 +28,10 @@ pub(crate) fn edits<'p>(headers: &Headers, facts: &Facts, real_ip: &'p RealIp) -
         let original = joined(all(headers, &real_ip.header).map(<[u8]>::to_vec));
         edits.push(write("x-original-forwarded-for", Some(original)));
     }
-    let peer = real_ip.peer.as_deref();
-    let peer = peer.filter(|name| first(headers, name).is_some());
-    edits.extend(peer.map(|name| Edit::Remove(name.into())));
+    let proxied = real_ip.proxied.as_ref().map(|proxied| &proxied.name);
+    let own = real_ip.peer.iter().chain(proxied);
+    let own = own.filter(|name| first(headers, name).is_some());
+    edits.extend(own.map(|name| Edit::Remove(name.into())));
     edits
 }
 
@@ -64,6 +66,7 @@ mod tests {
             trusted: Networks::read(["10.0.0.0/8"].into_iter()).unwrap(),
             peer: Some("x-peer".to_owned()),
             full: full.map(str::to_owned),
+            proxied: None,
         };
         let edits = edits(&fields(sent), &facts, &real_ip);
         let text = |edit: Edit| match edit {

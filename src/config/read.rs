@@ -231,7 +231,7 @@ impl<'a> Reader<'a> {
 
     fn headers(&mut self) -> Result<HeaderNames, ConfigError> {
         let mut inner = self.inner("headers", "headers.")?;
-        inner.unknown(&["cluster", "endpoint", "host", "peer"]);
+        inner.unknown(&["cluster", "endpoint", "host", "peer", "proxied"]);
         let optional = |inner: &mut Self, key: &str, default: &str| {
             let is_given = inner.get(key).is_some();
             is_given.then(|| inner.header_name(key, default))
@@ -241,6 +241,7 @@ impl<'a> Reader<'a> {
             endpoint: inner.header_name("endpoint", "x-limpet-endpoint"),
             host: optional(&mut inner, "host", "x-limpet-host"),
             peer: optional(&mut inner, "peer", "x-limpet-peer"),
+            proxied: optional(&mut inner, "proxied", "x-limpet-proxied"),
         };
         let remarks = inner.remarks;
         self.remarks.extend(remarks);

@@ -39,6 +39,8 @@ pub struct Settings {
     pub access: Lists,
     /// `block-cidrs`: of locations without any list.
     pub block_cidrs: Option<Networks>,
+    /// `use-proxy-protocol`.
+    pub use_proxy_protocol: bool,
     /// `compute-full-forwarded-for`.
     pub compute_full_forwarded_for: bool,
     /// `enable-real-ip`: the client's address is a proxy's to say, as with `use-forwarded-headers`.
@@ -131,6 +133,7 @@ impl Default for Settings {
             allow_cross_namespace_resources: false,
             access: Lists::default(),
             block_cidrs: None,
+            use_proxy_protocol: false,
             compute_full_forwarded_for: false,
             enable_real_ip: false,
             forwarded_for_header: "x-forwarded-for".to_owned(),
@@ -194,6 +197,7 @@ impl Settings {
             "denylist-source-range" => self.access.deny = networks(value)?,
             "whitelist-source-range" => self.access.allow = networks(value)?,
             "block-cidrs" => self.block_cidrs = networks(value)?,
+            "use-proxy-protocol" => self.use_proxy_protocol = flag(value)?,
             "compute-full-forwarded-for" => self.compute_full_forwarded_for = flag(value)?,
             "enable-real-ip" => self.enable_real_ip = flag(value)?,
             "forwarded-for-header" if !value.is_empty() => {

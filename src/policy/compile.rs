@@ -1,8 +1,8 @@
 //! From a configuration to what it means.
 
 use super::{Loaded, Policy, clusters, headers, hosts, load, merge};
-use crate::access::RealIp;
 use crate::access::clients::Clients;
+use crate::access::{Proxied, RealIp};
 use crate::config::settings::Settings;
 use crate::config::{self, Config, ConfigError};
 use crate::fields::Answers;
@@ -92,7 +92,9 @@ fn clients(settings: &Settings, remarks: &mut Vec<Remark>) -> Option<Clients> {
 
 /// Who says the client's address; `None`: whoever connects is the client.
 fn real_ip(settings: &Settings, config: &Config) -> Option<RealIp> {
-    if !settings.use_forwarded_headers && !settings.enable_real_ip {
+    let proxied = config.headers.proxied.clone();
+    let proxied = proxied.filter(|_| settings.use_proxy_protocol);
+    if !settings.use_forwarded_headers && !settings.enable_real_ip && proxied.is_none() {
         return None;
     }
     // Envoy may have added whoever connects to X-Forwarded-For already.
@@ -108,6 +110,10 @@ fn real_ip(settings: &Settings, config: &Config) -> Option<RealIp> {
         trusted: settings.proxy_real_ip_cidr.clone(),
         peer: config.headers.peer.clone(),
         full: has_full.then(|| full.to_owned()),
+        proxied: proxied.map(|name| Proxied {
+            name,
+            is_a_proxy: settings.use_forwarded_headers,
+        }),
     })
 }
 

@@ -60,6 +60,13 @@ pub(crate) enum Head {
     Response = 2,
 }
 
+/// Which bytes of a request's body: those that come with a hook.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Body {
+    Received = 0,
+}
+
 /// What Envoy knows about a stream, by its number.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +75,7 @@ pub(crate) enum Attribute {
     ResponseCodeDetails = 16,
     SourceAddress = 24,
     DestinationAddress = 26,
+    ConnectionTlsVersion = 31,
 }
 
 /// How much a log line matters.
@@ -175,6 +183,7 @@ unsafe extern "C" {
         attribute: Attribute,
         value: *mut Buffer,
     ) -> bool;
+    fn envoy_dynamic_module_callback_http_get_body_size(filter: *mut c_void, of: Body) -> usize;
     fn envoy_dynamic_module_callback_http_clear_route_cache(filter: *mut c_void);
     fn envoy_dynamic_module_callback_http_filter_continue_decoding(filter: *mut c_void);
     fn envoy_dynamic_module_callback_http_filter_scheduler_new(filter: *mut c_void) -> *mut c_void;
@@ -449,6 +458,12 @@ impl Filter<'_> {
             )
             .then(|| value.bytes().to_vec())
         }
+    }
+
+    /// How many bytes of the request's body came with this hook.
+    pub(crate) fn body_size(&self) -> usize {
+        // SAFETY: the filter is alive during its hooks.
+        unsafe { envoy_dynamic_module_callback_http_get_body_size(self.envoy, Body::Received) }
     }
 
     /// Shows a value as filter state; `false`: refused.

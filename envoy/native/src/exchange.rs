@@ -101,6 +101,14 @@ impl Exchange {
         }
     }
 
+    /// Every piece of a body that comes goes on at once; `Some`: it is more than may come.
+    pub(crate) fn on_body(&mut self, filter: &mut Filter) -> Option<Reply> {
+        let size = u64::try_from(filter.body_size()).unwrap_or(u64::MAX);
+        let (reply, telemetry) = self.stream.on_body(size)?;
+        self.report(filter, telemetry);
+        Some(reply)
+    }
+
     pub(crate) fn on_response(&mut self, filter: &mut Filter) {
         const OF: Head = Head::Response;
         let config = Arc::clone(&self.config);
@@ -191,6 +199,7 @@ fn property(filter: &Filter, path: &[&str]) -> Option<Vec<u8>> {
         ["response", "code_details"] => Attribute::ResponseCodeDetails,
         ["source", "address"] => Attribute::SourceAddress,
         ["destination", "address"] => Attribute::DestinationAddress,
+        ["connection", "tls_version"] => Attribute::ConnectionTlsVersion,
         _ => return None,
     })
 }

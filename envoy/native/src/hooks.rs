@@ -158,6 +158,24 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
     }
 }
 
+/// The numbers of Envoy's `FilterDataStatus` begin like those of heads; the second one keeps what came.
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_request_body(
+    envoy: *mut c_void,
+    exchange: *mut Exchange,
+    _end_of_stream: bool,
+) -> u32 {
+    // SAFETY: as above.
+    let count = || unsafe { &mut *exchange }.on_body(&mut filter(envoy));
+    match guard(None, count) {
+        None => CONTINUE,
+        Some(reply) => {
+            filter(envoy).reply(&reply);
+            STOP_ITERATION
+        }
+    }
+}
+
 /// A paused request is decided once more.
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_scheduled(
@@ -202,8 +220,8 @@ unsafe fn array<'a, T>(items: *const T, len: usize) -> &'a [T] {
     }
 }
 
-/// The hooks that Envoy wants to find, and that have nothing to do: bodies, trailers and calls of
-/// single requests go by.
+/// The hooks that Envoy wants to find, and that have nothing to do: bodies of answers, trailers and
+/// calls of single requests go by.
 mod idle_hooks {
     use super::CONTINUE;
     use crate::abi::{Buffer, Header};
@@ -220,7 +238,6 @@ mod idle_hooks {
     }
 
     idle! {
-        envoy_dynamic_module_on_http_filter_request_body(bool) -> CONTINUE;
         envoy_dynamic_module_on_http_filter_request_trailers() -> CONTINUE;
         envoy_dynamic_module_on_http_filter_response_body(bool) -> CONTINUE;
         envoy_dynamic_module_on_http_filter_response_trailers() -> CONTINUE;

@@ -22,6 +22,8 @@ pub(crate) struct Alternatives {
     honoured: BTreeMap<String, Honoured>,
     /// Keys that ingress-nginx declares, and reads from no ConfigMap.
     without_effect: Vec<String>,
+    /// What holds on one platform otherwise, by annotation and key.
+    platforms: BTreeMap<String, BTreeMap<String, String>>,
     /// Annotations that ingress-nginx itself dropped.
     retired: Vec<Retired>,
     /// Keys that it dropped.
@@ -200,6 +202,12 @@ pub(crate) fn key(name: &str) -> Option<Known> {
         .or_else(|| TABLE.jobs.iter().find_map(of_job))
         .or_else(|| without_effect().then_some(Known::WithoutEffect))
         .or_else(retired)
+}
+
+/// What holds of the annotation or key `name` on the platform alone, `exact` or a difference.
+pub(crate) fn on_platform(name: &str, platform: &str) -> Option<&'static str> {
+    let text = TABLE.platforms.get(name)?.get(platform)?;
+    Some(text)
 }
 
 /// What the annotation or key `name` goes with, where it does not switch its job on itself: nothing

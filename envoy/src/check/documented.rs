@@ -2,10 +2,85 @@
 
 use std::fmt::Write as _;
 
+use limpet::annotations::catalogue::{self, Annotation, Support};
+
 use super::alternatives::{self, Job, Known, Weight};
 
+/// What becomes of every annotation and key, on each platform: exact, with which difference, or lost, and
+/// then its paths are closed or nothing is rendered.
+fn standings(text: &mut String) {
+    text.push_str(
+        "| annotation or key | plain Envoy | Istio | Envoy Gateway |\n|---|---|---|---|\n",
+    );
+    let annotations = catalogue::ANNOTATIONS.iter();
+    let annotations = annotations.filter(|row| alternatives::retired(row.name).is_none());
+    for annotation in annotations {
+        standing(text, annotation.name, &of_annotation(annotation));
+    }
+    let mut keys: Vec<&str> = alternatives::keys().collect();
+    keys.sort_unstable();
+    for key in keys
+        .into_iter()
+        .filter(|key| catalogue::find(key).is_none())
+    {
+        if let Some(said) = alternatives::key(key).and_then(of_key) {
+            standing(text, key, &said);
+        }
+    }
+}
+
+fn standing(text: &mut String, name: &str, said: &str) {
+    let cells = ["envoy", "istio", "gateway"].map(|platform| {
+        match alternatives::on_platform(name, platform) {
+            Some("exact") => "exact".to_owned(),
+            Some(differs) => format!("differs: {differs}"),
+            None => said.to_owned(),
+        }
+    });
+    let [envoy, istio, gateway] = &cells;
+    let others = [istio, gateway].map(|cell| {
+        let is_same = cell == envoy;
+        if is_same {
+            "same".to_owned()
+        } else {
+            cell.clone()
+        }
+    });
+    let [istio, gateway] = others;
+    row(text, &[format!("`{name}`"), envoy.clone(), istio, gateway]);
+}
+
+fn of_annotation(annotation: &Annotation) -> String {
+    match annotation.support {
+        Support::Yes => "exact".to_owned(),
+        Support::Partly(how) => format!("differs: {how}"),
+        Support::No(_) => match alternatives::job(annotation.name, "") {
+            Some(job) => of_job(job),
+            None => "without effect".to_owned(),
+        },
+    }
+}
+
+fn of_key(known: Known) -> Option<String> {
+    match known {
+        Known::Honoured(honoured) if honoured.differs.is_empty() => Some("exact".to_owned()),
+        Known::Honoured(honoured) => Some(format!("differs: {}", honoured.differs)),
+        Known::Job(job, _) => Some(of_job(job)),
+        Known::WithoutEffect => Some("exact: no effect".to_owned()),
+        Known::Retired(_) => None,
+    }
+}
+
+fn of_job(job: &Job) -> String {
+    match job.weight {
+        Weight::Loss => format!("lost (closed): {}", job.without),
+        Weight::Difference => format!("differs: {}", job.without),
+        Weight::Nothing => format!("nobody notices: {}", job.without),
+    }
+}
+
 /// Every annotation and every key whose loss `render` refuses, each with its reason, and after them
-/// every key of ingress-nginx's ConfigMap, as Markdown.
+/// every key of ingress-nginx's ConfigMap, and what becomes of each on each platform, as Markdown.
 #[must_use]
 pub fn documented() -> String {
     let mut text =
@@ -31,6 +106,8 @@ pub fn documented() -> String {
         };
         row(&mut text, &[format!("`{key}`"), default, did, now]);
     }
+    text.push('\n');
+    standings(&mut text);
     text
 }
 

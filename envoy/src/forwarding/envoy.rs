@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{FORWARDING_HEADERS, Forwarding, ForwardingHeader, PEER_HEADER, Source};
+use super::{
+    FORWARDING_HEADERS, Forwarding, ForwardingHeader, PEER_HEADER, PROXIED_HEADER, Source,
+};
 
 /// The client's address, as far as Envoy knows it: a PROXY protocol is believed, and on a route so
 /// are the proxies that Envoy was told to trust.
@@ -83,7 +85,12 @@ pub fn originals(forwarding: &Forwarding) -> Vec<Written> {
         value: PEER.to_owned(),
         only_if_absent: false,
     });
-    kept.chain(peer).collect()
+    let proxied = forwarding.proxied.then(|| Written {
+        name: PROXIED_HEADER,
+        value: CLIENT.to_owned(),
+        only_if_absent: false,
+    });
+    kept.chain(peer).chain(proxied).collect()
 }
 
 /// Every forwarding header as an early header mutation writes it: the request is as the client sent
@@ -94,10 +101,11 @@ pub fn early(forwarding: &Forwarding, side: ListenerSide) -> Vec<Written> {
     let write = |header: &ForwardingHeader| {
         // With a trusted proxy in front its value stays. Those that it does not send itself are
         // written from the one that it does, or from what was written in its place before.
+        let own = || own_value(forwarding, header.source, side);
         let (value, only_if_absent) = match (forwarding.trusted, header.name == header.trusted) {
             _ if header.is_the_modules(forwarding) => return None,
-            (false, _) => (own_value(header.source, side), false),
-            (true, true) => (own_value(header.source, side), true),
+            (false, _) => (own(), false),
+            (true, true) => (own(), true),
             (true, false) => (
                 format!("%REQ({})%", header.trusted.to_ascii_uppercase()),
                 false,
@@ -112,8 +120,10 @@ pub fn early(forwarding: &Forwarding, side: ListenerSide) -> Vec<Written> {
     FORWARDING_HEADERS.iter().filter_map(write).collect()
 }
 
-fn own_value(source: Source, side: ListenerSide) -> String {
+fn own_value(forwarding: &Forwarding, source: Source, side: ListenerSide) -> String {
     match source {
+        // The one that the client asked the load balancer for.
+        Source::Port if forwarding.proxied => "%DOWNSTREAM_LOCAL_PORT%".to_owned(),
         Source::RemoteAddress => CLIENT.to_owned(),
         Source::Authority => "%REQ(:AUTHORITY)%".to_owned(),
         Source::Port => side.port.to_string(),
@@ -143,7 +153,7 @@ pub fn on_a_route(
             Source::Authority => host.to_owned(),
             _ if is_the_proxys => return None,
             Source::Scheme if trusted => "%REQ(X-FORWARDED-PROTO)%".to_owned(),
-            Source::Port | Source::Scheme => own_value(header.source, side),
+            Source::Port | Source::Scheme => own_value(forwarding, header.source, side),
         };
         Some(Written {
             name: header.name,

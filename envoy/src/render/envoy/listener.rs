@@ -7,7 +7,7 @@ use super::route::{self, Patience};
 use super::settings::EnvoySettings;
 use super::tls::{self, Certificates};
 use crate::compiled::Compiled;
-use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME, RELOAD_BACKOFF};
+use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME, RELOAD_BACKOFF, proxy_protocol};
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written};
 use crate::forwarding::{self, DROPPED_HEADERS, ENDPOINT_HEADER};
 use crate::inert;
@@ -24,20 +24,27 @@ pub(super) struct Chain<'c> {
 impl Chain<'_> {
     /// Every listener.
     pub(super) fn listeners(&self, certificates: &Certificates) -> Vec<Value> {
-        let mut listeners = vec![json!({
+        let proxied = self.compiled.forwarding.proxied.then(proxy_protocol);
+        let mut http = json!({
             "name": "http",
             "address": self.settings.listen.to_envoy(),
             "filter_chains": [{ "filters": [self.connection_manager(HTTP)] }],
-        })];
+        });
+        if let (Some(filter), Some(http)) = (&proxied, http.as_object_mut()) {
+            http.insert("listener_filters".to_owned(), json!([filter]));
+        }
+        let mut listeners = vec![http];
+        let tls_inspector = json!({
+            "name": "envoy.filters.listener.tls_inspector",
+            "typed_config": { "@type":
+                "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector" },
+        });
+        let filters: Vec<Value> = proxied.into_iter().chain([tls_inspector]).collect();
         if !certificates.is_empty() {
             listeners.push(json!({
                 "name": "https",
                 "address": self.settings.listen_tls.to_envoy(),
-                "listener_filters": [{
-                    "name": "envoy.filters.listener.tls_inspector",
-                    "typed_config": { "@type":
-                        "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector" },
-                }],
+                "listener_filters": filters,
                 "filter_chains":
                     tls::filter_chains(certificates, &self.connection_manager(HTTPS)),
             }));

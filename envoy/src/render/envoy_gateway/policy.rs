@@ -49,6 +49,9 @@ fn client_traffic(served: &Served<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2]
             "http1": { "http10": {} },
             "path": { "disableMergeSlashes": true, "escapedSlashesAction": "KeepUnchanged" },
         });
+        if served.forwarding.proxied {
+            insert(&mut spec, "enableProxyProtocol", json!(true));
+        }
         if served.forwarding.trusted {
             let hops = json!({ "xForwardedFor": { "numTrustedHops": 1 } });
             insert(&mut spec, "clientIPDetection", hops);

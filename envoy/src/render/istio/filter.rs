@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::args::IstioArgs;
 use super::route;
+use crate::filter_chain::proxy_protocol;
 use crate::forwarding::envoy::{HTTPS, Written, originals};
 use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER, HOST_HEADER};
 use crate::render::resource::{Kind, Resource};
@@ -20,6 +21,9 @@ const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
 pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
     let mut patches = vec![session_filter(args), connection_manager(served, args)];
+    if served.forwarding.proxied && !args.sidecar {
+        patches.push(proxied(args));
+    }
     for (cluster, number) in &served.clusters {
         if served.changes_host(&cluster.service_port) {
             let names = route::names(served, args, cluster).into_iter();
@@ -47,6 +51,15 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
     )
     .comment("The session filter right before the router, client copies of limpet's headers removed before")
     .comment("anything reads them, HTTP/1.0 clients served, and sessions kept on draining pods.")
+}
+
+/// `use-proxy-protocol`, before whatever looks at a connection's first bytes.
+fn proxied(args: &IstioArgs) -> Value {
+    json!({
+        "applyTo": "LISTENER_FILTER",
+        "match": { "context": args.context() },
+        "patch": { "operation": "INSERT_FIRST", "value": proxy_protocol() },
+    })
 }
 
 fn session_filter(args: &IstioArgs) -> Value {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use host_harness::{Append, Connection, HeaderEdit, Headers, Template};
 use limpet_envoy::forwarding::{
-    DROPPED_HEADERS, FORWARDING_HEADERS, Forwarding, ForwardingHeader, PEER_HEADER, Source,
+    DROPPED_HEADERS, FORWARDING_HEADERS, Forwarding, ForwardingHeader, PEER_HEADER, PROXIED_HEADER,
+    Source,
 };
 
 /// What happens to a request head before the module sees it.
@@ -24,6 +25,11 @@ pub(super) fn early_edits(forwarding: &Forwarding) -> Vec<HeaderEdit> {
     if forwarding.real_ip {
         let peer = |_: &Headers, connection: &Connection| Some(address(connection));
         edits.push(write(PEER_HEADER, peer));
+    }
+    // No PROXY protocol is read here: nobody stands in front.
+    if forwarding.proxied {
+        let peer = |_: &Headers, connection: &Connection| Some(address(connection));
+        edits.push(write(PROXIED_HEADER, peer));
     }
     for header in FORWARDING_HEADERS {
         if header.is_the_modules(forwarding) {
