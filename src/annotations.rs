@@ -2,12 +2,14 @@
 //! The names, and what limpet makes of each, are in [`catalogue`].
 
 mod authentication;
+mod authorizer;
 pub mod catalogue;
 mod family;
 mod parse;
 pub mod read;
 pub mod validator;
 
+pub use authorizer::AuthorizerAnnotations;
 pub use parse::parse;
 
 use crate::access::Lists;
@@ -98,6 +100,8 @@ pub struct Annotations {
     pub custom_headers: String,
     /// `auth-type: basic` and what goes with it.
     pub basic: Option<Arc<Basic>>,
+    /// `auth-url` and what goes with it, where the configuration says who may be asked.
+    pub authorizer: Option<AuthorizerAnnotations>,
     /// `satisfy: any`: one of the lists and the questions is enough.
     pub satisfies_any: bool,
     /// A refused value makes every location answer 503.

@@ -59,6 +59,8 @@ pub struct Config {
     pub cookie_keys_only: bool,
     /// `cookie_format`; `None`: as the annotations say.
     pub cookie_format: Option<CookieFormat>,
+    /// `authorizers`: who may be asked by `auth-url`, `scheme://host:port` to Envoy's name for it.
+    pub authorizers: BTreeMap<String, String>,
     /// `secrets`: those of Kubernetes that annotations name.
     pub secrets: Vec<Entries>,
     /// `report`.

@@ -59,6 +59,7 @@ pub mod access;
 pub mod affinity;
 pub mod annotations;
 pub mod authentication;
+pub mod authorizer;
 pub mod balancer;
 pub mod body;
 pub mod canary;

@@ -1,5 +1,6 @@
 //! What the configuration means: compiled once, then only read.
 
+mod authorizers;
 mod clusters;
 mod compile;
 mod headers;

@@ -303,6 +303,8 @@ pub enum Expected {
     Secret,
     /// An environment variable.
     Variable,
+    /// The URL of one of `authorizers`.
+    Authorizer,
     /// `auth-type`: a way to ask for a password.
     AuthType,
     /// `auth-secret-type`.

@@ -4,6 +4,7 @@
 //! `_M.rewrite` of `rootfs/etc/nginx/lua/lua_ingress.lua`, ingress-nginx dbb11b92d.
 
 mod admission;
+mod asking;
 mod disposition;
 mod fallback;
 pub(crate) mod host;
@@ -18,6 +19,7 @@ pub use host::{VirtualHost, is_meant_by};
 pub use location::Location;
 
 use crate::access::forwarded;
+use crate::authorizer::Answer;
 use crate::body;
 use crate::cluster::ClusterId;
 use crate::edit::{self, Edit, FieldValue, Headers, Name, Reply};
@@ -27,6 +29,7 @@ use crate::policy::Policy;
 use crate::redirect;
 use crate::rewrite::Rewritten;
 use crate::rewrite::variable::Scope;
+use admission::Admission;
 use disposition::stray;
 use location::Backend;
 use lookup::Found;
@@ -42,8 +45,20 @@ pub fn dispose<'p>(
     headers: &Headers,
     facts: &Facts,
 ) -> Disposition<'p> {
+    dispose_answered(policy, endpoints, headers, facts, None)
+}
+
+/// The same, where it is known what an authorizer answered.
+#[must_use]
+pub fn dispose_answered<'p>(
+    policy: &'p Policy,
+    endpoints: &EndpointTable,
+    headers: &Headers,
+    facts: &Facts,
+    answer: Option<&Answer>,
+) -> Disposition<'p> {
     let work = Work::of_a_request();
-    let disposition = decide(policy, endpoints, headers, facts, &work);
+    let disposition = decide(policy, endpoints, headers, facts, &work, answer);
     if work.is_spent() {
         // As nginx where a pattern reaches the limits of PCRE.
         return Disposition::reply(redirect::plain(500), None, Reason::TooCostly);
@@ -57,6 +72,7 @@ fn decide<'p>(
     headers: &Headers,
     facts: &Facts,
     work: &Work,
+    answer: Option<&Answer>,
 ) -> Disposition<'p> {
     if is_ambiguous(policy, headers) {
         return Disposition::reply(redirect::plain(400), None, Reason::AmbiguousPath);
@@ -97,7 +113,7 @@ fn decide<'p>(
         {
             too_large(policy, location, &scope)
         }
-        Found::Location(location) => enter(policy, endpoints, host, location, &mut scope),
+        Found::Location(location) => enter(policy, endpoints, host, location, &mut scope, answer),
         Found::MissingSlash(location) => {
             let reply = redirect::missing_slash(policy, location, &scope);
             Disposition::redirect(reply, Some(location), Reason::MissingSlash)
@@ -159,6 +175,7 @@ fn enter<'p: 'r, 'r>(
     host: &'p VirtualHost,
     location: &'p Arc<Location>,
     scope: &mut Scope<'r>,
+    answer: Option<&Answer>,
 ) -> Disposition<'p> {
     if location.is_health_check {
         return Disposition::reply(redirect::plain(200), Some(location), Reason::HealthCheck);
@@ -175,7 +192,7 @@ fn enter<'p: 'r, 'r>(
     let mut disposition = if allowed.is_some() && is_preflight {
         Disposition::reply(redirect::plain(204), Some(location), Reason::Preflight)
     } else {
-        go_in(policy, endpoints, host, location, scope)
+        go_in(policy, endpoints, host, location, scope, answer)
     };
     match &mut disposition {
         Disposition::Forward(forward) => {
@@ -192,7 +209,7 @@ fn enter<'p: 'r, 'r>(
                 headers.extend(cors.fields(allowed));
             }
         }
-        Disposition::Pass { .. } => {}
+        Disposition::Pass { .. } | Disposition::Ask(_) => {}
     }
     disposition
 }
@@ -225,6 +242,7 @@ fn go_in<'p: 'r, 'r>(
     host: &'p VirtualHost,
     location: &'p Arc<Location>,
     scope: &mut Scope<'r>,
+    answer: Option<&Answer>,
 ) -> Disposition<'p> {
     scope.names = location.names();
     if let Some(redirect) = &location.redirect {
@@ -262,9 +280,13 @@ fn go_in<'p: 'r, 'r>(
     if location.backend == Backend::Missing && location.fallback.is_none() {
         return Disposition::reply(redirect::plain(503), Some(location), Reason::NoService);
     }
-    if let Some((reply, reason)) = admission::refusal(policy, location, scope) {
-        return Disposition::reply(reply, Some(location), reason);
-    }
+    let admitted = match admission::admission(policy, location, scope, answer) {
+        Admission::Admitted(admitted) => admitted,
+        Admission::Refused(reply, reason) => {
+            return Disposition::reply(reply, Some(location), reason);
+        }
+        Admission::Ask(question) => return Disposition::Ask(question),
+    };
     if let Some(to) = &path {
         let (host, from) = (Some(&*scope.host), &*scope.raw);
         let refused = if policy.protect.is_ambiguous(host, to) {
@@ -278,7 +300,12 @@ fn go_in<'p: 'r, 'r>(
             return Disposition::reply(redirect::plain(400), Some(location), reason);
         }
     }
-    serve(policy, endpoints, host, location, scope, path)
+    let mut disposition = serve(policy, endpoints, host, location, scope, path);
+    if let (Disposition::Forward(forward), Some(admitted)) = (&mut disposition, admitted) {
+        forward.edits.extend(admitted.edits.iter().cloned());
+        forward.admitted = Some(Box::new(admitted));
+    }
+    disposition
 }
 
 /// Hands the request to whom the location names; `path`: its new target.
@@ -341,6 +368,7 @@ fn forward<'p: 'r, 'r>(
         location,
         cluster,
         is_fallback: false,
+        admitted: None,
         edits: edits(policy, location, scope),
         cors: None,
         hsts: false,
@@ -350,7 +378,7 @@ fn forward<'p: 'r, 'r>(
         hash_by: location
             .hash_by
             .as_ref()
-            .map(|template| template.value(scope)),
+            .map(|template| template.value(scope).into()),
     }
 }
 

@@ -15,5 +15,5 @@ use root::Root;
 proxy_wasm::main! {{
     // Also has a panic say where it was; there should be none.
     proxy_wasm::set_log_level(LogLevel::Warn);
-    proxy_wasm::set_root_context(|_| Box::new(Root::default()));
+    proxy_wasm::set_root_context(|id| Box::new(Root::new(id)));
 }}

@@ -7,6 +7,7 @@ mod rewrite_log;
 mod tests;
 
 use crate::affinity::{self, Affinity, CookiePlace, Served, Session, State};
+use crate::authorizer::{Admitted, Answer, Question};
 use crate::balancer::{self, Candidate};
 use crate::body;
 use crate::cluster::ClusterId;
@@ -66,6 +67,9 @@ pub enum Step<'p> {
     Forward(Vec<Edit<'p>>),
     /// It is answered here.
     Reply(Reply),
+    /// It waits for an answer to this; [`Stream::answered`] takes it, and [`Stream::on_request`] is
+    /// to be called again then.
+    Ask(Question),
     /// It waits for the endpoints; [`Stream::on_request`] is to be called again once
     /// [`Facts::knowledge`] has changed.
     Wait,
@@ -92,6 +96,8 @@ pub enum Count {
     TooLarge,
     /// limpet refused it for want of a name and its password.
     DeniedPassword,
+    /// An authorizer did not let it in.
+    DeniedAuthorizer,
     /// An endpoint answered an unpinned request, and the session filter did not say which: it
     /// is missing, or in the wrong place of the chain.
     FilterMissing,
@@ -107,6 +113,8 @@ pub struct Stream {
     /// How many bytes of its body may still come; `None`: nobody counts them.
     body: Option<u64>,
     decision: Option<Box<Decision>>,
+    /// What an authorizer answered.
+    answer: Option<Answer>,
 }
 
 /// What is remembered of a request that went on to a cluster.
@@ -126,6 +134,8 @@ struct Forwarded {
     cors: Option<Vec<u8>>,
     is_deep: bool,
     user_agent: Option<Vec<u8>>,
+    /// What the authorizer said of it.
+    admitted: Option<Box<Admitted>>,
 }
 
 /// What a response means for its session.
@@ -146,7 +156,14 @@ impl Stream {
     ) -> OnRequest<'p> {
         self.decision = Decision::new(policy.report).map(Box::new);
         let mut telemetry = Telemetry::default();
-        let step = match route::dispose(policy, endpoints, headers, facts) {
+        let step = match route::dispose_answered(
+            policy,
+            endpoints,
+            headers,
+            facts,
+            self.answer.as_ref(),
+        ) {
+            Disposition::Ask(question) => Step::Ask(question),
             Disposition::Forward(forward) => {
                 let to = forward.path.as_deref();
                 telemetry.log = to.and_then(|to| rewrite_log::line(forward.location, headers, to));
@@ -168,6 +185,9 @@ impl Stream {
                     Reason::Client => Some(Count::DeniedClient),
                     Reason::TooLarge => Some(Count::TooLarge),
                     Reason::Password => Some(Count::DeniedPassword),
+                    Reason::Unauthorized | Reason::SignIn | Reason::NoAuthorizer => {
+                        Some(Count::DeniedAuthorizer)
+                    }
                     Reason::AmbiguousPath | Reason::ProtectedPath => Some(Count::Protected),
                     Reason::TooCostly => Some(Count::TooCostly),
                     _ => redirect.then_some(Count::Redirect),
@@ -201,12 +221,17 @@ impl Stream {
                 Step::Forward(strip(policy, headers))
             }
         };
-        if step == Step::Wait {
+        if matches!(step, Step::Wait | Step::Ask(_)) {
             let telemetry = Telemetry::default();
             return OnRequest { step, telemetry };
         }
         telemetry.record = self.record();
         OnRequest { step, telemetry }
+    }
+
+    /// Takes the answer to what was asked.
+    pub fn answered(&mut self, answer: Answer) {
+        self.answer = Some(answer);
     }
 
     /// Decides about a response, or about the local reply in its place.
@@ -269,6 +294,7 @@ impl Stream {
                 add_first(value, &mut decided.edits, head.headers);
             }
         }
+        decided.edits.extend(cookie(&forwarded, head));
         decided.telemetry.record = self.record();
         decided
     }
@@ -358,6 +384,7 @@ impl Stream {
             hsts: forward.hsts,
             cors: forward.cors,
             is_deep: forward.is_deep,
+            admitted: forward.admitted,
             user_agent: reads_user_agent.then(|| user_agent(headers)).flatten(),
             session: chosen.session,
         });
@@ -457,6 +484,22 @@ fn add_fields(policy: &Policy, location: Option<&Arc<Location>>, reply: &mut Rep
     for fields in custom.into_iter().chain([&policy.answers]) {
         fields.add_to(&mut reply.headers);
     }
+}
+
+/// The authorizer's cookie, behind those of the pod: with every answer, or with those alone that
+/// `add_header` takes for good.
+fn cookie(forwarded: &Forwarded, head: &ResponseHead) -> Option<Edit<'static>> {
+    const GOOD: [&[u8]; 10] = [
+        b"200", b"201", b"204", b"206", b"301", b"302", b"303", b"304", b"307", b"308",
+    ];
+    let admitted = forwarded.admitted.as_ref()?;
+    let cookie = admitted.cookie.clone()?;
+    let is_good = || {
+        let status = (head.header)(":status").unwrap_or_default();
+        GOOD.contains(&&status[..])
+    };
+    let goes = admitted.always || is_good();
+    goes.then(|| Edit::Add("set-cookie".into(), FieldValue::received(cookie)))
 }
 
 /// What `$http_user_agent` is: several fields are joined.

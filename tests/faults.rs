@@ -3,6 +3,7 @@
 //! Nothing is lost: each test says so as a count.
 
 mod admin;
+mod authorizer;
 mod endpoints;
 mod front;
 mod keys;

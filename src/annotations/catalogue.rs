@@ -110,7 +110,7 @@ const SIZE: &str = r"(?i)^\d+[bkmg]?$";
 const REGEX: &str = r"^[\-._~a-zA-Z0-9/:^$\[\](){}*+?|&=\\]*$";
 
 // What to use instead.
-const AUTHENTICATION: &str = "limpet authenticates nobody: use Envoy's ext_authz or basic_auth filter, or an Istio AuthorizationPolicy; rules on paths need protect";
+const AUTHENTICATION: &str = "what `limpet` renders asks no authorizer, the module does where its configuration has `authorizers`: use that, Envoy's ext_authz filter, or an Istio AuthorizationPolicy; rules on paths need protect";
 const COSTLY_USERS: &str = "users with bcrypt digests, or with more than 5000 rounds, are not let in: a request may not take so long";
 const DOWNSTREAM_TLS: &str = "client certificates are the listener's: use the DownstreamTlsContext, or an Istio Gateway's tls.mode MUTUAL";
 const RATE_LIMIT: &str = "use Envoy's local_ratelimit filter";

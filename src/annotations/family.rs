@@ -3,11 +3,11 @@
 //! Source: the `Parse` method of the packages under `internal/ingress/annotations` of the same
 //! names, ingress-nginx dbb11b92d.
 
-use super::authentication;
 use super::read::{Reader, Unset};
 use super::{
     AffinityAnnotations, Annotations, CanaryAnnotations, Redirect, ResponseRules, Rewrite,
 };
+use super::{authentication, authorizer};
 use crate::access::{Lists, Networks};
 use crate::body;
 use crate::config::Config;
@@ -24,6 +24,7 @@ pub(super) fn annotations(
     let affinity = reader.text("affinity").unwrap_or_default();
     let lists = lists(reader, settings);
     let basic = authentication::basic(reader, settings, config);
+    let authorizer = authorizer::authorizer(reader, config);
     Annotations {
         aliases: aliases(reader),
         rewrite: rewrite(reader, settings),
@@ -46,7 +47,8 @@ pub(super) fn annotations(
             .text("proxy-body-size")
             .map_or(settings.proxy_body_size, |size| body::bound(&size)),
         custom_headers: reader.text("custom-headers").unwrap_or_default(),
-        denied: lists.is_none() || basic.is_err(),
+        denied: lists.is_none() || basic.is_err() || authorizer.is_err(),
+        authorizer: authorizer.unwrap_or_default(),
         basic: basic.unwrap_or_default(),
         satisfies_any: reader.text("satisfy").as_deref() == Ok("any"),
         access: lists.unwrap_or_default(),

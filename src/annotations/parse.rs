@@ -20,6 +20,7 @@ pub fn parse(
     let mut reader = Reader {
         ingress,
         strict: config.strict,
+        asks: !config.authorizers.is_empty(),
         patterns,
         remarks,
     };

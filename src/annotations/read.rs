@@ -27,6 +27,8 @@ pub struct Reader<'a> {
     pub ingress: &'a Ingress,
     /// Whether values are validated.
     pub strict: bool,
+    /// Authorizers are told: `auth-url` and what goes with it is honoured.
+    pub asks: bool,
     /// What values are validated by.
     pub patterns: &'a mut Patterns,
     /// What was found on the way.
@@ -196,6 +198,17 @@ fn heavier(one: Refused, other: Refused) -> Refused {
     }
 }
 
+/// What is honoured where the configuration has `authorizers`.
+const HONOURED_WITH_AUTHORIZERS: [&str; 7] = [
+    "auth-always-set-cookie",
+    "auth-method",
+    "auth-request-redirect",
+    "auth-response-headers",
+    "auth-signin",
+    "auth-signin-redirect-param",
+    "auth-url",
+];
+
 /// limpet's own annotations.
 const OWN: [&str; 4] = [
     "session-cookie-partitioned",
@@ -227,6 +240,9 @@ impl Reader<'_> {
     }
 
     fn unsupported(&mut self, row: &catalogue::Annotation, value: &str) {
+        if self.asks && HONOURED_WITH_AUTHORIZERS.contains(&row.name) {
+            return;
+        }
         if let catalogue::Support::No(instead) = row.support {
             let problem = Problem::NotHonoured { instead };
             self.remark(row.name, value, problem, Effect::Setting);

@@ -14,7 +14,7 @@ use crate::remark::{Effect, Expected, Problem, Remark};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "ingresses",
     "ingress_classes",
     "annotations_prefix",
@@ -33,6 +33,7 @@ const KEYS: [&str; 23] = [
     "cookie_keys",
     "cookie_keys_only",
     "cookie_format",
+    "authorizers",
     "secrets",
     "report",
     "close",
@@ -114,6 +115,7 @@ impl<'a> Reader<'a> {
             cookie_keys,
             cookie_keys_only: self.flag("cookie_keys_only"),
             cookie_format,
+            authorizers: self.strings("authorizers")?,
             secrets: self.secrets()?,
             report: self.choice(
                 "report",

@@ -32,6 +32,8 @@ pub enum Metric {
     TooLarge,
     /// Requests that were refused for want of a name and its password.
     DeniedPassword,
+    /// Requests that an authorizer refused.
+    DeniedAuthorizer,
     /// Requests that waited for the endpoints.
     Waited,
     /// Polls of Envoy's admin.
@@ -62,7 +64,7 @@ pub enum Kind {
 use Kind::{Counter, Gauge};
 
 /// Envoy shows them in `/stats/prometheus` under these names.
-pub const NAMES: [(&str, Kind); 21] = [
+pub const NAMES: [(&str, Kind); 22] = [
     ("limpet_sessions_new", Counter),
     ("limpet_sessions_kept", Counter),
     ("limpet_sessions_moved", Counter),
@@ -76,6 +78,7 @@ pub const NAMES: [(&str, Kind); 21] = [
     ("limpet_denied_client", Counter),
     ("limpet_too_large", Counter),
     ("limpet_denied_password", Counter),
+    ("limpet_denied_authorizer", Counter),
     ("limpet_waited", Counter),
     ("limpet_discovery_polls", Counter),
     ("limpet_discovery_failures", Counter),
@@ -104,6 +107,7 @@ impl Metric {
             Count::DeniedClient => Self::DeniedClient,
             Count::TooLarge => Self::TooLarge,
             Count::DeniedPassword => Self::DeniedPassword,
+            Count::DeniedAuthorizer => Self::DeniedAuthorizer,
             Count::FilterMissing => Self::FilterMissing,
         }
     }

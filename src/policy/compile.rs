@@ -33,8 +33,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
     let loaded = load::load(config, &settings, &mut remarks);
     let merged = merge::merge(&loaded, config, &mut remarks);
     let (clusters, ids) = clusters::compile(&merged, &loaded, config, &settings, &mut remarks);
-    let maps = &config.config_maps;
-    let hosts = hosts::compile(&merged, &loaded, &ids, &settings, maps, &mut remarks);
+    let hosts = hosts::compile(&merged, &loaded, &ids, &settings, config, &mut remarks);
     let real_ip = real_ip(&settings, config);
     let clients = clients(&settings, &mut remarks);
     let requests = headers::requests(&settings, config, &mut remarks);
@@ -54,7 +53,8 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
         blocked: settings.block_cidrs,
         real_ip,
         clients,
-        answers: maps
+        answers: config
+            .config_maps
             .get(&settings.add_headers)
             .map(Answers::of)
             .unwrap_or_default(),

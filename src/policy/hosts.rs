@@ -4,12 +4,14 @@
 //! `locationConfigForLua` in `template.go`; `BuildRedirects` in `pkg/util/ingress/ingress.go`;
 //! `should_set_cookie` in `sticky.lua`, ingress-nginx dbb11b92d.
 
+use super::authorizers;
 use super::clusters::Ids;
 use super::headers::custom_headers;
 use super::listed::{Asked, Listed, wildcard_of};
 use super::merge::{Draft, Loaded, Merged, Server, Upstream, host_of, is_regex};
 use crate::annotations::Annotations;
 use crate::body;
+use crate::config::Config;
 use crate::config::settings::Settings;
 use crate::redirect::response::Rules;
 use crate::remark::{Effect, Field, Problem, Remark};
@@ -20,7 +22,7 @@ use crate::route::host::{DEFAULT_SERVER, Hosts};
 use crate::route::location::{Backend, Cookies, Kind, Location, Redirect, Ssl};
 use crate::route::lookup::Lookup;
 use crate::route::pattern::Pattern;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::iter;
 use std::sync::Arc;
 
@@ -33,7 +35,7 @@ struct Context<'a> {
     loaded: &'a [Loaded],
     ids: &'a Ids,
     settings: &'a Settings,
-    config_maps: &'a BTreeMap<String, BTreeMap<String, String>>,
+    config: &'a Config,
     listed: Listed,
 }
 
@@ -42,7 +44,7 @@ pub(super) fn compile(
     loaded: &[Loaded],
     ids: &Ids,
     settings: &Settings,
-    config_maps: &BTreeMap<String, BTreeMap<String, String>>,
+    config: &Config,
     remarks: &mut Vec<Remark>,
 ) -> Hosts {
     let context = Context {
@@ -50,7 +52,7 @@ pub(super) fn compile(
         loaded,
         ids,
         settings,
-        config_maps,
+        config,
         listed: Listed::new(merged),
     };
     let mut hosts = Hosts::default();
@@ -336,15 +338,20 @@ impl Context<'_> {
                 .map(Some)
                 .map_err(|why| unusable(Field::annotation(name), value, why))
         };
+        location.denied = annotations.denied;
         location.access = annotations.access.listed().cloned().map(Box::new);
         if !starts_with_any(&draft.path, &self.settings.no_auth_locations) {
             location.basic.clone_from(&annotations.basic);
+            if let Some(said) = &annotations.authorizer {
+                let authorizer = authorizers::compile(said, self.config, draft);
+                location.authorizer = authorizer.map(Box::new);
+                location.denied |= location.authorizer.is_none();
+            }
         }
         location.satisfies_any = annotations.satisfies_any;
         location.cors = annotations.cors.clone().map(Box::new);
         location.body_size = annotations.body_size;
-        location.denied = annotations.denied;
-        if let Some(custom) = custom_headers(self.config_maps, self.settings, annotations) {
+        if let Some(custom) = custom_headers(&self.config.config_maps, self.settings, annotations) {
             location.custom_headers = custom
                 .map(Box::new)
                 .map_err(|remark| {

@@ -63,6 +63,7 @@ fn ask(policy: &Policy, url: &str, headers: &[(&str, &str)]) -> String {
     };
     match route::dispose(policy, &EndpointTable::default(), &fields(&all), &facts) {
         Disposition::Pass { .. } => "pass".to_owned(),
+        Disposition::Ask(question) => format!("ask {}", question.cluster),
         Disposition::NotFound { .. } => "404 ".to_owned(),
         Disposition::Reply { reply, .. } => said(&reply),
         Disposition::Forward(forward) => {
@@ -1064,7 +1065,7 @@ fn leaves(annotations: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
             }
             return (values, warnings.iter().map(ToString::to_string).collect());
         }
-        crate::stream::Step::Wait => panic!("nothing here waits"),
+        crate::stream::Step::Wait | crate::stream::Step::Ask(_) => panic!("nothing here waits"),
     }
     let named = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "10.0.0.1:80");
     let answered = [
@@ -1158,7 +1159,7 @@ fn status_for(policy: &Policy, client: &str, path: &str) -> u16 {
         Disposition::Reply { reply, .. } => reply.status,
         Disposition::NotFound { .. } => 404,
         Disposition::Forward(_) => 200,
-        Disposition::Pass { .. } => 0,
+        Disposition::Pass { .. } | Disposition::Ask(_) => 0,
     }
 }
 

@@ -309,6 +309,7 @@ fn noun(expected: Expected) -> &'static str {
              auth-map, with a key for each user"
         }
         Expected::Variable => "an environment variable of the VM with anything in it",
+        Expected::Authorizer => "a URL of a server that stands in authorizers",
         Expected::AuthType => "basic or digest",
         Expected::SecretType => "auth-file or auth-map",
         Expected::Networks => "a list of IP addresses and networks separated by commas",

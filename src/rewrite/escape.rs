@@ -12,6 +12,8 @@ pub(crate) enum Kind {
     Uri,
     /// An argument, or a part of a redirect (`NGX_ESCAPE_ARGS`).
     Args,
+    /// An argument's value, slashes and all (`set_escape_uri`).
+    Component,
 }
 
 /// Escapes what may not stand in such a place.
@@ -36,7 +38,11 @@ fn must_escape(byte: u8, kind: Kind) -> bool {
         byte,
         0..=b' ' | b'"' | b'#' | b'%' | b'<' | b'>' | b'?' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x7f..=0xff
     );
-    always || kind == Kind::Args && matches!(byte, b'&' | b'+' | b';')
+    match kind {
+        Kind::Uri => always,
+        Kind::Args => always || matches!(byte, b'&' | b'+' | b';'),
+        Kind::Component => !byte.is_ascii_alphanumeric() && !b"-._~".contains(&byte),
+    }
 }
 
 /// `ngx_unescape_uri` with `NGX_UNESCAPE_REDIRECT`: printable characters above `%` are written
@@ -118,6 +124,8 @@ mod tests {
             plain(Kind::Args),
             format!("!$'()*,-./0123456789:={letters}")
         );
+        let letters = letters.replace(['@', '[', ']'], "");
+        assert_eq!(plain(Kind::Component), format!("-.0123456789{letters}"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Source: `ngx_http_core_variables`, `src/http/ngx_http_variables.c` of nginx 1.27.1, and the
 //! `set` directives of ingress-nginx's `nginx.tmpl`.
 
+use super::escape::{Kind, escape};
 use crate::access::{self, RealIp};
 use crate::edit::{self, Headers};
 use crate::facts::Facts;
@@ -110,6 +111,7 @@ pub(crate) enum Plain {
     HttpHost,
     Uri,
     RequestUri,
+    EscapedRequestUri,
     Args,
     IsArgs,
     Scheme,
@@ -166,6 +168,7 @@ impl Variable {
             plain,
             Plain::Uri
                 | Plain::RequestUri
+                | Plain::EscapedRequestUri
                 | Plain::Args
                 | Plain::RequestLine
                 | Plain::Method
@@ -198,6 +201,7 @@ fn plain(name: &str) -> Option<Plain> {
         "http_host" | "best_http_host" => Plain::HttpHost,
         "uri" | "document_uri" => Plain::Uri,
         "request_uri" => Plain::RequestUri,
+        "escaped_request_uri" => Plain::EscapedRequestUri,
         "args" | "query_string" => Plain::Args,
         "is_args" => Plain::IsArgs,
         "scheme" | "pass_access_scheme" => Plain::Scheme,
@@ -236,6 +240,9 @@ fn append_plain(plain: Plain, scope: &Scope, out: &mut Vec<u8>) {
         Plain::HttpHost => out.extend_from_slice(scope.http_host()),
         Plain::Uri => out.extend_from_slice(&scope.uri),
         Plain::RequestUri => out.extend_from_slice(&scope.raw),
+        Plain::EscapedRequestUri => {
+            out.extend_from_slice(&escape(&scope.raw, Kind::Component));
+        }
         Plain::Args => out.extend_from_slice(scope.args),
         Plain::IsArgs if scope.args.is_empty() => {}
         Plain::IsArgs => out.push(b'?'),

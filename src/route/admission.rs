@@ -3,42 +3,80 @@
 //! Source: `ngx_http_core_access_phase` and `ngx_http_core_post_access_phase`, nginx 1.27.1; the
 //! order of its modules.
 
-use super::{Location, Reason};
+use super::{Location, Reason, asking};
 use crate::access::{self, Verdict};
 use crate::authentication::Refusal;
+use crate::authorizer::{Admitted, Answer, Question};
 use crate::edit::Reply;
 use crate::policy::Policy;
 use crate::redirect;
 use crate::rewrite::variable::Scope;
 
-/// The answer for whom it does not let in: by address, then by name and password. With `satisfy:
-/// any` the first that lets in is enough, and else the last word is 401 where anybody could be asked.
-pub(super) fn refusal(
+/// What becomes of a request.
+pub(super) enum Admission {
+    /// It may come in; with what an authorizer said of it, where one was asked.
+    Admitted(Option<Admitted>),
+    /// It may not.
+    Refused(Reply, Reason),
+    /// An authorizer is to be asked.
+    Ask(Question),
+}
+
+/// By address, then by name and password, then by whom an authorizer lets in. With `satisfy: any`
+/// the first that lets in is enough, and else the last word is 401 where one says so.
+pub(super) fn admission(
     policy: &Policy,
     location: &Location,
     scope: &Scope,
-) -> Option<(Reply, Reason)> {
+    answer: Option<&Answer>,
+) -> Admission {
     let verdict = by_address(policy, location, scope);
-    let denied = (verdict == Verdict::Denied).then(|| (redirect::plain(403), Reason::Address));
     let is_enough = location.satisfies_any;
     if is_enough && verdict == Verdict::Allowed {
-        return None;
+        return Admission::Admitted(None);
     }
-    let Some(basic) = location
-        .basic
-        .as_deref()
-        .filter(|_| is_enough || denied.is_none())
-    else {
-        return denied;
-    };
-    match basic.admits(scope.headers) {
-        Ok(()) => None,
-        Err(Refusal::Twice) => Some((redirect::plain(400), Reason::BadRequest)),
-        Err(Refusal::Unknown) => {
-            let mut reply = redirect::plain(401);
-            reply.headers.push(basic.challenge());
-            Some((reply, Reason::Password))
+    let mut refused = None;
+    if verdict == Verdict::Denied {
+        let denied = (redirect::plain(403), Reason::Address);
+        if !is_enough {
+            return Admission::Refused(denied.0, denied.1);
         }
+        refused = Some(denied);
+    }
+    if let Some(basic) = &location.basic {
+        match basic.admits(scope.headers) {
+            Ok(()) if is_enough => return Admission::Admitted(None),
+            Ok(()) => {}
+            Err(Refusal::Twice) => {
+                return Admission::Refused(redirect::plain(400), Reason::BadRequest);
+            }
+            Err(Refusal::Unknown) => {
+                let mut reply = redirect::plain(401);
+                reply.headers.push(basic.challenge());
+                if !is_enough {
+                    return Admission::Refused(reply, Reason::Password);
+                }
+                refused = Some((reply, Reason::Password));
+            }
+        }
+    }
+    if let Some(authorizer) = &location.authorizer {
+        let Some(answer) = answer else {
+            return Admission::Ask(asking::question(authorizer, policy, scope));
+        };
+        match asking::verdict(authorizer, policy, answer, scope) {
+            asking::Verdict::Admitted(admitted) => return Admission::Admitted(Some(admitted)),
+            asking::Verdict::Refused(reply, reason) => {
+                let known = refused
+                    .take()
+                    .filter(|(known, _)| is_enough && known.status == 401 && reply.status == 403);
+                refused = known.or(Some((reply, reason)));
+            }
+        }
+    }
+    match refused {
+        Some((reply, reason)) => Admission::Refused(reply, reason),
+        None => Admission::Admitted(None),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is to happen to a request, as its location says.
 
 use super::location::Location;
+use crate::authorizer::{Admitted, Question};
 use crate::cluster::ClusterId;
 use crate::edit::{Edit, FieldValue, Name, Reply};
 use crate::policy::Policy;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 pub enum Disposition<'p> {
     /// It goes to an endpoint.
     Forward(Forward<'p>),
+    /// An authorizer is to be asked first, and the request decided again with its answer.
+    Ask(Question),
     /// limpet answers it itself.
     Reply {
         /// The answer.
@@ -77,6 +80,8 @@ pub struct Forward<'p> {
     pub cluster: ClusterId,
     /// It is that of `default-backend`, which has no canaries.
     pub is_fallback: bool,
+    /// What an authorizer said; `None`: nobody was asked.
+    pub admitted: Option<Box<Admitted>>,
     /// The new `:path`; `None`: it stays as it came.
     pub path: Option<Vec<u8>>,
     /// Further edits of the request's head: X-Forwarded-Prefix, the upstream's host.
@@ -90,7 +95,7 @@ pub struct Forward<'p> {
     /// The answer says Strict-Transport-Security.
     pub hsts: bool,
     /// The value that `upstream-hash-by` yields for this request; `None`: no such annotation.
-    pub hash_by: Option<Vec<u8>>,
+    pub hash_by: Option<Box<[u8]>>,
 }
 
 /// Why limpet answers a request itself.
@@ -120,6 +125,12 @@ pub enum Reason {
     TooLarge,
     /// `auth-type: basic`: no name and password of one who may came along: 401.
     Password,
+    /// The authorizer does not let it in: 401 or 403.
+    Unauthorized,
+    /// `auth-signin`: the authorizer does not know who it is.
+    SignIn,
+    /// The authorizer answered otherwise, or not at all: 500.
+    NoAuthorizer,
     /// A preflight of an origin that may: 204.
     Preflight,
     /// The configuration closes the location's Ingress: 503.
@@ -157,6 +168,9 @@ impl Reason {
             Self::Client => "client",
             Self::TooLarge => "too_large",
             Self::Password => "password",
+            Self::Unauthorized => "unauthorized",
+            Self::SignIn => "sign_in",
+            Self::NoAuthorizer => "no_authorizer",
             Self::Preflight => "preflight",
             Self::Closed => "closed",
             Self::BadRequest => "bad_request",

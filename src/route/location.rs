@@ -3,6 +3,7 @@
 use super::pattern::{Groups, Pattern, Work};
 use crate::access::Lists;
 use crate::authentication::Basic;
+use crate::authorizer::Authorizer;
 use crate::cluster::ClusterId;
 use crate::cors::Cors;
 use crate::fields::Answers;
@@ -43,6 +44,8 @@ pub struct Location {
     pub(crate) access: Option<Box<Lists>>,
     /// `None`: nobody is asked for a password.
     pub(crate) basic: Option<Arc<Basic>>,
+    /// `None`: nobody else is asked.
+    pub(crate) authorizer: Option<Box<Authorizer>>,
     /// `satisfy: any`.
     pub(crate) satisfies_any: bool,
     /// `None`: nobody is told anything.

@@ -19,6 +19,7 @@
     reason = "calls through the proxy-wasm ABI pass pointers into this module's own memory"
 )]
 
+use crate::authorizer::{Answer, Question};
 use crate::edit::Reply;
 use crate::pairs;
 use crate::plugin::Host;
@@ -251,6 +252,55 @@ pub(super) fn call_answer(headers: usize, body: usize) -> std::result::Result<Ve
         }
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Sends a question to an authorizer; the answer comes to the context whose callback this is. It is
+/// asked in the root's name: Envoy forgets the questions of a stream that is gone, and the crate does
+/// not, which would take a little memory each time.
+pub(super) fn ask(question: &Question, root: u32, stream: u32) -> bool {
+    let headers = question.headers.iter();
+    let headers = headers.map(|(name, value)| {
+        // SAFETY: the crate copies the bytes of a value and reads them as nothing else, and a header
+        // may have any.
+        (name.as_str(), unsafe {
+            std::str::from_utf8_unchecked(value)
+        })
+    });
+    let timeout = Duration::from_secs(60); // proxy_read_timeout of nginx
+    let _ = hostcalls::set_effective_context(root);
+    let sent = hostcalls::dispatch_http_call(
+        &question.cluster,
+        headers.collect(),
+        None,
+        Vec::new(),
+        timeout,
+    );
+    let _ = hostcalls::set_effective_context(stream);
+    sent.is_ok()
+}
+
+/// What came back. Only in `on_http_call_response`.
+pub(super) fn answer(headers: usize, root: u32, stream: u32) -> Answer {
+    if headers == 0 {
+        return Answer::default();
+    }
+    let _ = hostcalls::set_effective_context(root);
+    let head = self::headers(MapType::HttpCallResponseHeaders).unwrap_or_default();
+    let _ = hostcalls::set_effective_context(stream);
+    let mut answer = Answer::default();
+    for (name, value) in pairs::decode(&head) {
+        let Ok(name) = std::str::from_utf8(name) else {
+            continue;
+        };
+        if name == ":status" {
+            let status = std::str::from_utf8(value).ok();
+            answer.status = status.and_then(|status| status.parse().ok()).unwrap_or(0);
+        } else {
+            let name = name.to_ascii_lowercase();
+            answer.headers.push((name, value.to_vec()));
+        }
+    }
+    answer
 }
 
 /// Empty where it is not there.

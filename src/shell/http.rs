@@ -2,6 +2,7 @@
 
 use super::host::{self, Calls, HostError};
 use super::shared::{Paused, Resume, Shared};
+use crate::authorizer::Answer;
 use crate::edit::Edit;
 use crate::facts::{Facts, Knowledge};
 use crate::pairs;
@@ -55,7 +56,11 @@ impl Resume for RefCell<Exchange> {
     }
 }
 
-impl Context for HttpStream {}
+impl Context for HttpStream {
+    fn on_http_call_response(&mut self, _: u32, headers: usize, _: usize, _: usize) {
+        self.0.borrow_mut().on_answer(headers);
+    }
+}
 
 impl HttpContext for HttpStream {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
@@ -106,7 +111,24 @@ impl Exchange {
                 self.apply(MapType::HttpRequestHeaders, &edits);
                 Action::Continue
             }
+            // Without an answer it is refused at once.
+            Step::Ask(question) => {
+                let (root, stream) = (self.shared.root.get(), self.context);
+                if !host::ask(&question, root, stream) {
+                    self.stream.answered(Answer::default());
+                    self.on_request()
+                } else {
+                    Action::Pause
+                }
+            }
         }
+    }
+
+    /// An authorizer answered, or will not.
+    fn on_answer(&mut self, headers: usize) {
+        let (root, stream) = (self.shared.root.get(), self.context);
+        self.stream.answered(host::answer(headers, root, stream));
+        self.go_on(false);
     }
 
     /// Every piece of a body that comes goes on at once.
@@ -127,20 +149,33 @@ impl Exchange {
 
     /// Goes on with a paused request, from a callback of the root context.
     fn resume(&mut self) {
-        let Some(policy) = self.policy.clone() else {
-            return;
-        };
         // Envoy knows it no more: there is nobody to go on.
         if hostcalls::set_effective_context(self.context).is_err() {
             return;
         }
+        self.go_on(true);
+    }
+
+    /// The same, where it is the stream whose callback this is. `again`: it waited for endpoints.
+    fn go_on(&mut self, again: bool) {
+        let Some(policy) = self.policy.clone() else {
+            return;
+        };
         match self.decide(&policy) {
             Step::Wait => {
                 let arrived = self.arrived.get().unwrap_or_default();
                 let this = Weak::clone(&self.this);
-                let effects = self.shared.plugin.borrow_mut().wait_on(this, arrived);
+                let mut plugin = self.shared.plugin.borrow_mut();
+                let effects = if again {
+                    plugin.wait_on(this, arrived)
+                } else {
+                    plugin.wait(this, arrived)
+                };
+                drop(plugin);
                 return self.shared.carry_out(effects);
             }
+            // Whoever is asked is asked first: there is an answer already.
+            Step::Ask(_) => return,
             Step::Reply(reply) => match host::reply(&reply) {
                 Ok(()) => return,
                 Err(error) => self.shared.refused(error),

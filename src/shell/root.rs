@@ -16,6 +16,12 @@ pub(super) struct Root {
 }
 
 impl Root {
+    pub(super) fn new(id: u32) -> Self {
+        let root = Self::default();
+        root.shared.root.set(id);
+        root
+    }
+
     /// Does what follows from a callback. Requests go on from here: their contexts belong to the
     /// dispatcher, which is busy with this one.
     fn finish(&self, turn: Turn<Paused>) {

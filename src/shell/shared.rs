@@ -23,6 +23,8 @@ pub(super) type Paused = Weak<dyn Resume>;
 pub(super) struct Shared {
     pub(super) plugin: RefCell<Plugin<Paused>>,
     pub(super) metrics: Cell<Metrics>,
+    /// The root context.
+    pub(super) root: Cell<u32>,
     #[cfg(feature = "fault")]
     pub(super) fault_in_tick: Cell<bool>,
     #[cfg(feature = "fault")]

@@ -279,7 +279,9 @@ fn no_redirect_leads_to_a_host_that_a_link_chose() {
                         .map(|path| (":path".to_owned(), path.to_vec()));
                     set.chain(path).collect()
                 }
-                Disposition::NotFound { .. } | Disposition::Pass { .. } => continue,
+                Disposition::NotFound { .. } | Disposition::Pass { .. } | Disposition::Ask(_) => {
+                    continue;
+                }
             };
         for (name, value) in fields {
             let is_control = |byte: &u8| matches!(byte, 0..=0x1f | 0x7f);

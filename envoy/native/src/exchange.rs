@@ -93,6 +93,12 @@ impl Exchange {
                 Action::Continue
             }
             Step::Reply(reply) => Action::Reply(reply),
+            // It makes no calls yet: who cannot be asked lets nobody in.
+            Step::Ask(_) => Action::Reply(Reply {
+                status: 500,
+                headers: Vec::new(),
+                body: Vec::new(),
+            }),
             Step::Wait => {
                 let arrived = self.arrived.get().unwrap_or_default();
                 config.wait(filter.scheduler(), arrived, again);

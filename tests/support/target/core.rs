@@ -137,6 +137,7 @@ impl Target for Core {
         let mut record = decided.telemetry.record;
         let observed = match decided.step {
             Step::Reply(reply) => local(&reply),
+            Step::Ask(question) => return Err(format!("the core asks {}", question.cluster)),
             Step::Wait => return Err("the endpoints are there, and the core waits".into()),
             Step::Forward(edits) => {
                 let head = apply(received.clone(), edits);

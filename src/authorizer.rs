@@ -1,0 +1,128 @@
+//! Who is asked whether a request may come in, what it is asked and what it answers.
+//!
+//! Source: the authentication location of `rootfs/etc/nginx/template/nginx.tmpl` and `buildAuthSignURL`
+//! of `template.go`, ingress-nginx dbb11b92d.
+
+use crate::annotations::AuthorizerAnnotations;
+use crate::edit::Edit;
+use crate::rewrite::template::Template;
+
+/// Who is asked, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Authorizer {
+    /// Envoy's name of the cluster.
+    pub cluster: String,
+    pub host: String,
+    pub path: Template,
+    pub method: String,
+    pub sent: Vec<(&'static str, Template)>,
+    /// Where those are sent who are not let in for want of a name.
+    pub signin: Option<Template>,
+    /// What pods are told of its answer, in lower case.
+    pub response_headers: Vec<String>,
+    /// Its cookies go with every answer, not with good ones alone.
+    pub always_set_cookie: bool,
+}
+
+/// A request that is to be sent before another one goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Envoy's name of the cluster.
+    pub cluster: String,
+    /// The head, with pseudo-headers.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// What came back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// 0: nothing.
+    pub status: u16,
+    /// Fields, names in lower case.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// What follows where a request was let in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Admitted {
+    /// Edits of its head.
+    pub edits: Vec<Edit<'static>>,
+    /// The cookie of the authorizer, for the client.
+    pub cookie: Option<Vec<u8>>,
+    /// It goes with every answer.
+    pub always: bool,
+}
+
+impl Answer {
+    pub(crate) fn values(&self, is: impl Fn(&str) -> bool) -> Vec<&[u8]> {
+        let fields = self.headers.iter();
+        let fields = fields.filter(|(name, _)| is(name));
+        fields.map(|(_, value)| value.as_slice()).collect()
+    }
+
+    /// Several cookies are one text to nginx.
+    pub(crate) fn cookie(&self) -> Option<Vec<u8>> {
+        let cookies = self.values(|name| name == "set-cookie").join(&b", "[..]);
+        (!cookies.is_empty()).then_some(cookies)
+    }
+}
+
+impl Authorizer {
+    /// `place`: what the path of the question is where the URL has none.
+    pub(crate) fn compile(
+        said: &AuthorizerAnnotations,
+        cluster: String,
+        place: &str,
+    ) -> Result<Self, String> {
+        let fixed = |text: &str| Template::compile(text, &[]);
+        let path = if said.path.is_empty() {
+            place
+        } else {
+            &said.path
+        };
+        let redirect = if said.request_redirect.is_empty() {
+            "$request_uri"
+        } else {
+            &said.request_redirect
+        };
+        let mut sent = vec![
+            ("x-request-id", fixed("$req_id")?),
+            ("x-original-url", fixed("$scheme://$http_host$request_uri")?),
+            ("x-original-method", fixed("$request_method")?),
+            ("x-sent-from", fixed("nginx-ingress-controller")?),
+            ("x-auth-request-redirect", fixed(redirect)?),
+        ];
+        if !said.method.is_empty() {
+            sent.push(("x-original-uri", fixed("$request_uri")?));
+            sent.push(("x-scheme", fixed("$pass_access_scheme")?));
+        }
+        Ok(Self {
+            cluster,
+            host: said.host.clone(),
+            path: fixed(path)?,
+            method: said.method.clone(),
+            sent,
+            signin: signin(said).map(|url| fixed(&url)).transpose()?,
+            response_headers: said.response_headers.clone(),
+            always_set_cookie: said.always_set_cookie,
+        })
+    }
+}
+
+/// `buildAuthSignURL`.
+fn signin(said: &AuthorizerAnnotations) -> Option<String> {
+    let url = Some(&said.signin).filter(|url| !url.is_empty())?;
+    let param = &said.redirect_param;
+    let (_, query) = url.split_once('?').unwrap_or((url, ""));
+    let mut pairs = query.split('&').filter(|pair| !pair.is_empty()).peekable();
+    let joint = if pairs.peek().is_none() { '?' } else { '&' };
+    let has_it = pairs.any(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        name == param && !value.is_empty()
+    });
+    Some(if has_it {
+        url.clone()
+    } else {
+        format!("{url}{joint}{param}=$pass_access_scheme://$http_host$escaped_request_uri")
+    })
+}

@@ -1,0 +1,207 @@
+//! An authorizer that answers whatever one may answer, or not at all, on a real Envoy.
+
+use limpet_envoy::manifests::Manifests;
+use limpet_tests::http::{self, Connection, Request};
+use limpet_tests::pod::{Echo, Manner, Pod, Script};
+use limpet_tests::rendered::{Rendered, Setup, edit_plugin};
+use serde_json::{Value, json};
+
+const HOST: &str = "shop.example";
+
+/// A shop that asks, and the Ingress by which Envoy knows whom.
+struct Guarded {
+    envoy: Rendered,
+    web: Pod,
+    authorizer: Pod,
+}
+
+impl Guarded {
+    fn start(annotations: &[(&str, &str)]) -> Self {
+        let ingress = |name: &str, host: &str, annotations: &[(&str, &str)]| {
+            let annotations: serde_json::Map<_, Value> = annotations
+                .iter()
+                .map(|(name, value)| (format!("nginx.ingress.kubernetes.io/{name}"), json!(value)))
+                .collect();
+            json!({
+                "apiVersion": "networking.k8s.io/v1",
+                "kind": "Ingress",
+                "metadata": { "name": name, "annotations": annotations },
+                "spec": { "ingressClassName": "nginx", "rules": [{
+                    "host": host,
+                    "http": { "paths": [{ "path": "/", "pathType": "Prefix", "backend": {
+                        "service": { "name": name, "port": { "number": 80 } },
+                    } }] },
+                }] },
+            })
+        };
+        let url = ("auth-url", "http://sso.test:4180/verify?a=$arg_a");
+        let annotations = [&[url], annotations].concat();
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": [
+            ingress("web", HOST, &annotations),
+            ingress("sso", "sso.example", &[]),
+        ] });
+        let manifests = Manifests::parse("guarded.json", &list.to_string()).unwrap();
+        let (web, authorizer) = (Pod::start(), Pod::start());
+        let flags = [
+            format!("default/web={}", web.endpoint()).parse().unwrap(),
+            format!("default/sso={}", authorizer.endpoint())
+                .parse()
+                .unwrap(),
+        ];
+        let setup = Setup {
+            edit: |bootstrap| {
+                edit_plugin(bootstrap, |config| {
+                    config["authorizers"] = json!({ "http://sso.test:4180": "default/sso:80" });
+                });
+            },
+            ..Setup::default()
+        };
+        Self {
+            envoy: Rendered::start(&manifests, &flags, &setup),
+            web,
+            authorizer,
+        }
+    }
+
+    fn answers(&self, status: u16, headers: &[(&str, &str)]) {
+        let headers = headers.iter();
+        let headers = headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.authorizer.behave(Script {
+            status,
+            headers: headers.collect(),
+            manner: Manner::Answer,
+        });
+    }
+
+    fn get(&self, target: &str) -> http::Response {
+        self.send(&Request::get(HOST, target))
+    }
+
+    fn send(&self, request: &Request) -> http::Response {
+        http::send(self.envoy.http(), request).unwrap()
+    }
+
+    fn asked(&self) -> Echo {
+        self.authorizer.last().unwrap()
+    }
+}
+
+#[test]
+fn an_authorizer_lets_in_whom_it_let_in_behind_nginx() {
+    let guarded = Guarded::start(&[("auth-response-headers", "X-User")]);
+    for status in [200, 201, 202, 204, 299] {
+        guarded.answers(
+            status,
+            &[("x-user", "ann"), ("x-other", "x"), ("set-cookie", "s=1")],
+        );
+        let sent = Request::get(HOST, "/x?a=b").header("x-user", "eve");
+        let answer = guarded.send(&sent.header("cookie", "c=1"));
+        assert_eq!(answer.status, 200, "{status}");
+        assert_eq!(answer.header("set-cookie").as_deref(), Some("s=1"));
+        let seen = answer.echo().unwrap();
+        assert_eq!(seen.all("x-user"), ["ann"], "{status}");
+        assert_eq!(seen.all("x-other"), [""; 0], "{status}");
+        let asked = guarded.asked();
+        assert_eq!((&*asked.method, &*asked.path), ("GET", "/verify?a=b"));
+        for (name, value) in [
+            ("host", "sso.test"),
+            ("x-original-url", "http://shop.example/x?a=b"),
+            ("x-original-method", "GET"),
+            ("x-sent-from", "nginx-ingress-controller"),
+            ("x-auth-request-redirect", "/x?a=b"),
+            ("cookie", "c=1"),
+            ("x-user", "eve"),
+        ] {
+            assert_eq!(asked.all(name), [value], "{name}");
+        }
+        let told = asked.headers.iter().map(|(name, _)| name.as_str());
+        let strange: Vec<&str> = told
+            .filter(|name| name.starts_with("x-limpet") || name.starts_with("x-forwarded-p"))
+            .collect();
+        assert!(strange.is_empty(), "{asked:?}");
+    }
+    // What a client says of itself goes nowhere, where the authorizer says nothing.
+    guarded.answers(200, &[]);
+    let seen = guarded.send(&Request::get(HOST, "/").header("x-user", "eve"));
+    assert_eq!(seen.echo().unwrap().all("x-user"), [""; 0]);
+    // A cookie is for good answers alone, and a body comes through.
+    guarded.answers(200, &[("set-cookie", "s=1")]);
+    guarded.web.behave(Script {
+        status: 404,
+        ..Script::default()
+    });
+    let mut posted = Request::get(HOST, "/").method("POST");
+    posted = posted.header("content-length", "20");
+    posted.body = vec![b'b'; 20];
+    let answer = guarded.send(&posted);
+    assert_eq!((answer.status, answer.header("set-cookie")), (404, None));
+    assert_eq!(guarded.web.last().unwrap().body_size, 20);
+    assert_eq!(guarded.asked().body_size, 0);
+}
+
+#[test]
+fn an_authorizer_keeps_out_whom_it_kept_out_behind_nginx() {
+    let mut guarded = Guarded::start(&[]);
+    let before = guarded.web.requests();
+    for (status, seen) in [
+        (401, 401),
+        (403, 403),
+        (301, 500),
+        (302, 500),
+        (304, 500),
+        (400, 500),
+        (404, 500),
+        (429, 500),
+        (500, 500),
+        (503, 500),
+    ] {
+        guarded.answers(status, &[("www-authenticate", "Bearer"), ("x-a", "b")]);
+        let answer = guarded.get("/");
+        assert_eq!(answer.status, seen, "{status}");
+        let asks = (status == 401).then(|| "Bearer".to_owned());
+        assert_eq!(answer.header("www-authenticate"), asks, "{status}");
+        assert_eq!(answer.header("x-a"), None, "{status}");
+    }
+    guarded.authorizer.behave(Script {
+        manner: Manner::Reset,
+        ..Script::default()
+    });
+    assert_eq!(guarded.get("/").status, 500);
+    // Clients that do not wait for the answer harm nobody.
+    guarded.authorizer.behave(Script {
+        manner: Manner::Hold,
+        ..Script::default()
+    });
+    for _ in 0..20 {
+        let asked = guarded.authorizer.requests();
+        let mut client = Connection::open(guarded.envoy.http()).unwrap();
+        client.send_bytes(&Request::get(HOST, "/").write()).unwrap();
+        while guarded.authorizer.requests() == asked {
+            std::thread::yield_now();
+        }
+    }
+    guarded.answers(403, &[]);
+    assert_eq!(guarded.get("/").status, 403);
+    guarded.authorizer.stop();
+    assert_eq!(guarded.get("/").status, 500);
+    assert_eq!(guarded.web.requests(), before);
+    guarded.authorizer.restart();
+    guarded.answers(200, &[]);
+    assert_eq!(guarded.get("/").status, 200);
+}
+
+#[test]
+fn whom_an_authorizer_does_not_know_signs_in() {
+    let signin = "https://login.test/start?x=1";
+    let guarded = Guarded::start(&[("auth-signin", signin), ("auth-always-set-cookie", "true")]);
+    guarded.answers(401, &[("set-cookie", "s=1"), ("set-cookie", "t=2")]);
+    let answer = guarded.get("/x?y=1");
+    let to = "https://login.test/start?x=1&rd=http://shop.example%2Fx%3Fy%3D1";
+    assert_eq!(answer.header("location").as_deref(), Some(to));
+    let cookies = answer.header("set-cookie");
+    assert_eq!((answer.status, cookies.as_deref()), (302, Some("s=1, t=2")));
+    guarded.answers(403, &[("set-cookie", "s=1")]);
+    let answer = guarded.get("/");
+    let cookies = answer.header("set-cookie");
+    assert_eq!((answer.status, cookies.as_deref()), (403, Some("s=1")));
+}
