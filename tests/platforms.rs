@@ -2,6 +2,7 @@
 
 mod crds;
 mod policies;
+mod protocols;
 
 use limpet_tests::browser::Browser;
 use limpet_tests::http::{self, Request};
@@ -200,4 +201,14 @@ fn a_trusted_proxy_in_front_is_believed() {
         ];
         pods_see(platform, "trusted-proxy", wanted);
     }
+}
+
+/// Envoy writes it for every client that it takes for one from outside; ingress-nginx had no such header.
+#[test]
+fn pods_behind_envoy_gateway_get_no_address_in_a_header_of_envoys_own() {
+    let pods = Pod::several(1);
+    let envoy = envoy(Platform::EnvoyGateway, "trusted-proxy", &pods);
+    let request = Request::get(HOST, "/app1/x").header("x-forwarded-for", "192.0.2.1");
+    let echo = http::send(envoy.http(), &request).unwrap().echo().unwrap();
+    assert_eq!(echo.all("x-envoy-external-address"), Vec::<String>::new());
 }

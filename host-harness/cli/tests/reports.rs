@@ -159,6 +159,12 @@ const CASES: &[Case] = &[
         says: &["name: https\n"], never: &["name: https-0"] },
     Case { report: "d-eg-websocket-403", files: "in.yaml", command: "render envoy-gateway", exit: 0,
         says: &["value: (?i)websocket"], never: &[] },
+    Case { report: "e01-seventy-certificates", files: "m.yaml", command: "check --on envoy-gateway", exit: 0,
+        says: &["everything will behave as under ingress-nginx"], never: &["served with the certificate of another host"] },
+    Case { report: "e01-seventy-certificates", files: "m.yaml", command: "render envoy-gateway", exit: 0,
+        says: &["name: s63\n", "name: https-5\n", "hostname: h69.example.com\n"], never: &["name: https-6\n"] },
+    Case { report: "e01-seventy-certificates", files: "m.yaml", command: "render istio", exit: 0,
+        says: &["name: https-69\n"], never: &[] },
 ];
 
 #[test]

@@ -61,7 +61,11 @@ pub(super) fn prepare(place: &Place, cluster: &Cluster) -> Result<()> {
 /// # Errors
 /// Something does not come up.
 pub(super) fn ask(place: &Place, cluster: &Cluster, rendering: &str) -> Result<Answer> {
-    services::certify(cluster, &services::secrets(&cluster.all("ingresses")?))?;
+    services::certify(
+        place,
+        cluster,
+        &services::secrets(&cluster.all("ingresses")?),
+    )?;
     let applied = cluster.apply(rendering)?;
     let own = place.folder.join("certs-envoy-gateway");
     let gateway = with_files(place, &[("certs", &own)], &place.programs.envoy_gateway());

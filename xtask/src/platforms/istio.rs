@@ -185,7 +185,7 @@ pub(super) fn ask(
     cluster.set_up(&[proxy.surroundings()])?;
     let applied = cluster.apply(rendering)?;
     let credentials = credentials(cluster)?;
-    services::certify(cluster, &credentials)?;
+    services::certify(place, cluster, &credentials)?;
     let mut istiod = discovery(place, cluster)?;
     istiod
         .args([

@@ -1,9 +1,13 @@
 //! The Services that Ingresses name, with pods that are addresses alone.
 
 use super::cluster::Cluster;
+use super::place::Place;
+use crate::process;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
 
 /// A namespace and a name.
 type Id = (String, String);
@@ -53,25 +57,46 @@ fn settled(cluster: &Cluster, n: u8, service: &Value) -> Result<Option<Value>> {
     })))
 }
 
-/// The Secrets that `tls` of Ingresses names, all with one certificate.
+/// The Secrets that `tls` of Ingresses names, each with a certificate for a name of its own.
 ///
 /// # Errors
 /// The API server does not take them.
-pub(super) fn certify(cluster: &Cluster, secrets: &BTreeSet<Id>) -> Result<()> {
-    let items: Vec<Value> = secrets
-        .iter()
-        .map(|(namespace, name)| {
-            json!({
-                "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
-                "metadata": { "namespace": namespace, "name": name },
-                "stringData": {
-                    "tls.crt": include_str!("../../../tests/support/tls/cert.pem"),
-                    "tls.key": include_str!("../../../tests/support/tls/key.pem"),
-                },
-            })
-        })
-        .collect();
+pub(super) fn certify(place: &Place, cluster: &Cluster, secrets: &BTreeSet<Id>) -> Result<()> {
+    let mut items = Vec::new();
+    for (namespace, name) in secrets {
+        let (certificate, key) = pair(place, &format!("{name}.{namespace}.test"))?;
+        items.push(json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+            "metadata": { "namespace": namespace, "name": name },
+            "stringData": { "tls.crt": certificate, "tls.key": key },
+        }));
+    }
     cluster.set_up(&items)
+}
+
+/// A certificate that nobody signed, and its key: made once in a run.
+fn pair(place: &Place, host: &str) -> Result<(String, String)> {
+    let file = |end: &str| place.folder.join(format!("{host}.{end}"));
+    let (certificate, key) = (file("crt"), file("key"));
+    if !key.exists() {
+        let mut openssl = Command::new("openssl");
+        openssl
+            .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"])
+            .args([
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-subj",
+                "/CN=limpet",
+            ])
+            .arg("-addext")
+            .arg(format!("subjectAltName=DNS:{host}"))
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate);
+        process::output(&mut openssl)?;
+    }
+    Ok((fs::read_to_string(certificate)?, fs::read_to_string(key)?))
 }
 
 /// Those of the Ingresses.

@@ -31,6 +31,9 @@ const UPSTREAM_HOST: &str = "limpet-upstream-host";
 /// Gateway API's limit for the rules of one HTTPRoute.
 const MOST: usize = 16;
 
+/// What Envoy writes for a client from outside, and ingress-nginx did not.
+const ADDRESS_HEADER: &str = "x-envoy-external-address";
+
 /// Where requests to upgrade begin, and none ends: an address of RFC 5737, which is nobody's.
 const UPGRADES: &str = "limpet-upgrades";
 const UPGRADES_PORT: u16 = 80;
@@ -236,7 +239,7 @@ fn clusters(args: &EnvoyGatewayArgs, name: &str, group: &[&ClusterRoute<'_>]) ->
 fn rule(route: &ClusterRoute<'_>) -> Value {
     let mut filters = vec![json!({
         "type": "RequestHeaderModifier",
-        "requestHeaderModifier": { "remove": [CLUSTER_HEADER, ENDPOINT_HEADER] },
+        "requestHeaderModifier": { "remove": [CLUSTER_HEADER, ENDPOINT_HEADER, ADDRESS_HEADER] },
     })];
     if route.changes_host {
         filters.push(extension_ref(UPSTREAM_HOST));
