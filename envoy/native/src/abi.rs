@@ -75,6 +75,7 @@ pub(crate) enum Attribute {
     ResponseCodeDetails = 16,
     SourceAddress = 24,
     DestinationAddress = 26,
+    UpstreamAddress = 41,
     ConnectionTlsVersion = 31,
 }
 
@@ -184,6 +185,11 @@ unsafe extern "C" {
         value: *mut Buffer,
     ) -> bool;
     fn envoy_dynamic_module_callback_http_get_body_size(filter: *mut c_void, of: Body) -> usize;
+    fn envoy_dynamic_module_callback_http_set_upstream_override_host(
+        filter: *mut c_void,
+        host: Buffer,
+        strict: bool,
+    ) -> bool;
     fn envoy_dynamic_module_callback_http_clear_route_cache(filter: *mut c_void);
     fn envoy_dynamic_module_callback_http_filter_continue_decoding(filter: *mut c_void);
     fn envoy_dynamic_module_callback_http_filter_scheduler_new(filter: *mut c_void) -> *mut c_void;
@@ -436,6 +442,18 @@ impl Filter<'_> {
                 of,
                 Buffer::of(name.as_bytes()),
                 Buffer::NONE,
+            )
+        }
+    }
+
+    /// Has the balancer take this endpoint, `ip:port`, if it may be taken; `false`: that is none.
+    pub(crate) fn set_upstream_override_host(&mut self, endpoint: &[u8]) -> bool {
+        // SAFETY: the address lives as long as the call.
+        unsafe {
+            envoy_dynamic_module_callback_http_set_upstream_override_host(
+                self.envoy,
+                Buffer::of(endpoint),
+                false,
             )
         }
     }

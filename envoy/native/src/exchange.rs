@@ -3,6 +3,7 @@
 use crate::abi::{self, Attribute, Filter, Head, LogLevel};
 use crate::config::Config;
 use crate::host::now_ns;
+use crate::pin::Pin;
 use limpet::edit::{Edit, FieldValue, Reply};
 use limpet::facts::{Facts, Knowledge};
 use limpet::plugin::metric::Metric;
@@ -41,6 +42,7 @@ pub(crate) struct Exchange {
     /// The configuration it began with, whatever comes later.
     config: Arc<Config>,
     stream: Stream,
+    pin: Pin,
     /// When it was first asked how far the endpoints may be trusted, µs since 1970.
     arrived: Cell<Option<u64>>,
 }
@@ -50,6 +52,7 @@ impl Exchange {
         Self {
             config,
             stream: Stream::default(),
+            pin: Pin::default(),
             arrived: Cell::new(None),
         }
     }
@@ -119,10 +122,26 @@ impl Exchange {
         const OF: Head = Head::Response;
         let config = Arc::clone(&self.config);
         let endpoints = config.tables();
-        let fields = OnceCell::new();
+        let name = config.policy().headers.endpoint.as_str();
+        let (elsewhere, fields) = (OnceCell::new(), OnceCell::new());
+        let elsewhere = || elsewhere.get_or_init(|| self.pin.elsewhere(filter));
+        let all = || {
+            let mut all = filter.headers(OF);
+            // A pod has no say in it.
+            all.retain(|(field, _)| *field != name.as_bytes());
+            all.extend(
+                elsewhere()
+                    .as_ref()
+                    .map(|value| (name.as_bytes(), &**value)),
+            );
+            all
+        };
         let head = ResponseHead {
-            header: &|name| filter.header(OF, name).map(<[u8]>::to_vec),
-            headers: &|| fields.get_or_init(|| filter.headers(OF)),
+            header: &|field| match field == name {
+                true => elsewhere().clone(),
+                false => filter.header(OF, field).map(<[u8]>::to_vec),
+            },
+            headers: &|| fields.get_or_init(all),
         };
         let property = |path: &[&str]| property(filter, path);
         // What the response means was settled when the request was decided.
@@ -162,9 +181,12 @@ impl Exchange {
     }
 
     /// Applies edits in order. One that fails costs itself: the message goes on.
-    fn apply(&self, filter: &mut Filter, head: Head, edits: &[Edit]) {
+    fn apply(&mut self, filter: &mut Filter, head: Head, edits: &[Edit]) {
         for edit in edits {
             let (call, done) = match edit {
+                Edit::Set(name, value) if *name == self.config.policy().headers.endpoint => {
+                    ("set_upstream_override_host", self.pin.set(filter, value))
+                }
                 Edit::Set(name, value) => ("set_header", filter.set_header(head, name, value)),
                 Edit::Add(name, value) => ("add_header", filter.add_header(head, name, value)),
                 Edit::Remove(name) => ("remove_header", filter.remove_header(head, name)),

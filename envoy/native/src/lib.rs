@@ -12,4 +12,5 @@ mod exchange;
 mod hooks;
 mod host;
 mod metrics;
+mod pin;
 mod timer;

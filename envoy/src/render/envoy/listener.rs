@@ -85,7 +85,7 @@ impl Chain<'_> {
                     "mutations": self.early_mutations(side),
                 },
             }],
-            "http_filters": [self.module(), session_state(), router()],
+            "http_filters": self.http_filters(),
             "route_config": route::routes(self.compiled.manifests, self.patience),
         });
         let mut set = |key: &str, value: Value| {
@@ -138,10 +138,11 @@ impl Chain<'_> {
             .collect()
     }
 
-    fn module(&self) -> Value {
+    fn http_filters(&self) -> Vec<Value> {
         match &self.settings.native {
-            Some(file) => self.native_module(file),
-            None => self.wasm_module(),
+            // It pins by itself.
+            Some(file) => vec![self.native_module(file), router()],
+            None => vec![self.wasm_module(), session_state(), router()],
         }
     }
 

@@ -295,12 +295,12 @@ fn timeouts_of_an_ingress_hold_for_its_clusters_alone() {
         .collect();
     let long = ("3600s", Some("3600s"));
     let expected = [
-        ("default/chat:80-not-idempotent", long.0, long.1),
         ("default/chat:80-idempotent", long.0, long.1),
-        ("default/both:80-not-idempotent", long.0, long.1),
+        ("default/chat:80-not-idempotent", long.0, long.1),
         ("default/both:80-idempotent", long.0, long.1),
-        ("not-idempotent", "60s", None),
+        ("default/both:80-not-idempotent", long.0, long.1),
         ("idempotent", "60s", None),
+        ("not-idempotent", "60s", None),
     ];
     assert_eq!(read, expected);
     let clusters = out.bootstrap["static_resources"]["clusters"].as_array();
