@@ -4,7 +4,7 @@
 //! of `template.go`, ingress-nginx dbb11b92d.
 
 use crate::annotations::AuthorizerAnnotations;
-use crate::edit::Edit;
+use crate::edit::{Edit, Field};
 use crate::rewrite::template::Template;
 
 /// Who is asked, and how.
@@ -40,6 +40,26 @@ pub struct Answer {
     pub status: u16,
     /// Fields, names in lower case.
     pub headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Answer {
+    /// From the fields of its head, `:status` among them.
+    pub fn of<'h>(fields: impl Iterator<Item = Field<'h>>) -> Self {
+        let mut answer = Self::default();
+        for (name, value) in fields {
+            let Ok(name) = std::str::from_utf8(name) else {
+                continue;
+            };
+            if name == ":status" {
+                let status = std::str::from_utf8(value).ok();
+                answer.status = status.and_then(|status| status.parse().ok()).unwrap_or(0);
+            } else {
+                let name = name.to_ascii_lowercase();
+                answer.headers.push((name, value.to_vec()));
+            }
+        }
+        answer
+    }
 }
 
 /// What follows where a request was let in.

@@ -287,20 +287,7 @@ pub(super) fn answer(headers: usize, root: u32, stream: u32) -> Answer {
     let _ = hostcalls::set_effective_context(root);
     let head = self::headers(MapType::HttpCallResponseHeaders).unwrap_or_default();
     let _ = hostcalls::set_effective_context(stream);
-    let mut answer = Answer::default();
-    for (name, value) in pairs::decode(&head) {
-        let Ok(name) = std::str::from_utf8(name) else {
-            continue;
-        };
-        if name == ":status" {
-            let status = std::str::from_utf8(value).ok();
-            answer.status = status.and_then(|status| status.parse().ok()).unwrap_or(0);
-        } else {
-            let name = name.to_ascii_lowercase();
-            answer.headers.push((name, value.to_vec()));
-        }
-    }
-    answer
+    Answer::of(pairs::decode(&head).into_iter())
 }
 
 /// Empty where it is not there.

@@ -6,6 +6,7 @@
 //! Source: `source/extensions/dynamic_modules/abi/abi.h`; Envoy 1.40 says its version is v0.2.0.
 #![allow(unsafe_code, reason = "the ABI passes pointers")]
 
+use limpet::authorizer::Question;
 use limpet::edit::{Field, Reply};
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -185,6 +186,15 @@ unsafe extern "C" {
         value: *mut Buffer,
     ) -> bool;
     fn envoy_dynamic_module_callback_http_get_body_size(filter: *mut c_void, of: Body) -> usize;
+    fn envoy_dynamic_module_callback_http_filter_http_callout(
+        filter: *mut c_void,
+        id: *mut u64,
+        cluster: Buffer,
+        headers: *const Header,
+        headers_len: usize,
+        body: Buffer,
+        timeout_ms: u64,
+    ) -> u32;
     fn envoy_dynamic_module_callback_http_set_upstream_override_host(
         filter: *mut c_void,
         host: Buffer,
@@ -502,6 +512,30 @@ impl Filter<'_> {
         FilterScheduler(unsafe {
             envoy_dynamic_module_callback_http_filter_scheduler_new(self.envoy)
         })
+    }
+
+    /// Sends a question in the name of a paused request; `false`: it cannot be asked. The answer
+    /// comes by its hook, and never once the request is gone.
+    pub(crate) fn ask(self, question: &Question, timeout_ms: u64) -> bool {
+        let field = |(name, value): &(String, Vec<u8>)| Header {
+            name: Buffer::of(name.as_bytes()),
+            value: Buffer::of(value),
+        };
+        let headers: Vec<Header> = question.headers.iter().map(field).collect();
+        let mut id = 0;
+        // SAFETY: everything lives as long as the call.
+        let result = unsafe {
+            envoy_dynamic_module_callback_http_filter_http_callout(
+                self.envoy,
+                &raw mut id,
+                Buffer::of(question.cluster.as_bytes()),
+                headers.as_ptr(),
+                headers.len(),
+                Buffer::NONE,
+                timeout_ms,
+            )
+        };
+        result == 0
     }
 
     /// Answers the request here. The answer's own hooks come before this returns.

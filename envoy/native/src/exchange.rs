@@ -4,6 +4,7 @@ use crate::abi::{self, Attribute, Filter, Head, LogLevel};
 use crate::config::Config;
 use crate::host::now_ns;
 use crate::pin::Pin;
+use limpet::authorizer::{Answer, Question};
 use limpet::edit::{Edit, FieldValue, Reply};
 use limpet::facts::{Facts, Knowledge};
 use limpet::plugin::metric::Metric;
@@ -22,6 +23,8 @@ pub(crate) enum Action {
     Continue,
     /// It waits for the endpoints.
     Pause,
+    /// It waits for the answer to this.
+    Ask(Question),
     /// It is answered here.
     Reply(Reply),
 }
@@ -72,6 +75,12 @@ impl Exchange {
         self.decide(filter, true)
     }
 
+    /// An authorizer answered, or cannot be asked.
+    pub(crate) fn on_answer(&mut self, filter: &mut Filter, answer: Answer) -> Action {
+        self.stream.answered(answer);
+        self.decide(filter, false)
+    }
+
     fn decide(&mut self, filter: &mut Filter, again: bool) -> Action {
         let config = Arc::clone(&self.config);
         let endpoints = config.tables();
@@ -96,12 +105,7 @@ impl Exchange {
                 Action::Continue
             }
             Step::Reply(reply) => Action::Reply(reply),
-            // It makes no calls yet: who cannot be asked lets nobody in.
-            Step::Ask(_) => Action::Reply(Reply {
-                status: 500,
-                headers: Vec::new(),
-                body: Vec::new(),
-            }),
+            Step::Ask(question) => Action::Ask(question),
             Step::Wait => {
                 let arrived = self.arrived.get().unwrap_or_default();
                 config.wait(filter.scheduler(), arrived, again);

@@ -14,6 +14,7 @@
 use crate::abi::{Buffer, Filter, FilterConfig, Header, LogLevel, log};
 use crate::config::Config;
 use crate::exchange::{Action, Exchange};
+use limpet::authorizer::Answer;
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{null, null_mut};
@@ -28,6 +29,9 @@ const VERSION: &CStr = c"v0.2.0";
 const CONTINUE: u32 = 0;
 const STOP_ITERATION: u32 = 1;
 const STOP_ALL_ITERATION_AND_WATERMARK: u32 = 4;
+
+/// nginx's `proxy_read_timeout`, for authorizers.
+const ASK_TIMEOUT_MS: u64 = 60_000;
 
 /// A panic ends here, and the caller goes on with `otherwise`.
 fn guard<T>(otherwise: T, hook: impl FnOnce() -> T) -> T {
@@ -148,14 +152,76 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
 ) -> u32 {
     // SAFETY: the exchange is this filter's, and nobody else's during this borrow.
     let decide = || unsafe { &mut *exchange }.on_request(&mut filter(envoy));
-    match guard(Action::fault(), decide) {
+    begin(envoy, exchange, guard(Action::fault(), decide))
+}
+
+/// Carries out what was decided about a request that has just come.
+fn begin(envoy: *mut c_void, exchange: *mut Exchange, action: Action) -> u32 {
+    match action {
         Action::Continue => CONTINUE,
         Action::Pause => STOP_ALL_ITERATION_AND_WATERMARK,
+        Action::Ask(question) if filter(envoy).ask(&question, ASK_TIMEOUT_MS) => {
+            STOP_ALL_ITERATION_AND_WATERMARK
+        }
+        Action::Ask(_) => begin(
+            envoy,
+            exchange,
+            answered(envoy, exchange, Answer::default()),
+        ),
         Action::Reply(reply) => {
             filter(envoy).reply(&reply);
             STOP_ITERATION
         }
     }
+}
+
+/// The same about one that was paused.
+fn go_on(envoy: *mut c_void, exchange: *mut Exchange, action: Action) {
+    match action {
+        Action::Continue => filter(envoy).continue_decoding(),
+        Action::Pause => {}
+        Action::Ask(question) if filter(envoy).ask(&question, ASK_TIMEOUT_MS) => {}
+        Action::Ask(_) => go_on(
+            envoy,
+            exchange,
+            answered(envoy, exchange, Answer::default()),
+        ),
+        Action::Reply(reply) => filter(envoy).reply(&reply),
+    }
+}
+
+/// With an answer nobody is asked again.
+fn answered(envoy: *mut c_void, exchange: *mut Exchange, answer: Answer) -> Action {
+    // SAFETY: the exchange is this filter's, and nobody else's during this borrow.
+    let decide = || unsafe { &mut *exchange }.on_answer(&mut filter(envoy), answer);
+    guard(Action::fault(), decide)
+}
+
+/// The answer of an authorizer; without a head there is none.
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_http_callout_done(
+    envoy: *mut c_void,
+    exchange: *mut Exchange,
+    _id: u64,
+    result: u32,
+    headers: *const Header,
+    headers_len: usize,
+    _chunks: *const Buffer,
+    _chunks_len: usize,
+) {
+    let read = || {
+        // SAFETY: the answer lives as long as the hook, and is null where there is none.
+        let headers = unsafe { array(headers, headers_len) };
+        // SAFETY: as above.
+        let bytes = |buffer: &Buffer| unsafe { buffer.bytes() };
+        let fields = headers.iter().map(|it| (bytes(&it.name), bytes(&it.value)));
+        Answer::of(fields)
+    };
+    let answer = match result {
+        0 => guard(Answer::default(), read),
+        _ => Answer::default(),
+    };
+    go_on(envoy, exchange, answered(envoy, exchange, answer));
 }
 
 /// The numbers of Envoy's `FilterDataStatus` begin like those of heads; the second one keeps what came.
@@ -185,11 +251,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_scheduled(
 ) {
     // SAFETY: as above.
     let decide = || unsafe { &mut *exchange }.on_scheduled(&mut filter(envoy));
-    match guard(Action::fault(), decide) {
-        Action::Continue => filter(envoy).continue_decoding(),
-        Action::Pause => {}
-        Action::Reply(reply) => filter(envoy).reply(&reply),
-    }
+    go_on(envoy, exchange, guard(Action::fault(), decide));
 }
 
 #[unsafe(no_mangle)]
@@ -242,9 +304,6 @@ mod idle_hooks {
         envoy_dynamic_module_on_http_filter_response_body(bool) -> CONTINUE;
         envoy_dynamic_module_on_http_filter_response_trailers() -> CONTINUE;
         envoy_dynamic_module_on_http_filter_stream_complete();
-        envoy_dynamic_module_on_http_filter_http_callout_done(
-            u64, u32, *const Header, usize, *const Buffer, usize
-        );
         envoy_dynamic_module_on_http_filter_http_stream_headers(u64, *const Header, usize, bool);
         envoy_dynamic_module_on_http_filter_http_stream_data(u64, *const Buffer, usize, bool);
         envoy_dynamic_module_on_http_filter_http_stream_trailers(u64, *const Header, usize);
