@@ -2,7 +2,7 @@
 
 mod tally;
 
-use crate::{deny, platforms, process, wasm, workspace};
+use crate::{deny, process, wasm, workspace};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::process::{Command, Stdio};
@@ -35,9 +35,6 @@ pub(crate) fn run() -> Result<()> {
         deny::run(&deny::Options::default())
     })?;
     step("size of the module", size)?;
-    step("what the control planes say", || {
-        platforms::run(&platforms::Options::check())
-    })?;
     process::announce(format_args!("all good, {:.0?}", start.elapsed()));
     println!("{tally}");
     Ok(())

@@ -286,15 +286,6 @@ fn inside(options: &Options, part: Part) -> Result<Outcome> {
 }
 
 impl Options {
-    /// Of everything, whether it is as recorded.
-    pub(crate) fn check() -> Options {
-        Options {
-            check: true,
-            names: Vec::new(),
-            part: None,
-        }
-    }
-
     fn wants(&self, name: &str) -> bool {
         self.names.is_empty() || self.names.iter().any(|wanted| name.contains(wanted))
     }

@@ -45,9 +45,7 @@ pub(super) fn routes(manifests: &Manifests, patience: &[Patience]) -> Value {
 fn pair(cluster: Option<&str>, read_timeout: u64) -> [Value; 2] {
     let to = cluster.map(|name| exactly(CLUSTER_HEADER, name));
     let retried = NOT_RETRIED.map(|method| {
-        let mut other = exactly(":method", method);
-        other["invert_match"] = json!(true);
-        other
+        json!({ "name": ":method", "string_match": { "exact": method }, "invert_match": true })
     });
     let name = |kind: &str| match cluster {
         Some(cluster) => format!("{cluster}-{kind}"),
