@@ -114,12 +114,11 @@ impl Exchange {
             // Without an answer it is refused at once.
             Step::Ask(question) => {
                 let (root, stream) = (self.shared.root.get(), self.context);
-                if !host::ask(&question, root, stream) {
-                    self.stream.answered(Answer::default());
-                    self.on_request()
-                } else {
-                    Action::Pause
+                if host::ask(&question, root, stream) {
+                    return Action::Pause;
                 }
+                self.stream.answered(Answer::default());
+                self.on_request()
             }
         }
     }

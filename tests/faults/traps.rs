@@ -24,6 +24,13 @@ fn faulty() -> PathBuf {
     faulty
 }
 
+fn everybody_stayed() -> Moves {
+    Moves {
+        stayed: CLIENTS,
+        ..Moves::default()
+    }
+}
+
 fn fault(kind: &str) -> Request {
     Request::get(HOST, "/").header("x-limpet-fault", kind)
 }
@@ -39,10 +46,7 @@ fn a_worker_that_traps_is_back_at_the_next_request_and_its_sessions_stay() {
     let envoy = shop.open(4, &setup);
     let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
     assert_eq!(crowd.reload().cookies, CLIENTS);
-    let stayed = Moves {
-        stayed: CLIENTS,
-        ..Moves::default()
-    };
+    let stayed = everybody_stayed();
     let reloads = || envoy.envoy.stat("wasm.limpet.vm_reload_success");
     let mut lost = 0;
     // One after the other, each soon after the VM was loaded: `reload_config` is short enough.
@@ -82,10 +86,7 @@ fn a_panic_of_the_native_module_costs_the_request_that_it_came_from() {
     let envoy = shop.open(4, &setup);
     let mut crowd = Crowd::new(CLIENTS, envoy.http(), HOST, "/");
     assert_eq!(crowd.reload().cookies, CLIENTS);
-    let stayed = Moves {
-        stayed: CLIENTS,
-        ..Moves::default()
-    };
+    let stayed = everybody_stayed();
     for _ in 0..6 {
         let answer = http::send(envoy.http(), &fault("trap")).unwrap();
         assert_eq!(answer.status, 500);

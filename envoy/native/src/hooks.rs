@@ -21,8 +21,7 @@ use std::ptr::{null, null_mut};
 use std::slice;
 use std::sync::Arc;
 
-/// The ABI's version, as Envoy 1.40 says it. Another one of the same major version is told of in
-/// Envoy's log and loaded.
+/// The ABI's version, as Envoy 1.40 says it.
 const VERSION: &CStr = c"v0.2.0";
 
 /// What a hook of a head answers: the numbers of Envoy's `FilterHeadersStatus`.
