@@ -61,6 +61,9 @@ pub struct Config {
     pub cookie_format: Option<CookieFormat>,
     /// `authorizers`: who may be asked by `auth-url`, `scheme://host:port` to Envoy's name for it.
     pub authorizers: BTreeMap<String, String>,
+    /// `policies`: what the header `policy` carries where a location of an Ingress, `namespace/name`,
+    /// answers; those that are not here carry none.
+    pub policies: BTreeMap<String, String>,
     /// `secrets`: those of Kubernetes that annotations name.
     pub secrets: Vec<Entries>,
     /// `report`.
@@ -185,6 +188,8 @@ pub struct HeaderNames {
     pub cluster: String,
     /// `endpoint`: carries the base64 of `ip:port`, `x-limpet-endpoint` if absent.
     pub endpoint: String,
+    /// `policy`: carries the name of the route that its Ingress asks for, `x-limpet-policy` if absent.
+    pub policy: String,
     /// `host`: carries the Host that the pod is to see, for a route that rewrites the host from it.
     /// If absent limpet sets the Host itself where it owns the listener.
     pub host: Option<String>,

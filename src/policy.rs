@@ -38,6 +38,8 @@ pub struct Policy {
     /// Endpoints given in the configuration: Envoy's cluster name to `ip:port`s.
     pub endpoints: BTreeMap<String, Vec<String>>,
     pub(crate) hosts: Hosts,
+    /// Some Ingress asks for a route of its own.
+    pub(crate) names_routes: bool,
     pub(crate) path_decoding: PathDecoding,
     pub(crate) trust_forwarded_proto: bool,
     pub(crate) forwarded_host: bool,

@@ -394,8 +394,21 @@ fn is_deep(scope: &Scope) -> bool {
 }
 
 /// X-Forwarded-Prefix goes with a rewrite alone; an empty one removes the downstream's.
-fn edits<'p>(policy: &'p Policy, location: &Location, scope: &Scope) -> Vec<Edit<'p>> {
+fn edits<'p>(policy: &'p Policy, location: &'p Location, scope: &Scope) -> Vec<Edit<'p>> {
     let mut edits = Vec::new();
+    if policy.names_routes {
+        let header = &policy.headers.policy;
+        match &location.policy {
+            Some(name) => {
+                let name = FieldValue::new(name.as_bytes());
+                edits.push(Edit::Set(header.into(), name));
+            }
+            None if edit::first(scope.headers, header).is_some() => {
+                edits.push(Edit::Remove(header.into()));
+            }
+            None => {}
+        }
+    }
     if let Some(template) = &location.forwarded_prefix {
         let value = template.value(scope);
         if !value.is_empty() {

@@ -22,6 +22,9 @@ pub const DROPPED_HEADERS: [&str; 3] = ["x-limpet-cluster", "x-limpet-endpoint",
 /// The header that names the cluster.
 pub const CLUSTER_HEADER: &str = "x-limpet-cluster";
 
+/// The header that names the route that an Ingress asks for, on `render envoy`.
+pub const POLICY_HEADER: &str = "x-limpet-policy";
+
 /// The header with the Host that a pod is to see, for the routes of those pods.
 pub const HOST_HEADER: &str = "x-limpet-host";
 

@@ -115,8 +115,9 @@ const COSTLY_USERS: &str = "users with bcrypt digests, or with more than 5000 ro
 const DOWNSTREAM_TLS: &str = "client certificates are the listener's: use the DownstreamTlsContext, or an Istio Gateway's tls.mode MUTUAL";
 const RATE_LIMIT: &str = "use Envoy's local_ratelimit filter";
 const BUFFER: &str = "Envoy streams bodies: use the buffer filter where a whole body is needed";
-const TIMEOUT: &str = "use the route's timeout or the cluster's connect_timeout";
-const RETRY: &str = "use the route's retry_policy";
+const TIMEOUT: &str = "limpet render envoy writes it into routes and clusters; elsewhere use the route's idle_timeout or the cluster's connect_timeout";
+const RETRY: &str =
+    "limpet render envoy writes it into routes; elsewhere use the route's retry_policy";
 const WAF: &str = "use a WAF filter such as coraza-proxy-wasm";
 const TRACING: &str = "use Envoy's tracing configuration";
 const FASTCGI: &str = "Envoy speaks no FastCGI: put a FastCGI gateway in front of the pod";

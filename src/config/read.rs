@@ -14,7 +14,7 @@ use crate::remark::{Effect, Expected, Problem, Remark};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
     "ingresses",
     "ingress_classes",
     "annotations_prefix",
@@ -34,6 +34,7 @@ const KEYS: [&str; 24] = [
     "cookie_keys_only",
     "cookie_format",
     "authorizers",
+    "policies",
     "secrets",
     "report",
     "close",
@@ -116,6 +117,7 @@ impl<'a> Reader<'a> {
             cookie_keys_only: self.flag("cookie_keys_only"),
             cookie_format,
             authorizers: self.strings("authorizers")?,
+            policies: self.strings("policies")?,
             secrets: self.secrets()?,
             report: self.choice(
                 "report",
@@ -233,7 +235,7 @@ impl<'a> Reader<'a> {
 
     fn headers(&mut self) -> Result<HeaderNames, ConfigError> {
         let mut inner = self.inner("headers", "headers.")?;
-        inner.unknown(&["cluster", "endpoint", "host", "peer", "proxied"]);
+        inner.unknown(&["cluster", "endpoint", "policy", "host", "peer", "proxied"]);
         let optional = |inner: &mut Self, key: &str, default: &str| {
             let is_given = inner.get(key).is_some();
             is_given.then(|| inner.header_name(key, default))
@@ -241,6 +243,7 @@ impl<'a> Reader<'a> {
         let headers = HeaderNames {
             cluster: inner.header_name("cluster", "x-limpet-cluster"),
             endpoint: inner.header_name("endpoint", "x-limpet-endpoint"),
+            policy: inner.header_name("policy", "x-limpet-policy"),
             host: optional(&mut inner, "host", "x-limpet-host"),
             peer: optional(&mut inner, "peer", "x-limpet-peer"),
             proxied: optional(&mut inner, "proxied", "x-limpet-proxied"),

@@ -46,6 +46,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
         discovery: config.discovery.clone(),
         endpoints,
         hosts,
+        names_routes: !config.policies.is_empty(),
         path_decoding: config.path_decoding,
         trust_forwarded_proto: config.trust_forwarded_proto,
         forwarded_host: config.forwarded_host,

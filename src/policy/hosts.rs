@@ -310,6 +310,8 @@ impl Context<'_> {
         }
         if let Some(one) = one {
             location.closed = one.closed;
+            let policy = self.config.policies.get(&one.ingress.key);
+            location.policy = policy.map(|name| name.as_str().into());
             self.apply(&mut location, draft, &one.annotations, remarks)?;
         }
         if let Some(upstream) = upstream {

@@ -69,6 +69,8 @@ pub struct Location {
     /// `upstream-vhost`.
     pub(crate) upstream_host: Option<Template>,
     pub(crate) hash_by: Option<Template>,
+    /// `policies`: the route that it asks for; `None`: the one of all.
+    pub(crate) policy: Option<Arc<str>>,
     pub(crate) rules: Rules,
     /// ingress-nginx's own `/healthz` of the default server.
     pub(crate) is_health_check: bool,

@@ -65,6 +65,7 @@ pub(super) fn strip<'p>(policy: &'p Policy, headers: &Headers) -> Vec<Edit<'p>> 
     [&names.cluster, &names.endpoint]
         .into_iter()
         .chain(&names.host)
+        .chain(policy.names_routes.then_some(&names.policy))
         .filter_map(|name| remove_if_present(headers, name))
         .collect()
 }

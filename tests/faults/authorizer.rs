@@ -70,6 +70,7 @@ impl Guarded {
             status,
             headers: headers.collect(),
             manner: Manner::Answer,
+            ..Script::default()
         });
     }
 

@@ -11,6 +11,7 @@ use limpet_tests::rendered::{Rendered, Setup, edit_plugin};
 use limpet_tests::tls;
 use serde_json::json;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 fn upgrade(cookie: Option<&str>) -> Request {
     let request = Request::get(HOST, "/socket")
@@ -163,8 +164,15 @@ fn a_read_timeout_of_an_ingress_holds_for_its_pods_alone() {
     let mut waiting = Connection::open(envoy.http()).unwrap();
     std::thread::scope(|scope| {
         let patient = scope.spawn(|| waiting.send(&post(HOST)).unwrap());
+        let start = Instant::now();
         let cut = send(envoy.http(), &post(&host(1))).unwrap();
         assert_eq!((cut.status, cut.all("set-cookie").len()), (504, 0));
+        assert!(start.elapsed() >= Duration::from_secs(1));
+        let before = shop.pods[0].requests();
+        let get = Request::get(&host(1), "/");
+        assert_eq!(send(envoy.http(), &get).unwrap().status, 504);
+        assert_eq!(shop.pods[0].requests() - before, 3, "tries");
+        assert!(start.elapsed() >= Duration::from_secs(4), "a second each");
         shop.pods[0].behave(script(Manner::Answer));
         let answered = patient.join().unwrap();
         assert_eq!(
@@ -172,6 +180,26 @@ fn a_read_timeout_of_an_ingress_holds_for_its_pods_alone() {
             (200, 1)
         );
     });
+}
+
+#[test]
+fn a_way_that_no_route_knows_answers_503_and_reaches_no_pod() {
+    let shop = Shop::new(1, &[("proxy-read-timeout", "7")]);
+    let setup = Setup {
+        edit: |value| {
+            edit_plugin(value, |config| {
+                let all = config["policies"].as_object_mut().unwrap();
+                for way in all.values_mut() {
+                    assert_eq!(*way, "read=7s");
+                    *way = "read=8s".into();
+                }
+            });
+        },
+        ..Setup::default()
+    };
+    let envoy = shop.open(1, &setup);
+    let answer = send(envoy.http(), &Request::get(HOST, "/")).unwrap();
+    assert_eq!((answer.status, shop.pods[0].requests()), (503, 0));
 }
 
 /// The shop with a certificate, and plain http answered too.

@@ -2,10 +2,12 @@
 //! answer with what they received.
 
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 /// What a pod received, as it answers it in JSON. Every string is bytes, one code point
 /// U+0000..U+00FF each.
@@ -33,12 +35,15 @@ impl Echo {
 }
 
 /// How a pod behaves from now on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Script {
     /// The status it answers.
     pub status: u16,
     /// Header fields it adds to its answer.
     pub headers: Vec<(String, String)>,
+    /// The statuses of the next requests in place of `status`, whichever of the pods that share them
+    /// gets them.
+    pub turns: Arc<Mutex<VecDeque<u16>>>,
     /// What becomes of a request that has arrived.
     pub manner: Manner,
 }
@@ -48,6 +53,7 @@ impl Default for Script {
         Self {
             status: 200,
             headers: Vec::new(),
+            turns: Arc::default(),
             manner: Manner::Answer,
         }
     }
@@ -60,6 +66,10 @@ pub enum Manner {
     Answer,
     /// Answers only when the script changes.
     Hold,
+    /// Answers after so long, or when the script changes.
+    After(Duration),
+    /// Sends the head of its answer, and closes the connection where the body should be.
+    BreakOff,
     /// Closes the connection without a word.
     Reset,
 }
@@ -210,9 +220,20 @@ fn serve(stream: &TcpStream, inner: &Inner, name: &str, life: u64) -> io::Result
         inner.requests.fetch_add(1, Ordering::SeqCst);
         *inner.last.lock().unwrap() = Some(echo.clone());
         let script = inner.script.lock().unwrap();
-        let held =
-            |s: &mut Script| s.manner == Manner::Hold && inner.life.load(Ordering::SeqCst) == life;
-        let script = inner.changed.wait_while(script, held).unwrap().clone();
+        let own = script.manner;
+        let waits = |s: &mut Script| s.manner == own && inner.life.load(Ordering::SeqCst) == life;
+        let script = match own {
+            Manner::Hold => inner.changed.wait_while(script, waits).unwrap(),
+            Manner::After(time) => {
+                let waited = inner.changed.wait_timeout_while(script, time, waits);
+                waited.unwrap().0
+            }
+            Manner::Answer | Manner::BreakOff | Manner::Reset => script,
+        };
+        let mut script = script.clone();
+        if let Some(status) = script.turns.lock().unwrap().pop_front() {
+            script.status = status;
+        }
         if script.manner == Manner::Reset {
             return stream.shutdown(Shutdown::Both);
         }
@@ -226,7 +247,13 @@ fn serve(stream: &TcpStream, inner: &Inner, name: &str, life: u64) -> io::Result
             io::copy(&mut reader, &mut writer)?;
             return Ok(());
         }
-        writer.write_all(&answer(&echo, &script))?;
+        let answer = answer(&echo, &script);
+        if script.manner == Manner::BreakOff {
+            let head = answer.windows(4).position(|at| at == b"\r\n\r\n");
+            writer.write_all(&answer[..head.unwrap() + 4])?;
+            return stream.shutdown(Shutdown::Both);
+        }
+        writer.write_all(&answer)?;
     }
 }
 

@@ -4,11 +4,13 @@ mod address;
 mod cluster;
 mod eds;
 mod listener;
+mod next_upstream;
 mod reach;
 mod route;
 mod settings;
 mod timeouts;
 mod tls;
+mod way;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -81,14 +83,17 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
         one_virtual_host: true,
         ..Options::default()
     };
-    let plugin = plugin_config(compiled, options);
+    let mut plugin = plugin_config(compiled, options);
     let mut notes = Vec::new();
     let certificates = tls::certificates(compiled, settings.tls.as_ref(), &mut notes);
-    let patience = route::patience(compiled, &mut notes);
+    let ways = way::Ways::new(compiled);
+    if let (false, Some(fields)) = (ways.of.is_empty(), plugin.as_object_mut()) {
+        fields.insert("policies".to_owned(), json!(ways.of));
+    }
     let chain = listener::Chain {
         compiled,
         plugin: &plugin,
-        patience: &patience,
+        ways: &ways,
         settings,
     };
     let listeners = chain.listeners(&certificates);

@@ -58,8 +58,11 @@ impl<'s> Given<'s> {
         let flag = |(name, recorded): (String, Vec<String>)| -> EndpointsFlag {
             let pod = if recorded.iter().any(serves) {
                 pods[&name].endpoint()
-            } else {
+            } else if recorded.is_empty() {
                 String::new()
+            } else {
+                // Nobody listens there.
+                "127.0.0.1:9".to_owned()
             };
             format!("{name}={pod}").parse().unwrap()
         };

@@ -6,10 +6,13 @@ use limpet_tests::envoy::RealEnvoy;
 use limpet_tests::http::{Connection, Request, Response, bytes};
 use limpet_tests::pod::{Echo, Manner, Pod, Script};
 use limpet_tests::recordings::{self, list, text};
+use limpet_tests::wait;
 
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// How many requests of each family agree.
 const AGREE: [(&str, usize); 12] = [
@@ -19,11 +22,11 @@ const AGREE: [(&str, usize); 12] = [
     ("cors", 83),
     ("errors", 9),
     ("headers", 59),
-    ("limits", 0),
-    ("mirror", 5),
+    ("limits", 12),
+    ("mirror", 6),
     ("misc", 100),
     ("realip", 78),
-    ("timeouts", 13),
+    ("timeouts", 47),
     ("tls", 45),
 ];
 
@@ -101,19 +104,10 @@ fn the_rest_is_answered_as_recorded_or_closed() {
 
 /// Why a request is not asked here.
 fn not_asked(request: &Value) -> Option<&'static str> {
-    let upstream = &request["upstream"];
-    let tells = |key: &str| upstream[key] == true;
     if request["expect"].is_null() || request["unstable"] == true {
         Some("no answer to compare with")
-    } else if !request["burst"].is_null() {
-        Some("many at once")
     } else if !request["client_cert"].is_null() {
         Some("another kind of connection")
-    } else if upstream["delay_ms"] != 0
-        || tells("close_after_headers")
-        || upstream["status"].is_array()
-    {
-        Some("pods that fail")
     } else {
         None
     }
@@ -175,6 +169,7 @@ impl Town {
 
     fn ask(&self, number: usize, scenario: &Value, request: &Value) -> Seen {
         let names: Vec<String> = recordings::endpoints(scenario).into_keys().collect();
+        let shared = turns(&request["upstream"]);
         for name in &names {
             let own = &request["upstreams"][name];
             let upstream = if own.is_null() {
@@ -182,13 +177,28 @@ impl Town {
             } else {
                 own
             };
-            self.pods[name].behave(script(upstream));
+            let turns = if own.is_null() {
+                Arc::clone(&shared)
+            } else {
+                turns(upstream)
+            };
+            self.pods[name].behave(script(upstream, turns));
         }
         let before: Vec<u64> = names
             .iter()
             .map(|name| self.pods[name].requests())
             .collect();
-        let answer = self.send(number, request);
+        let (answer, statuses) = self.burst(number, request);
+        let seen = || -> u64 {
+            let now = names.iter().map(|name| self.pods[name].requests());
+            now.zip(&before).map(|(now, before)| now - before).sum()
+        };
+        // What mirrors get may come after the answer.
+        if scenario["ingresses"].to_string().contains("mirror-target") {
+            let most = most_of_pods(&request["expect"]);
+            let _ = wait::for_some(SHORTLY, || (seen() >= most).then_some(()));
+        }
+        let total = seen();
         let mut pods = Vec::new();
         for (name, before) in names.into_iter().zip(before) {
             let pod = &self.pods[&name];
@@ -197,7 +207,50 @@ impl Town {
                 pods.push((name, times, last));
             }
         }
-        Seen { answer, pods }
+        Seen {
+            answer,
+            statuses,
+            pods,
+            total,
+        }
+    }
+
+    /// All requests of a burst: the first answer, and the status of each.
+    fn burst(
+        &self,
+        number: usize,
+        request: &Value,
+    ) -> (std::io::Result<Response>, Vec<Option<u16>>) {
+        let burst = &request["burst"];
+        if burst.is_null() {
+            return (self.send(number, request), Vec::new());
+        }
+        let all = usize::try_from(burst["n"].as_u64().unwrap()).unwrap();
+        let at_once = usize::try_from(burst["parallel"].as_u64().unwrap()).unwrap();
+        let left = Mutex::new(all);
+        let answers = Mutex::new(Vec::new());
+        let one = || {
+            loop {
+                match &mut *left.lock().unwrap() {
+                    0 => return,
+                    left => *left -= 1,
+                }
+                let answer = self.send(number, request);
+                answers.lock().unwrap().push(answer);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..at_once {
+                scope.spawn(one);
+            }
+        });
+        let mut answers = answers.into_inner().unwrap();
+        let status = |answer: &std::io::Result<Response>| Some(answer.as_ref().ok()?.status);
+        if at_once > 1 {
+            answers.sort_by_key(|answer| status(answer).unwrap_or(u16::MAX));
+        }
+        let statuses = answers.iter().map(status).collect();
+        (answers.swap_remove(0), statuses)
     }
 
     fn send(&self, number: usize, request: &Value) -> std::io::Result<Response> {
@@ -211,20 +264,45 @@ impl Town {
         // Whoever refuses a body does not read it.
         let sent = sent(request);
         drop(connection.send_bytes(&sent.write()));
-        connection.read_response(sent.method == b"HEAD")
+        // Of an answer that breaks off its head is compared.
+        let is_cut = request["expect"]["truncated"] == true;
+        connection.read_response(is_cut || sent.method == b"HEAD")
     }
 }
 
-fn script(upstream: &Value) -> Script {
+/// How long what comes after an answer is waited for.
+const SHORTLY: Duration = Duration::from_millis(500);
+
+/// How many requests pods saw, at most.
+fn most_of_pods(expect: &Value) -> u64 {
+    let count = &expect["upstream_count"];
+    let count = count.as_u64().or_else(|| count[1].as_u64());
+    count.unwrap_or(list(&expect["upstream"]).len() as u64)
+}
+
+/// The statuses that pods give in turn.
+fn turns(upstream: &Value) -> Arc<Mutex<VecDeque<u16>>> {
+    let statuses = list(&upstream["status"]).iter();
+    let statuses = statuses.map(|status| u16::try_from(status.as_u64().unwrap()).unwrap());
+    Arc::new(Mutex::new(statuses.collect()))
+}
+
+fn script(upstream: &Value, turns: Arc<Mutex<VecDeque<u16>>>) -> Script {
     let headers = list(&upstream["headers"]).iter();
     let pair = |field: &Value| (text(&field[0]).unwrap(), text(&field[1]).unwrap());
     Script {
-        status: u16::try_from(upstream["status"].as_u64().unwrap()).unwrap(),
+        status: u16::try_from(upstream["status"].as_u64().unwrap_or(200)).unwrap(),
+        turns,
         headers: headers.map(pair).collect(),
         manner: if upstream["refuse"] == true {
             Manner::Reset
+        } else if upstream["close_after_headers"] == true {
+            Manner::BreakOff
         } else {
-            Manner::Answer
+            match upstream["delay_ms"].as_u64() {
+                None | Some(0) => Manner::Answer,
+                Some(delay) => Manner::After(Duration::from_millis(delay)),
+            }
         },
     }
 }
@@ -271,6 +349,10 @@ fn body(body: &Value) -> (Option<(String, String)>, Vec<u8>) {
 /// What became of a request.
 struct Seen {
     answer: std::io::Result<Response>,
+    /// Of a burst, each.
+    statuses: Vec<Option<u16>>,
+    /// How many requests pods saw.
+    total: u64,
     /// The Services whose pods saw it, how often, and how the last time.
     pods: Vec<(String, u64, Echo)>,
 }
@@ -299,8 +381,9 @@ impl Seen {
                     answer.status.to_string(),
                 );
                 let is_free = |name: &str| {
-                    // An answer of nginx itself is a page of its own.
-                    let is_page = name == "content-type" && recorded.is_empty();
+                    // An answer of nginx itself is a page of its own, and so is one of Envoy.
+                    let is_page = name == "content-type"
+                        && (recorded.is_empty() || answer.header("x-pod").is_none());
                     is_page || ANSWER_IS_FREE.contains(&name)
                 };
                 let have = answer.headers.iter();
@@ -313,6 +396,25 @@ impl Seen {
             Err(_) if expect["status"].is_null() => {}
             Err(why) => compare("status", expect["status"].to_string(), why.to_string()),
         }
+        let recorded_statuses = list(&expect["statuses"]).iter();
+        let recorded_statuses = recorded_statuses.map(|status| status.as_u64());
+        let have = self.statuses.iter().map(|status| status.map(u64::from));
+        compare(
+            "statuses",
+            format!("{:?}", recorded_statuses.collect::<Vec<_>>()),
+            format!("{:?}", have.collect::<Vec<_>>()),
+        );
+        let count = &expect["upstream_count"];
+        let range = [&count[0], &count[1]].map(Value::as_u64);
+        let fits = match (count.as_u64(), range) {
+            (Some(count), _) => count == self.total,
+            (None, [Some(least), Some(most)]) => (least..=most).contains(&self.total),
+            _ => true,
+        };
+        if !fits {
+            compare("requests", count.to_string(), self.total.to_string());
+        }
+        let is_counted = !count.is_null();
         let services = recorded
             .iter()
             .map(|one| one["service"].as_str().unwrap().to_owned());
@@ -323,11 +425,13 @@ impl Seen {
             names.sort();
             names.join(" ")
         };
-        compare(
-            "pods",
-            sorted(&mut services.into_iter()),
-            sorted(&mut have.into_iter()),
-        );
+        if !is_counted {
+            compare(
+                "pods",
+                sorted(&mut services.into_iter()),
+                sorted(&mut have.into_iter()),
+            );
+        }
         for one in recorded {
             let of_it = |(name, ..): &&(String, u64, Echo)| one["service"] == *name.as_str();
             let Some((_, _, echo)) = self.pods.iter().find(of_it) else {

@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 use std::path::Path;
 
-use super::route::{self, Patience};
+use super::route;
 use super::settings::EnvoySettings;
 use super::tls::{self, Certificates};
+use super::way::Ways;
 use crate::compiled::Compiled;
 use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME, RELOAD_BACKOFF, proxy_protocol};
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written};
-use crate::forwarding::{self, DROPPED_HEADERS, ENDPOINT_HEADER};
+use crate::forwarding::{self, DROPPED_HEADERS, ENDPOINT_HEADER, POLICY_HEADER};
 use crate::inert;
 use crate::plugin_config;
 
@@ -17,7 +18,7 @@ use crate::plugin_config;
 pub(super) struct Chain<'c> {
     pub(super) compiled: &'c Compiled<'c>,
     pub(super) plugin: &'c Value,
-    pub(super) patience: &'c [Patience],
+    pub(super) ways: &'c Ways,
     pub(super) settings: &'c EnvoySettings,
 }
 
@@ -85,8 +86,14 @@ impl Chain<'_> {
                     "mutations": self.early_mutations(side),
                 },
             }],
+            // nginx answers 502 where a pod refuses, breaks off or speaks no HTTP, and keeps 503 for
+            // Services without pods.
+            "local_reply_config": { "mappers": [{
+                "filter": { "response_flag_filter": { "flags": ["UF", "UC", "UR", "UPE"] } },
+                "status_code": 502,
+            }] },
             "http_filters": self.http_filters(),
-            "route_config": route::routes(self.compiled.manifests, self.patience),
+            "route_config": route::routes(self.ways),
         });
         let mut set = |key: &str, value: Value| {
             if let Some(fields) = manager.as_object_mut() {
@@ -122,7 +129,8 @@ impl Chain<'_> {
     fn early_mutations(&self, side: ListenerSide) -> Vec<Value> {
         let forwarding = &self.compiled.forwarding;
         let originals = forwarding::envoy::originals(forwarding);
-        let strip = DROPPED_HEADERS.iter().map(|name| json!({ "remove": name }));
+        let strip = DROPPED_HEADERS.iter().chain([&POLICY_HEADER]);
+        let strip = strip.map(|name| json!({ "remove": name }));
         let strip_envoy = json!({ "remove_on_match": { "key_matcher": { "prefix": "x-envoy-" } } });
         let write = forwarding::envoy::early(forwarding, side);
         // Before anything is written over what came.

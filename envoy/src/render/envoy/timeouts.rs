@@ -18,6 +18,9 @@ pub(super) const READ: Timeout = Timeout {
     default: 60,
 };
 
+/// More than anybody waits, in seconds: a year.
+const LONGEST: u64 = 31_536_000;
+
 /// A setting of ingress-nginx's ConfigMap that is an annotation too, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timeout {
@@ -29,8 +32,13 @@ impl Timeout {
     /// What holds where no Ingress says otherwise.
     pub(super) fn of_all(self, manifests: &Manifests) -> u64 {
         let given = manifests.setting(self.name);
-        let given = given.and_then(|value| value.trim_end_matches('s').parse().ok());
-        given.unwrap_or(self.default)
+        // Nothing is no number but 0 to it.
+        let read = |value: &str| match value.trim_end_matches('s') {
+            "" => Some(0),
+            digits => digits.parse().ok(),
+        };
+        let given = given.and_then(read);
+        given.unwrap_or(self.default).min(LONGEST)
     }
 
     /// What the Ingresses say that name `cluster`: where they differ the longest, for a request
@@ -45,9 +53,10 @@ impl Timeout {
         let names = |id: &str| cluster.named_by.iter().any(|known| known == id);
         let naming = compiled.ingresses.iter();
         let naming = naming.filter(|ingress| names(ingress.id()));
-        let said = naming.map(|ingress| self.annotated(ingress).unwrap_or(all));
+        // A cluster of Envoy needs some time.
+        let said = naming.map(|ingress| self.annotated(ingress).unwrap_or(all).max(1));
         let (Some(least), Some(most)) = (said.clone().min(), said.max()) else {
-            return all;
+            return all.max(1);
         };
         if least != most {
             notes.push(format!(
@@ -61,8 +70,9 @@ impl Timeout {
         most
     }
 
-    fn annotated(self, ingress: &TakenIngress<'_>) -> Option<u64> {
+    /// What an Ingress says; `None`: nothing that ingress-nginx reads.
+    pub(super) fn annotated(self, ingress: &TakenIngress<'_>) -> Option<u64> {
         let value = ingress.annotation(self.name)?;
-        value.parse().ok().filter(|seconds| *seconds > 0)
+        Some(value.parse::<u64>().ok()?.min(LONGEST))
     }
 }
