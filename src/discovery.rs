@@ -52,6 +52,10 @@ pub struct Discovery {
     failures: u64,
     /// The arrival of the latest request that asks for an early poll.
     wanted: Option<u64>,
+    /// The poll under way began before the regular one was due.
+    early: bool,
+    /// When the next poll can begin at the earliest, as far as this VM knows.
+    next: u64,
     /// Whether Envoy keeps the figures of membership.
     figures: Figures,
     /// When this VM last read all endpoints.
@@ -102,6 +106,8 @@ impl Discovery {
             building: None,
             failures: 0,
             wanted: None,
+            early: false,
+            next: 0,
             figures: Figures::Untried,
             read_all: 0,
             poll: None,
@@ -143,12 +149,14 @@ impl Discovery {
         let lost = 2 * TIMEOUT;
         self.poll = self.poll.take().filter(|p| now.abs_diff(p.began) <= lost);
         self.reading = self.reading.take().filter(|_| self.poll.is_some());
-        let due = schedule::due(shared, self.interval, serving);
+        let regular = schedule::due(shared, self.interval, serving);
+        self.next = schedule::next(shared, regular);
         let early = self.wanted.and_then(|w| schedule::early(shared, w));
-        let due = early.map_or(due, |early| early.min(due));
+        let due = early.map_or(regular, |early| early.min(regular));
         if self.poll.is_some() || schedule::is_before(now, due) {
             return effects;
         }
+        self.early = schedule::is_before(now, regular);
         effects.push(Effect::Claim {
             lease: Lease { began: now }.encode(),
             cas: shared.lease.map_or(0, |(_, cas)| cas),
@@ -167,12 +175,13 @@ impl Discovery {
     /// how many other requests of this VM wait.
     #[must_use]
     pub fn knowledge(&self, now: u64, arrived: u64, waiting: usize) -> Knowledge {
-        let since = match self.confirmed {
+        let (since, next) = match self.confirmed {
             Some(confirmed) if confirmed > arrived => return Knowledge::Current,
-            Some(_) => arrived,
-            None => self.configured,
+            Some(_) => (arrived, self.next),
+            None => (self.configured, 0),
         };
-        let in_time = now.abs_diff(since) < self.hold;
+        let end = since.saturating_add(self.hold);
+        let in_time = now.abs_diff(since) < self.hold && !schedule::is_before(end, Some(next));
         if in_time && self.failures == 0 && waiting < WAITING {
             Knowledge::Coming
         } else {

@@ -32,6 +32,9 @@ const TICK: u32 = 100;
 /// The same while requests wait, tables are built or newer ones are wanted, ms.
 const TICK_BUSY: u32 = 10;
 
+/// At most so many requests of one connection wait at a time: nobody fills the room of all.
+const WAITING_OF_ONE: usize = 64;
+
 /// Failed host calls are logged at most so often, µs.
 const REPORT_EVERY: u64 = 10_000_000;
 
@@ -126,9 +129,23 @@ impl<R> Plugin<R> {
     }
 
     /// How far a request that arrived at `arrived` may trust the endpoints at `now`, both in µs.
+    /// `connection`: see [`Plugin::wait`]; asked where many wait.
     #[must_use]
-    pub fn knowledge(&self, now: u64, arrived: u64) -> Knowledge {
-        self.knowledge_beside(self.waiting.len(), now, arrived)
+    pub fn knowledge(
+        &self,
+        now: u64,
+        arrived: u64,
+        connection: impl FnOnce() -> Vec<u8>,
+    ) -> Knowledge {
+        let waiting = self.waiting.len();
+        let knowledge = self.knowledge_beside(waiting, now, arrived);
+        let may_wait =
+            || waiting < WAITING_OF_ONE || self.waiting.of(&connection()) < WAITING_OF_ONE;
+        if knowledge != Knowledge::Coming || may_wait() {
+            knowledge
+        } else {
+            Knowledge::Unavailable
+        }
     }
 
     fn knowledge_beside(&self, waiting: usize, now: u64, arrived: u64) -> Knowledge {
@@ -166,20 +183,20 @@ impl<R> Plugin<R> {
 
     /// A request pauses that arrived at `arrived`. It is not asked here for newer endpoints, but
     /// in the next tick: the answer to a call comes to the context that made it, and a request's
-    /// may be gone by then.
+    /// may be gone by then. `connection`: `ip:port` of the client, empty where it is not known.
     #[must_use]
-    pub fn wait(&mut self, request: R, arrived: u64) -> Vec<Effect> {
+    pub fn wait(&mut self, request: R, arrived: u64, connection: Vec<u8>) -> Vec<Effect> {
         let mut effects = vec![Effect::Count(Metric::Waited)];
-        self.waiting.add(request, arrived);
+        self.waiting.add(request, arrived, connection);
         self.want(arrived, &mut effects);
         effects
     }
 
     /// A request that was resumed is still to wait.
     #[must_use]
-    pub fn wait_on(&mut self, request: R, arrived: u64) -> Vec<Effect> {
+    pub fn wait_on(&mut self, request: R, arrived: u64, connection: Vec<u8>) -> Vec<Effect> {
         let mut effects = Vec::new();
-        self.waiting.add(request, arrived);
+        self.waiting.add(request, arrived, connection);
         self.pace(&mut effects);
         effects
     }

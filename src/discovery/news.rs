@@ -18,6 +18,8 @@ pub struct News {
     pub digest: u64,
     /// How many polls failed since the last good one.
     pub failures: u64,
+    /// Until when the early polls so far have used up their part of the time, µs since 1970.
+    pub spent: u64,
 }
 
 /// What the shared values were when a callback began, each with its number to swap by.
@@ -48,20 +50,27 @@ impl News {
     /// The value to share.
     #[must_use]
     pub fn encode(self) -> Vec<u8> {
-        [self.began, self.interval, self.digest, self.failures]
-            .map(u64::to_le_bytes)
-            .concat()
+        [
+            self.began,
+            self.interval,
+            self.digest,
+            self.failures,
+            self.spent,
+        ]
+        .map(u64::to_le_bytes)
+        .concat()
     }
 
     /// Reads a shared value; `None` for anything else.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let [began, interval, digest, failures] = integers(bytes)?;
+        let [began, interval, digest, failures, spent] = integers(bytes)?;
         Some(Self {
             began,
             interval,
             digest,
             failures,
+            spent,
         })
     }
 }
@@ -84,6 +93,7 @@ mod tests {
             interval: 2,
             digest: u64::MAX,
             failures: 4,
+            spent: 5,
         };
         assert_eq!(Lease::decode(&lease.encode()), Some(lease));
         assert_eq!(News::decode(&news.encode()), Some(news));

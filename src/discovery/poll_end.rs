@@ -95,7 +95,11 @@ impl Discovery {
         self.failures = 0;
         let took = now.saturating_sub(began);
         let interval = schedule::after_success(self.interval, took);
-        let mut effects = self.news(now, shared, began, interval);
+        let mut spent = spent(shared);
+        if self.early {
+            spent = schedule::spend(spent, began, took);
+        }
+        let mut effects = self.news(now, shared, began, interval, spent);
         if !effects.is_empty()
             && shared
                 .news
@@ -121,11 +125,18 @@ impl Discovery {
         });
         let mut effects = vec![Effect::Failed(line)];
         let interval = schedule::after_failure(self.interval, self.failures);
-        effects.extend(self.news(now, shared, began, interval));
+        effects.extend(self.news(now, shared, began, interval, spent(shared)));
         effects
     }
 
-    fn news(&self, now: u64, shared: &Shared, began: u64, interval: u64) -> Vec<Effect> {
+    fn news(
+        &self,
+        now: u64,
+        shared: &Shared,
+        began: u64,
+        interval: u64,
+        spent: u64,
+    ) -> Vec<Effect> {
         let (before, cas) = shared.news.unzip();
         // An older poll that ends later has nothing to tell.
         if before.is_some_and(|b| b.began > began && b.began <= now) {
@@ -140,10 +151,15 @@ impl Discovery {
             interval,
             digest,
             failures: self.failures,
+            spent,
         };
         vec![Effect::Tell {
             news: news.encode(),
             cas: cas.unwrap_or(0),
         }]
     }
+}
+
+fn spent(shared: &Shared) -> u64 {
+    shared.news.map_or(0, |(news, _)| news.spent)
 }

@@ -18,6 +18,10 @@ const LONGEST: u64 = 10_000_000;
 /// A poll may take this part of the time: one in a hundred.
 const SHARE: u64 = 100;
 
+/// Early polls may take the same part of the time besides, and run ahead of it by so much, in µs:
+/// whoever sends cookies that nobody knows must not keep the main thread busy.
+const CREDIT: u64 = 30_000_000;
+
 /// When the next regular poll is due, µs since 1970; `None`: at once.
 pub(super) fn due(shared: &Shared, interval: u64, serving: bool) -> Option<u64> {
     let (lease, _) = shared.lease?;
@@ -40,8 +44,30 @@ pub(super) fn early(shared: &Shared, wanted: u64) -> Option<Option<u64>> {
     };
     let well = shared.news.is_some_and(|(news, _)| news.failures == 0);
     let on_its_way = lease.began > wanted;
-    (well && !on_its_way && finished(shared).is_some())
-        .then_some(Some(lease.began.saturating_add(EARLY)))
+    (well && !on_its_way && finished(shared).is_some()).then_some(Some(earliest(shared)))
+}
+
+/// When the next poll can begin if a request wants one now, µs since 1970. `regular`: see [`due`].
+pub(super) fn next(shared: &Shared, regular: Option<u64>) -> u64 {
+    regular.unwrap_or(0).min(earliest(shared))
+}
+
+/// Early polls are apart, and keep to their part of the time.
+fn earliest(shared: &Shared) -> u64 {
+    let apart = shared
+        .lease
+        .map_or(0, |(lease, _)| lease.began.saturating_add(EARLY));
+    let afforded = shared
+        .news
+        .map_or(0, |(news, _)| news.spent.saturating_sub(CREDIT));
+    apart.max(afforded)
+}
+
+/// Until when the early polls have used up their part, after one that began at `began` and took
+/// `took` µs. A clock that is set back forgives all but the credit.
+pub(super) fn spend(spent: u64, began: u64, took: u64) -> u64 {
+    let so_far = spent.clamp(began, began.saturating_add(CREDIT));
+    so_far.saturating_add(took.saturating_mul(SHARE))
 }
 
 /// The interval that the latest poll asks for; `None` while it is under way.

@@ -292,6 +292,7 @@ fn the_more_a_poll_costs_the_longer_it_is_left_to_the_vm_without_requests() {
         interval,
         digest: 1,
         failures: 0,
+        spent: 0,
     };
     let due = |interval, serving| {
         let shared = Shared {
@@ -337,6 +338,47 @@ fn early_polls_of_a_process_are_a_tenth_of_a_second_apart() {
     }
     let polls = process.polls() - before;
     assert!((15..=20).contains(&polls), "{polls} polls in 2 s");
+}
+
+/// 9.5 polls a second for cookies of nobody once kept the main thread busy for half its time.
+#[test]
+fn early_polls_take_no_more_of_the_time_than_regular_ones() {
+    let mut process = Process::new(4);
+    process.took = 48 * MS;
+    process.run(20 * SECOND);
+    let (before, minute) = (process.polls(), 60 * SECOND);
+    let end = process.now + minute;
+    let mut waited = 0;
+    while process.now < end {
+        let arrived = process.now;
+        if process.knowledge(1, arrived) == Knowledge::Coming {
+            waited += 1;
+            process.vms[1].machine.want(arrived);
+        }
+        process.run(10 * MS);
+    }
+    let polls = process.polls() - before;
+    // A share of a hundredth each for regular and early ones, and what early ones run ahead.
+    let most = (2 * minute + 30 * SECOND) / 100 / process.took + 2;
+    assert!(polls <= most, "{polls} polls in a minute, at most {most}");
+    assert!(polls > 12, "{polls}: early ones, too");
+    assert!((100..3000).contains(&waited), "{waited} of 6000 waited");
+}
+
+#[test]
+fn a_request_does_not_wait_for_a_poll_that_cannot_come_in_time() {
+    let mut process = Process::new(2);
+    process.took = 100 * MS;
+    process.run(20 * SECOND);
+    while process.knowledge(1, process.now) == Knowledge::Coming {
+        process.vms[1].machine.want(process.now);
+        process.run(10 * MS);
+    }
+    let arrived = process.now;
+    assert_eq!(process.knowledge(1, arrived), Knowledge::Unavailable);
+    // The regular one comes all the same, and then it can be waited for.
+    process.run(15 * SECOND);
+    assert_eq!(process.knowledge(1, arrived), Knowledge::Current);
 }
 
 #[test]

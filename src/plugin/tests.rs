@@ -148,7 +148,9 @@ impl Vm {
     }
 
     fn pause(&mut self, process: &Process, request: &'static str) {
-        let effects = self.plugin.wait(request, process.now_us());
+        let effects = self
+            .plugin
+            .wait(request, process.now_us(), b"10.9.9.9:1".to_vec());
         self.carry_out(effects);
     }
 }
@@ -180,7 +182,10 @@ fn a_request_waits_for_the_first_endpoints_and_no_longer() {
     let mut vm = Vm::start(&process, &sticky(&["web"], &json!({})));
     assert_eq!((process.asked(), vm.tick_period), (1, TICK));
     let arrived = process.now_us();
-    assert_eq!(vm.plugin.knowledge(arrived, arrived), Knowledge::Coming);
+    assert_eq!(
+        vm.plugin.knowledge(arrived, arrived, Vec::new),
+        Knowledge::Coming
+    );
     vm.pause(&process, "early");
     assert_eq!(
         (vm.counts.last(), vm.tick_period),
@@ -192,13 +197,31 @@ fn a_request_waits_for_the_first_endpoints_and_no_longer() {
     assert_eq!(vm.resumed, ["early"]);
     assert_eq!(vm.endpoints(), Some(3));
     // Its cookie may be of an endpoint that came later than the poll began.
-    let effects = vm.plugin.wait_on("early", arrived);
+    let effects = vm.plugin.wait_on("early", arrived, Vec::new());
     vm.carry_out(effects);
     assert_eq!(
         vm.counts.iter().filter(|c| **c == Metric::Waited).count(),
         1
     );
     assert_eq!(vm.tick_period, TICK_BUSY);
+}
+
+#[test]
+fn one_connection_does_not_fill_the_room_of_those_that_wait() {
+    let process = Process::new();
+    let mut vm = Vm::start(&process, &sticky(&["web"], &json!({})));
+    let now = process.now_us();
+    let of = |vm: &Vm, who: &'static str| {
+        let connection = || who.as_bytes().to_vec();
+        vm.plugin.knowledge(now, now, connection)
+    };
+    for _ in 0..WAITING_OF_ONE {
+        assert_eq!(of(&vm, "10.9.9.9:1"), Knowledge::Coming);
+        vm.pause(&process, "junk");
+    }
+    assert_eq!(of(&vm, "10.9.9.9:1"), Knowledge::Unavailable);
+    assert_eq!(of(&vm, "10.9.9.9:2"), Knowledge::Coming);
+    assert_eq!(of(&vm, ""), Knowledge::Coming, "a host that does not say");
 }
 
 #[test]
@@ -385,7 +408,7 @@ fn before_configure_everything_is_let_through() {
     let mut plugin = Plugin::<u32>::default();
     assert!(plugin.serve().is_none());
     assert!(plugin.endpoints().is_none());
-    assert_eq!(plugin.knowledge(2, 1), Knowledge::Current);
+    assert_eq!(plugin.knowledge(2, 1, Vec::new), Knowledge::Current);
     let process = Process::new();
     assert!(plugin.tick(&process).effects.is_empty());
     assert!(plugin.inbound(&process).is_none());

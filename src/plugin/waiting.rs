@@ -11,6 +11,8 @@ struct Paused<R> {
     request: R,
     /// µs since 1970.
     arrived: u64,
+    /// `ip:port` of the client, which is its connection; empty: not known.
+    connection: Vec<u8>,
 }
 
 impl<R> Waiting<R> {
@@ -18,12 +20,23 @@ impl<R> Waiting<R> {
         Self { paused: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, request: R, arrived: u64) {
-        self.paused.push(Paused { request, arrived });
+    pub(super) fn add(&mut self, request: R, arrived: u64, connection: Vec<u8>) {
+        self.paused.push(Paused {
+            request,
+            arrived,
+            connection,
+        });
     }
 
     pub(super) fn len(&self) -> usize {
         self.paused.len()
+    }
+
+    /// How many of a connection wait; none where it is not known.
+    pub(super) fn of(&self, connection: &[u8]) -> usize {
+        let theirs =
+            |paused: &&Paused<R>| !connection.is_empty() && paused.connection == connection;
+        self.paused.iter().filter(theirs).count()
     }
 
     pub(super) fn is_empty(&self) -> bool {

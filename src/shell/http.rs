@@ -95,7 +95,9 @@ impl Exchange {
             Step::Wait => {
                 let arrived = self.arrived.get().unwrap_or_default();
                 let this = Weak::clone(&self.this);
-                let effects = self.shared.plugin.borrow_mut().wait(this, arrived);
+                let mut plugin = self.shared.plugin.borrow_mut();
+                let effects = plugin.wait(this, arrived, connection());
+                drop(plugin);
                 self.shared.carry_out(effects);
                 Action::Pause
             }
@@ -166,9 +168,9 @@ impl Exchange {
                 let this = Weak::clone(&self.this);
                 let mut plugin = self.shared.plugin.borrow_mut();
                 let effects = if again {
-                    plugin.wait_on(this, arrived)
+                    plugin.wait_on(this, arrived, connection())
                 } else {
-                    plugin.wait(this, arrived)
+                    plugin.wait(this, arrived, connection())
                 };
                 drop(plugin);
                 return self.shared.carry_out(effects);
@@ -201,7 +203,7 @@ impl Exchange {
             let now = Calls.now_us();
             let arrived = self.arrived.get().unwrap_or(now);
             self.arrived.set(Some(arrived));
-            plugin.knowledge(now, arrived)
+            plugin.knowledge(now, arrived, connection)
         };
         let facts = facts(&knowledge);
         let headers = pairs::decode(&head);
@@ -276,6 +278,11 @@ impl Exchange {
             }
         }
     }
+}
+
+/// Whose connection it is: the client's address with its port.
+fn connection() -> Vec<u8> {
+    Calls.property(&["source", "address"]).unwrap_or_default()
 }
 
 fn facts<'f>(knowledge: &'f dyn Fn() -> Knowledge) -> Facts<'f> {

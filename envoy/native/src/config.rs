@@ -89,21 +89,32 @@ impl Config {
     }
 
     /// How far a request that arrived at `arrived`, µs since 1970, may trust these tables.
-    pub(crate) fn knowledge(&self, of: &Arc<EndpointTable>, arrived: u64) -> Knowledge {
+    pub(crate) fn knowledge(
+        &self,
+        of: &Arc<EndpointTable>,
+        arrived: u64,
+        connection: impl FnOnce() -> Vec<u8>,
+    ) -> Knowledge {
         let plugin = self.lock();
         // Newer ones have come since it looked: what the plugin knows is about those.
         if !Arc::ptr_eq(of, &self.tables.load()) {
             return Knowledge::Coming;
         }
-        plugin.knowledge(now_ns() / 1000, arrived)
+        plugin.knowledge(now_ns() / 1000, arrived, connection)
     }
 
-    /// A request pauses; `again`: it has before.
-    pub(crate) fn wait(&self, request: FilterScheduler, arrived: u64, again: bool) {
+    /// A request of `connection` pauses; `again`: it has before.
+    pub(crate) fn wait(
+        &self,
+        request: FilterScheduler,
+        arrived: u64,
+        connection: Vec<u8>,
+        again: bool,
+    ) {
         let mut plugin = self.lock();
         let effects = match again {
-            true => plugin.wait_on(request, arrived),
-            false => plugin.wait(request, arrived),
+            true => plugin.wait_on(request, arrived, connection),
+            false => plugin.wait(request, arrived, connection),
         };
         drop(plugin);
         self.carry_out(effects);

@@ -84,10 +84,15 @@ impl Exchange {
     fn decide(&mut self, filter: &mut Filter, again: bool) -> Action {
         let config = Arc::clone(&self.config);
         let endpoints = config.tables();
+        let source = |filter: &Filter| {
+            filter
+                .attribute(Attribute::SourceAddress)
+                .unwrap_or_default()
+        };
         let knowledge = || {
             let arrived = self.arrived.get().unwrap_or_else(|| now_ns() / 1000);
             self.arrived.set(Some(arrived));
-            config.knowledge(&endpoints, arrived)
+            config.knowledge(&endpoints, arrived, || source(filter))
         };
         let headers = filter.headers(Head::Request);
         let property = |path: &[&str]| property(filter, path);
@@ -108,7 +113,8 @@ impl Exchange {
             Step::Ask(question) => Action::Ask(question),
             Step::Wait => {
                 let arrived = self.arrived.get().unwrap_or_default();
-                config.wait(filter.scheduler(), arrived, again);
+                let connection = source(filter);
+                config.wait(filter.scheduler(), arrived, connection, again);
                 Action::Pause
             }
         }
