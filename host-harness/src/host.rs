@@ -10,10 +10,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
-use wasmtime::{Memory, TypedFunc};
+use wasmtime::{Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 
 /// The root context; streams are numbered from the next on.
 pub(crate) const ROOT: u32 = 1;
+
+/// No guest gets more memory, in bytes: far more than any configuration that is taken.
+const MEMORY_LIMIT: usize = 512 << 20;
 
 /// The host's side of one VM.
 pub(crate) struct Host {
@@ -50,6 +53,7 @@ pub(crate) struct Host {
     /// Memory for values on their way to the guest, kept from call to call.
     pub(crate) scratch: Vec<u8>,
     pub(crate) memory: Option<Memory>,
+    pub(crate) limits: StoreLimits,
     pub(crate) allocate: Option<TypedFunc<u32, u32>>,
 }
 
@@ -89,6 +93,7 @@ impl Host {
             waker: None,
             scratch: Vec::new(),
             memory: None,
+            limits: StoreLimitsBuilder::new().memory_size(MEMORY_LIMIT).build(),
             allocate: None,
         }
     }

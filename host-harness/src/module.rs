@@ -4,7 +4,11 @@ use crate::host::Host;
 use crate::hostcalls;
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 use wasmtime::{Config, Engine, InstancePre, Linker, OptLevel};
+
+/// How often a running guest looks whether its time is up.
+pub(crate) const EPOCH: Duration = Duration::from_millis(100);
 
 /// A compiled module; cloning shares it.
 #[derive(Clone)]
@@ -95,7 +99,24 @@ impl Module {
 fn engine() -> Result<Engine, ModuleError> {
     let mut config = Config::new();
     config.cranelift_opt_level(OptLevel::Speed);
-    Engine::new(&config).map_err(compile_error)
+    config.epoch_interruption(true);
+    let engine = Engine::new(&config).map_err(compile_error)?;
+    count_epochs(&engine).map_err(|error| ModuleError::Compile(error.to_string()))?;
+    Ok(engine)
+}
+
+/// Lets time go by for the guests of `engine`, for as long as there is one.
+fn count_epochs(engine: &Engine) -> std::io::Result<()> {
+    let engine = engine.weak();
+    let count = move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(EPOCH);
+        }
+    };
+    let thread = std::thread::Builder::new().name("epochs".to_owned());
+    thread.spawn(count).map(drop)
 }
 
 /// Machine code as a module; `None` if it is another wasmtime's.

@@ -6,6 +6,7 @@ use crate::abi::Status;
 use crate::environment::{Environment, LogLevel};
 use crate::host::{Host, ROOT};
 use crate::http_call::{CallResponse, HttpCall};
+use crate::module::EPOCH;
 use crate::plugin::{PluginConfig, StartError};
 use crate::refusal::Callback;
 use crate::stream::SharedStream;
@@ -13,6 +14,12 @@ use exports::Exports;
 use std::rc::Rc;
 use std::time::Duration;
 use wasmtime::Store;
+
+/// A callback that runs longer is stopped, which is a trap.
+const CALLBACK_LIMIT: Duration = Duration::from_secs(5);
+
+/// The same for starting and configuring.
+const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a header callback wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +63,8 @@ impl Vm {
             ..Host::new(environment, admin_clusters, first_token)
         };
         let mut store = Store::new(config.module.pre().module().engine(), host);
+        store.limiter(|host| &mut host.limits);
+        store.set_epoch_deadline(epochs(START_LIMIT));
         let instance = config
             .module
             .pre()
@@ -248,6 +257,11 @@ impl Vm {
     }
 
     fn enter(&mut self, context: u32, callback: Callback) {
+        let limit = match callback {
+            Callback::Configure => START_LIMIT,
+            _ => CALLBACK_LIMIT,
+        };
+        self.store.set_epoch_deadline(epochs(limit));
         let host = self.store.data_mut();
         host.callback = callback;
         host.active = context;
@@ -268,6 +282,10 @@ impl Vm {
             Trapped
         })
     }
+}
+
+fn epochs(limit: Duration) -> u64 {
+    u64::try_from(limit.as_millis() / EPOCH.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl From<Status> for u32 {

@@ -23,6 +23,8 @@ pub struct ProxyConfig {
     pub connect_timeout: Duration,
     /// How long a connection may be silent.
     pub idle_timeout: Duration,
+    /// How many connections a worker has at a time; further ones are closed at once.
+    pub connections_per_worker: usize,
     /// The host of a request that names none: HTTP/1.0 (Envoy's `default_host_for_http_10`);
     /// `None`: 400.
     pub default_host: Option<String>,
@@ -36,7 +38,8 @@ pub struct ProxyConfig {
 pub type AccessLog = dyn Fn(&AccessRecord) + Send + Sync;
 
 impl ProxyConfig {
-    /// `workers` as many as there are processors, 5 s to connect, 60 s of silence.
+    /// `workers` as many as there are processors, 5 s to connect, 60 s of silence, 4,096 connections
+    /// for each worker.
     #[must_use]
     pub fn new(listen: SocketAddr, engine: EngineConfig) -> Self {
         Self {
@@ -46,6 +49,7 @@ impl ProxyConfig {
             engine,
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(60),
+            connections_per_worker: 4096,
             default_host: None,
             log_properties: Vec::new(),
             access_log: None,

@@ -107,6 +107,10 @@ async fn answer(
     if !head.contains(":authority") || fragment {
         return Ok(refusal(StatusCode::BAD_REQUEST));
     }
+    // Every other upgrade is refused by Envoy, which is told of `websocket` alone.
+    if message::is_upgrade(&parts.headers) && !message::is_websocket(&parts.headers) {
+        return Ok(refusal(StatusCode::FORBIDDEN));
+    }
     let request = Request::from_parts(parts, body);
     Ok(forward::run(context, connection, head, request, target).await)
 }

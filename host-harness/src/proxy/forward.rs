@@ -44,7 +44,7 @@ pub(super) async fn run(
     let body = if body.is_end_stream() {
         RequestBody::whole(Vec::new())
     } else {
-        RequestBody::Streamed(body, target)
+        RequestBody::streamed(body, target, context.config.idle_timeout)
     };
     let (exchange, mut step) = context
         .engine

@@ -55,14 +55,22 @@ pub(super) fn request_head(
     head
 }
 
-/// Whether the downstream wants to leave HTTP on this connection.
+/// Whether the downstream wants to leave HTTP on this connection. As in Envoy `h2c` is no wish, but
+/// a header that goes no further.
 pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
     let asked = headers
         .get(header::CONNECTION)
         .and_then(|value| value.to_str().ok());
     let mut tokens = asked.unwrap_or_default().split(',');
     let asked = tokens.any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
-    asked && headers.contains_key(header::UPGRADE)
+    let wanted = headers.get(header::UPGRADE).map(HeaderValue::as_bytes);
+    asked && wanted.is_some_and(|wanted| !wanted.eq_ignore_ascii_case(b"h2c"))
+}
+
+/// Whether what it wants is WebSocket, the one upgrade that Envoy's routes name.
+pub(super) fn is_websocket(headers: &HeaderMap) -> bool {
+    let wanted = headers.get(header::UPGRADE).map(HeaderValue::as_bytes);
+    wanted.is_some_and(|wanted| wanted.eq_ignore_ascii_case(b"websocket"))
 }
 
 /// The request for an endpoint; `None`: the head has no method or path that HTTP/1.1 can

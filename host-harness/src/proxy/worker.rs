@@ -94,6 +94,8 @@ async fn serve(context: Rc<Context>, listener: tokio::net::TcpListener) {
             _ = stopped.changed() => break,
         };
         match accepted {
+            // As Envoy's `max_connections`: closed, and nothing is said.
+            Ok(_) if context.connections.get() >= context.config.connections_per_worker => {}
             Ok((stream, source)) => {
                 tokio::task::spawn_local(downstream::serve(Rc::clone(&context), stream, source));
             }

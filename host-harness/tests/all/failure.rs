@@ -39,6 +39,21 @@ fn a_trap_fails_its_request_those_in_flight_and_the_following() {
 }
 
 #[test]
+fn a_guest_that_never_returns_or_wants_all_memory_is_stopped() {
+    let fixture = Fixture::guest("greedy");
+    for (field, why) in [("x-spin", "interrupt"), ("x-grow", "unreachable")] {
+        let engine = fixture.start();
+        assert_eq!(status(&engine, &[]), 200);
+        assert_eq!(status(&engine, &[(field, "")]), 503, "{field}");
+        let said = fixture.said().join("\n");
+        assert!(
+            said.contains("trapped") && said.contains(why),
+            "{field}: {said}"
+        );
+    }
+}
+
+#[test]
 fn an_open_policy_skips_the_filter_after_a_trap() {
     let (fixture, _) = fixture(FailurePolicy::FailOpen);
     let engine = fixture.start();

@@ -148,7 +148,7 @@ fn bodies_pass_and_odd_targets_after_them() {
 fn an_upgrade_joins_both_sides() {
     let (proxy, _) = start(Fixture::guest("edit_request"), &[upstream::start()]);
     let mut client = Client::connect(proxy.local_addr());
-    let upgrade = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n";
+    let upgrade = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n";
     let (head, _) = client.ask(upgrade);
     assert!(
         head.starts_with("HTTP/1.1 101") && head.contains("x-seen: yes"),
@@ -158,6 +158,65 @@ fn an_upgrade_joins_both_sides() {
     let mut back = [0; 14];
     client.reader.read_exact(&mut back).unwrap();
     assert_eq!(&back, b"there and back");
+}
+
+#[test]
+fn no_other_upgrade_is_passed_on() {
+    let (proxy, _) = start(Fixture::plain(), &[upstream::start()]);
+    let ask = |what: &str| {
+        let head =
+            format!("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: {what}\r\n\r\n");
+        Client::connect(proxy.local_addr()).ask(head.as_bytes()).0
+    };
+    assert!(ask("tls/1.0").starts_with("HTTP/1.1 403"));
+    assert!(ask("h2c").starts_with("HTTP/1.1 200"), "not a wish");
+}
+
+#[test]
+fn a_body_that_stops_ends_its_request() {
+    let fixture = Fixture::plain();
+    let endpoints = vec![Endpoint::healthy(upstream::start())];
+    fixture
+        .environment
+        .clusters
+        .set("a", Cluster::new(endpoints));
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut config = ProxyConfig::new(anywhere, fixture.config);
+    config.idle_timeout = Duration::from_millis(300);
+    let proxy = Proxy::start(config, &fixture.environment).unwrap();
+    let mut client = Client::connect(proxy.local_addr());
+    let (head, _) = client.ask(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf");
+    assert!(head.starts_with("HTTP/1.1 503"), "{head}");
+}
+
+#[test]
+fn more_connections_than_a_worker_may_have_are_closed() {
+    let fixture = Fixture::plain();
+    let endpoints = vec![Endpoint::healthy(upstream::start())];
+    fixture
+        .environment
+        .clusters
+        .set("a", Cluster::new(endpoints));
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut config = ProxyConfig::new(anywhere, fixture.config);
+    (config.workers, config.connections_per_worker) = (1, 2);
+    let proxy = Proxy::start(config, &fixture.environment).unwrap();
+    let get = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    let mut kept: Vec<_> = (0..2)
+        .map(|_| Client::connect(proxy.local_addr()))
+        .collect();
+    for client in &mut kept {
+        assert!(client.ask(get).0.starts_with("HTTP/1.1 200"));
+    }
+    let mut further = Client::connect(proxy.local_addr());
+    let _ = further.reader.get_mut().write_all(get); // it may be closed already
+    let mut rest = Vec::new();
+    assert_eq!(
+        further.reader.read_to_end(&mut rest).unwrap_or(0),
+        0,
+        "{rest:?}"
+    );
+    assert!(kept[0].ask(get).0.starts_with("HTTP/1.1 200"));
 }
 
 #[test]
