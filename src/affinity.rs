@@ -83,6 +83,12 @@ impl Affinity {
         self.cookie.path.as_deref()
     }
 
+    /// What new cookies are: `balanced`, `persistent`, `sha1`, `md5`, `index`, `keyed` or `none`.
+    #[must_use]
+    pub fn format(&self) -> &'static str {
+        self.writer.name()
+    }
+
     /// `md5(md5(upstream name) + upstream name)` in hex: says which cluster a session is of.
     #[must_use]
     pub fn backend_key(&self) -> &str {

@@ -30,6 +30,7 @@ mod fixtures;
 mod house {
     mod module_file;
 }
+mod page;
 mod platforms;
 mod recordings {
     mod nginx;

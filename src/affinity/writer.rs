@@ -26,6 +26,19 @@ pub(super) enum Writer {
 }
 
 impl Writer {
+    /// Its name, for people.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ring => "balanced",
+            Self::Persistent => "persistent",
+            Self::Md5 => "md5",
+            Self::Sha1 => "sha1",
+            Self::Index => "index",
+            Self::Keyed => "keyed",
+            Self::Nothing => "none",
+        }
+    }
+
     /// Whether cookies are to be keyed.
     pub(super) fn is_keyed(self) -> bool {
         matches!(self, Self::Keyed | Self::Nothing)

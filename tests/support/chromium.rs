@@ -1,6 +1,7 @@
 //! A real browser, driven through ChromeDriver by the WebDriver protocol.
 
 use crate::http::{self, Request};
+use base64::Engine as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -104,6 +105,73 @@ impl Chromium {
     pub fn keep(&self, name: &str, value: &str) {
         let cookie = json!({ "name": name, "value": value, "path": "/", "httpOnly": true });
         self.of_session("POST", "/cookie", &json!({ "cookie": cookie }));
+    }
+
+    /// What an expression of the page is worth.
+    pub fn value(&self, expression: &str) -> Value {
+        let script = json!({ "script": format!("return {expression}"), "args": [] });
+        self.of_session("POST", "/execute/sync", &script)
+    }
+
+    /// Clicks what a CSS selector finds first, as a mouse does.
+    ///
+    /// # Panics
+    /// There is none, or something lies over it.
+    pub fn click(&self, selector: &str) {
+        let element = self.element(selector);
+        self.of_session("POST", &format!("/element/{element}/click"), &json!({}));
+    }
+
+    /// Puts the focus there and types.
+    ///
+    /// # Panics
+    /// There is nothing to type into.
+    pub fn type_into(&self, selector: &str, text: &str) {
+        let element = self.element(selector);
+        let path = format!("/element/{element}/value");
+        self.of_session("POST", &path, &json!({ "text": text }));
+    }
+
+    /// Presses a key where the focus is: a character, or a code of WebDriver.
+    pub fn press(&self, key: &str) {
+        let keys = ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key }));
+        let actions = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": keys }] });
+        self.of_session("POST", "/actions", &actions);
+    }
+
+    fn element(&self, selector: &str) -> String {
+        let found = json!({ "using": "css selector", "value": selector });
+        let element = self.of_session("POST", "/element", &found);
+        let (_, id) = element.as_object().unwrap().iter().next().unwrap();
+        id.as_str().unwrap().to_owned()
+    }
+
+    /// Shows the page as a window of this size would, light or dark.
+    pub fn look(&self, width: u32, height: u32, scheme: &str) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1,
+            "mobile": width < 600 });
+        self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.devtools("Emulation.setEmulatedMedia", &media);
+    }
+
+    /// The page as it looks, all of it: PNG.
+    ///
+    /// # Panics
+    /// The browser makes none.
+    #[must_use]
+    pub fn picture(&self) -> Vec<u8> {
+        let all = json!({ "format": "png", "captureBeyondViewport": true });
+        let shot = self.devtools("Page.captureScreenshot", &all);
+        let data = shot["data"].as_str().unwrap();
+        base64::engine::general_purpose::STANDARD
+            .decode(data)
+            .unwrap()
+    }
+
+    fn devtools(&self, command: &str, parameters: &Value) -> Value {
+        let asked = json!({ "cmd": command, "params": parameters });
+        self.of_session("POST", "/goog/cdp/execute", &asked)
     }
 
     fn of_session(&self, method: &str, command: &str, body: &Value) -> Value {

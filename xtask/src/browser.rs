@@ -1,7 +1,7 @@
 //! `cargo xtask browser`: what a user sees, in a real Chromium.
 
 use crate::apt::Apt;
-use crate::{cache, envoy, process, wasm, workspace};
+use crate::{cache, demo, envoy, process, workspace};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 
@@ -13,24 +13,34 @@ struct Browser {
     libraries: Option<String>,
 }
 
-/// The tests of `tests/chromium.rs`.
+/// The tests of `tests/chromium.rs` and `tests/page.rs`; pictures of the page go to `SCREENSHOTS`.
 ///
 /// # Errors
 /// When the set-up or a test fails.
 pub(crate) fn run() -> Result<()> {
-    wasm::module()?;
-    envoy::envoy()?;
+    let limpet = demo::limpet()?;
+    let envoy = envoy::envoy()?;
+    let pictures = match std::env::var_os("SCREENSHOTS") {
+        Some(named) => PathBuf::from(named),
+        None => cache::folder("screenshots")?,
+    };
+    std::fs::create_dir_all(&pictures)?;
     let browser = browser()?;
     process::announce("pages in Chromium");
     let mut test = process::cargo();
-    test.args(["test", "--workspace", "--test", "all", "chromium::"])
-        .args(["--", "--ignored", "--test-threads", "2"])
+    test.args(["test", "--workspace", "--test", "all", "--"])
+        .args(["chromium::", "page::", "--ignored", "--test-threads", "2"])
+        .env("LIMPET", limpet)
+        .env("ENVOY", envoy)
+        .env("SCREENSHOTS", &pictures)
         .env("CHROMIUM", browser.chromium)
         .env("CHROMEDRIVER", browser.driver);
     if let Some(libraries) = browser.libraries {
         test.env("LD_LIBRARY_PATH", libraries);
     }
-    process::run(&mut test)
+    process::run(&mut test)?;
+    process::announce(format_args!("pictures of the page: {}", pictures.display()));
+    Ok(())
 }
 
 /// `$CHROMIUM` with `$CHROMEDRIVER`, else Debian's, which are only unpacked.

@@ -2,7 +2,7 @@
 
 mod tally;
 
-use crate::{deny, process, wasm, workspace};
+use crate::{browser, deny, process, wasm, workspace};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::process::{Command, Stdio};
@@ -25,6 +25,7 @@ pub(crate) fn run() -> Result<()> {
     step("format", || cargo(&["fmt", "--all", "--check"]))?;
     step("the README's demo", readme_demo)?;
     let tally = step("the README's tests", readme_tests)?;
+    step("pages in a browser", browser::run)?;
     step("clippy", || {
         let everything = ["clippy", "--workspace", "--all-targets"];
         cargo(&[&everything[..], &["--", "-D", "warnings"]].concat())

@@ -9,14 +9,19 @@ mod story;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 
 use crate::module;
+use crate::page::fleet::Fleet;
+use crate::page::ledger::Ledger;
+use crate::page::lens::Lens;
+use crate::page::{Address, Scene};
 use crate::pods::Pods;
-use crate::run::wait_for_ctrl_c;
+use crate::run::{BEHIND_A_PAGE, wait_for_ctrl_c};
 use limpet_envoy::args::ip_port;
 use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
@@ -49,9 +54,12 @@ pub struct DemoArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  limpet demo            play the story, then stay up for a try with curl
+  limpet demo            play the story, then stay up: a page in the browser, or curl
   limpet demo --once     play it and say whether every claim held
   limpet demo --envoy    the same on real Envoy";
+
+/// Where the page is.
+const PAGE: &str = "/limpet";
 
 /// The manifest that the story is about.
 const MANIFEST: &str = include_str!("../../../envoy/examples/sample-ingress.yaml");
@@ -61,43 +69,80 @@ const MANIFEST: &str = include_str!("../../../envoy/examples/sample-ingress.yaml
 /// # Errors
 /// When the stage cannot be set.
 pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
-    let manifests = Manifests::parse("envoy/examples/sample-ingress.yaml", MANIFEST)?;
-    let mut compiled = Compiled::new(&manifests, &Flags::default())?;
-    let pods = Pods::start(&manifests)?;
-    let without_pods = pods.fill(&manifests, &mut compiled.clusters);
-    anyhow::ensure!(without_pods.is_empty(), without_pods.join("; "));
-    let wasm = module::find(args.wasm.as_deref())?;
     let port = if args.once { 0 } else { 8080 };
     let listen = args
         .listen
         .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    let mut report = Report::default();
-    let stage = if args.envoy {
-        Stage::envoy(&compiled, &wasm, listen, &mut report)?
+    let page = if args.once {
+        None
     } else {
-        Stage::harness(&compiled, &wasm, listen, &mut report)?
+        let address = Address::take(listen, PAGE)?;
+        println!("Open {} in a browser.", address.url());
+        println!("The story plays first; the pods are yours when it is over.");
+        Some(address)
+    };
+    let manifests = Manifests::parse("envoy/examples/sample-ingress.yaml", MANIFEST)?;
+    let manifests = Arc::new(manifests);
+    let mut compiled = Compiled::new(&manifests, &Flags::default())?;
+    let pods = Pods::start(&manifests)?;
+    let without_pods = pods.fill(&manifests, &mut compiled.clusters);
+    anyhow::ensure!(without_pods.is_empty(), without_pods.join("; "));
+    let first_pods = pods.pods.clone();
+    let wasm = module::find(args.wasm.as_deref())?;
+    let mut report = Report::default();
+    let ledger = Ledger::new();
+    let behind = page.as_ref().map_or(listen, |_| BEHIND_A_PAGE);
+    let stage = if args.envoy {
+        report.progress("starting Envoy");
+        Stage::envoy(&compiled, &wasm, behind, &ledger)?
+    } else {
+        report.progress(&format!("compiling {}", wasm.display()));
+        Stage::harness(&compiled, &wasm, behind, &ledger)?
+    };
+    stage.announce(&report);
+    let fleet = Fleet::new(&compiled.clusters, Some(pods), stage.tell());
+    let fleet = Arc::new(fleet);
+    fleet.lock(true);
+    let at = page.as_ref().map(|page| (page.url(), page.application()));
+    let page = match page {
+        Some(address) => Some(address.serve(Scene {
+            compiled: &compiled,
+            proxy: stage.address(),
+            name: stage.name(),
+            fleet: Arc::clone(&fleet),
+            ledger: Arc::clone(&ledger),
+            lens: Lens {
+                manifests: Arc::clone(&manifests),
+                strict: false,
+                wasm,
+            },
+        })?),
+        None => None,
     };
     let network = Network::new(stage.address())?;
     let mut story = Story {
-        stage: &stage,
+        fleet: &fleet,
         network: &network,
-        pods: &pods.pods,
+        pods: &first_pods,
         report: &mut report,
     };
     let code = match story.play() {
         Ok(()) => report.all_held(),
         Err(error) => report.failed(&error),
     };
-    if !args.once {
-        stay_up(&stage)?;
+    fleet.lock(false);
+    ledger.begin(&fleet);
+    if let Some((url, application)) = at {
+        stay_up(&url, application)?;
     }
+    drop(page);
     stage.end(Duration::from_secs(2));
     Ok(code)
 }
 
-fn stay_up(stage: &Stage) -> anyhow::Result<()> {
-    let address = stage.address();
-    println!("\nStill up; try, again and again:");
+fn stay_up(page: &str, address: SocketAddr) -> anyhow::Result<()> {
+    println!("\nStill up: {page}");
+    println!("or try, again and again:");
     println!("  curl -i http://{address}/app1/ -H 'host: sample.example.com'");
     println!("  curl -b jar -c jar http://{address}/app1/ -H 'host: sample.example.com'");
     println!("  curl -b jar -c jar http://{address}/app2/ -H 'host: sample.example.com'");

@@ -44,6 +44,7 @@ impl EnvoyProcess {
             .args(["-c", "bootstrap.yaml", "--use-dynamic-base-id"])
             .args(["-l", "warning", "--admin-address-path", "admin"])
             .args(["--concurrency", &launch.workers.to_string()])
+            .args(["--file-flush-interval-msec", "50"])
             .args(["--drain-time-s", "2", "--parent-shutdown-time-s", "3"])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

@@ -9,7 +9,7 @@ mod lines;
 mod locations;
 mod people;
 mod request;
-mod why;
+pub(crate) mod why;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -20,6 +20,7 @@ pub use args::ExplainArgs;
 pub use byte_string::ByteString;
 pub use engine::{Explainer, Settings};
 pub use explanation::{Affinity, Decision, Explanation, Response, Upstream};
+pub(crate) use people::rows;
 pub use request::{Attempt, AttemptResult, Request};
 
 /// Answers the requests on standard output; notes and warnings go to standard error.

@@ -12,6 +12,9 @@ use limpet_envoy::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER, Forwarding, INTE
 use limpet_envoy::plugin_config;
 use serde_json::Value;
 
+/// The property that holds the module's record of a request.
+pub(crate) const RECORD: &str = "limpet_decision";
+
 /// The engine's configuration: `config` is the plugin's.
 #[must_use]
 pub fn engine_config(module: Module, config: &Value, forwarding: &Forwarding) -> EngineConfig {

@@ -1,7 +1,10 @@
 //! Demo replicas of the manifests' Deployments: in-process servers, each on its own address.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -13,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::task::{AbortHandle, JoinSet};
 
 use limpet_envoy::clusters::{Cluster, Endpoint, Health};
 use limpet_envoy::manifests::{Manifests, Object};
@@ -61,7 +65,9 @@ pub struct Pods {
     /// In the order of the Deployments.
     pub pods: Vec<Pod>,
     selectors: Vec<(Object, Vec<Pod>)>,
-    _runtime: Runtime,
+    /// What serves each address that listens.
+    servers: Mutex<HashMap<SocketAddr, AbortHandle>>,
+    runtime: Runtime,
 }
 
 impl Pods {
@@ -77,6 +83,7 @@ impl Pods {
             .build()
             .context("the demo replicas cannot be started")?;
         let mut all = Vec::new();
+        let mut servers = HashMap::new();
         let mut selectors = Vec::new();
         for deployment in &manifests.deployments {
             let replicas = deployment
@@ -86,7 +93,9 @@ impl Pods {
             let mut pods = Vec::new();
             for number in 1..=usize::try_from(replicas.unwrap_or(1)).unwrap_or(1) {
                 let ip = address(all.len());
-                let pod = runtime.block_on(serve(deployment.name(), number, ip))?;
+                let at = SocketAddr::from((ip, 0));
+                let (pod, server) = runtime.block_on(serve(deployment.name(), number, at))?;
+                servers.insert(pod.address, server);
                 all.push(pod.clone());
                 pods.push(pod);
             }
@@ -95,8 +104,44 @@ impl Pods {
         Ok(Self {
             pods: all,
             selectors,
-            _runtime: runtime,
+            servers: Mutex::new(servers),
+            runtime,
         })
+    }
+
+    /// One replica more of a Deployment, beyond the `index` that were started before it.
+    ///
+    /// # Errors
+    /// When its address cannot be listened on.
+    pub fn another(&self, deployment: &str, number: usize, index: usize) -> anyhow::Result<Pod> {
+        self.serve(deployment, number, SocketAddr::from((address(index), 0)))
+    }
+
+    /// Starts a replica again where it was.
+    ///
+    /// # Errors
+    /// When its address cannot be listened on.
+    pub fn start_again(&self, pod: &Pod) -> anyhow::Result<()> {
+        self.serve(&pod.deployment, pod.number, pod.address)?;
+        Ok(())
+    }
+
+    fn serve(&self, deployment: &str, number: usize, at: SocketAddr) -> anyhow::Result<Pod> {
+        let started = self.runtime.block_on(serve(deployment, number, at));
+        let (pod, server) = started?;
+        self.servers().insert(pod.address, server);
+        Ok(pod)
+    }
+
+    /// Ends a replica: its connections break, and its address refuses new ones.
+    pub fn stop(&self, pod: &Pod) {
+        if let Some(server) = self.servers().remove(&pod.address) {
+            server.abort();
+        }
+    }
+
+    fn servers(&self) -> MutexGuard<'_, HashMap<SocketAddr, AbortHandle>> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives the clusters the replicas that their Services select; a line for each without any.
@@ -145,31 +190,42 @@ fn selects(service: &Object, deployment: &Object) -> bool {
         })
 }
 
-async fn serve(deployment: &str, number: usize, ip: Ipv4Addr) -> anyhow::Result<Pod> {
-    let listener = TcpListener::bind((ip, 0))
+async fn serve(
+    deployment: &str,
+    number: usize,
+    at: SocketAddr,
+) -> anyhow::Result<(Pod, AbortHandle)> {
+    let listener = TcpListener::bind(at)
         .await
-        .with_context(|| format!("a demo replica cannot listen on {ip}"))?;
-    let address = listener.local_addr()?;
+        .with_context(|| format!("a demo replica cannot listen on {at}"))?;
     let pod = Pod {
         deployment: deployment.to_owned(),
         number,
-        address,
+        address: listener.local_addr()?,
     };
-    tokio::spawn(accept(listener, pod.clone()));
-    Ok(pod)
+    let server = tokio::spawn(accept(listener, pod.clone())).abort_handle();
+    Ok((pod, server))
 }
 
+/// Serves until it is aborted; its connections end with it.
 async fn accept(listener: TcpListener, pod: Pod) {
+    let mut connections = JoinSet::new();
     loop {
-        let Ok((socket, _)) = listener.accept().await else {
-            continue;
+        let socket = tokio::select! {
+            Ok((socket, _)) = listener.accept() => socket,
+            Some(_) = connections.join_next() => continue,
+            // Out of file descriptors, mostly.
+            else => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
         };
         let pod = pod.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let page = format!("{}\n", pod.page(request.uri().path()));
             async move { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(page)))) }
         });
-        tokio::spawn(
+        connections.spawn(
             hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(socket), service),
         );

@@ -2,7 +2,7 @@
 
 mod access_log;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,10 +11,14 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use host_harness::Environment;
-use host_harness::proxy::{Proxy, ProxyConfig};
+use host_harness::proxy::{AccessRecord, Proxy, ProxyConfig};
 
 use crate::filter_chain;
 use crate::module;
+use crate::page::fleet::Fleet;
+use crate::page::ledger::{Ledger, Record};
+use crate::page::lens::Lens;
+use crate::page::{self, Address, Scene};
 use crate::pods::Pods;
 use limpet_envoy::args::{EndpointArgs, ManifestArgs, ip_port};
 use limpet_envoy::clusters::Cluster;
@@ -51,6 +55,10 @@ pub struct RunArgs {
     #[arg(long)]
     pub pods: bool,
 
+    /// Serve a page at this path: which pod answers whom, and why
+    #[arg(long, value_name = "PATH", value_parser = page::path)]
+    pub page: Option<String>,
+
     /// The module [default: LIMPET_WASM, else the one built beside this binary]
     #[arg(long, value_name = "PATH")]
     pub wasm: Option<PathBuf>,
@@ -59,6 +67,7 @@ pub struct RunArgs {
 const EXAMPLES: &str = "\
 Examples:
   limpet run -f envoy/examples/sample-ingress.yaml --pods
+  limpet run -f envoy/examples/sample-ingress.yaml --pods --page /limpet
   limpet run -f shop.yaml --endpoints prod/web:80=10.0.0.1:80,10.0.0.2:80 --listen 0.0.0.0:8080";
 
 /// How long requests under way may take to finish after Ctrl-C.
@@ -69,7 +78,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When manifests or module cannot be read, or an address is taken.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let manifests = args.manifests.load()?.with_ingresses()?;
+    let manifests = Arc::new(args.manifests.load()?.with_ingresses()?);
     let mut compiled = Compiled::new(&manifests, &args.manifests.flags(&args.endpoints))?;
     let pods = if args.pods {
         Some(Pods::start(&manifests)?)
@@ -83,29 +92,79 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     for note in compiled.all_notes() {
         say::note(note);
     }
-    let module = module::load(&module::find(args.wasm.as_deref())?)?;
+    let base = args.page.as_deref();
+    let page = base
+        .map(|base| Address::take(args.listen, base))
+        .transpose()?;
+    let wasm = module::find(args.wasm.as_deref())?;
+    let module = module::load(&wasm)?;
     let environment = Environment::new(filter_chain::host_clusters(&compiled.clusters));
-    let mut config = proxy_config(module, &compiled, args.listen);
+    let mut config = if page.is_some() {
+        proxy_config(module, &compiled, BEHIND_A_PAGE, Report::Why)
+    } else {
+        proxy_config(module, &compiled, args.listen, Report::Summary)
+    };
     config.admin = args.admin;
     if let Some(workers) = args.workers {
         config.workers = workers.into();
     }
+    let ledger = Ledger::new();
+    if page.is_some() {
+        let ledger = Arc::clone(&ledger);
+        config.access_log = Some(Arc::new(move |record: &AccessRecord| {
+            access_log::print(record);
+            ledger.record(record.source, Record::from(record));
+        }));
+    }
     let proxy = Proxy::start(config, &environment)?;
-    announce(&proxy, &compiled.clusters);
+    let application = page.as_ref().map(Address::application);
+    announce(&proxy, application, &compiled.clusters);
+    let page = match page {
+        Some(address) => {
+            eprintln!("page on {}", address.url());
+            let clusters = Arc::clone(&environment.clusters);
+            let tell = move |cluster: &Cluster| {
+                clusters.set(cluster.name(), filter_chain::host_cluster(cluster));
+                Ok(())
+            };
+            let lens = Lens {
+                manifests: Arc::clone(&manifests),
+                strict: args.manifests.strict,
+                wasm,
+            };
+            Some(address.serve(Scene {
+                compiled: &compiled,
+                proxy: proxy.local_addr(),
+                name: OWN_HOST.to_owned(),
+                fleet: Arc::new(Fleet::new(&compiled.clusters, pods, Box::new(tell))),
+                ledger,
+                lens,
+            })?)
+        }
+        None => None,
+    };
     wait_for_ctrl_c()?;
     eprintln!("stopping");
+    drop(page);
     proxy.shutdown(GRACE);
     Ok(ExitCode::SUCCESS)
 }
+
+/// Any free port of this machine.
+pub(crate) const BEHIND_A_PAGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// What a page calls the harness.
+pub(crate) const OWN_HOST: &str = "limpet’s own host";
 
 /// The proxy as `render envoy` would have it; `demo` runs the same.
 pub(crate) fn proxy_config(
     module: host_harness::Module,
     compiled: &Compiled<'_>,
     listen: SocketAddr,
+    report: Report,
 ) -> ProxyConfig {
     let options = Options {
-        report: Report::Summary,
+        report,
         unmatched: Unmatched::NotFound,
         one_virtual_host: true,
         ..Options::default()
@@ -114,13 +173,15 @@ pub(crate) fn proxy_config(
     let engine = filter_chain::engine_config(module, &plugin, &compiled.forwarding);
     let mut config = ProxyConfig::new(listen, engine);
     config.default_host = Some(DEFAULT_HOST.to_owned());
-    config.log_properties = vec![access_log::RECORD.to_owned()];
+    config.log_properties = vec![filter_chain::RECORD.to_owned()];
     config.access_log = Some(Arc::new(access_log::print));
     config
 }
 
-fn announce(proxy: &Proxy, clusters: &[Cluster]) {
-    eprintln!("listening on http://{}", proxy.local_addr());
+/// `front`: where the application is found, if not at the proxy itself.
+fn announce(proxy: &Proxy, front: Option<SocketAddr>, clusters: &[Cluster]) {
+    let application = front.unwrap_or(proxy.local_addr());
+    eprintln!("listening on http://{application}");
     if let Some(admin) = proxy.admin_addr() {
         eprintln!("admin on http://{admin}");
     }

@@ -2,27 +2,29 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use host_harness::Environment;
-use host_harness::proxy::Proxy;
+use host_harness::proxy::{AccessRecord, Proxy};
+use limpet_envoy::compiled::Compiled;
+use limpet_envoy::plugin_config::Report as Detail;
 
 use super::envoy::Envoy;
 use super::report::Report;
+use crate::page::fleet::Tell;
+use crate::page::ledger::{Ledger, Record};
 use crate::{filter_chain, module, run};
-use limpet_envoy::clusters::{Cluster, Endpoint};
-use limpet_envoy::compiled::Compiled;
+use limpet_envoy::clusters::Cluster;
 
-/// A running proxy, and its one cluster.
+/// A running proxy.
 pub(super) struct Stage {
     proxy: Kind,
-    cluster: Cluster,
 }
 
 enum Kind {
     Harness(Box<(Proxy, Environment)>),
-    Envoy(Envoy),
+    Envoy(Box<Envoy>),
 }
 
 impl Stage {
@@ -30,22 +32,19 @@ impl Stage {
         compiled: &Compiled<'_>,
         wasm: &Path,
         listen: SocketAddr,
-        report: &mut Report,
+        ledger: &Arc<Ledger>,
     ) -> anyhow::Result<Self> {
-        report.progress(&format!("compiling {}", wasm.display()));
         let module = module::load(wasm)?;
         let environment = Environment::new(filter_chain::host_clusters(&compiled.clusters));
-        let mut config = run::proxy_config(module, compiled, listen);
-        config.access_log = None;
+        let mut config = run::proxy_config(module, compiled, listen, Detail::Why);
+        let ledger = Arc::clone(ledger);
+        config.access_log = Some(Arc::new(move |record: &AccessRecord| {
+            ledger.record(record.source, Record::from(record));
+        }));
         config.workers = 2;
         let proxy = Proxy::start(config, &environment)?;
-        report.progress(&format!(
-            "limpet's own host listens on {}",
-            proxy.local_addr()
-        ));
         Ok(Self {
             proxy: Kind::Harness(Box::new((proxy, environment))),
-            cluster: only(&compiled.clusters)?,
         })
     }
 
@@ -53,18 +52,11 @@ impl Stage {
         compiled: &Compiled<'_>,
         wasm: &Path,
         listen: SocketAddr,
-        report: &mut Report,
+        ledger: &Arc<Ledger>,
     ) -> anyhow::Result<Self> {
-        report.progress("starting Envoy");
-        let envoy = Envoy::start(compiled, wasm, listen)?;
-        report.progress(&format!(
-            "{} listens on {}",
-            envoy.version(),
-            envoy.address()
-        ));
+        let envoy = Envoy::start(compiled, wasm, listen, ledger)?;
         Ok(Self {
-            proxy: Kind::Envoy(envoy),
-            cluster: only(&compiled.clusters)?,
+            proxy: Kind::Envoy(Box::new(envoy)),
         })
     }
 
@@ -75,21 +67,29 @@ impl Stage {
         }
     }
 
-    /// Replaces the endpoint list.
-    pub(super) fn set_endpoints(&self, endpoints: Vec<Endpoint>) -> anyhow::Result<()> {
-        let cluster = Cluster {
-            endpoints,
-            ..self.cluster.clone()
-        };
+    /// What it is.
+    pub(super) fn name(&self) -> String {
+        match &self.proxy {
+            Kind::Harness(_) => run::OWN_HOST.to_owned(),
+            Kind::Envoy(envoy) => envoy.version().to_owned(),
+        }
+    }
+
+    pub(super) fn announce(&self, report: &Report) {
+        report.progress(&format!("{} listens on {}", self.name(), self.address()));
+    }
+
+    /// How a cluster is given new endpoints.
+    pub(super) fn tell(&self) -> Box<Tell> {
         match &self.proxy {
             Kind::Harness(harness) => {
-                harness
-                    .1
-                    .clusters
-                    .set(cluster.name(), filter_chain::host_cluster(&cluster));
-                Ok(())
+                let clusters = Arc::clone(&harness.1.clusters);
+                Box::new(move |cluster: &Cluster| {
+                    clusters.set(cluster.name(), filter_chain::host_cluster(cluster));
+                    Ok(())
+                })
             }
-            Kind::Envoy(envoy) => envoy.set_endpoints(&cluster),
+            Kind::Envoy(envoy) => envoy.tell(),
         }
     }
 
@@ -99,9 +99,4 @@ impl Stage {
             Kind::Envoy(envoy) => drop(envoy),
         }
     }
-}
-
-fn only(clusters: &[Cluster]) -> anyhow::Result<Cluster> {
-    let first = clusters.first().cloned();
-    first.context("the manifest names no Service")
 }

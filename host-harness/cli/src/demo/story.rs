@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use limpet_envoy::clusters::Endpoint;
 use sha1::{Digest, Sha1};
 
 use super::browser::{Browser, Network, Page};
 use super::report::Report;
-use super::stage::Stage;
+use crate::page::fleet::Fleet;
 use crate::pods::Pod;
 
 /// How often a page is reloaded.
@@ -22,7 +23,7 @@ const SPREAD: Duration = Duration::from_secs(15);
 const PATHS: [&str; 2] = ["/app1/", "/app2/"];
 
 pub(super) struct Story<'s> {
-    pub(super) stage: &'s Stage,
+    pub(super) fleet: &'s Fleet,
     pub(super) network: &'s Network,
     pub(super) pods: &'s [Pod],
     pub(super) report: &'s mut Report,
@@ -152,13 +153,13 @@ impl Story<'_> {
     fn a_replica_goes(&mut self, gone: usize, clients: &mut [Client]) -> anyhow::Result<()> {
         self.report
             .chapter(&format!("Replica {gone} leaves the endpoint list"));
-        let left = self
+        let left: Vec<Endpoint> = self
             .pods
             .iter()
             .filter(|pod| pod.number != gone)
             .map(Pod::endpoint)
             .collect();
-        self.stage.set_endpoints(left)?;
+        self.fleet.list(&left)?;
         let scout = clients.first().context("no client")?.browser.clone();
         self.wait("its going to be known", |story| {
             let page = scout.clone().get(story.network, "/app1/")?;
@@ -187,8 +188,8 @@ impl Story<'_> {
 
     fn it_comes_back(&mut self, back: usize, clients: &mut [Client]) -> anyhow::Result<()> {
         self.report.chapter(&format!("Replica {back} comes back"));
-        self.stage
-            .set_endpoints(self.pods.iter().map(Pod::endpoint).collect())?;
+        let all: Vec<Endpoint> = self.pods.iter().map(Pod::endpoint).collect();
+        self.fleet.list(&all)?;
         self.wait("new clients to land there", |story| {
             let page = story.network.get("/app1/", None)?;
             Ok(story.replica("/app1/", &page)? == back)

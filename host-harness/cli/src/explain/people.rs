@@ -54,7 +54,8 @@ pub(super) fn print(
     Ok(())
 }
 
-fn rows(answer: &Explanation) -> Vec<(&'static str, String)> {
+/// What was decided, a label and a value each.
+pub(crate) fn rows(answer: &Explanation) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     let mut add = |label, value: Option<String>| {
         rows.extend(value.map(|value| (label, inert::line(&value))));

@@ -4,8 +4,7 @@ use host_harness::proxy::AccessRecord;
 use serde_json::Value;
 use std::time::UNIX_EPOCH;
 
-/// The property that holds the record.
-pub(super) const RECORD: &str = "limpet_decision";
+use crate::filter_chain::RECORD;
 
 /// Prints the line.
 pub(super) fn print(record: &AccessRecord) {
