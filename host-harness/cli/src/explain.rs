@@ -38,8 +38,8 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         now: args.now,
         wasm: args.wasm.clone(),
     };
-    if args.locations {
-        return locations::print(&manifests, &settings);
+    if args.locations && args.url.is_none() {
+        return locations::print(&manifests, &settings, None);
     }
     let mut explainer = Explainer::new(&manifests, &settings)?;
     for note in explainer.notes() {
@@ -50,6 +50,13 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         (None, url) => {
             let request = request::from_flags(url.as_deref().unwrap_or_default(), args)?;
             let answer = explainer.answer(&request);
+            if args.locations {
+                let taken = locations::Taken {
+                    request: &request,
+                    answer: &answer,
+                };
+                return locations::print(&manifests, &settings, Some(&taken));
+            }
             if args.json {
                 writeln!(std::io::stdout(), "{}", serde_json::to_string(&answer)?)?
             } else {

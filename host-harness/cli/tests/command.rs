@@ -110,6 +110,34 @@ fn locations_are_printed_in_the_order_in_which_they_are_tried() {
     assert!(host < long && long < short && short < changed, "{text}");
 }
 
+#[test]
+fn of_a_url_the_locations_of_its_host_are_printed_and_the_one_that_takes_it_is_marked() {
+    let file = folder("locations-of").join("shop.yaml");
+    std::fs::write(&file, LOCATIONS).unwrap();
+    let of = |url: &str| {
+        let out = output(&["explain", "-f", file.to_str().unwrap(), "--locations", url]);
+        assert_eq!(out.status.code(), Some(0));
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let marked = |text: &str| -> Vec<String> {
+        let lines = text.lines().map(|line| line.trim().to_owned());
+        lines.filter(|line| line.starts_with("=> ")).collect()
+    };
+    let cart = of("http://shop.example.com/cart/1");
+    let [line] = marked(&cart).try_into().unwrap();
+    let line: String = line;
+    assert!(
+        line.contains("/cart/(.*)") && line.contains("default/cart"),
+        "{cart}"
+    );
+    assert!(!cart.contains("any other host"), "{cart}");
+    let about = of("http://shop.example.com/About/us");
+    assert!(marked(&about)[0].contains("/about"), "{about}");
+    let nowhere = of("http://elsewhere.example.com/cart/1");
+    assert!(nowhere.contains("any other host"), "{nowhere}");
+    assert!(marked(&nowhere)[0].ends_with("404"), "{nowhere}");
+}
+
 const LOCATIONS: &str = "\
 apiVersion: networking.k8s.io/v1
 kind: Ingress

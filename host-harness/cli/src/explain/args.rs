@@ -46,8 +46,9 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "UNIX_SECONDS")]
     pub now: Option<u64>,
 
-    /// Print the locations of every host in their final order, and which paths changed meaning
-    #[arg(long, conflicts_with = "url")]
+    /// Print the locations of every host in the order in which they are tried, and which paths changed
+    /// meaning; with a URL those of its host, the one that takes it marked
+    #[arg(long)]
     pub locations: bool,
 
     /// The module [default: LIMPET_WASM, else the one built beside this binary]
@@ -60,6 +61,7 @@ Examples:
   limpet explain -f shop.yaml http://shop.example.com/cart -H 'cookie: route=3f2a...'
   limpet explain -f manifests/ --endpoints prod/web:80=10.0.0.1:80,10.0.0.2:80 http://shop.example.com/
   limpet explain -f shop.yaml --locations
+  limpet explain -f shop.yaml --locations http://shop.example.com/cart
   echo '{\"path\":\"/\",\"authority\":\"shop.example.com\"}' | limpet explain -f shop.yaml --requests -
 
 A line of --requests is an object; only path is required (every string is bytes, U+0000..U+00FF each):
