@@ -8,6 +8,7 @@ mod documented;
 mod files;
 mod finding;
 mod header_maps;
+mod html;
 mod idle;
 mod lint;
 mod platform;
@@ -48,6 +49,7 @@ Examples:
   limpet check -f cluster.yaml --on envoy-gateway
   limpet check -f cluster.yaml --controller webapprouting.kubernetes.azure.com/nginx
   limpet check -f manifests/ --format github
+  limpet check -f cluster.yaml --format html > report.html
 
 Exit status: 0 as under ingress-nginx (notes apart), 1 something will behave differently,
 2 something cannot be used at all.")]
@@ -78,6 +80,8 @@ pub enum Format {
     Json,
     /// Annotations of a GitHub workflow
     Github,
+    /// One page for a team
+    Html,
 }
 
 /// Checks the manifests and prints what was found.
@@ -94,6 +98,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         (true, _) | (_, Format::Json) => print::json(&mut out, &report),
         (_, Format::Text) => print::text(&mut out, &report),
         (_, Format::Github) => print::github(&mut out, &report),
+        (_, Format::Html) => html::page(&mut out, &report),
     }
     .and_then(|()| out.flush());
     match written {

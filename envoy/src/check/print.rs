@@ -1,4 +1,4 @@
-//! A report as text, as JSON, as annotations of a GitHub workflow.
+//! A report as text, as JSON, as annotations of a GitHub workflow; `html` has it as a page.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -107,11 +107,11 @@ fn defaults(out: &mut impl Write, report: &Report) -> io::Result<()> {
     writeln!(out)
 }
 
-fn summary(out: &mut impl Write, report: &Report) -> io::Result<()> {
+/// How many Ingresses and annotations there are, and what becomes of them.
+pub(super) fn counts(report: &Report) -> String {
     let verdicts = report.verdicts();
     let count = |verdict| verdicts.get(&verdict).copied().unwrap_or(0);
-    writeln!(
-        out,
+    format!(
         "{}, {}: {} honoured, {} honoured with a difference, {} not \
          limpet's business, {} retired, {} unknown",
         counted(report.ingresses, "Ingress", "es"),
@@ -121,7 +121,11 @@ fn summary(out: &mut impl Write, report: &Report) -> io::Result<()> {
         count(Verdict::Elsewhere),
         count(Verdict::Retired),
         count(Verdict::Unknown),
-    )?;
+    )
+}
+
+fn summary(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    writeln!(out, "{}", counts(report))?;
     let style = style(match report.exit_status() {
         0 => Level::Note,
         1 => Level::Warning,
@@ -135,9 +139,14 @@ fn summary(out: &mut impl Write, report: &Report) -> io::Result<()> {
             counted(losses, "loss", "es"),
         )?;
     }
+    writeln!(out, "{style}{}{style:#}", verdict(report))
+}
+
+/// All of it in a sentence.
+pub(super) fn verdict(report: &Report) -> &'static str {
     let verdicts = report.annotations.iter().map(|judged| judged.verdict);
     let mut verdicts = verdicts.chain(report.settings.iter().map(|judged| judged.verdict));
-    let verdict = match (report.exit_status(), report.ingresses) {
+    match (report.exit_status(), report.ingresses) {
         (0, _) if verdicts.any(|verdict| verdict == Verdict::Differs) => {
             "everything will behave as under ingress-nginx, but for the differences and defaults above"
         }
@@ -148,8 +157,7 @@ fn summary(out: &mut impl Write, report: &Report) -> io::Result<()> {
         (1, _) => "something will behave differently: see the warnings",
         (_, 0) => "no Ingress was read: nothing to serve",
         _ => "something cannot be used: see the errors",
-    };
-    writeln!(out, "{style}{verdict}{style:#}")
+    }
 }
 
 /// `2 Ingresses`.
