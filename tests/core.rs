@@ -16,8 +16,8 @@ mod costs {
 }
 mod house {
     mod dependencies;
+    mod documents;
     mod layering;
-    mod readme;
 }
 mod recordings {
     mod on_core;

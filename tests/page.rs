@@ -100,6 +100,16 @@ impl Shown {
     }
 }
 
+impl Shown {
+    /// Keeps a picture of what a window shows, as the README has it.
+    fn small_picture(&self, name: &str) {
+        let picture = self.chromium.small_picture();
+        if let Some(folder) = std::env::var_os("SCREENSHOTS") {
+            std::fs::write(Path::new(&folder).join(format!("{name}.webp")), picture).unwrap();
+        }
+    }
+}
+
 impl Drop for Shown {
     fn drop(&mut self) {
         // Gone already is as good.
@@ -222,6 +232,9 @@ fn plays(arguments: &[&str], look: &str) {
         );
         shown.picture(&format!("{look}-{name}"));
     }
+    shown.chromium.look(1080, 700, "light");
+    shown.chromium.value("scrollTo(0, 0)");
+    shown.small_picture(&format!("{look}-small"));
     shown.chromium.look(1200, 900, "light");
 
     // Its pod is drained and keeps it; stopped, and the browser moves once.

@@ -161,8 +161,20 @@ impl Chromium {
     /// The browser makes none.
     #[must_use]
     pub fn picture(&self) -> Vec<u8> {
-        let all = json!({ "format": "png", "captureBeyondViewport": true });
-        let shot = self.devtools("Page.captureScreenshot", &all);
+        self.shot(&json!({ "format": "png", "captureBeyondViewport": true }))
+    }
+
+    /// What the window shows of the page: WebP.
+    ///
+    /// # Panics
+    /// The browser makes none.
+    #[must_use]
+    pub fn small_picture(&self) -> Vec<u8> {
+        self.shot(&json!({ "format": "webp", "quality": 80 }))
+    }
+
+    fn shot(&self, how: &Value) -> Vec<u8> {
+        let shot = self.devtools("Page.captureScreenshot", how);
         let data = shot["data"].as_str().unwrap();
         base64::engine::general_purpose::STANDARD
             .decode(data)

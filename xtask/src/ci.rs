@@ -24,7 +24,7 @@ pub(crate) fn run() -> Result<()> {
     let start = Instant::now();
     step("format", || cargo(&["fmt", "--all", "--check"]))?;
     step("the README's demo", readme_demo)?;
-    let tally = step("the README's tests", readme_tests)?;
+    let tally = step("the contributor's tests", contributors_tests)?;
     step("pages in a browser", browser::run)?;
     step("clippy", || {
         let everything = ["clippy", "--workspace", "--all-targets"];
@@ -68,16 +68,18 @@ fn documentation() -> Result<()> {
 
 /// Of what a newcomer is told to try, the command that ends by itself.
 fn readme_demo() -> Result<()> {
-    let commands = readme("## Try it")?;
+    let commands = commands("README.md", "## Try it")?;
     let ending = commands.lines().find(|line| line.contains("--once"));
     process::run(&mut shell(
         ending.context("README.md: no command with --once under \"## Try it\"")?,
     ))
 }
 
-/// What a newcomer is told to run, as it stands there, and how many tests that were.
-fn readme_tests() -> Result<Tally> {
-    let tests = shell(&readme("## Test")?).stdout(Stdio::piped()).spawn()?;
+/// What a contributor is told to run, as it stands there, and how many tests that were.
+fn contributors_tests() -> Result<Tally> {
+    let tests = shell(&commands("CONTRIBUTING.md", "## Test")?)
+        .stdout(Stdio::piped())
+        .spawn()?;
     Tally::of(tests)
 }
 
@@ -89,11 +91,11 @@ fn shell(commands: &str) -> Command {
     shell
 }
 
-/// The commands of the README under a heading.
-fn readme(heading: &str) -> Result<String> {
-    let readme = fs::read_to_string(workspace::root().join("README.md"))?;
-    let commands = fenced_block(&readme, heading).map(str::to_owned);
-    commands.with_context(|| format!("README.md: no block of commands under {heading:?}"))
+/// The commands of a document under a heading.
+fn commands(document: &str, heading: &str) -> Result<String> {
+    let text = fs::read_to_string(workspace::root().join(document))?;
+    let commands = fenced_block(&text, heading).map(str::to_owned);
+    commands.with_context(|| format!("{document}: no block of commands under {heading:?}"))
 }
 
 /// The first fenced block under a heading, without the fences.

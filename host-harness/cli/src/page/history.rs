@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 
 /// How far back it goes, in seconds.
-const LENGTH: usize = 180;
+const LENGTH: usize = 120;
 
 /// What came in one second.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -4,7 +4,7 @@
 const { base, token } = document.body.dataset;
 const me = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 const $ = (id) => document.getElementById(id);
-const SECONDS = 180;
+const SECONDS = 120;
 const WORDS = {
   new: "a new session: this answer brought the cookie",
   kept: "kept: the pod of the cookie answered",
@@ -320,9 +320,9 @@ function draw() {
   series($("by-session"), 57, highest, Object.keys(kinds), (second, name) => kinds[name].reduce((sum, kind) => sum + (second.sessions[kind] || 0), 0), (path, name) => path.setAttribute("class", name));
   const sums = pods.map((pod) => `${pod.name} ${seconds.reduce((sum, second) => sum + (second.pods[pod.address] || 0), 0)}`);
   $("most").textContent = `at most ${most}`;
-  $("by-pod").setAttribute("aria-label", `Requests in three minutes, by pod: ${sums.join(", ")}`);
+  $("by-pod").setAttribute("aria-label", `Requests in two minutes, by pod: ${sums.join(", ")}`);
   const kind = (name) => seconds.reduce((sum, second) => kinds[name].reduce((all, one) => all + (second.sessions[one] || 0), sum), 0);
-  $("by-session").setAttribute("aria-label", `Sessions in three minutes: kept ${kind("kept")}, new ${kind("new")}, moved or lost ${kind("moved")}`);
+  $("by-session").setAttribute("aria-label", `Sessions in two minutes: kept ${kind("kept")}, new ${kind("new")}, moved or lost ${kind("moved")}`);
 }
 
 function showShifts(shifts) {
