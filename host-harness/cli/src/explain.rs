@@ -14,6 +14,7 @@ pub(crate) mod why;
 use std::io::Write;
 use std::process::ExitCode;
 
+use limpet_envoy::progress::Progress;
 use limpet_envoy::say;
 
 pub use args::ExplainArgs;
@@ -28,7 +29,9 @@ pub use request::{Attempt, AttemptResult, Request};
 /// # Errors
 /// When manifests, module or requests cannot be read.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
+    let progress = Progress::of("reading the manifests");
     let manifests = args.manifests.load()?.with_anything()?;
+    drop(progress);
     for note in manifests.all_notes() {
         say::note(note);
     }

@@ -1,7 +1,9 @@
 //! The command `limpet`.
 
+use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use limpet_cli::{demo, explain, module, run};
@@ -16,10 +18,16 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "\
+What to do first: see it, check, try your own Ingresses, and only then render.
+
 Examples:
-  limpet check -f ingress.yaml            what will behave differently, and what to do about it
-  limpet explain -f ingress.yaml http://shop.example.com/cart -H 'cookie: route=...'
-  limpet render istio -f ingress.yaml | kubectl apply --server-side -f -
+  limpet demo                            see it stick, in your browser
+  limpet check -f ingress.yaml           what will behave differently, and what to do
+  limpet run -f ingress.yaml --pods --page /limpet
+                                         your Ingresses on this machine, in your browser
+  limpet explain -f ingress.yaml http://shop.example.com/cart
+                                         one request, and why
+  limpet render istio -f ingress.yaml    what to apply; or envoy, or envoy-gateway
 
 Exit status: 0 all is well, 1 check found what will behave differently or demo a claim that does
 not hold, 2 something cannot be used.";
@@ -29,6 +37,11 @@ Examples:
   source <(limpet completions bash)                  for this shell
   limpet completions zsh > ~/.zfunc/_limpet          for good; fish: ~/.config/fish/completions/limpet.fish";
 
+const MAN: &str = "\
+Examples:
+  limpet man | man -l -
+  limpet man render istio > limpet-render-istio.1";
+
 const RENDER: &str = "\
 Examples:
   limpet render envoy -f cluster.yaml --dns > envoy.yaml
@@ -37,14 +50,14 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say what becomes of a request, and why
-    Explain(explain::ExplainArgs),
+    /// Play the first manifest's story and check every claim; then it is yours, in a browser
+    Demo(demo::DemoArgs),
     /// Say what these manifests will do, and what to mend before moving
     Check(check::CheckArgs),
     /// Serve these manifests on this machine
     Run(run::RunArgs),
-    /// Play the first manifest's story and check every claim
-    Demo(demo::DemoArgs),
+    /// Say what becomes of a request, and why
+    Explain(explain::ExplainArgs),
     /// Print a proxy's configuration for these manifests
     #[command(subcommand, after_help = RENDER)]
     Render(render::RenderCommand),
@@ -53,6 +66,12 @@ enum Command {
     Completions {
         /// Which shell
         shell: Shell,
+    },
+    /// Print the manual page of limpet, or of one of its commands
+    #[command(after_help = MAN)]
+    Man {
+        /// Which command, such as check or render istio
+        command: Vec<String>,
     },
 }
 
@@ -80,6 +99,7 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "limpet", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Man { command } => manual(&command),
     };
     match result {
         Ok(code) => code,
@@ -90,6 +110,20 @@ fn main() -> ExitCode {
             ExitCode::from(UNUSABLE)
         }
     }
+}
+
+/// The manual page of a command, out of the same definitions as its help.
+fn manual(names: &[String]) -> anyhow::Result<ExitCode> {
+    let mut command = Cli::command();
+    command.build();
+    for name in names {
+        let found = command.find_subcommand(name).cloned();
+        command = found.with_context(|| format!("{name:?} is no command of limpet"))?;
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page)?;
+    std::io::stdout().write_all(&page)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The command line; where the version is asked for, it names the module too.

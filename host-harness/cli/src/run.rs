@@ -25,6 +25,7 @@ use limpet_envoy::clusters::Cluster;
 use limpet_envoy::compiled::Compiled;
 use limpet_envoy::filter_chain::DEFAULT_HOST;
 use limpet_envoy::plugin_config::{Options, Report, Unmatched, plugin_config};
+use limpet_envoy::progress::Progress;
 use limpet_envoy::say;
 
 /// Flags of `limpet run`.
@@ -78,8 +79,10 @@ const GRACE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When manifests or module cannot be read, or an address is taken.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let progress = Progress::of("reading the manifests");
     let manifests = Arc::new(args.manifests.load()?.with_ingresses()?);
     let mut compiled = Compiled::new(&manifests, &args.manifests.flags(&args.endpoints))?;
+    drop(progress);
     let pods = if args.pods {
         Some(Pods::start(&manifests)?)
     } else {

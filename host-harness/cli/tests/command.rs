@@ -546,6 +546,30 @@ fn every_command_shows_examples_in_its_help() {
 }
 
 #[test]
+fn every_command_has_a_manual_page_out_of_its_own_flags() {
+    for (command, flag) in [
+        ("", "What to do first"),
+        ("check", r"\-\-format"),
+        ("run", r"\-\-page"),
+        ("demo", r"\-\-envoy"),
+        ("explain", r"\-\-locations"),
+        ("render istio", r"\-\-sidecar"),
+        ("render envoy", r"\-\-dns"),
+        ("render envoy-gateway", r"\-\-image"),
+    ] {
+        let words = ["man"].into_iter().chain(command.split_whitespace());
+        let out = output(&words.collect::<Vec<_>>());
+        let page = String::from_utf8(out.stdout).unwrap();
+        assert_eq!(out.status.code(), Some(0), "{command}");
+        assert!(
+            page.contains(".SH NAME") && page.contains(flag),
+            "{command}: {page}"
+        );
+    }
+    assert_eq!(output(&["man", "dance"]).status.code(), Some(2));
+}
+
+#[test]
 fn every_shell_has_completions_of_every_command() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let out = output(&["completions", shell]);
