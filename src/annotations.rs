@@ -5,6 +5,7 @@ mod authentication;
 mod authorizer;
 pub mod catalogue;
 mod family;
+mod limits;
 mod parse;
 pub mod read;
 pub mod validator;
@@ -15,6 +16,7 @@ pub use parse::parse;
 use crate::access::Lists;
 use crate::authentication::Basic;
 use crate::cors::Cors;
+use crate::limits::Limits;
 use std::sync::Arc;
 
 /// The affinity family of one Ingress after ingress-nginx's validation: `None` where the
@@ -102,6 +104,8 @@ pub struct Annotations {
     pub basic: Option<Arc<Basic>>,
     /// `auth-url` and what goes with it, where the configuration says who may be asked.
     pub authorizer: Option<AuthorizerAnnotations>,
+    /// `limit-rps`, `limit-rpm`, `limit-connections` and what goes with them; `None`: nothing is counted.
+    pub limits: Option<Arc<Limits>>,
     /// `satisfy: any`: one of the lists and the questions is enough.
     pub satisfies_any: bool,
     /// A refused value makes every location answer 503.

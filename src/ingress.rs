@@ -24,6 +24,8 @@ pub struct Ingress {
     pub key: String,
     /// `metadata.creationTimestamp` as written; `None`: a manifest that was never applied.
     pub created: Option<String>,
+    /// `metadata.uid`; empty where it is not there.
+    pub uid: String,
     /// `metadata.annotations`, full names; those of ingress-nginx under [`PREFIX`].
     pub annotations: BTreeMap<String, String>,
     /// `spec.ingressClassName`, or the annotation `kubernetes.io/ingress.class`.
@@ -111,6 +113,7 @@ impl Ingress {
             key,
             namespace,
             created: text("creationTimestamp").map(str::to_owned),
+            uid: text("uid").unwrap_or_default().to_owned(),
             class: class.map(str::to_owned),
             annotations,
             rules: items(spec.get("rules")).map(rule).collect(),

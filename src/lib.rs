@@ -73,6 +73,7 @@ pub mod endpoints;
 pub mod facts;
 pub(crate) mod fields;
 pub mod ingress;
+pub mod limits;
 pub mod nearest;
 pub mod pairs;
 pub mod plugin;

@@ -4,6 +4,7 @@
 //! carries them out. Which host it is does not matter here.
 
 mod announcement;
+pub mod counters;
 mod effect;
 mod endpoints;
 mod host;

@@ -16,8 +16,8 @@ use crate::config::{Discovery, HeaderNames, PathDecoding, Report, StripHeader, U
 use crate::fields::{Answers, Requests};
 use crate::protection::Protection;
 use crate::remark::{Effect, Problem, Remark};
-use crate::route::VirtualHost;
 use crate::route::host::Hosts;
+use crate::route::{Location, VirtualHost};
 pub use compile::{compile, ingresses, read};
 pub use merge::Loaded;
 use std::collections::BTreeMap;
@@ -86,7 +86,11 @@ impl Policy {
     #[must_use]
     pub fn asks_for_address(&self) -> bool {
         let mut locations = self.virtual_hosts().flat_map(|host| host.locations.iter());
-        self.blocked.is_some() || locations.any(|location| location.access.is_some())
+        let asks = |location: &Location| {
+            let limits = location.limits.as_ref();
+            location.access.is_some() || limits.is_some_and(|limits| limits.header.is_none())
+        };
+        self.blocked.is_some() || locations.any(|location| asks(location))
     }
 
     /// How many locations an Ingress made.

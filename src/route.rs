@@ -5,6 +5,7 @@
 
 mod admission;
 mod asking;
+mod counting;
 mod disposition;
 mod fallback;
 pub(crate) mod host;
@@ -25,6 +26,7 @@ use crate::cluster::ClusterId;
 use crate::edit::{self, Edit, FieldValue, Headers, Name, Reply};
 use crate::endpoints::EndpointTable;
 use crate::facts::Facts;
+use crate::limits::Verdict;
 use crate::policy::Policy;
 use crate::redirect;
 use crate::rewrite::Rewritten;
@@ -45,20 +47,29 @@ pub fn dispose<'p>(
     headers: &Headers,
     facts: &Facts,
 ) -> Disposition<'p> {
-    dispose_answered(policy, endpoints, headers, facts, None)
+    dispose_knowing(policy, endpoints, headers, facts, Known::default())
 }
 
-/// The same, where it is known what an authorizer answered.
+/// What was found out for a request before it is decided again.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// What an authorizer answered.
+    pub answer: Option<&'a Answer>,
+    /// What became of counting it.
+    pub counted: Option<&'a Verdict>,
+}
+
+/// The same, where something is known.
 #[must_use]
-pub fn dispose_answered<'p>(
+pub fn dispose_knowing<'p>(
     policy: &'p Policy,
     endpoints: &EndpointTable,
     headers: &Headers,
     facts: &Facts,
-    answer: Option<&Answer>,
+    known: Known,
 ) -> Disposition<'p> {
     let work = Work::of_a_request();
-    let disposition = decide(policy, endpoints, headers, facts, &work, answer);
+    let disposition = decide(policy, endpoints, headers, facts, &work, known);
     if work.is_spent() {
         // As nginx where a pattern reaches the limits of PCRE.
         return Disposition::reply(redirect::plain(500), None, Reason::TooCostly);
@@ -72,7 +83,7 @@ fn decide<'p>(
     headers: &Headers,
     facts: &Facts,
     work: &Work,
-    answer: Option<&Answer>,
+    known: Known,
 ) -> Disposition<'p> {
     if is_ambiguous(policy, headers) {
         return Disposition::reply(redirect::plain(400), None, Reason::AmbiguousPath);
@@ -113,7 +124,7 @@ fn decide<'p>(
         {
             too_large(policy, location, &scope)
         }
-        Found::Location(location) => enter(policy, endpoints, host, location, &mut scope, answer),
+        Found::Location(location) => enter(policy, endpoints, host, location, &mut scope, known),
         Found::MissingSlash(location) => {
             let reply = redirect::missing_slash(policy, location, &scope);
             Disposition::redirect(reply, Some(location), Reason::MissingSlash)
@@ -175,7 +186,7 @@ fn enter<'p: 'r, 'r>(
     host: &'p VirtualHost,
     location: &'p Arc<Location>,
     scope: &mut Scope<'r>,
-    answer: Option<&Answer>,
+    known: Known,
 ) -> Disposition<'p> {
     if location.is_health_check {
         return Disposition::reply(redirect::plain(200), Some(location), Reason::HealthCheck);
@@ -192,7 +203,7 @@ fn enter<'p: 'r, 'r>(
     let mut disposition = if allowed.is_some() && is_preflight {
         Disposition::reply(redirect::plain(204), Some(location), Reason::Preflight)
     } else {
-        go_in(policy, endpoints, host, location, scope, answer)
+        go_in(policy, endpoints, host, location, scope, known)
     };
     match &mut disposition {
         Disposition::Forward(forward) => {
@@ -209,7 +220,7 @@ fn enter<'p: 'r, 'r>(
                 headers.extend(cors.fields(allowed));
             }
         }
-        Disposition::Pass { .. } | Disposition::Ask(_) => {}
+        Disposition::Pass { .. } | Disposition::Ask(_) | Disposition::Count(_) => {}
     }
     disposition
 }
@@ -242,7 +253,7 @@ fn go_in<'p: 'r, 'r>(
     host: &'p VirtualHost,
     location: &'p Arc<Location>,
     scope: &mut Scope<'r>,
-    answer: Option<&Answer>,
+    known: Known,
 ) -> Disposition<'p> {
     scope.names = location.names();
     if let Some(redirect) = &location.redirect {
@@ -280,7 +291,10 @@ fn go_in<'p: 'r, 'r>(
     if location.backend == Backend::Missing && location.fallback.is_none() {
         return Disposition::reply(redirect::plain(503), Some(location), Reason::NoService);
     }
-    let admitted = match admission::admission(policy, location, scope, answer) {
+    if let Some(limited) = counting::limited(policy, location, scope, known.counted) {
+        return limited;
+    }
+    let admitted = match admission::admission(policy, location, scope, known.answer) {
         Admission::Admitted(admitted) => admitted,
         Admission::Refused(reply, reason) => {
             return Disposition::reply(reply, Some(location), reason);

@@ -15,8 +15,9 @@ use crate::decision::{Decision, Outcome, Why};
 use crate::edit::{Edit, FieldValue, Headers, Name, Reply, all, first};
 use crate::endpoints::EndpointTable;
 use crate::facts::{Facts, Knowledge};
+use crate::limits::{Demand, Verdict};
 use crate::policy::Policy;
-use crate::route::{self, Disposition, Forward, Location, Reason};
+use crate::route::{self, Disposition, Forward, Known, Location, Reason};
 use edits::{add_first, decode, forward_edits, not_found, strip};
 use std::sync::Arc;
 
@@ -70,6 +71,9 @@ pub enum Step<'p> {
     /// It waits for an answer to this; [`Stream::answered`] takes it, and [`Stream::on_request`] is
     /// to be called again then.
     Ask(Question),
+    /// It is to be counted; [`Stream::counted`] takes what became of that, and [`Stream::on_request`] is
+    /// to be called again at once.
+    Count(Demand),
     /// It waits for the endpoints; [`Stream::on_request`] is to be called again once
     /// [`Facts::knowledge`] has changed.
     Wait,
@@ -92,6 +96,8 @@ pub enum Count {
     DeniedAddress,
     /// limpet refused it because of its User-Agent or Referer.
     DeniedClient,
+    /// Its client sends too many, or has too many under way.
+    Limited,
     /// limpet refused it because of the length of its body.
     TooLarge,
     /// limpet refused it for want of a name and its password.
@@ -115,6 +121,8 @@ pub struct Stream {
     decision: Option<Box<Decision>>,
     /// What an authorizer answered.
     answer: Option<Answer>,
+    /// What became of counting it.
+    counted: Option<Verdict>,
 }
 
 /// What is remembered of a request that went on to a cluster.
@@ -156,13 +164,12 @@ impl Stream {
     ) -> OnRequest<'p> {
         self.decision = Decision::new(policy.report).map(Box::new);
         let mut telemetry = Telemetry::default();
-        let step = match route::dispose_answered(
-            policy,
-            endpoints,
-            headers,
-            facts,
-            self.answer.as_ref(),
-        ) {
+        let known = Known {
+            answer: self.answer.as_ref(),
+            counted: self.counted.as_ref(),
+        };
+        let step = match route::dispose_knowing(policy, endpoints, headers, facts, known) {
+            Disposition::Count(demand) => Step::Count(demand),
             Disposition::Ask(question) => Step::Ask(question),
             Disposition::Forward(forward) => {
                 let to = forward.path.as_deref();
@@ -184,6 +191,7 @@ impl Stream {
                     Reason::Address => Some(Count::DeniedAddress),
                     Reason::Client => Some(Count::DeniedClient),
                     Reason::TooLarge => Some(Count::TooLarge),
+                    Reason::TooFast | Reason::TooMany => Some(Count::Limited),
                     Reason::Password => Some(Count::DeniedPassword),
                     Reason::Unauthorized | Reason::SignIn | Reason::NoAuthorizer => {
                         Some(Count::DeniedAuthorizer)
@@ -221,12 +229,17 @@ impl Stream {
                 Step::Forward(strip(policy, headers))
             }
         };
-        if matches!(step, Step::Wait | Step::Ask(_)) {
+        if matches!(step, Step::Wait | Step::Ask(_) | Step::Count(_)) {
             let telemetry = Telemetry::default();
             return OnRequest { step, telemetry };
         }
         telemetry.record = self.record();
         OnRequest { step, telemetry }
+    }
+
+    /// Takes what became of counting it.
+    pub fn counted(&mut self, verdict: Verdict) {
+        self.counted = Some(verdict);
     }
 
     /// Takes the answer to what was asked.

@@ -74,7 +74,14 @@ impl Annotation {
     /// Whether limpet keeps somebody out by it.
     #[must_use]
     pub fn protects(&self) -> bool {
-        let heads = ["auth-type", "auth-secret", "auth-secret-type"];
+        let heads = [
+            "auth-type",
+            "auth-secret",
+            "auth-secret-type",
+            "limit-connections",
+            "limit-rpm",
+            "limit-rps",
+        ];
         self.family == "acl" || heads.contains(&self.name)
     }
 }
@@ -202,14 +209,14 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("global-rate-limit-window", "rate-limit", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15: use Envoy's ratelimit filter")),
     row("grpc-backend", "backend", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15: was backend-protocol GRPC; give the cluster http2_protocol_options")),
     row("http2-push-preload", "http2", Bool, Low, Refused::Ingress, No("browsers dropped HTTP/2 push")),
-    row("limit-allowlist", "rate-limit", Cidrs, Low, Refused::Ingress, No(RATE_LIMIT)),
-    row("limit-burst-multiplier", "rate-limit", Int, Low, Refused::Annotation, No(RATE_LIMIT)),
-    row("limit-connections", "rate-limit", Int, Low, Refused::Ingress, No(RATE_LIMIT)),
+    row("limit-allowlist", "rate-limit", Cidrs, Low, Refused::Ingress, Yes),
+    row("limit-burst-multiplier", "rate-limit", Int, Low, Refused::Annotation, Yes),
+    row("limit-connections", "rate-limit", Int, Low, Refused::Ingress, Partly("a request counts for an hour at most")),
     row("limit-rate", "rate-limit", Int, Low, Refused::Annotation, No(RATE_LIMIT)),
     row("limit-rate-after", "rate-limit", Int, Low, Refused::Annotation, No(RATE_LIMIT)),
-    row("limit-rpm", "rate-limit", Int, Low, Refused::Ingress, No(RATE_LIMIT)),
-    row("limit-rps", "rate-limit", Int, Low, Refused::Ingress, No(RATE_LIMIT)),
-    row("limit-whitelist", "rate-limit", Cidrs, Low, Refused::Ingress, No(RATE_LIMIT)),
+    row("limit-rpm", "rate-limit", Int, Low, Refused::Ingress, Yes),
+    row("limit-rps", "rate-limit", Int, Low, Refused::Ingress, Yes),
+    row("limit-whitelist", "rate-limit", Cidrs, Low, Refused::Ingress, Yes),
     row("load-balance", "backend", Options(&["round_robin", "chash", "chashsubset", "sticky_balanced", "sticky_persistent", "ewma"], Case::Kept), Low, Refused::Ingress, No(BALANCING)),
     row("lua-resty-waf", "modsecurity", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; use a WAF filter such as coraza-proxy-wasm")),
     row("max-worker-connections", "backend", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; without effect")),

@@ -7,7 +7,7 @@ use super::read::{Reader, Unset};
 use super::{
     AffinityAnnotations, Annotations, CanaryAnnotations, Redirect, ResponseRules, Rewrite,
 };
-use super::{authentication, authorizer};
+use super::{authentication, authorizer, limits};
 use crate::access::{Lists, Networks};
 use crate::body;
 use crate::config::Config;
@@ -25,6 +25,7 @@ pub(super) fn annotations(
     let lists = lists(reader, settings);
     let basic = authentication::basic(reader, settings, config);
     let authorizer = authorizer::authorizer(reader, config);
+    let limits = limits::limits(reader, settings);
     Annotations {
         aliases: aliases(reader),
         rewrite: rewrite(reader, settings),
@@ -47,7 +48,8 @@ pub(super) fn annotations(
             .text("proxy-body-size")
             .map_or(settings.proxy_body_size, |size| body::bound(&size)),
         custom_headers: reader.text("custom-headers").unwrap_or_default(),
-        denied: lists.is_none() || basic.is_err() || authorizer.is_err(),
+        denied: lists.is_none() || basic.is_err() || authorizer.is_err() || limits.is_err(),
+        limits: limits.unwrap_or_default(),
         authorizer: authorizer.unwrap_or_default(),
         basic: basic.unwrap_or_default(),
         satisfies_any: reader.text("satisfy").as_deref() == Ok("any"),

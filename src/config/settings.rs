@@ -53,6 +53,12 @@ pub struct Settings {
     pub block_user_agents: Vec<String>,
     /// `block-referers`.
     pub block_referers: Vec<String>,
+    /// `limit-req-status-code`.
+    pub limit_req_status_code: u16,
+    /// `limit-conn-status-code`.
+    pub limit_conn_status_code: u16,
+    /// `limit-conn-zone-variable`: the header of `$http_...`; `None`: clients are told apart by address.
+    pub limit_header: Option<String>,
     /// `proxy-body-size`, in bytes; 0: no bound.
     pub proxy_body_size: u64,
     /// `add-headers`: a ConfigMap.
@@ -140,6 +146,9 @@ impl Default for Settings {
             proxy_real_ip_cidr: Networks::all_of_ipv4(),
             block_user_agents: Vec::new(),
             block_referers: Vec::new(),
+            limit_req_status_code: 503,
+            limit_conn_status_code: 503,
+            limit_header: None,
             proxy_body_size: body::DEFAULT,
             add_headers: String::new(),
             proxy_set_headers: String::new(),
@@ -211,6 +220,12 @@ impl Settings {
             "block-user-agents" => self.block_user_agents = list(value),
             "block-referers" => self.block_referers = list(value),
             "proxy-body-size" if !value.is_empty() => self.proxy_body_size = body::bound(value),
+            "limit-req-status-code" => self.limit_req_status_code = error_code(value)?,
+            "limit-conn-status-code" => self.limit_conn_status_code = error_code(value)?,
+            "limit-conn-zone-variable" => {
+                let header = value.strip_prefix("$http_");
+                self.limit_header = header.map(|name| name.to_ascii_lowercase().replace('_', "-"));
+            }
             "add-headers" => value.clone_into(&mut self.add_headers),
             "proxy-set-headers" => value.clone_into(&mut self.proxy_set_headers),
             "hide-headers" => self.hide_headers = list(&value.to_ascii_lowercase()),
@@ -267,6 +282,13 @@ fn redirect_code(value: &str) -> Result<u16, Expected> {
     let code = value.parse().ok();
     code.filter(|code| matches!(code, 301 | 302 | 307 | 308))
         .ok_or(Expected::RedirectCode)
+}
+
+/// nginx starts with no other.
+fn error_code(value: &str) -> Result<u16, Expected> {
+    let code = value.parse().ok();
+    code.filter(|code| (400..600).contains(code))
+        .ok_or(Expected::WholeNumber)
 }
 
 fn risk(value: &str) -> Risk {

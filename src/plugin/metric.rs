@@ -30,6 +30,8 @@ pub enum Metric {
     DeniedClient,
     /// Requests whose body is too long.
     TooLarge,
+    /// Requests of clients that send too many.
+    Limited,
     /// Requests that were refused for want of a name and its password.
     DeniedPassword,
     /// Requests that an authorizer refused.
@@ -64,7 +66,7 @@ pub enum Kind {
 use Kind::{Counter, Gauge};
 
 /// Envoy shows them in `/stats/prometheus` under these names.
-pub const NAMES: [(&str, Kind); 22] = [
+pub const NAMES: [(&str, Kind); 23] = [
     ("limpet_sessions_new", Counter),
     ("limpet_sessions_kept", Counter),
     ("limpet_sessions_moved", Counter),
@@ -77,6 +79,7 @@ pub const NAMES: [(&str, Kind); 22] = [
     ("limpet_denied_address", Counter),
     ("limpet_denied_client", Counter),
     ("limpet_too_large", Counter),
+    ("limpet_limited", Counter),
     ("limpet_denied_password", Counter),
     ("limpet_denied_authorizer", Counter),
     ("limpet_waited", Counter),
@@ -106,6 +109,7 @@ impl Metric {
             Count::DeniedAddress => Self::DeniedAddress,
             Count::DeniedClient => Self::DeniedClient,
             Count::TooLarge => Self::TooLarge,
+            Count::Limited => Self::Limited,
             Count::DeniedPassword => Self::DeniedPassword,
             Count::DeniedAuthorizer => Self::DeniedAuthorizer,
             Count::FilterMissing => Self::FilterMissing,

@@ -350,6 +350,7 @@ impl Context<'_> {
                 location.denied |= location.authorizer.is_none();
             }
         }
+        location.limits = annotations.limits.clone();
         location.satisfies_any = annotations.satisfies_any;
         location.cors = annotations.cors.clone().map(Box::new);
         location.body_size = annotations.body_size;

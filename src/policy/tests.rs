@@ -64,6 +64,7 @@ fn ask(policy: &Policy, url: &str, headers: &[(&str, &str)]) -> String {
     match route::dispose(policy, &EndpointTable::default(), &fields(&all), &facts) {
         Disposition::Pass { .. } => "pass".to_owned(),
         Disposition::Ask(question) => format!("ask {}", question.cluster),
+        Disposition::Count(_) => "count".to_owned(),
         Disposition::NotFound { .. } => "404 ".to_owned(),
         Disposition::Reply { reply, .. } => said(&reply),
         Disposition::Forward(forward) => {
@@ -1065,7 +1066,9 @@ fn leaves(annotations: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
             }
             return (values, warnings.iter().map(ToString::to_string).collect());
         }
-        crate::stream::Step::Wait | crate::stream::Step::Ask(_) => panic!("nothing here waits"),
+        crate::stream::Step::Wait | crate::stream::Step::Ask(_) | crate::stream::Step::Count(_) => {
+            panic!("nothing here waits")
+        }
     }
     let named = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "10.0.0.1:80");
     let answered = [
@@ -1159,7 +1162,7 @@ fn status_for(policy: &Policy, client: &str, path: &str) -> u16 {
         Disposition::Reply { reply, .. } => reply.status,
         Disposition::NotFound { .. } => 404,
         Disposition::Forward(_) => 200,
-        Disposition::Pass { .. } | Disposition::Ask(_) => 0,
+        Disposition::Pass { .. } | Disposition::Ask(_) | Disposition::Count(_) => 0,
     }
 }
 
@@ -1317,4 +1320,54 @@ fn the_aliases_of_a_host_share_what_its_paths_are_compiled_to() {
         all.len()
     };
     assert!((0..101).all(|at| patterns(at) == 1));
+}
+
+#[test]
+fn what_limits_a_client_is_counted_unless_it_is_spared_or_nobody_can_read_it() {
+    let paths = [("a.example", "Prefix", "/", "web")];
+    for (annotations, client, said) in [
+        (&[("limit-rps", "1")][..], "10.0.0.1", "count"),
+        (&[("limit-rpm", "1")], "10.0.0.1", "count"),
+        (&[("limit-connections", "1")], "10.0.0.1", "count"),
+        (&[("limit-rps", "0")], "10.0.0.1", "200"),
+        (&[("limit-rps", "")], "10.0.0.1", "200"),
+        (&[("limit-rps", "-1")], "10.0.0.1", "200"),
+        (&[("limit-rps", "many")], "10.0.0.1", "503"),
+        (&[("limit-burst-multiplier", "2")], "10.0.0.1", "200"),
+        (
+            &[("limit-rps", "1"), ("limit-whitelist", "10.0.0.0/8")],
+            "10.0.0.1",
+            "200",
+        ),
+        (
+            &[("limit-rps", "1"), ("limit-allowlist", "10.0.0.0/8")],
+            "11.0.0.1",
+            "count",
+        ),
+        (
+            &[("limit-rps", "1"), ("limit-allowlist", "x")],
+            "10.0.0.1",
+            "503",
+        ),
+        (
+            &[("limit-rps", "1"), ("denylist-source-range", "10.0.0.1")],
+            "10.0.0.1",
+            "count",
+        ),
+        (
+            &[
+                ("limit-rps", "1"),
+                ("temporal-redirect", "http://b.example/"),
+            ],
+            "10.0.0.1",
+            "302",
+        ),
+    ] {
+        let (policy, _) = compile_with(&[ingress("a", annotations, &paths)], json!({}));
+        let status = match status_for(&policy, client, "/") {
+            0 => "count".to_owned(),
+            status => status.to_string(),
+        };
+        assert_eq!(status, said, "{annotations:?} {client}");
+    }
 }

@@ -4,6 +4,7 @@ use super::location::Location;
 use crate::authorizer::{Admitted, Question};
 use crate::cluster::ClusterId;
 use crate::edit::{Edit, FieldValue, Name, Reply};
+use crate::limits::Demand;
 use crate::policy::Policy;
 use crate::redirect;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub enum Disposition<'p> {
     Forward(Forward<'p>),
     /// An authorizer is to be asked first, and the request decided again with its answer.
     Ask(Question),
+    /// It is to be counted first, and decided again with what became of that.
+    Count(Demand),
     /// limpet answers it itself.
     Reply {
         /// The answer.
@@ -123,6 +126,10 @@ pub enum Reason {
     Client,
     /// Its body is longer than `proxy-body-size`: 413.
     TooLarge,
+    /// `limit-rps` or `limit-rpm`: its client sends too many: 503.
+    TooFast,
+    /// `limit-connections`: its client has too many under way: 503.
+    TooMany,
     /// `auth-type: basic`: no name and password of one who may came along: 401.
     Password,
     /// The authorizer does not let it in: 401 or 403.
@@ -167,6 +174,8 @@ impl Reason {
             Self::Address => "address",
             Self::Client => "client",
             Self::TooLarge => "too_large",
+            Self::TooFast => "too_fast",
+            Self::TooMany => "too_many",
             Self::Password => "password",
             Self::Unauthorized => "unauthorized",
             Self::SignIn => "sign_in",

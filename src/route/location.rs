@@ -7,6 +7,7 @@ use crate::authorizer::Authorizer;
 use crate::cluster::ClusterId;
 use crate::cors::Cors;
 use crate::fields::Answers;
+use crate::limits::Limits;
 use crate::redirect::response::Rules;
 use crate::rewrite::Rewrite;
 use crate::rewrite::template::Template;
@@ -46,6 +47,8 @@ pub struct Location {
     pub(crate) basic: Option<Arc<Basic>>,
     /// `None`: nobody else is asked.
     pub(crate) authorizer: Option<Box<Authorizer>>,
+    /// `None`: nothing is counted.
+    pub(crate) limits: Option<Arc<Limits>>,
     /// `satisfy: any`.
     pub(crate) satisfies_any: bool,
     /// `None`: nobody is told anything.

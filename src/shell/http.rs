@@ -7,6 +7,7 @@ use crate::edit::Edit;
 use crate::facts::{Facts, Knowledge};
 use crate::pairs;
 use crate::plugin::Host;
+use crate::plugin::counters::{self, UnderWay};
 use crate::plugin::metric::Metric;
 use crate::policy::Policy;
 use crate::stream::{Count, ResponseHead, Step, Stream, Telemetry};
@@ -29,8 +30,18 @@ struct Exchange {
     stream: Stream,
     /// When it was first asked how far the endpoints may be trusted, µs since 1970.
     arrived: Cell<Option<u64>>,
+    /// It counts until it ends.
+    under_way: Option<UnderWay>,
     /// Itself, as one that waits.
     this: Paused,
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if let Some(it) = &self.under_way {
+            counters::end(&Calls, it);
+        }
+    }
 }
 
 impl HttpStream {
@@ -44,6 +55,7 @@ impl HttpStream {
                 policy,
                 stream: Stream::default(),
                 arrived: Cell::new(None),
+                under_way: None,
                 this,
             })
         }))
@@ -113,6 +125,8 @@ impl Exchange {
                 self.apply(MapType::HttpRequestHeaders, &edits);
                 Action::Continue
             }
+            // It has been counted by then.
+            Step::Count(_) => Action::Pause,
             // Without an answer it is refused at once.
             Step::Ask(question) => {
                 let (root, stream) = (self.shared.root.get(), self.context);
@@ -176,7 +190,7 @@ impl Exchange {
                 return self.shared.carry_out(effects);
             }
             // Whoever is asked is asked first: there is an answer already.
-            Step::Ask(_) => return,
+            Step::Ask(_) | Step::Count(_) => return,
             Step::Reply(reply) => match host::reply(&reply) {
                 Ok(()) => return,
                 Err(error) => self.shared.refused(error),
@@ -207,7 +221,13 @@ impl Exchange {
         };
         let facts = facts(&knowledge);
         let headers = pairs::decode(&head);
-        let decided = self.stream.on_request(policy, endpoints, &headers, &facts);
+        let mut decided = self.stream.on_request(policy, endpoints, &headers, &facts);
+        if let Step::Count(demand) = &decided.step {
+            let (verdict, under_way) = counters::count(&Calls, demand);
+            self.under_way = under_way;
+            self.stream.counted(verdict);
+            decided = self.stream.on_request(policy, endpoints, &headers, &facts);
+        }
         drop(plugin);
         self.report(decided.telemetry);
         decided.step

@@ -279,7 +279,10 @@ fn no_redirect_leads_to_a_host_that_a_link_chose() {
                         .map(|path| (":path".to_owned(), path.to_vec()));
                     set.chain(path).collect()
                 }
-                Disposition::NotFound { .. } | Disposition::Pass { .. } | Disposition::Ask(_) => {
+                Disposition::NotFound { .. }
+                | Disposition::Pass { .. }
+                | Disposition::Ask(_)
+                | Disposition::Count(_) => {
                     continue;
                 }
             };

@@ -204,6 +204,7 @@ const CORE: &[&[&str]] = &[
     &["remark"],
     &["annotations::catalogue"],
     &["annotations::validator"],
+    &["limits"],
     &[
         "nearest",
         "pairs",

@@ -2,11 +2,12 @@
 
 use crate::abi::{self, Attribute, Filter, Head, LogLevel};
 use crate::config::Config;
-use crate::host::now_ns;
+use crate::host::{Process, now_ns};
 use crate::pin::Pin;
 use limpet::authorizer::{Answer, Question};
 use limpet::edit::{Edit, FieldValue, Reply};
 use limpet::facts::{Facts, Knowledge};
+use limpet::plugin::counters::{self, UnderWay};
 use limpet::plugin::metric::Metric;
 use limpet::stream::{Count, OnResponse, ResponseHead, Step, Stream, Telemetry};
 use std::cell::{Cell, OnceCell};
@@ -48,6 +49,16 @@ pub(crate) struct Exchange {
     pin: Pin,
     /// When it was first asked how far the endpoints may be trusted, µs since 1970.
     arrived: Cell<Option<u64>>,
+    /// It counts until it ends.
+    under_way: Option<UnderWay>,
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if let Some(it) = &self.under_way {
+            counters::end(&Process::default(), it);
+        }
+    }
 }
 
 impl Exchange {
@@ -57,6 +68,7 @@ impl Exchange {
             stream: Stream::default(),
             pin: Pin::default(),
             arrived: Cell::new(None),
+            under_way: None,
         }
     }
 
@@ -97,9 +109,14 @@ impl Exchange {
         let headers = filter.headers(Head::Request);
         let property = |path: &[&str]| property(filter, path);
         let facts = facts(&property, &knowledge);
-        let decided = self
-            .stream
-            .on_request(config.policy(), &endpoints, &headers, &facts);
+        let policy = config.policy();
+        let mut decided = self.stream.on_request(policy, &endpoints, &headers, &facts);
+        if let Step::Count(demand) = &decided.step {
+            let (verdict, under_way) = counters::count(&Process::default(), demand);
+            self.under_way = under_way;
+            self.stream.counted(verdict);
+            decided = self.stream.on_request(policy, &endpoints, &headers, &facts);
+        }
         self.report(filter, decided.telemetry);
         match decided.step {
             Step::Forward(edits) => {
@@ -111,6 +128,8 @@ impl Exchange {
             }
             Step::Reply(reply) => Action::Reply(reply),
             Step::Ask(question) => Action::Ask(question),
+            // It has been counted by then.
+            Step::Count(_) => Action::fault(),
             Step::Wait => {
                 let arrived = self.arrived.get().unwrap_or_default();
                 let connection = source(filter);

@@ -41,7 +41,7 @@ fn manifests(annotations: &Value, settings: &Value) -> Manifests {
 const VALUE: &str = "on.example/x";
 
 /// What does nothing by itself, and what it goes with.
-const SATELLITES: [(&str, &str); 30] = [
+const SATELLITES: [(&str, &str); 27] = [
     ("auth-tls-verify-client", "auth-tls-secret"),
     ("auth-tls-verify-depth", "auth-tls-secret"),
     ("auth-tls-pass-certificate-to-upstream", "auth-tls-secret"),
@@ -64,9 +64,6 @@ const SATELLITES: [(&str, &str); 30] = [
     ("enable-global-auth", "auth-url"),
     ("proxy-ssl-verify", "proxy-ssl-secret"),
     ("proxy-ssl-verify-depth", "proxy-ssl-secret"),
-    ("limit-burst-multiplier", "limit-rps"),
-    ("limit-allowlist", "limit-rpm"),
-    ("limit-whitelist", "limit-connections"),
     ("limit-rate-after", "limit-rate"),
     ("disable-proxy-intercept-errors", "custom-http-errors"),
     ("enable-owasp-core-rules", "enable-modsecurity"),
@@ -308,7 +305,7 @@ fn a_boolean_that_ingress_nginx_does_not_read_is_no_loss() {
     );
     assert_eq!(checked(&odd).1.losses().count(), 0);
     // These cost ingress-nginx the whole Ingress, which here would be open.
-    for name in ["limit-rps", "custom-http-errors", "ssl-passthrough"] {
+    for name in ["custom-http-errors", "ssl-passthrough"] {
         let mut odd = manifests(&json!({ name: "many" }), &json!({}));
         assert!(settled(&mut odd, &[]).is_err(), "{name}");
     }
@@ -362,7 +359,7 @@ fn values_that_mean_off_are_no_loss() {
     for (name, value) in [
         ("enable-modsecurity", "false"),
         ("auth-type", ""),
-        ("limit-rps", "0"),
+        ("limit-rate", "0"),
         ("ssl-passthrough", "false"),
         ("proxy-ssl-verify", "off"),
         ("auth-tls-verify-client", "off"),
@@ -395,15 +392,15 @@ fn what_goes_with_a_loss_is_accepted_with_it() {
         "auth-url": "https://auth.example.com/",
         "auth-signin": "https://auth.example.com/start",
         "auth-response-headers": "X-User, X-Groups",
-        "limit-rps": "5",
+        "limit-rate": "5",
     });
     let with_auth = ["--accept-loss", "auth-url@prod/shop"];
     let mut refused = manifests(&annotations, &json!({}));
     let Err(LossError::Refused(losses)) = settled(&mut refused, &with_auth) else {
-        panic!("limit-rps was not accepted");
+        panic!("limit-rate was not accepted");
     };
     let fields: Vec<&str> = losses.iter().map(|loss| loss.field.as_str()).collect();
-    assert_eq!(fields, ["limit-rps"]);
+    assert_eq!(fields, ["limit-rate"]);
 
     let mut through = manifests(&annotations, &json!({}));
     let lines = settled(&mut through, &[&with_auth[..], &["--close"]].concat()).unwrap();
@@ -575,10 +572,10 @@ fn the_headers_of_one_ingress_are_taken_off_its_own_requests() {
 #[test]
 fn an_acceptance_that_matches_nothing_is_an_error_that_says_what_was_meant() {
     for (acceptance, meant) in [
-        ("limit-rsp", "limit-rps"),
-        ("limit-rps@prod/shpo", "limit-rps@prod/shop"),
+        ("limit-raet", "limit-rate"),
+        ("limit-rate@prod/shpo", "limit-rate@prod/shop"),
     ] {
-        let mut manifests = manifests(&json!({ "limit-rps": "5" }), &json!({}));
+        let mut manifests = manifests(&json!({ "limit-rate": "5" }), &json!({}));
         let error = settled(&mut manifests, &["--accept-loss", acceptance]).unwrap_err();
         let text = error.to_string();
         assert!(
@@ -587,13 +584,13 @@ fn an_acceptance_that_matches_nothing_is_an_error_that_says_what_was_meant() {
         );
     }
     let mut nothing = manifests(&json!({}), &json!({}));
-    assert!(settled(&mut nothing, &["--accept-loss", "limit-rps"]).is_err());
+    assert!(settled(&mut nothing, &["--accept-loss", "limit-rate"]).is_err());
     for text in [
         "",
         "@prod/shop",
-        "limit-rps@shop",
-        "limit-rps@prod/",
-        "limit-rps@a/b/c",
+        "limit-rate@shop",
+        "limit-rate@prod/",
+        "limit-rate@a/b/c",
     ] {
         assert!(text.parse::<Acceptance>().is_err(), "{text:?}");
     }
@@ -601,13 +598,13 @@ fn an_acceptance_that_matches_nothing_is_an_error_that_says_what_was_meant() {
 
 #[test]
 fn the_file_of_config_accepts_and_closes_too() {
-    let lost = json!({ "limit-rps": "5" });
+    let lost = json!({ "limit-rate": "5" });
     let mut accepted = manifests(&lost, &json!({}));
-    accepted.accept_loss = Some(json!(["limit-rps"]));
+    accepted.accept_loss = Some(json!(["limit-rate"]));
     assert_eq!(settled(&mut accepted, &[]).unwrap().len(), 1);
 
     let mut malformed = manifests(&lost, &json!({}));
-    malformed.accept_loss = Some(json!("limit-rps"));
+    malformed.accept_loss = Some(json!("limit-rate"));
     let error = settled(&mut malformed, &[]).unwrap_err();
     assert!(matches!(error, LossError::Malformed(_)), "{error}");
 

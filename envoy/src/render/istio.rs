@@ -52,9 +52,9 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
     let compiled = Compiled::new(manifests, &args.render.flags())?;
     anyhow::ensure!(
         !args.sidecar || !compiled.policy.asks_for_address(),
-        "lists of client addresses cannot be kept by sidecars: on its way out of a pod a request has no \
-         client but that pod. Take the annotations (allowlist-, whitelist-, denylist-source-range) and \
-         the ConfigMap's lists away, and say the same by an AuthorizationPolicy at the Service"
+        "lists of client addresses and limits by them cannot be kept by sidecars: on its way out of a pod a request has no \
+         client but that pod. Take the annotations (allowlist-, whitelist-, denylist-source-range, limit-*) \
+         and the ConfigMap's lists away, and say the same by an AuthorizationPolicy at the Service"
     );
     let served = Served::new(&compiled);
     let mut head = vec![

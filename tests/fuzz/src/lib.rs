@@ -12,6 +12,7 @@ use limpet::discovery::news::{Lease, News};
 use limpet::edit::{self, Edit, Field, Reply};
 use limpet::endpoints::EndpointTable;
 use limpet::facts::{Facts, Knowledge};
+use limpet::limits::Verdict;
 use limpet::policy::{self, Policy};
 use limpet::route::{self, Disposition};
 use limpet::stream::{ResponseHead, Step, Stream};
@@ -233,11 +234,15 @@ fn exchange(policy: &Policy, endpoints: &EndpointTable, head: &[Field]) {
     for details in [&b"via_upstream"[..], b"local"] {
         let facts = facts(details);
         let mut stream = Stream::default();
-        let asked = stream.on_request(policy, endpoints, head, &facts);
+        let mut asked = stream.on_request(policy, endpoints, head, &facts);
+        if matches!(asked.step, Step::Count(_)) {
+            stream.counted(Verdict::Within);
+            asked = stream.on_request(policy, endpoints, head, &facts);
+        }
         match asked.step {
             Step::Reply(reply) => check_reply(&reply),
             Step::Forward(edits) => edits.iter().for_each(|edit| check_edit(edit, endpoints)),
-            Step::Wait | Step::Ask(_) => panic!("everything is known"),
+            Step::Wait | Step::Ask(_) | Step::Count(_) => panic!("everything is known"),
         }
         let served = STANDARD.encode(ENDPOINTS[0]);
         let answered: [Field; 2] = [

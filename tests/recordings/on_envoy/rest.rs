@@ -22,10 +22,10 @@ const AGREE: [(&str, usize); 12] = [
     ("cors", 83),
     ("errors", 9),
     ("headers", 59),
-    ("limits", 12),
+    ("limits", 38),
     ("mirror", 6),
     ("misc", 100),
-    ("realip", 78),
+    ("realip", 80),
     ("timeouts", 47),
     ("tls", 45),
 ];

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use limpet::edit::{self, Edit, Reply};
 use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};
 use limpet::facts::{Facts, Knowledge};
+use limpet::limits::{Demand, Verdict, leak};
 use limpet::policy::{self, Policy};
 use limpet::remark::Remark;
 use limpet::stream::{ResponseHead, Step, Stream};
@@ -15,7 +16,8 @@ use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
 use limpet_envoy::plugin_config::{EndpointSource, Options, Report, Unmatched, plugin_config};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 /// A clock and a random source that stand still, endpoints that are known, and no property.
 pub const FACTS: Facts<'static> = Facts {
@@ -31,6 +33,8 @@ pub struct Core {
     /// What was remarked on the configuration.
     pub remarks: Vec<Remark>,
     endpoints: EndpointTable,
+    /// Slots of limits, by key.
+    slots: RefCell<BTreeMap<String, Vec<u8>>>,
 }
 
 type Head = Vec<(String, Vec<u8>)>;
@@ -86,6 +90,7 @@ impl Core {
             policy,
             remarks,
             endpoints,
+            slots: RefCell::default(),
         }
     }
 
@@ -93,6 +98,21 @@ impl Core {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// Counts a request, at the moment at which everything happens here.
+    fn count(&self, demand: &Demand) -> Verdict {
+        let mut slots = self.slots.borrow_mut();
+        let mut next = Vec::new();
+        for (key, rate) in demand.buckets() {
+            let slot = slots.get(&key).cloned().unwrap_or_default();
+            match leak(&slot, demand.client(), rate, NOW) {
+                Some(slot) => next.push((key, slot)),
+                None => return Verdict::TooFast,
+            }
+        }
+        slots.extend(next);
+        Verdict::Within
     }
 
     /// Who answers. Where the core names nobody, the cluster's first that accepts connections.
@@ -133,11 +153,17 @@ impl Target for Core {
         let mut stream = Stream::default();
         let received = head(request);
         let fields = edit::fields(&received);
-        let decided = stream.on_request(&self.policy, &self.endpoints, &fields, &facts);
+        let (policy, endpoints) = (&self.policy, &self.endpoints);
+        let mut decided = stream.on_request(policy, endpoints, &fields, &facts);
+        if let Step::Count(demand) = &decided.step {
+            stream.counted(self.count(demand));
+            decided = stream.on_request(policy, endpoints, &fields, &facts);
+        }
         let mut record = decided.telemetry.record;
         let observed = match decided.step {
             Step::Reply(reply) => local(&reply),
             Step::Ask(question) => return Err(format!("the core asks {}", question.cluster)),
+            Step::Count(_) => return Err("it is counted already".into()),
             Step::Wait => return Err("the endpoints are there, and the core waits".into()),
             Step::Forward(edits) => {
                 let head = apply(received.clone(), edits);
@@ -151,7 +177,6 @@ impl Target for Core {
                     header: &|name| edit::first(&fields, name).map(<[u8]>::to_vec),
                     headers: &|| &fields,
                 };
-                let (policy, endpoints) = (&self.policy, &self.endpoints);
                 let decided = stream.on_response(policy, endpoints, &response, &facts);
                 record = decided.telemetry.record.or(record);
                 let answer = apply(answered.clone(), decided.edits);

@@ -106,6 +106,8 @@ fn answered(reason: &str) -> String {
             "the client's address is denied, or not among those that are allowed: 403"
         }
         "client" => "its User-Agent or Referer is on a list of the ConfigMap: 403",
+        "too_fast" => "its client sends more than limit-rps or limit-rpm lets through",
+        "too_many" => "its client has as many under way as limit-connections lets",
         "too_large" => "its body is longer than proxy-body-size: 413",
         "password" => "it names nobody of auth-secret with the right password: 401",
         "unauthorized" => "the authorizer of auth-url does not let it in",

@@ -1,0 +1,30 @@
+//! Whether a client has sent too much already.
+
+use super::disposition::{Disposition, Reason};
+use super::location::Location;
+use crate::limits::Verdict;
+use crate::policy::Policy;
+use crate::redirect;
+use crate::rewrite::variable::Scope;
+use std::sync::Arc;
+
+/// What becomes of a request by `limit-rps` and its like; `None`: it goes on.
+pub(super) fn limited<'p>(
+    policy: &Policy,
+    location: &'p Arc<Location>,
+    scope: &Scope,
+    counted: Option<&Verdict>,
+) -> Option<Disposition<'p>> {
+    let limits = location.limits.as_ref()?;
+    let (status, reason) = match counted {
+        Some(Verdict::Within) => return None,
+        Some(Verdict::TooFast) => (limits.too_fast, Reason::TooFast),
+        Some(Verdict::TooMany) => (limits.too_many, Reason::TooMany),
+        None => {
+            let demand = limits.demand(scope.headers, scope.facts, policy.real_ip.as_ref())?;
+            return Some(Disposition::Count(demand));
+        }
+    };
+    let reply = redirect::plain(status);
+    Some(Disposition::reply(reply, Some(location), reason))
+}
