@@ -10,6 +10,7 @@
 
 mod attacks {
     mod costly_patterns;
+    mod edge;
     mod hostile_clients;
     mod path_rules;
     mod random_requests;

@@ -77,7 +77,7 @@ impl Shop {
     }
 
     /// An Envoy before the first `pods` pods.
-    fn open(&self, pods: usize, setup: &Setup) -> Rendered {
+    pub(crate) fn open(&self, pods: usize, setup: &Setup) -> Rendered {
         Rendered::start(&self.manifests, &self.endpoints(pods), setup)
     }
 

@@ -2,6 +2,7 @@
 
 mod address;
 mod cluster;
+mod edge;
 mod eds;
 mod listener;
 mod next_upstream;
@@ -105,6 +106,7 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     let mut bootstrap = json!({
         "node": { "id": "limpet", "cluster": "limpet" },
         "admin": { "address": settings.admin.to_envoy() },
+        "overload_manager": edge::overload_manager(settings),
         "static_resources": { "listeners": listeners, "clusters": rendered_clusters },
         "layered_runtime": { "layers": [{ "name": "limpet", "static_layer": {
             // nginx serves what stands before a `#`.

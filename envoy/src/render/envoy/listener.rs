@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use std::path::Path;
 
+use super::edge;
 use super::route;
 use super::settings::EnvoySettings;
 use super::tls::{self, Certificates};
@@ -47,7 +48,11 @@ impl Chain<'_> {
                 "address": self.settings.listen_tls.to_envoy(),
                 "listener_filters": filters,
                 "filter_chains":
-                    tls::filter_chains(certificates, &self.connection_manager(HTTPS)),
+                    tls::filter_chains(
+                        certificates,
+                        &self.connection_manager(HTTPS),
+                        &edge::header_timeout(self.compiled.manifests),
+                    ),
             }));
         }
         listeners
@@ -73,10 +78,12 @@ impl Chain<'_> {
                 "accept_http_10": true,
                 "default_host_for_http_10": DEFAULT_HOST,
             },
-            "http2_protocol_options": { "allow_connect": true },
+            "http2_protocol_options": edge::http2(self.compiled.manifests),
+            "request_headers_timeout": edge::header_timeout(self.compiled.manifests),
             "upgrade_configs": [{ "upgrade_type": "websocket" }],
             "common_http_protocol_options": {
                 "idle_timeout": super::cluster::seconds(self.compiled.manifests, "keep-alive", 75),
+                "max_headers_count": edge::HEADERS,
                 "headers_with_underscores_action": self.underscores(),
             },
             "early_header_mutation_extensions": [{

@@ -31,6 +31,9 @@ Examples:
   limpet render envoy -f shop.yaml --endpoints prod/web:80=10.0.0.1:80 --wasm limpet.wasm > envoy.yaml
   limpet render envoy -f manifests/ --eds /etc/envoy/xds --tls tls.crt,tls.key > envoy.yaml";
 
+/// Connections of clients at a time; what Envoy's guide to edges has.
+const CONNECTIONS: u32 = 50_000;
+
 /// How a bootstrap is rendered.
 #[derive(Debug, Clone, Args)]
 pub struct EnvoySettings {
@@ -72,6 +75,15 @@ pub struct EnvoySettings {
     #[arg(long, value_name = "CERT,KEY", value_parser = parse_pair)]
     pub tls: Option<(PathBuf, PathBuf)>,
 
+    /// How many connections of clients Envoy has at a time; further ones are closed at once
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
+
+    /// Answer requests 503 rather than be killed, once Envoy's heap nears so many MiB: its
+    /// container's limit less about 100; without it Envoy takes what it needs
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..))]
+    pub max_heap: Option<u32>,
+
     /// Write each decision, with its reasons, to the access log on standard output
     #[arg(long)]
     pub report: bool,
@@ -89,6 +101,8 @@ impl Default for EnvoySettings {
             dns: false,
             allow_loopback: false,
             tls: None,
+            max_connections: CONNECTIONS,
+            max_heap: None,
             report: false,
         }
     }

@@ -108,12 +108,17 @@ fn dead_redirects(ingresses: &[TakenIngress<'_>]) -> Vec<String> {
 }
 
 /// One filter chain a certificate, all with the same connection manager.
-pub(super) fn filter_chains(certificates: &Certificates, manager: &Value) -> Vec<Value> {
+pub(super) fn filter_chains(
+    certificates: &Certificates,
+    manager: &Value,
+    handshake: &str,
+) -> Vec<Value> {
     certificates
         .iter()
         .map(|certificate| {
             let mut chain = json!({
                 "filters": [manager],
+                "transport_socket_connect_timeout": handshake,
                 "transport_socket": { "name": "envoy.transport_sockets.tls", "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
                     "common_tls_context": {
