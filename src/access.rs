@@ -9,6 +9,7 @@ pub(crate) mod forwarded;
 mod networks;
 
 pub(crate) use client::{Proxied, RealIp, address};
+pub(crate) use forwarded::told;
 pub use networks::Networks;
 
 use std::net::IpAddr;

@@ -10,7 +10,8 @@ mod parse;
 pub mod read;
 pub mod validator;
 
-pub use authorizer::AuthorizerAnnotations;
+pub(crate) use authorizer::global;
+pub use authorizer::{AuthorizerAnnotations, AuthorizerUrl};
 pub use parse::parse;
 
 use crate::access::Lists;
@@ -106,6 +107,8 @@ pub struct Annotations {
     pub authorizer: Option<AuthorizerAnnotations>,
     /// `limit-rps`, `limit-rpm`, `limit-connections` and what goes with them; `None`: nothing is counted.
     pub limits: Option<Arc<Limits>>,
+    /// `enable-global-auth`: whom `global-auth-url` names is asked where `auth-url` names nobody.
+    pub global_auth: bool,
     /// `satisfy: any`: one of the lists and the questions is enough.
     pub satisfies_any: bool,
     /// A refused value makes every location answer 503.

@@ -5,17 +5,21 @@
 
 use crate::annotations::AuthorizerAnnotations;
 use crate::edit::{Edit, Field};
+use crate::fields::Requests;
 use crate::rewrite::template::Template;
 
 /// Who is asked, and how.
 #[derive(Debug, Clone)]
 pub(crate) struct Authorizer {
-    /// Envoy's name of the cluster.
-    pub cluster: String,
-    pub host: String,
+    /// Envoy's name of the cluster; `None`: that of whoever serves the path on the request's host.
+    pub cluster: Option<String>,
+    /// What the question is sent to by name; `None`: the request's own host.
+    pub host: Option<String>,
     pub path: Template,
     pub method: String,
     pub sent: Vec<(&'static str, Template)>,
+    /// `auth-proxy-set-headers`.
+    pub set: Requests,
     /// Where those are sent who are not let in for want of a name.
     pub signin: Option<Template>,
     /// What pods are told of its answer, in lower case.
@@ -91,14 +95,15 @@ impl Authorizer {
     /// `place`: what the path of the question is where the URL has none.
     pub(crate) fn compile(
         said: &AuthorizerAnnotations,
-        cluster: String,
+        cluster: Option<String>,
+        set: Requests,
         place: &str,
     ) -> Result<Self, String> {
         let fixed = |text: &str| Template::compile(text, &[]);
-        let path = if said.path.is_empty() {
+        let path = if said.url.path.is_empty() {
             place
         } else {
-            &said.path
+            &said.url.path
         };
         let redirect = if said.request_redirect.is_empty() {
             "$request_uri"
@@ -118,10 +123,11 @@ impl Authorizer {
         }
         Ok(Self {
             cluster,
-            host: said.host.clone(),
+            host: (!said.url.is_own()).then(|| said.url.host.clone()),
             path: fixed(path)?,
             method: said.method.clone(),
             sent,
+            set,
             signin: signin(said).map(|url| fixed(&url)).transpose()?,
             response_headers: said.response_headers.clone(),
             always_set_cookie: said.always_set_cookie,
@@ -132,6 +138,13 @@ impl Authorizer {
 /// `buildAuthSignURL`.
 fn signin(said: &AuthorizerAnnotations) -> Option<String> {
     let url = Some(&said.signin).filter(|url| !url.is_empty())?;
+    // No URL to Go: a colon before any slash, and no scheme in front of it.
+    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let before = url.split(['/', '?', '#']).next().unwrap_or_default();
+    let scheme = before.split_once(':').map(|(scheme, _)| scheme);
+    if scheme.is_some_and(|scheme| !scheme.bytes().all(is_scheme)) {
+        return Some(String::new());
+    }
     let param = &said.redirect_param;
     let (_, query) = url.split_once('?').unwrap_or((url, ""));
     let mut pairs = query.split('&').filter(|pair| !pair.is_empty()).peekable();

@@ -59,8 +59,9 @@ pub struct Config {
     pub cookie_keys_only: bool,
     /// `cookie_format`; `None`: as the annotations say.
     pub cookie_format: Option<CookieFormat>,
-    /// `authorizers`: who may be asked by `auth-url`, `scheme://host:port` to Envoy's name for it.
-    pub authorizers: BTreeMap<String, String>,
+    /// `authorizers`: who may be asked by `auth-url`, `scheme://host:port` to Envoy's name for it;
+    /// `None`: nobody is, and somebody else does it.
+    pub authorizers: Option<BTreeMap<String, String>>,
     /// `policies`: what the header `policy` carries where a location of an Ingress, `namespace/name`,
     /// answers; those that are not here carry none.
     pub policies: BTreeMap<String, String>,

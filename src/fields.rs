@@ -55,7 +55,7 @@ impl Answers {
 }
 
 /// Fields of requests, `proxy-set-headers`, with nginx's variables.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Requests(Vec<(String, Template)>);
 
 /// What ingress-nginx sets itself: a field of the same name comes beside it.
@@ -88,6 +88,18 @@ impl Requests {
             }
         }
         Self(fields)
+    }
+
+    /// Those that have a value, for whoever is asked about the request.
+    pub(crate) fn values(&self, scope: &Scope) -> impl Iterator<Item = (&str, Vec<u8>)> {
+        let values = self.0.iter();
+        let values = values.map(|(name, value)| (name.as_str(), value.value(scope)));
+        values.filter(|(_, value)| !value.is_empty())
+    }
+
+    /// Whether one is called so.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
     }
 
     /// The edits of a request's head. A field without a value is none.

@@ -146,7 +146,8 @@ pub(crate) fn is_https(policy: &Policy, scope: &Scope) -> bool {
     forwarded.map_or(scope.https, |scheme| scheme == b"https")
 }
 
-fn found(status: u16, url: Vec<u8>) -> Reply {
+/// A redirect to `url`, whatever it is.
+pub(crate) fn found(status: u16, url: Vec<u8>) -> Reply {
     Reply {
         status,
         headers: vec![("location".into(), FieldValue::new(url))],

@@ -305,6 +305,10 @@ pub enum Expected {
     Variable,
     /// The URL of one of `authorizers`.
     Authorizer,
+    /// Statuses and a duration.
+    CacheDuration,
+    /// A ConfigMap of header fields that an authorizer is sent.
+    SetHeaders,
     /// `auth-type`: a way to ask for a password.
     AuthType,
     /// `auth-secret-type`.

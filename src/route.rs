@@ -294,7 +294,7 @@ fn go_in<'p: 'r, 'r>(
     if let Some(limited) = counting::limited(policy, location, scope, known.counted) {
         return limited;
     }
-    let admitted = match admission::admission(policy, location, scope, known.answer) {
+    let admitted = match admission::admission(policy, host, location, scope, known.answer) {
         Admission::Admitted(admitted) => admitted,
         Admission::Refused(reply, reason) => {
             return Disposition::reply(reply, Some(location), reason);

@@ -1,5 +1,6 @@
 //! The clusters: one for each Service port that an Ingress names, with its endpoints.
 
+mod authorizer;
 mod cluster;
 mod endpoint;
 mod endpoint_slices;
@@ -15,6 +16,7 @@ use crate::manifests::{Manifests, Object};
 use crate::names;
 use crate::taken::TakenIngress;
 
+pub(crate) use authorizer::{asks, authorizers};
 pub use cluster::Cluster;
 pub use endpoint::{Endpoint, Health};
 pub use flag::EndpointsFlag;
@@ -97,6 +99,13 @@ fn name(cluster: &mut Cluster, ingress: &TakenIngress<'_>) {
     cluster.named_by.push(ingress.id().to_owned());
 }
 
+/// The Ingress `id` names `cluster`.
+fn named_once(cluster: &mut Cluster, id: &str) {
+    if !cluster.named_by.iter().any(|known| known == id) {
+        cluster.named_by.push(id.to_owned());
+    }
+}
+
 /// What is known of Services.
 struct Known<'m> {
     manifests: &'m Manifests,
@@ -150,6 +159,7 @@ impl Known<'_> {
             place,
             protocol: None,
             by_annotation: false,
+            authorizer: None,
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Compiled<'m> {
     pub ingresses: Vec<TakenIngress<'m>>,
     /// The clusters that they name.
     pub clusters: Vec<Cluster>,
+    /// Those that are asked about requests, and serve none.
+    pub authorizers: Vec<Cluster>,
     /// What ingress-nginx's ConfigMap says about forwarding headers.
     pub forwarding: Forwarding,
     /// The plugin configuration as far as the manifests say it: the Ingresses that the module takes,
@@ -80,12 +82,21 @@ impl<'m> Compiled<'m> {
             said.insert("secrets".to_owned(), secrets.into());
         }
         config.clusters = clusters::told(&clusters).collect();
+        let authorizers = clusters::authorizers(manifests, &ingresses, &flags.endpoints, &config);
+        if clusters::asks(manifests, &ingresses) {
+            let told = config.authorizers.get_or_insert_default();
+            told.extend(authorizers.iter().filter_map(|cluster| {
+                let origin = cluster.authorizer.clone()?;
+                Some((origin, cluster.name()))
+            }));
+        }
         let (policy, more) = policy::compile(&config);
         remarks.extend(more);
         Ok(Self {
             manifests,
             ingresses,
             clusters,
+            authorizers,
             forwarding: Forwarding::read(manifests.settings()),
             said,
             config,
@@ -171,9 +182,11 @@ fn config_maps(manifests: &Manifests) -> Map<String, Value> {
         .filter_map(|key| Some(settings?.get(key)?.as_str()?.to_owned()))
         .collect();
     for object in &manifests.ingresses {
-        let name = [&object.prefix, "/", CUSTOM_HEADERS].concat();
         let annotations = object.value.pointer("/metadata/annotations");
-        let named = annotations.and_then(|all| all.get(&name)?.as_str());
+        let named = NAMING_MAPS.iter().filter_map(|name| {
+            let name = [&object.prefix, "/", name].concat();
+            annotations?.get(&name)?.as_str()
+        });
         names.extend(named.map(|named| named.trim().to_owned()));
     }
     let maps = manifests.config_maps.iter();
@@ -185,5 +198,5 @@ fn config_maps(manifests: &Manifests) -> Map<String, Value> {
 /// The keys of ingress-nginx's ConfigMap that name one with headers.
 pub(crate) const HEADER_MAPS: [&str; 2] = ["add-headers", "proxy-set-headers"];
 
-/// The annotation that names one.
-const CUSTOM_HEADERS: &str = "custom-headers";
+/// The annotations that name one.
+const NAMING_MAPS: [&str; 2] = ["custom-headers", "auth-proxy-set-headers"];

@@ -48,6 +48,9 @@ pub fn plugin_config(compiled: &Compiled<'_>, options: Options) -> Value {
     if !names.is_empty() {
         set("clusters", names.into());
     }
+    if let Some(authorizers) = &compiled.config.authorizers {
+        set("authorizers", json!(authorizers));
+    }
     if compiled.forwarding.real_ip {
         let mut headers = Map::new();
         headers.insert("peer".to_owned(), json!(PEER_HEADER));

@@ -1,6 +1,7 @@
 //! `limpet render`: configurations for the proxies.
 
 mod args;
+pub mod authorizer;
 pub mod envoy;
 pub mod envoy_gateway;
 pub mod external_names;

@@ -10,17 +10,9 @@ use crate::facts::Facts;
 
 /// The edits of a request's head. A header that would be empty is none.
 pub(crate) fn edits<'p>(headers: &Headers, facts: &Facts, real_ip: &'p RealIp) -> Vec<Edit<'p>> {
-    let client = address(headers, facts, Some(real_ip));
-    let client = client.map(|client| client.to_string().into_bytes());
-    let full = real_ip.full.as_deref().map(|name| {
-        let peer = || client::peer(headers, facts, Some(real_ip));
-        let peer = real_ip.proxied(headers).or_else(peer);
-        let peer = peer.map(|peer| peer.to_string().into_bytes());
-        let fields = all(headers, name).map(<[u8]>::to_vec).chain(peer);
-        joined(fields.filter(|text| !text.is_empty()))
-    });
+    let (client, forwarded) = told(headers, facts, Some(real_ip));
     let mut edits = vec![
-        write("x-forwarded-for", full.or_else(|| client.clone())),
+        write("x-forwarded-for", forwarded),
         write("x-real-ip", client),
     ];
     // Envoy hands on the first of several fields.
@@ -33,6 +25,26 @@ pub(crate) fn edits<'p>(headers: &Headers, facts: &Facts, real_ip: &'p RealIp) -
     let own = own.filter(|name| first(headers, name).is_some());
     edits.extend(own.map(|name| Edit::Remove(name.into())));
     edits
+}
+
+/// X-Real-IP and X-Forwarded-For.
+pub(crate) fn told(
+    headers: &Headers,
+    facts: &Facts,
+    real_ip: Option<&RealIp>,
+) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
+    let client = address(headers, facts, real_ip);
+    let client = client.map(|client| client.to_string().into_bytes());
+    let full = real_ip.and_then(|real_ip| {
+        let name = real_ip.full.as_deref()?;
+        let peer = || client::peer(headers, facts, Some(real_ip));
+        let peer = real_ip.proxied(headers).or_else(peer);
+        let peer = peer.map(|peer| peer.to_string().into_bytes());
+        let fields = all(headers, name).map(<[u8]>::to_vec).chain(peer);
+        Some(joined(fields.filter(|text| !text.is_empty())))
+    });
+    let forwarded = full.or_else(|| client.clone());
+    (client, forwarded)
 }
 
 fn joined(fields: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {

@@ -4,18 +4,16 @@
 //! ingress-nginx dbb11b92d.
 
 use super::read::{Reader, Unset};
+use super::validator::parse_bool;
 use crate::config::Config;
-use crate::remark::{Effect, Expected, Problem};
+use crate::config::settings::Settings;
+use crate::remark::{Effect, Expected, Problem, Remark};
 
 /// Who is asked whether a request may come in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuthorizerAnnotations {
-    /// `auth-url`, up to its path: `scheme://host:port`, the port also where it is the usual one.
-    pub origin: String,
-    /// Its host.
-    pub host: String,
-    /// Its path and arguments; empty where there is none.
-    pub path: String,
+    /// `auth-url`.
+    pub url: AuthorizerUrl,
     /// `auth-method`; empty: GET.
     pub method: String,
     /// `auth-signin`; empty: none.
@@ -26,29 +24,102 @@ pub struct AuthorizerAnnotations {
     pub response_headers: Vec<String>,
     /// `auth-request-redirect`.
     pub request_redirect: String,
+    /// `auth-proxy-set-headers`: a ConfigMap; empty: none.
+    pub set_headers: String,
     /// `auth-always-set-cookie`.
     pub always_set_cookie: bool,
+}
+
+/// The parts of `auth-url`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuthorizerUrl {
+    /// Up to its path: `scheme://host:port`, the port also where it is the usual one.
+    pub origin: String,
+    /// It begins with `https`.
+    pub tls: bool,
+    /// In lower case; or a variable that is the host of the request.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Its path and arguments; empty where there is none.
+    pub path: String,
+}
+
+/// The variables that are the request's own host.
+const OWN_HOST: [&str; 3] = ["$host", "$http_host", "$best_http_host"];
+
+impl AuthorizerUrl {
+    /// The parts of an absolute URL of http whose host is fixed, or that of the request.
+    #[must_use]
+    pub fn read(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let scheme = scheme.to_ascii_lowercase();
+        let usual = match scheme.as_str() {
+            "http" => "80",
+            "https" => "443",
+            _ => return None,
+        };
+        let own = OWN_HOST.into_iter().find(|own| {
+            let rest = rest.strip_prefix(own);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', ':']))
+        });
+        let from = own.map_or(0, str::len);
+        let end = rest.get(from..)?.find(['/', '?', '$']);
+        let end = end.map_or(rest.len(), |end| from.saturating_add(end));
+        let (authority, path) = rest.split_at_checked(end)?;
+        let (host, port) = authority.rsplit_once(':').unwrap_or((authority, usual));
+        let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        let is_fixed = !host.is_empty() && host.bytes().all(is_of_host) && !host.contains("..");
+        if path.starts_with('$') || !(is_fixed || own.is_some()) {
+            return None;
+        }
+        let port = port.parse().ok()?;
+        let host = host.to_ascii_lowercase();
+        Some(Self {
+            origin: format!("{scheme}://{host}:{port}"),
+            tls: scheme == "https",
+            host,
+            port,
+            path: if path.starts_with('?') {
+                ["/", path].concat()
+            } else {
+                path.to_owned()
+            },
+        })
+    }
+
+    /// Whether the host is that of the request: whoever serves that path of it is asked.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.host.starts_with('$')
+    }
+
+    fn is_told(&self, config: &Config) -> bool {
+        let mut told = config.authorizers.iter();
+        self.is_own() || told.any(|told| told.contains_key(&self.origin))
+    }
 }
 
 /// `Err`: nobody may come in. Nobody is asked where the configuration has no `authorizers`.
 pub(super) fn authorizer(
     reader: &mut Reader,
+    settings: &Settings,
     config: &Config,
 ) -> Result<Option<AuthorizerAnnotations>, ()> {
-    if config.authorizers.is_empty() {
+    if config.authorizers.is_none() {
         return Ok(None);
     }
-    let url = match reader.text("auth-url") {
+    let text = match reader.text("auth-url") {
         Ok(url) => url,
         Err(Unset::Missing | Unset::Content) => return Ok(None),
         Err(Unset::Refused) => return Err(()),
     };
-    let Some(mut authorizer) = read_url(&url).filter(|one| is_told(one, config)) else {
+    let Some(url) = AuthorizerUrl::read(&text).filter(|url| url.is_told(config)) else {
         let problem = Problem::Not(Expected::Authorizer);
-        reader.remark("auth-url", &url, problem, Effect::Path);
+        reader.remark("auth-url", &text, problem, Effect::Path);
         return Err(());
     };
-    authorizer.method = match reader.text("auth-method") {
+    let method = match reader.text("auth-method") {
         Ok(method) if METHODS.contains(&method.as_str()) => method,
         Err(Unset::Missing | Unset::Content) => String::new(),
         _ => return Err(()),
@@ -57,69 +128,119 @@ pub(super) fn authorizer(
     if names == Err(Unset::Refused) {
         return Err(());
     }
+    let mut response_headers = Vec::new();
     let names = names.unwrap_or_default();
-    for name in names.split(',').map(str::trim) {
-        if !name.is_empty() {
-            if !is_header(name) {
-                let problem = Problem::Not(Expected::HeaderName);
-                reader.remark("auth-response-headers", name, problem, Effect::Path);
-                return Err(());
-            }
-            authorizer.response_headers.push(name.to_ascii_lowercase());
+    for name in named(&names) {
+        if !is_header(name) {
+            let problem = Problem::Not(Expected::HeaderName);
+            reader.remark("auth-response-headers", name, problem, Effect::Path);
+            return Err(());
         }
+        response_headers.push(name.to_ascii_lowercase());
     }
-    authorizer.signin = reader.fit("auth-signin").unwrap_or_default();
-    authorizer.redirect_param = reader
-        .fit("auth-signin-redirect-param")
-        .unwrap_or_else(|| "rd".to_owned());
-    // ingress-nginx asks nobody any more where these are refused.
-    if reader.text("auth-request-redirect") == Err(Unset::Refused)
+    // ingress-nginx asks nobody any more where one of these is refused.
+    let refused = [
+        "auth-request-redirect",
+        "auth-proxy-set-headers",
+        "auth-cache-duration",
+    ];
+    let is_refused = |name| reader.text(name) == Err(Unset::Refused);
+    if refused.into_iter().any(is_refused)
         || reader.flag("auth-always-set-cookie") == Err(Unset::Refused)
     {
         return Err(());
     }
-    authorizer.request_redirect = reader.text("auth-request-redirect").unwrap_or_default();
-    authorizer.always_set_cookie = reader.flag("auth-always-set-cookie").unwrap_or_default();
-    Ok(Some(authorizer))
+    let durations = reader.text("auth-cache-duration").unwrap_or_default();
+    if !named(&durations).all(is_duration) {
+        let problem = Problem::Not(Expected::CacheDuration);
+        reader.remark("auth-cache-duration", &durations, problem, Effect::Path);
+        return Err(());
+    }
+    let set_headers = reader.text("auth-proxy-set-headers").unwrap_or_default();
+    let namespace = set_headers.split_once('/').map(|(namespace, _)| namespace);
+    let is_own = namespace.is_none_or(|one| one == reader.ingress.namespace);
+    if !is_own && !settings.allow_cross_namespace_resources {
+        let problem = Problem::Not(Expected::SetHeaders);
+        reader.remark(
+            "auth-proxy-set-headers",
+            &set_headers,
+            problem,
+            Effect::Path,
+        );
+        return Err(());
+    }
+    Ok(Some(AuthorizerAnnotations {
+        url,
+        method,
+        signin: reader.fit("auth-signin").unwrap_or_default(),
+        redirect_param: reader
+            .fit("auth-signin-redirect-param")
+            .unwrap_or_else(|| REDIRECT_PARAM.to_owned()),
+        response_headers,
+        request_redirect: reader.text("auth-request-redirect").unwrap_or_default(),
+        set_headers,
+        always_set_cookie: reader.flag("auth-always-set-cookie").unwrap_or_default(),
+    }))
 }
+
+/// `global-auth-url` and what goes with it; `Err`: nobody may come in where ingress-nginx, which
+/// cannot read the URL either, asks nobody.
+///
+/// Source: `ReadConfig`, `internal/ingress/controller/template/configmap.go`.
+pub(crate) fn global(
+    settings: &Settings,
+    config: &Config,
+) -> Result<Option<AuthorizerAnnotations>, Box<Remark>> {
+    let said = |key: &str| settings.global_auth.get(key).map_or("", String::as_str);
+    let text = said("url");
+    if config.authorizers.is_none() || text.is_empty() {
+        return Ok(None);
+    }
+    let Some(url) = AuthorizerUrl::read(text).filter(|url| url.is_told(config)) else {
+        let problem = Problem::Not(Expected::Authorizer);
+        let key = "config_map.global-auth-url";
+        let remark = Remark::key(key, Some(text.to_owned()), problem, Effect::Path);
+        return Err(Box::new(remark));
+    };
+    let or = |value: &str, default: &str| if value.is_empty() { default } else { value }.to_owned();
+    let headers = named(said("response-headers")).filter(|name| is_header(name));
+    let method = Some(said("method")).filter(|method| METHODS.contains(method));
+    let signin = Some(said("signin")).filter(|url| url.contains("://") && !url.starts_with('$'));
+    Ok(Some(AuthorizerAnnotations {
+        url,
+        method: method.unwrap_or_default().to_owned(),
+        signin: signin.unwrap_or_default().to_owned(),
+        redirect_param: or(said("signin-redirect-param").trim(), REDIRECT_PARAM),
+        response_headers: headers.map(str::to_ascii_lowercase).collect(),
+        request_redirect: said("request-redirect").to_owned(),
+        set_headers: String::new(),
+        always_set_cookie: parse_bool(said("always-set-cookie")).unwrap_or_default(),
+    }))
+}
+
+const REDIRECT_PARAM: &str = "rd";
 
 const METHODS: [&str; 9] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE",
 ];
 
-fn is_told(authorizer: &AuthorizerAnnotations, config: &Config) -> bool {
-    config.authorizers.contains_key(&authorizer.origin)
+/// The items of a list.
+fn named(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
 }
 
-/// The parts of an absolute URL of http whose host is fixed.
-fn read_url(url: &str) -> Option<AuthorizerAnnotations> {
-    let (scheme, rest) = url.split_once("://")?;
-    let scheme = scheme.to_ascii_lowercase();
-    let usual = match scheme.as_str() {
-        "http" => "80",
-        "https" => "443",
-        _ => return None,
-    };
-    let end = rest.find(['/', '?', '$']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at_checked(end)?;
-    let (host, port) = authority.rsplit_once(':').unwrap_or((authority, usual));
-    let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let is_fixed = !host.is_empty()
-        && host.bytes().all(is_of_host)
-        && !host.contains("..")
-        && port.parse::<u16>().is_ok()
-        && !path.starts_with('$');
-    let host = host.to_ascii_lowercase();
-    is_fixed.then(|| AuthorizerAnnotations {
-        origin: format!("{scheme}://{host}:{port}"),
-        host,
-        path: if path.starts_with('?') {
-            ["/", path].concat()
-        } else {
-            path.to_owned()
-        },
-        ..AuthorizerAnnotations::default()
-    })
+/// `ValidCacheDuration`: statuses, then one duration.
+fn is_duration(text: &str) -> bool {
+    let is_status = |word: &&str| word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit());
+    let mut words = text.split(' ').filter(|word| !word.is_empty());
+    let duration = words.find(|word| !is_status(word));
+    let unit = duration.map(|word| word.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let has_number = duration.is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    let is_unit =
+        unit.is_some_and(|unit| matches!(unit, "ms" | "s" | "m" | "h" | "d" | "w" | "M" | "y"));
+    has_number && is_unit && words.next().is_none()
 }
 
 /// A name that a pod may be told by, and nothing that bounds messages or that a proxy goes by.
@@ -159,7 +280,18 @@ mod tests {
             ),
             ("http://a/$host", Some(("http://a:80", "a", "/$host"))),
             ("$scheme://a/b", None),
-            ("http://$host/a", None),
+            (
+                "https://$host/a?b",
+                Some(("https://$host:443", "$host", "/a?b")),
+            ),
+            (
+                "http://$http_host:81",
+                Some(("http://$http_host:81", "$http_host", "")),
+            ),
+            ("http://$hostname/a", None),
+            ("http://$host.a/", None),
+            ("http://$host$uri", None),
+            ("http://a$host/", None),
             ("http://a$request_uri", None),
             ("http:///a", None),
             ("http://a..b/", None),
@@ -171,11 +303,28 @@ mod tests {
             ("a", None),
             ("", None),
         ] {
-            let read = read_url(url);
+            let read = AuthorizerUrl::read(url);
             let read = read
                 .as_ref()
                 .map(|one| (&*one.origin, &*one.host, &*one.path));
             assert_eq!(read, parts, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_cache_keeps_statuses_for_a_duration() {
+        for (text, is_one) in [
+            ("200 202 401 5m", true),
+            ("5m", true),
+            ("200  10ms", true),
+            ("200", false),
+            ("200 forever", false),
+            ("5m 200", false),
+            ("200 5m 1h", false),
+            ("200 m", false),
+            ("", false),
+        ] {
+            assert_eq!(is_duration(text), is_one, "{text}");
         }
     }
 

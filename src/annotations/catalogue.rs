@@ -78,6 +78,7 @@ impl Annotation {
             "auth-type",
             "auth-secret",
             "auth-secret-type",
+            "auth-url",
             "limit-connections",
             "limit-rpm",
             "limit-rps",
@@ -117,7 +118,9 @@ const SIZE: &str = r"(?i)^\d+[bkmg]?$";
 const REGEX: &str = r"^[\-._~a-zA-Z0-9/:^$\[\](){}*+?|&=\\]*$";
 
 // What to use instead.
-const AUTHENTICATION: &str = "what `limpet` renders asks no authorizer, the module does where its configuration has `authorizers`: use that, Envoy's ext_authz filter, or an Istio AuthorizationPolicy; rules on paths need protect";
+/// What is said of `auth-url` where nobody may be asked.
+pub(super) const AUTHENTICATION: &str = "the configuration has no `authorizers`, so nobody is asked: use them, Envoy's ext_authz filter, or an Istio AuthorizationPolicy; rules on paths need protect";
+const AUTHORIZER: &str = "outside of the cluster an https certificate is verified, and a host that is a variable has to be $host: whoever serves the path on the same host is asked; the host's own rules may not ask first";
 const COSTLY_USERS: &str = "users with bcrypt digests, or with more than 5000 rounds, are not let in: a request may not take so long";
 const DOWNSTREAM_TLS: &str = "client certificates are the listener's: use the DownstreamTlsContext, or an Istio Gateway's tls.mode MUTUAL";
 const RATE_LIMIT: &str = "use Envoy's local_ratelimit filter";
@@ -143,23 +146,23 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("affinity-mode", "affinity", Options(&["balanced", "persistent"], Case::Kept), Medium, Refused::Annotation, Yes),
     row("allowlist-source-range", "acl", Cidrs, Medium, Refused::Deny, Yes),
     row("app-root", "rewrite", Pattern(PATH, Spaces::Kept), Medium, Refused::Annotation, Yes),
-    row("auth-always-set-cookie", "authentication", Bool, Low, Refused::Annotation, No(AUTHENTICATION)),
-    row("auth-cache-duration", "authentication", Pattern(EXT, Spaces::Kept), Medium, Refused::Annotation, No(AUTHENTICATION)),
-    row("auth-cache-key", "authentication", Pattern(VAR, Spaces::Removed), Medium, Refused::Annotation, No(AUTHENTICATION)),
-    row("auth-keepalive", "authentication", Int, Low, Refused::Annotation, No(AUTHENTICATION)),
-    row("auth-keepalive-requests", "authentication", Int, Low, Refused::Annotation, No(AUTHENTICATION)),
-    row("auth-keepalive-share-vars", "authentication", Bool, Low, Refused::Annotation, No(AUTHENTICATION)),
-    row("auth-keepalive-timeout", "authentication", Int, Low, Refused::Annotation, No(AUTHENTICATION)),
-    row("auth-method", "authentication", Pattern(r"^(GET|HEAD|POST|PUT|PATCH|DELETE|CONNECT|OPTIONS|TRACE)$", Spaces::Removed), Low, Refused::Deny, No(AUTHENTICATION)),
-    row("auth-proxy-set-headers", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, No(AUTHENTICATION)),
+    row("auth-always-set-cookie", "authentication", Bool, Low, Refused::Annotation, Yes),
+    row("auth-cache-duration", "authentication", Pattern(EXT, Spaces::Kept), Medium, Refused::Annotation, No("an authorizer is asked about every request")),
+    row("auth-cache-key", "authentication", Pattern(VAR, Spaces::Removed), Medium, Refused::Annotation, No("an authorizer is asked about every request")),
+    row("auth-keepalive", "authentication", Int, Low, Refused::Annotation, No("the cluster of an authorizer decides about its connections")),
+    row("auth-keepalive-requests", "authentication", Int, Low, Refused::Annotation, No("the cluster of an authorizer decides about its connections")),
+    row("auth-keepalive-share-vars", "authentication", Bool, Low, Refused::Annotation, No("the cluster of an authorizer decides about its connections")),
+    row("auth-keepalive-timeout", "authentication", Int, Low, Refused::Annotation, No("the cluster of an authorizer decides about its connections")),
+    row("auth-method", "authentication", Pattern(r"^(GET|HEAD|POST|PUT|PATCH|DELETE|CONNECT|OPTIONS|TRACE)$", Spaces::Removed), Low, Refused::Deny, Yes),
+    row("auth-proxy-set-headers", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, Yes),
     row("auth-realm", "authentication", Pattern(SPACE, Spaces::Kept), Medium, Refused::Ingress, Yes),
-    row("auth-request-redirect", "authentication", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, No(AUTHENTICATION)),
-    row("auth-response-headers", "authentication", Pattern(HDRS, Spaces::Removed), Medium, Refused::Deny, No(AUTHENTICATION)),
+    row("auth-request-redirect", "authentication", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("auth-response-headers", "authentication", Pattern(HDRS, Spaces::Removed), Medium, Refused::Deny, Yes),
     row("auth-secret", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Deny, Partly(COSTLY_USERS)),
     row("auth-secret-type", "authentication", Pattern(r"auth-file|auth-map", Spaces::Removed), Low, Refused::Ingress, Yes),
-    row("auth-signin", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Annotation, No(AUTHENTICATION)),
-    row("auth-signin-redirect-param", "authentication", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, No(AUTHENTICATION)),
-    row("auth-snippet", "authentication", Any, Critical, Refused::Annotation, No(AUTHENTICATION)),
+    row("auth-signin", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Annotation, Yes),
+    row("auth-signin-redirect-param", "authentication", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, Yes),
+    row("auth-snippet", "authentication", Any, Critical, Refused::Annotation, No(SNIPPET)),
     row("auth-tls-error-page", "authentication", Pattern(r"^(@[A-Za-z0-9_-]+|((https?://)?[A-Za-z0-9\-.]+(:\d+)?)?(/[A-Za-z0-9\-_.]+)*/?)$", Spaces::Removed), High, Refused::Annotation, No(DOWNSTREAM_TLS)),
     row("auth-tls-match-cn", "authentication", Pattern(r"^CN=", Spaces::Kept), High, Refused::Annotation, No(DOWNSTREAM_TLS)),
     row("auth-tls-pass-certificate-to-upstream", "authentication", Bool, Low, Refused::Annotation, No(DOWNSTREAM_TLS)),
@@ -167,7 +170,7 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("auth-tls-verify-client", "authentication", Pattern(r"^(on|off|optional|optional_no_ca)$", Spaces::Removed), Medium, Refused::Annotation, No(DOWNSTREAM_TLS)),
     row("auth-tls-verify-depth", "authentication", Int, Low, Refused::Annotation, No(DOWNSTREAM_TLS)),
     row("auth-type", "authentication", Pattern(r"basic|digest", Spaces::Removed), Low, Refused::Ingress, Partly("digest is not honoured")),
-    row("auth-url", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Ingress, No(AUTHENTICATION)),
+    row("auth-url", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Ingress, Partly(AUTHORIZER)),
     row("backend-protocol", "backend", Options(&["auto_http", "http", "https", "grpc", "grpcs", "fcgi"], Case::Folded), Low, Refused::Annotation, Partly("the cluster decides: `render envoy` and `istio` give it TLS or HTTP/2, on Envoy Gateway you do")),
     row("base-url-scheme", "rewrite", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; without effect")),
     row("canary", "canary", Bool, Low, Refused::Annotation, Yes),
@@ -193,7 +196,7 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("disable-proxy-intercept-errors", "backend", Bool, Low, Refused::Annotation, No(ERROR_PAGES)),
     row("enable-access-log", "log", Bool, Low, Refused::Annotation, No("use Envoy's access_log")),
     row("enable-cors", "cors", Bool, Low, Refused::Annotation, Yes),
-    row("enable-global-auth", "authentication", Bool, Low, Refused::Annotation, No(AUTHENTICATION)),
+    row("enable-global-auth", "authentication", Bool, Low, Refused::Annotation, Yes),
     row("enable-influxdb", "log", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; without effect")),
     row("enable-modsecurity", "modsecurity", Bool, Low, Refused::Annotation, No(WAF)),
     row("enable-opentelemetry", "opentelemetry", Bool, Low, Refused::Annotation, No(TRACING)),

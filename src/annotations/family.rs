@@ -24,7 +24,7 @@ pub(super) fn annotations(
     let affinity = reader.text("affinity").unwrap_or_default();
     let lists = lists(reader, settings);
     let basic = authentication::basic(reader, settings, config);
-    let authorizer = authorizer::authorizer(reader, config);
+    let authorizer = authorizer::authorizer(reader, settings, config);
     let limits = limits::limits(reader, settings);
     Annotations {
         aliases: aliases(reader),
@@ -51,6 +51,7 @@ pub(super) fn annotations(
         denied: lists.is_none() || basic.is_err() || authorizer.is_err() || limits.is_err(),
         limits: limits.unwrap_or_default(),
         authorizer: authorizer.unwrap_or_default(),
+        global_auth: reader.flag("enable-global-auth").unwrap_or(true),
         basic: basic.unwrap_or_default(),
         satisfies_any: reader.text("satisfy").as_deref() == Ok("any"),
         access: lists.unwrap_or_default(),

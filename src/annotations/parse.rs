@@ -20,7 +20,7 @@ pub fn parse(
     let mut reader = Reader {
         ingress,
         strict: config.strict,
-        asks: !config.authorizers.is_empty(),
+        asks: config.authorizers.is_some(),
         patterns,
         remarks,
     };

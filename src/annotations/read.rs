@@ -198,17 +198,6 @@ fn heavier(one: Refused, other: Refused) -> Refused {
     }
 }
 
-/// What is honoured where the configuration has `authorizers`.
-const HONOURED_WITH_AUTHORIZERS: [&str; 7] = [
-    "auth-always-set-cookie",
-    "auth-method",
-    "auth-request-redirect",
-    "auth-response-headers",
-    "auth-signin",
-    "auth-signin-redirect-param",
-    "auth-url",
-];
-
 /// limpet's own annotations.
 const OWN: [&str; 4] = [
     "session-cookie-partitioned",
@@ -240,10 +229,11 @@ impl Reader<'_> {
     }
 
     fn unsupported(&mut self, row: &catalogue::Annotation, value: &str) {
-        if self.asks && HONOURED_WITH_AUTHORIZERS.contains(&row.name) {
-            return;
-        }
-        if let catalogue::Support::No(instead) = row.support {
+        let instead = match row.support {
+            catalogue::Support::No(instead) => Some(instead),
+            _ => (row.name == "auth-url" && !self.asks).then_some(catalogue::AUTHENTICATION),
+        };
+        if let Some(instead) = instead {
             let problem = Problem::NotHonoured { instead };
             self.remark(row.name, value, problem, Effect::Setting);
         }

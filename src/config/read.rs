@@ -89,10 +89,10 @@ impl<'a> Reader<'a> {
             ingresses: self.ingresses()?,
             ingress_classes: self.ingress_classes(),
             annotations_prefix: self.annotations_prefix(),
-            config_map: self.strings("config_map")?,
+            config_map: self.strings("config_map")?.unwrap_or_default(),
             config_maps: self.config_maps()?,
             services: self.services()?,
-            clusters: self.strings("clusters")?,
+            clusters: self.strings("clusters")?.unwrap_or_default(),
             endpoints: self.endpoints()?,
             discovery,
             headers,
@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
             cookie_keys_only: self.flag("cookie_keys_only"),
             cookie_format,
             authorizers: self.strings("authorizers")?,
-            policies: self.strings("policies")?,
+            policies: self.strings("policies")?.unwrap_or_default(),
             secrets: self.secrets()?,
             report: self.choice(
                 "report",
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
         let mut inner = self.inner("config_maps", "config_maps.")?;
         let mut maps = BTreeMap::new();
         for name in inner.object.keys() {
-            maps.insert(name.clone(), inner.strings(name)?);
+            maps.insert(name.clone(), inner.strings(name)?.unwrap_or_default());
         }
         let remarks = inner.remarks;
         self.remarks.extend(remarks);
@@ -347,9 +347,9 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn strings(&mut self, key: &str) -> Result<BTreeMap<String, String>, ConfigError> {
+    fn strings(&mut self, key: &str) -> Result<Option<BTreeMap<String, String>>, ConfigError> {
         let map = match self.get(key) {
-            None => return Ok(BTreeMap::new()),
+            None => return Ok(None),
             Some(Value::Object(map)) => map,
             Some(other) => return Err(self.shape(key, other, "an object of strings")),
         };
@@ -372,7 +372,7 @@ impl<'a> Reader<'a> {
             };
             strings.insert(name.clone(), text);
         }
-        Ok(strings)
+        Ok(Some(strings))
     }
 
     /// One of a few words; the first of `words` is the default.

@@ -33,6 +33,8 @@ pub struct Settings {
     pub no_tls_redirect_locations: Vec<String>,
     /// `no-auth-locations`: beginnings of paths.
     pub no_auth_locations: Vec<String>,
+    /// `global-auth-url` and the keys beside it, by what follows `global-auth-`.
+    pub global_auth: BTreeMap<String, String>,
     /// `allow-cross-namespace-resources`.
     pub allow_cross_namespace_resources: bool,
     /// `denylist-source-range` and `whitelist-source-range`, where no annotation says otherwise.
@@ -136,6 +138,7 @@ impl Default for Settings {
             http_redirect_code: 308,
             no_tls_redirect_locations: vec!["/.well-known/acme-challenge".to_owned()],
             no_auth_locations: vec!["/.well-known/acme-challenge".to_owned()],
+            global_auth: BTreeMap::new(),
             allow_cross_namespace_resources: false,
             access: Lists::default(),
             block_cidrs: None,
@@ -243,7 +246,11 @@ impl Settings {
                 self.blocked_words = value.trim().split(',').map(str::to_owned).collect();
                 self.blocked_words.retain(|word| !word.is_empty());
             }
-            _ => {}
+            _ => {
+                if let Some(name) = key.strip_prefix("global-auth-") {
+                    self.global_auth.insert(name.to_owned(), value.to_owned());
+                }
+            }
         }
         Ok(())
     }

@@ -4,12 +4,12 @@
 //! `locationConfigForLua` in `template.go`; `BuildRedirects` in `pkg/util/ingress/ingress.go`;
 //! `should_set_cookie` in `sticky.lua`, ingress-nginx dbb11b92d.
 
-use super::authorizers;
+use super::authorizers::{self, GlobalAuth};
 use super::clusters::Ids;
 use super::headers::custom_headers;
 use super::listed::{Asked, Listed, wildcard_of};
 use super::merge::{Draft, Loaded, Merged, Server, Upstream, host_of, is_regex};
-use crate::annotations::Annotations;
+use crate::annotations::{self, Annotations};
 use crate::body;
 use crate::config::Config;
 use crate::config::settings::Settings;
@@ -37,6 +37,7 @@ struct Context<'a> {
     settings: &'a Settings,
     config: &'a Config,
     listed: Listed,
+    global_auth: GlobalAuth,
 }
 
 pub(super) fn compile(
@@ -54,6 +55,7 @@ pub(super) fn compile(
         settings,
         config,
         listed: Listed::new(merged),
+        global_auth: annotations::global(settings, config).map_err(|remark| remarks.push(*remark)),
     };
     let mut hosts = Hosts::default();
     for (name, server) in &merged.servers {
@@ -344,10 +346,12 @@ impl Context<'_> {
         location.access = annotations.access.listed().cloned().map(Box::new);
         if !starts_with_any(&draft.path, &self.settings.no_auth_locations) {
             location.basic.clone_from(&annotations.basic);
-            if let Some(said) = &annotations.authorizer {
-                let authorizer = authorizers::compile(said, self.config, draft);
-                location.authorizer = authorizer.map(Box::new);
-                location.denied |= location.authorizer.is_none();
+            match authorizers::of(annotations, &self.global_auth, self.config, draft) {
+                Ok(authorizer) => location.authorizer = authorizer,
+                Err(remark) => {
+                    location.denied = true;
+                    remarks.extend(remark.map(|remark| of(self.ingress(draft), *remark)));
+                }
             }
         }
         location.limits = annotations.limits.clone();
@@ -357,9 +361,7 @@ impl Context<'_> {
         if let Some(custom) = custom_headers(&self.config.config_maps, self.settings, annotations) {
             location.custom_headers = custom
                 .map(Box::new)
-                .map_err(|remark| {
-                    remarks.push(of(self.ingress(draft), *remark));
-                })
+                .map_err(|remark| remarks.push(of(self.ingress(draft), *remark)))
                 .ok();
             location.denied |= location.custom_headers.is_none();
         }

@@ -310,6 +310,8 @@ fn noun(expected: Expected) -> &'static str {
         }
         Expected::Variable => "an environment variable of the VM with anything in it",
         Expected::Authorizer => "a URL of a server that stands in authorizers",
+        Expected::CacheDuration => "a list of statuses with a duration behind them",
+        Expected::SetHeaders => "a ConfigMap of header fields that may be sent to an authorizer",
         Expected::AuthType => "basic or digest",
         Expected::SecretType => "auth-file or auth-map",
         Expected::Networks => "a list of IP addresses and networks separated by commas",

@@ -3,7 +3,7 @@
 //! Source: `ngx_http_core_access_phase` and `ngx_http_core_post_access_phase`, nginx 1.27.1; the
 //! order of its modules.
 
-use super::{Location, Reason, asking};
+use super::{Location, Reason, VirtualHost, asking};
 use crate::access::{self, Verdict};
 use crate::authentication::Refusal;
 use crate::authorizer::{Admitted, Answer, Question};
@@ -26,6 +26,7 @@ pub(super) enum Admission {
 /// the first that lets in is enough, and else the last word is 401 where one says so.
 pub(super) fn admission(
     policy: &Policy,
+    host: &VirtualHost,
     location: &Location,
     scope: &Scope,
     answer: Option<&Answer>,
@@ -62,7 +63,10 @@ pub(super) fn admission(
     }
     if let Some(authorizer) = &location.authorizer {
         let Some(answer) = answer else {
-            return Admission::Ask(asking::question(authorizer, policy, scope));
+            return match asking::question(authorizer, policy, host, scope) {
+                Some(question) => Admission::Ask(question),
+                None => Admission::Refused(redirect::plain(500), Reason::NoAuthorizer),
+            };
         };
         match asking::verdict(authorizer, policy, answer, scope) {
             asking::Verdict::Admitted(admitted) => return Admission::Admitted(Some(admitted)),

@@ -4,6 +4,9 @@
 //! dbb11b92d; `ngx_http_auth_request_handler`, nginx 1.27.1.
 
 use super::Reason;
+use super::host::VirtualHost;
+use super::location::Backend;
+use super::lookup::Found;
 use crate::access;
 use crate::authorizer::{Admitted, Answer, Authorizer, Question};
 use crate::edit::{Edit, FieldValue, Name, Reply, all};
@@ -44,8 +47,18 @@ const NOT_HANDED_ON: [&str; 20] = [
     "x-auth-request-redirect",
 ];
 
-/// What it is asked about a request.
-pub(super) fn question(asked: &Authorizer, policy: &Policy, scope: &Scope) -> Question {
+/// What it is asked about a request; `None`: nobody can be asked. The request is one to `host`.
+pub(super) fn question(
+    asked: &Authorizer,
+    policy: &Policy,
+    host: &VirtualHost,
+    scope: &Scope,
+) -> Option<Question> {
+    let path = asked.path.value(scope);
+    let named = asked.host.as_ref().map(String::as_bytes);
+    let own = || named.is_none_or(|named| *named == *scope.host);
+    let own = own().then(|| serving(policy, host, &path, scope)).flatten();
+    let cluster = own.or(asked.cluster.as_deref())?;
     let method = if asked.method.is_empty() {
         "GET"
     } else {
@@ -57,27 +70,36 @@ pub(super) fn question(asked: &Authorizer, policy: &Policy, scope: &Scope) -> Qu
         headers.push((name.to_owned(), value));
     };
     add(":method", method.into());
-    let path = asked.path.value(scope);
     // No space ends a path here.
     let path = path.iter().flat_map(|byte| match byte {
         b' ' => b"%20".as_slice(),
         byte => std::slice::from_ref(byte),
     });
     add(":path", path.copied().collect());
-    add(":authority", asked.host.clone().into_bytes());
+    add(":authority", named.unwrap_or(&scope.host).to_vec());
     for (name, template) in &asked.sent {
         let value = template.value(scope);
         if !value.is_empty() {
             add(name, value);
         }
     }
-    let client = access::address(scope.headers, scope.facts, policy.real_ip.as_ref());
-    if let Some(client) = client {
-        let client = client.to_string().into_bytes();
-        add("x-real-ip", client.clone());
-        add("x-forwarded-for", client);
+    let (client, forwarded) = access::told(scope.headers, scope.facts, policy.real_ip.as_ref());
+    // Envoy appends itself to X-Forwarded-For.
+    let full = forwarded.clone().filter(|_| forwarded != client);
+    let told = [
+        ("x-real-ip", client),
+        ("x-forwarded-for", forwarded),
+        ("x-limpet-forwarded-for", full),
+    ];
+    for (name, value) in told {
+        if let Some(value) = value {
+            add(name, value);
+        }
     }
-    let own = |name: &str| asked.sent.iter().any(|(own, _)| *own == name);
+    for (name, value) in asked.set.values(scope) {
+        add(name, value);
+    }
+    let own = |name: &str| asked.sent.iter().any(|(own, _)| *own == name) || asked.set.has(name);
     for (name, value) in scope.headers {
         let Ok(name) = std::str::from_utf8(name) else {
             continue;
@@ -92,10 +114,38 @@ pub(super) fn question(asked: &Authorizer, policy: &Policy, scope: &Scope) -> Qu
     if let Some(host) = all(scope.headers, "x-original-forwarded-host").next() {
         add("x-forwarded-host", host.to_vec());
     }
-    Question {
-        cluster: asked.cluster.clone(),
+    Some(Question {
+        cluster: cluster.to_owned(),
         headers,
+    })
+}
+
+/// Envoy's name of the cluster that serves `path` on the request's own host to everybody; `None`:
+/// somebody would be asked first, or the path would become another one.
+fn serving<'p>(
+    policy: &'p Policy,
+    host: &'p VirtualHost,
+    path: &[u8],
+    scope: &Scope,
+) -> Option<&'p str> {
+    let uri = path.split(|byte| *byte == b'?').next()?;
+    let is_plain = |pair: &[u8]| !matches!(pair, b"//" | b"/.") && !pair.contains(&b'%');
+    if !uri.starts_with(b"/") || !uri.windows(2).all(is_plain) {
+        return None;
     }
+    let Found::Location(location) = host.find(uri, scope.work) else {
+        return None;
+    };
+    let asks = location.access.is_some() || location.basic.is_some() || policy.blocked.is_some();
+    let is_other = location.rewrite.is_some() || location.redirect.is_some();
+    let is_shut = location.closed || location.denied || location.authorizer.is_some();
+    let Backend::Cluster(id) = location.backend else {
+        return None;
+    };
+    let cluster = policy
+        .cluster(id)
+        .filter(|_| !asks && !is_other && !is_shut)?;
+    Some(&cluster.envoy_name)
 }
 
 /// What its answer means.
@@ -118,7 +168,11 @@ pub(super) fn verdict(
     let (mut reply, reason) = match (answer.status, &asked.signin) {
         (401, Some(signin)) => {
             let url = signin.filled(scope);
-            let reply = redirect::to(policy, 302, url, scope, false);
+            let reply = if url.text.is_empty() {
+                Some(redirect::found(302, Vec::new()))
+            } else {
+                redirect::to(policy, 302, url, scope, false)
+            };
             (
                 reply.unwrap_or_else(|| redirect::plain(401)),
                 Reason::SignIn,

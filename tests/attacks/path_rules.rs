@@ -276,7 +276,7 @@ fn a_protected_path_is_served_where_no_rule_forbids_it() {
     assert_eq!((status, path.as_deref()), (200, Some("/admin/x")));
 }
 
-// Whoever accepted the loss of an authorizer on /admin, and did as `check` said, had the hole.
+// Whoever accepted the loss of passwords on /admin, and did as `check` said, had the hole.
 #[test]
 fn an_accepted_loss_needs_no_protect_of_its_own() {
     const LISTED: &str = r#"
@@ -284,7 +284,7 @@ apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata:
   name: listed
-  annotations: { nginx.ingress.kubernetes.io/auth-url: 'http://auth.test/' }
+  annotations: { nginx.ingress.kubernetes.io/auth-type: digest }
 spec:
   ingressClassName: nginx
   rules:
@@ -296,7 +296,7 @@ spec:
     let text = format!("{INGRESSES}---{LISTED}");
     let mut manifests = Manifests::parse("ingresses.yaml", &text).unwrap();
     let accepted = LossArgs {
-        accept_loss: vec!["auth-url".parse().unwrap()],
+        accept_loss: vec!["auth-type".parse().unwrap()],
         close: false,
     };
     losses::settle(&mut manifests, &Flags::default(), &accepted).unwrap();

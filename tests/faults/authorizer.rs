@@ -3,7 +3,7 @@
 use limpet_envoy::manifests::Manifests;
 use limpet_tests::http::{self, Connection, Request};
 use limpet_tests::pod::{Echo, Manner, Pod, Script};
-use limpet_tests::rendered::{Rendered, Setup, edit_plugin};
+use limpet_tests::rendered::{Rendered, Setup};
 use serde_json::{Value, json};
 
 const HOST: &str = "shop.example";
@@ -17,7 +17,12 @@ struct Guarded {
 
 impl Guarded {
     fn start(annotations: &[(&str, &str)]) -> Self {
-        let ingress = |name: &str, host: &str, annotations: &[(&str, &str)]| {
+        let url = ("auth-url", "http://sso.default.svc:4180/verify?a=$arg_a");
+        Self::of(&[&[url], annotations].concat())
+    }
+
+    fn of(annotations: &[(&str, &str)]) -> Self {
+        let ingress = |name: &str, path: &str, annotations: &[(&str, &str)]| {
             let annotations: serde_json::Map<_, Value> = annotations
                 .iter()
                 .map(|(name, value)| (format!("nginx.ingress.kubernetes.io/{name}"), json!(value)))
@@ -27,18 +32,16 @@ impl Guarded {
                 "kind": "Ingress",
                 "metadata": { "name": name, "annotations": annotations },
                 "spec": { "ingressClassName": "nginx", "rules": [{
-                    "host": host,
-                    "http": { "paths": [{ "path": "/", "pathType": "Prefix", "backend": {
+                    "host": HOST,
+                    "http": { "paths": [{ "path": path, "pathType": "Prefix", "backend": {
                         "service": { "name": name, "port": { "number": 80 } },
                     } }] },
                 }] },
             })
         };
-        let url = ("auth-url", "http://sso.test:4180/verify?a=$arg_a");
-        let annotations = [&[url], annotations].concat();
         let list = json!({ "apiVersion": "v1", "kind": "List", "items": [
-            ingress("web", HOST, &annotations),
-            ingress("sso", "sso.example", &[]),
+            ingress("web", "/", annotations),
+            ingress("login", "/oauth2", &[]),
         ] });
         let manifests = Manifests::parse("guarded.json", &list.to_string()).unwrap();
         let (web, authorizer) = (Pod::start(), Pod::start());
@@ -47,17 +50,12 @@ impl Guarded {
             format!("default/sso={}", authorizer.endpoint())
                 .parse()
                 .unwrap(),
+            format!("default/login={}", authorizer.endpoint())
+                .parse()
+                .unwrap(),
         ];
-        let setup = Setup {
-            edit: |bootstrap| {
-                edit_plugin(bootstrap, |config| {
-                    config["authorizers"] = json!({ "http://sso.test:4180": "default/sso:80" });
-                });
-            },
-            ..Setup::default()
-        };
         Self {
-            envoy: Rendered::start(&manifests, &flags, &setup),
+            envoy: Rendered::start(&manifests, &flags, &Setup::default()),
             web,
             authorizer,
         }
@@ -105,7 +103,7 @@ fn an_authorizer_lets_in_whom_it_let_in_behind_nginx() {
         let asked = guarded.asked();
         assert_eq!((&*asked.method, &*asked.path), ("GET", "/verify?a=b"));
         for (name, value) in [
-            ("host", "sso.test"),
+            ("host", "sso.default.svc"),
             ("x-original-url", "http://shop.example/x?a=b"),
             ("x-original-method", "GET"),
             ("x-sent-from", "nginx-ingress-controller"),
@@ -205,4 +203,37 @@ fn whom_an_authorizer_does_not_know_signs_in() {
     let answer = guarded.get("/");
     let cookies = answer.header("set-cookie");
     assert_eq!((answer.status, cookies.as_deref()), (403, Some("s=1")));
+}
+
+// The usual form of oauth2-proxy, which ingress-nginx asked of itself by way of DNS.
+#[test]
+fn the_hosts_own_authorizer_is_whoever_serves_that_path() {
+    let guarded = Guarded::of(&[
+        ("auth-url", "https://$host/oauth2/auth?x=$arg_a"),
+        ("auth-signin", "https://$host/oauth2/start"),
+    ]);
+    guarded.answers(202, &[]);
+    let answer = guarded.get("/x?a=b");
+    assert_eq!(answer.status, 200);
+    let asked = guarded.asked();
+    assert_eq!((&*asked.method, &*asked.path), ("GET", "/oauth2/auth?x=b"));
+    assert_eq!(asked.all("host"), [HOST]);
+    guarded.answers(401, &[]);
+    let answer = guarded.get("/x?a=b");
+    let to = "https://shop.example/oauth2/start?rd=http://shop.example%2Fx%3Fa%3Db";
+    let found = (answer.status, answer.header("location"));
+    assert_eq!(found, (302, Some(to.to_owned())));
+    // Whoever signs in is asked nothing.
+    let before = guarded.web.requests();
+    guarded.answers(200, &[]);
+    assert_eq!(guarded.get("/oauth2/start").status, 200);
+    assert_eq!(guarded.web.requests(), before);
+    // A path that is served after a question, or as another one, is nobody's answer.
+    for path in ["/verify", "/oauth2/../x", "/oauth2//x", "/oauth2/%78"] {
+        let url = format!("https://$host{path}");
+        let guarded = Guarded::of(&[("auth-url", &url)]);
+        guarded.answers(200, &[]);
+        assert_eq!(guarded.get("/").status, 500, "{path}");
+        assert_eq!(guarded.web.requests(), 0, "{path}");
+    }
 }

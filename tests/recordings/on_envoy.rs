@@ -63,9 +63,13 @@ impl Asked {
         let names: BTreeSet<String> = services.map(|(name, _)| name).collect();
         let pods: BTreeMap<String, Pod> =
             names.into_iter().map(|name| (name, Pod::start())).collect();
+        let authorizer = Pod::start();
         let mut bootstrap = Value::Null;
         for (number, scenario) in scenarios.iter().enumerate() {
-            merge(&mut bootstrap, Given::of(scenario).rendered(number, &pods));
+            merge(
+                &mut bootstrap,
+                Given::of(scenario).rendered(number, &pods, &authorizer),
+            );
         }
         let count = list(&bootstrap["static_resources"]["listeners"]).len();
         let envoy = RealEnvoy::start(&bootstrap.to_string());

@@ -226,7 +226,8 @@ pub(crate) fn heads_of(name: &str) -> impl Iterator<Item = &'static str> {
 pub(crate) fn goes_by_path(name: &str) -> bool {
     let mut jobs = TABLE.jobs.iter().filter(|job| job.by_path);
     jobs.any(|job| {
-        job.keys.contains_key(name) || job.annotations.iter().any(|annotation| annotation == name)
+        let is_key = job.keys.contains_key(name) || job.only.contains_key(name);
+        is_key || job.annotations.iter().any(|annotation| annotation == name)
     })
 }
 

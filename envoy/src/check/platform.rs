@@ -7,10 +7,10 @@ use super::finding::{Finding, Level, Place};
 use super::policies;
 use crate::clusters::{Cluster, Protocol};
 use crate::compiled::Compiled;
-use crate::render::external_names;
 use crate::render::istio::protocols;
 use crate::render::left_out;
 use crate::render::served::Served;
+use crate::render::{authorizer, external_names};
 use crate::taken::{TakenIngress, TakenPath};
 
 /// A platform that `limpet render` writes resources for.
@@ -48,11 +48,13 @@ fn not_rendered(compiled: &Compiled<'_>, platform: Platform) -> Vec<Finding> {
         Platform::Istio => {
             notes.extend(left_out::on_istio(&served));
             notes.extend(external_names::on_istio(&served));
+            notes.extend(authorizer::on_istio(&served));
             notes.extend(protocols::notes(&served));
         }
         Platform::EnvoyGateway => {
             notes.extend(left_out::on_envoy_gateway(&served));
             notes.extend(external_names::on_envoy_gateway(&served));
+            notes.extend(authorizer::on_envoy_gateway(&served));
         }
     }
     let finding = |note: String| Finding {

@@ -35,6 +35,8 @@ pub struct Cluster {
     pub protocol: Option<Protocol>,
     /// No backend names it, only the annotation `default-backend`: the module has to be told.
     pub by_annotation: bool,
+    /// Not served by it are requests, but asked it is about them: its origin, as `auth-url` writes it.
+    pub authorizer: Option<String>,
 }
 
 impl Cluster {
@@ -63,9 +65,35 @@ impl Cluster {
         }
     }
 
-    /// The Envoy cluster's name.
+    /// The Envoy cluster's name. That of an authorizer is no name of a Service port.
     #[must_use]
     pub fn name(&self) -> String {
-        self.service_port.key()
+        match &self.authorizer {
+            Some(origin) => format!("authorizer/{origin}"),
+            None => self.service_port.key(),
+        }
+    }
+
+    /// The same for people.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match &self.authorizer {
+            Some(origin) => format!("authorizer {origin}"),
+            None => format!("Service {}", self.service_port.key()),
+        }
+    }
+
+    /// What is answered where nobody can be reached.
+    #[must_use]
+    pub fn without_endpoints(&self) -> u16 {
+        if self.authorizer.is_some() { 500 } else { 503 }
+    }
+
+    /// Whether it is a name outside of the cluster, spoken to in TLS: its certificate is verified.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        let is_outside = self.service_port.namespace.is_empty() && self.external_name.is_some();
+        let tls = self.protocol.is_some_and(|protocol| protocol.tls);
+        self.authorizer.is_some() && is_outside && tls
     }
 }

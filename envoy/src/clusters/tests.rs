@@ -302,3 +302,80 @@ fn the_port_of_a_name_need_not_be_declared() {
         "{notes:?}"
     );
 }
+
+fn authorizers(url: &str, flags: &[&str]) -> Vec<Cluster> {
+    let text = format!(
+        "\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+  namespace: prod
+  annotations: {{nginx.ingress.kubernetes.io/auth-url: '{url}'}}
+spec:
+  ingressClassName: nginx
+  rules:
+  - http:
+      paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: web, port: {{number: 80}}}}}}}}]
+"
+    );
+    let manifests = Manifests::parse("shop.yaml", &text).unwrap();
+    let flags = Flags {
+        endpoints: flags.iter().map(|flag| flag.parse().unwrap()).collect(),
+        ..Flags::default()
+    };
+    let compiled = Compiled::new(&manifests, &flags).unwrap();
+    let told = compiled.config.authorizers.unwrap();
+    let names = compiled.authorizers.iter().map(Cluster::name);
+    assert_eq!(
+        told.into_values().collect::<Vec<_>>(),
+        names.collect::<Vec<_>>()
+    );
+    compiled.authorizers
+}
+
+#[test]
+fn an_authorizer_is_a_service_an_address_or_a_name() {
+    let flags = ["auth/sso:4180=10.0.0.1:4180,10.0.0.2:4180"];
+    for (url, name, endpoints, external) in [
+        (
+            "http://sso.auth.svc.cluster.local:4180/x",
+            "authorizer/http://sso.auth.svc.cluster.local:4180",
+            &["10.0.0.1:4180", "10.0.0.2:4180"][..],
+            None,
+        ),
+        (
+            "http://sso.auth:4180",
+            "authorizer/http://sso.auth:4180",
+            &["10.0.0.1:4180", "10.0.0.2:4180"],
+            None,
+        ),
+        (
+            "http://other.auth.svc",
+            "authorizer/http://other.auth.svc:80",
+            &[],
+            Some("other.auth.svc"),
+        ),
+        (
+            "https://Auth.Example.com/verify",
+            "authorizer/https://auth.example.com:443",
+            &[],
+            Some("auth.example.com"),
+        ),
+        (
+            "http://10.1.1.1:81/",
+            "authorizer/http://10.1.1.1:81",
+            &["10.1.1.1:81"],
+            None,
+        ),
+    ] {
+        let all = authorizers(url, &flags);
+        let one = all.first().unwrap();
+        let addresses: Vec<&str> = one.endpoints.iter().map(|e| e.address.as_str()).collect();
+        assert_eq!((one.name().as_str(), &addresses[..]), (name, endpoints));
+        assert_eq!(one.external_name.as_deref(), external, "{url}");
+        assert_eq!(one.is_verified(), url.starts_with("https:"), "{url}");
+    }
+    assert!(authorizers("https://$host/oauth2/auth", &[]).is_empty());
+    assert!(authorizers("https://$http_x_a/", &[]).is_empty());
+}

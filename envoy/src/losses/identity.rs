@@ -12,37 +12,14 @@ use crate::inert;
 const CERTIFICATE: &str = "ssl-client-*";
 
 /// The request headers that ingress-nginx wrote itself and that a client could now send, as
-/// `strip_headers` calls them. What one Ingress alone had written is taken off its requests alone:
-/// `Authorization` may be what others live by.
+/// `strip_headers` calls them.
 pub(super) fn headers(losses: &[Finding]) -> Vec<String> {
-    let of = |loss: &Finding| {
-        let value = loss.value.as_deref().unwrap_or_default();
-        match (loss.field.as_str(), &loss.ingress) {
-            ("auth-response-headers", Some(ingress)) => {
-                let names = listed(value);
-                names.map(|name| format!("{ingress}/{name}")).collect()
-            }
-            ("global-auth-response-headers", _) => listed(value).collect(),
-            (name, _) if name.starts_with("auth-tls-") => vec![CERTIFICATE.to_owned()],
-            _ => Vec::new(),
-        }
-    };
-    losses.iter().flat_map(of).collect()
-}
-
-fn listed(value: &str) -> impl Iterator<Item = String> + '_ {
-    let names = value.split(',').map(str::trim);
-    names
-        .filter(|name| is_header(name))
-        .map(str::to_ascii_lowercase)
-}
-
-/// Whether it may be the name of a header; ingress-nginx takes no other one.
-///
-/// Source: `ValidHeader`, `internal/ingress/annotations/authreq/main.go`, ingress-nginx dbb11b92d.
-fn is_header(name: &str) -> bool {
-    let is_of_one = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    !name.is_empty() && name.bytes().all(is_of_one)
+    let mut losses = losses.iter();
+    let is_lost = losses.any(|loss| loss.field.starts_with("auth-tls-"));
+    is_lost
+        .then(|| CERTIFICATE.to_owned())
+        .into_iter()
+        .collect()
 }
 
 /// A line for a ConfigMap of headers that is not among the manifests: clients may send these now.

@@ -41,27 +41,12 @@ fn manifests(annotations: &Value, settings: &Value) -> Manifests {
 const VALUE: &str = "on.example/x";
 
 /// What does nothing by itself, and what it goes with.
-const SATELLITES: [(&str, &str); 27] = [
+const SATELLITES: [(&str, &str); 12] = [
     ("auth-tls-verify-client", "auth-tls-secret"),
     ("auth-tls-verify-depth", "auth-tls-secret"),
     ("auth-tls-pass-certificate-to-upstream", "auth-tls-secret"),
     ("auth-tls-match-cn", "auth-tls-secret"),
     ("auth-tls-error-page", "auth-tls-secret"),
-    ("auth-method", "auth-url"),
-    ("auth-signin", "auth-url"),
-    ("auth-signin-redirect-param", "auth-url"),
-    ("auth-response-headers", "auth-url"),
-    ("auth-proxy-set-headers", "auth-url"),
-    ("auth-request-redirect", "auth-url"),
-    ("auth-always-set-cookie", "auth-url"),
-    ("auth-cache-key", "auth-url"),
-    ("auth-cache-duration", "auth-url"),
-    ("auth-keepalive", "auth-url"),
-    ("auth-keepalive-share-vars", "auth-url"),
-    ("auth-keepalive-requests", "auth-url"),
-    ("auth-keepalive-timeout", "auth-url"),
-    ("auth-snippet", "auth-url"),
-    ("enable-global-auth", "auth-url"),
     ("proxy-ssl-verify", "proxy-ssl-secret"),
     ("proxy-ssl-verify-depth", "proxy-ssl-secret"),
     ("limit-rate-after", "limit-rate"),
@@ -72,16 +57,7 @@ const SATELLITES: [(&str, &str); 27] = [
 ];
 
 /// The same, of keys of the ConfigMap.
-const KEY_SATELLITES: [(&str, &str); 13] = [
-    ("global-auth-method", "global-auth-url"),
-    ("global-auth-signin", "global-auth-url"),
-    ("global-auth-signin-redirect-param", "global-auth-url"),
-    ("global-auth-response-headers", "global-auth-url"),
-    ("global-auth-request-redirect", "global-auth-url"),
-    ("global-auth-snippet", "global-auth-url"),
-    ("global-auth-cache-key", "global-auth-url"),
-    ("global-auth-cache-duration", "global-auth-url"),
-    ("global-auth-always-set-cookie", "global-auth-url"),
+const KEY_SATELLITES: [(&str, &str); 4] = [
     ("enable-owasp-modsecurity-crs", "enable-modsecurity"),
     ("modsecurity-snippet", "enable-modsecurity"),
     ("disable-proxy-intercept-errors", "custom-http-errors"),
@@ -389,33 +365,26 @@ fn values_that_mean_off_are_no_loss() {
 #[test]
 fn what_goes_with_a_loss_is_accepted_with_it() {
     let annotations = json!({
-        "auth-url": "https://auth.example.com/",
-        "auth-signin": "https://auth.example.com/start",
-        "auth-response-headers": "X-User, X-Groups",
-        "limit-rate": "5",
+        "enable-modsecurity": "true",
+        "enable-owasp-core-rules": "true",
+        "modsecurity-transaction-id": "$request_id",
+        "fastcgi-index": "index.php",
     });
-    let with_auth = ["--accept-loss", "auth-url@prod/shop"];
+    let with_it = ["--accept-loss", "enable-modsecurity@prod/shop"];
     let mut refused = manifests(&annotations, &json!({}));
-    let Err(LossError::Refused(losses)) = settled(&mut refused, &with_auth) else {
-        panic!("limit-rate was not accepted");
+    let Err(LossError::Refused(losses)) = settled(&mut refused, &with_it) else {
+        panic!("fastcgi-index was not accepted");
     };
     let fields: Vec<&str> = losses.iter().map(|loss| loss.field.as_str()).collect();
-    assert_eq!(fields, ["limit-rate"]);
+    assert_eq!(fields, ["fastcgi-index"]);
 
     let mut through = manifests(&annotations, &json!({}));
-    let lines = settled(&mut through, &[&with_auth[..], &["--close"]].concat()).unwrap();
-    assert_eq!(lines.len(), 5, "{lines:?}");
+    let lines = settled(&mut through, &[&with_it[..], &["--close"]].concat()).unwrap();
+    assert_eq!(lines.len(), 4, "{lines:?}");
     assert_eq!(through.given.get("close"), Some(&json!(["prod/shop"])));
-    // Nobody else may write what the authorizer wrote.
-    assert_eq!(
-        through.given.get("strip_headers"),
-        Some(&json!(["prod/shop/x-groups", "prod/shop/x-user"]))
-    );
-    let told = "taken off every request to ingress prod/shop: x-groups, x-user";
-    assert!(lines.iter().any(|line| line == told), "{lines:?}");
 
-    let mut signin = manifests(&annotations, &json!({}));
-    let of_one = settled(&mut signin, &["--accept-loss", "auth-signin"]);
+    let mut alone = manifests(&annotations, &json!({}));
+    let of_one = settled(&mut alone, &["--accept-loss", "enable-owasp-core-rules"]);
     assert!(matches!(of_one, Err(LossError::Refused(_))), "{of_one:?}");
 }
 
@@ -523,49 +492,14 @@ fn identity_headers_of_clients_are_stripped_under_an_accepted_loss() {
     let stripped = certificate.given.get("strip_headers");
     assert_eq!(stripped, Some(&json!(["ssl-client-*"])));
 
-    let settings = json!({
-        "global-auth-url": "https://auth.example.com/",
-        "global-auth-response-headers": "X-Auth-Request-User",
-    });
-    let mut global = manifests(&json!({}), &settings);
-    settled(&mut global, &["--accept-loss", "global-auth-url"]).unwrap();
-    let stripped = global.given.get("strip_headers");
-    assert_eq!(stripped, Some(&json!(["x-auth-request-user"])));
-}
-
-// One Ingress had `Authorization` taken off the requests of all others, and a name that is none let
-// nothing be rendered for anybody.
-#[test]
-fn the_headers_of_one_ingress_are_taken_off_its_own_requests() {
-    let auth = |headers: &str| {
-        let annotations =
-            json!({ "auth-url": "https://a.example/", "auth-response-headers": headers });
-        manifests(&annotations, &json!({}))
-    };
-    for (headers, stripped) in [
-        ("Authorization", vec!["prod/shop/authorization"]),
-        (
-            "X-User,*,x*, :path, X Y,a\"b,\u{e9}",
-            vec!["prod/shop/x-user"],
-        ),
-    ] {
-        let mut manifests = auth(headers);
-        settled(&mut manifests, &["--accept-loss", "auth-url"]).unwrap();
-        assert_eq!(manifests.given.get(STRIP_HEADERS), Some(&json!(stripped)));
-        Compiled::new(&manifests, &Flags::default()).unwrap();
-    }
-    // An authorizer before limpet writes it: then limpet may not take it off.
-    let mut given = auth("X-User, X-Groups");
-    given
-        .given
-        .insert(STRIP_HEADERS.to_owned(), json!(["prod/shop/x-groups"]));
-    let lines = settled(&mut given, &["--accept-loss", "auth-url"]).unwrap();
-    assert_eq!(
-        given.given.get(STRIP_HEADERS),
-        Some(&json!(["prod/shop/x-groups"]))
-    );
+    // Who asks before limpet writes them: then limpet may not take them off.
+    let mut given = manifests(&json!({ "auth-tls-secret": "prod/ca" }), &json!({}));
+    let own = json!(["x-own"]);
+    given.given.insert(STRIP_HEADERS.to_owned(), own.clone());
+    let lines = settled(&mut given, &["--accept-loss", "auth-tls-secret"]).unwrap();
+    assert_eq!(given.given.get(STRIP_HEADERS), Some(&own));
     let is_told =
-        |line: &String| line.starts_with("NOT taken off") && line.ends_with(": prod/shop/x-user");
+        |line: &String| line.starts_with("NOT taken off") && line.ends_with(": ssl-client-*");
     assert!(lines.iter().any(is_told), "{lines:?}");
 }
 
@@ -626,7 +560,7 @@ apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata:
   name: other
-  annotations: {nginx.ingress.kubernetes.io/auth-url: https://auth.example.com/}
+  annotations: {nginx.ingress.kubernetes.io/auth-type: digest}
 spec:
   ingressClassName: alb
   rules:
@@ -683,9 +617,9 @@ fn a_duplicate_key_is_a_warning_with_its_ingress_and_place() {
     );
 }
 
-/// An Ingress with an authorizer and these paths of a host, with further annotations.
+/// An Ingress with passwords and these paths of a host, with further annotations.
 fn guarded(paths: &[&str], annotations: &[(&str, &str)]) -> Manifests {
-    let mut manifests = manifests(&json!({ "auth-url": "http://auth/" }), &json!({}));
+    let mut manifests = manifests(&json!({ "auth-type": "digest" }), &json!({}));
     let web = json!({ "service": { "name": "web", "port": { "number": 80 } } });
     let paths = paths
         .iter()
@@ -701,8 +635,8 @@ fn guarded(paths: &[&str], annotations: &[(&str, &str)]) -> Manifests {
 
 // Whoever followed the advice had a rule on /admin, and //admin got past it.
 #[test]
-fn the_paths_of_an_accepted_authorizer_are_protected() {
-    let accept = ["--accept-loss", "auth-url"];
+fn the_paths_of_an_accepted_password_are_protected() {
+    let accept = ["--accept-loss", "auth-type"];
     let mut shop = guarded(
         &["/", "/admin", "/api/v1/"],
         &[("server-alias", "old.example.com")],
@@ -749,7 +683,7 @@ fn the_paths_of_an_accepted_authorizer_are_protected() {
 
 #[test]
 fn paths_that_no_prefix_stands_for_are_told() {
-    let accept = ["--accept-loss", "auth-url"];
+    let accept = ["--accept-loss", "auth-type"];
     for (paths, annotations, unnamed) in [
         (
             &["/admin(/|$)(.*)"][..],
@@ -769,8 +703,8 @@ fn paths_that_no_prefix_stands_for_are_told() {
 
 #[test]
 fn a_rule_for_all_hosts_is_left_to_the_operator() {
-    let mut all = manifests(&json!({}), &json!({ "global-auth-url": "http://auth/" }));
-    let lines = settled(&mut all, &["--accept-loss", "global-auth-url"]).unwrap();
+    let mut all = manifests(&json!({}), &json!({ "global-auth-snippet": "deny all;" }));
+    let lines = settled(&mut all, &["--accept-loss", "global-auth-snippet"]).unwrap();
     let is_told = |line: &String| line.starts_with("NOT refused") && line.contains("all hosts");
     assert!(lines.iter().any(is_told), "{lines:?}");
 }
@@ -782,7 +716,7 @@ fn what_was_the_whole_hosts_closes_every_ingress_of_it() {
         ("auth-tls-secret", json!(["prod/beside", "prod/shop"])),
         ("server-snippet", json!(["prod/beside", "prod/shop"])),
         ("proxy-ssl-secret", json!(["prod/beside", "prod/shop"])),
-        ("auth-url", json!(["prod/shop"])),
+        ("auth-snippet", json!(["prod/shop"])),
     ] {
         let mut all = manifests(&json!({ name: VALUE }), &settings_for(name));
         for (ingress, host) in [("beside", "shop.example.com"), ("other", "x.example.com")] {
@@ -805,7 +739,7 @@ fn what_was_the_whole_hosts_closes_every_ingress_of_it() {
 #[test]
 fn an_ingress_that_is_given_twice_protects_in_either_text() {
     let open = || manifests(&json!({}), &json!({}));
-    let guarded = || manifests(&json!({ "auth-url": "http://auth/" }), &json!({}));
+    let guarded = || manifests(&json!({ "fastcgi-index": "index.php" }), &json!({}));
     for (mut first, second) in [(open(), guarded()), (guarded(), open())] {
         first.ingresses.extend(second.ingresses);
         assert_eq!(Report::new(&first, false, None).losses().count(), 1);
@@ -857,7 +791,7 @@ fn what_the_api_server_lists_is_read() {
             .collect();
         json!({ "apiVersion": version, "kind": name, "items": items }).to_string()
     };
-    let all = manifests(&json!({}), &json!({ "global-auth-url": "http://auth/" }));
+    let all = manifests(&json!({}), &json!({ "global-auth-snippet": "deny all;" }));
     let ingresses = list("IngressList", &[all.ingresses[0].value.clone()]);
     let maps = list("ConfigMapList", &[all.config_maps[0].value.clone()]);
     let mut read = Manifests::parse("list.json", &format!("{ingresses}\n{maps}")).unwrap();
@@ -893,7 +827,7 @@ fn what_a_second_config_map_protects_is_lost_too() {
 #[test]
 fn what_protects_and_is_no_string_is_lost() {
     let list = json!({ "auth-tls-secret": ["ca"] });
-    let map = json!({ "auth-url": { "url": "http://auth/" } });
+    let map = json!({ "auth-snippet": { "url": "http://auth/" } });
     for annotations in [list, map] {
         let mut lost = manifests(&annotations, &json!({}));
         let report = Report::new(&lost, false, None);
@@ -934,20 +868,6 @@ fn annotations_that_are_no_map_may_have_protected_something() {
 
 // A name that is no header made the whole configuration unusable, of a tenant for everybody.
 #[test]
-fn names_that_are_no_headers_are_not_stripped() {
-    let annotations = json!({
-        "auth-url": "https://auth.example.com/",
-        "auth-response-headers": " X-User,, *, X-*, X Y, X_Groups",
-    });
-    let mut odd = manifests(&annotations, &json!({}));
-    settled(&mut odd, &["--accept-loss", "auth-url"]).unwrap();
-    assert_eq!(
-        odd.given["strip_headers"],
-        json!(["prod/shop/x-user", "prod/shop/x_groups"])
-    );
-}
-
-#[test]
 fn headers_of_a_config_map_that_is_not_at_hand_are_told() {
     let settings = json!({ "proxy-set-headers": "ingress-nginx/custom" });
     let accept = ["--accept-loss", "proxy-set-headers"];
@@ -968,7 +888,7 @@ fn headers_of_a_config_map_that_is_not_at_hand_are_told() {
 #[test]
 fn an_ingress_that_is_left_out_protects_until_its_loss_is_settled() {
     let guarded = |version: &str, hosts: &[&str], path: &str| {
-        let annotations = json!({ "auth-url": "http://auth/", "use-regex": "true" });
+        let annotations = json!({ "fastcgi-index": "index.php", "use-regex": "true" });
         let mut all = manifests(&annotations, &json!({}));
         let mut guard = all.ingresses.remove(0).value;
         guard["apiVersion"] = json!(version);

@@ -99,7 +99,8 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     };
     let listeners = chain.listeners(&certificates);
     let mut rendered_clusters: Vec<Value> = Vec::new();
-    for cluster in &compiled.clusters {
+    let all = compiled.clusters.iter().chain(&compiled.authorizers);
+    for cluster in all.clone() {
         rendered_clusters.push(cluster::cluster(compiled, cluster, settings, &mut notes));
     }
     rendered_clusters.push(cluster::admin_cluster(&settings.admin));
@@ -114,7 +115,7 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
         } }] },
     });
     let files = match &settings.eds {
-        Some(folder) => eds::move_to_files(&mut bootstrap, folder, &compiled.clusters, settings),
+        Some(folder) => eds::move_to_files(&mut bootstrap, folder, all, settings),
         None => Vec::new(),
     };
     let keys = compiled.config.cookie_keys.iter().flatten();

@@ -1,6 +1,7 @@
 //! What Envoy Gateway needs.
 
 mod args;
+mod authorizer;
 mod grant;
 mod listener;
 mod policy;
@@ -8,6 +9,7 @@ mod route;
 
 use std::process::ExitCode;
 
+use super::authorizer as asked;
 use super::external_names;
 use super::left_out;
 use super::resource::{Resource, too_large, yaml};
@@ -81,7 +83,8 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
     let tenants = tenants.map(|finding| finding.located());
     let notes = served
         .all_notes()
-        .chain(external_names::on_envoy_gateway(&served));
+        .chain(external_names::on_envoy_gateway(&served))
+        .chain(asked::on_envoy_gateway(&served));
     let notes = notes.chain(tenants);
     head.extend(notes.map(|note| format!("note: {note}")));
     let resources = resources(&served, args);

@@ -1,6 +1,7 @@
 //! What Istio needs: for a gateway, or for the outbound side of sidecars.
 
 mod args;
+mod authorizer;
 mod credential;
 mod destination;
 mod filter;
@@ -12,6 +13,7 @@ mod sidecar;
 
 use std::process::ExitCode;
 
+use super::authorizer as asked;
 use super::external_names;
 use super::left_out;
 use super::resource::{Resource, too_large, yaml};
@@ -119,6 +121,7 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
     let tenants = check::tenants(&compiled).into_iter();
     let tenants = tenants.map(|finding| finding.located());
     let notes = served.all_notes().chain(external_names::on_istio(&served));
+    let notes = notes.chain(asked::on_istio(&served));
     let notes = notes.chain(tenants);
     head.extend(notes.map(|note| format!("note: {note}")));
     let resources = resources(&served, args);

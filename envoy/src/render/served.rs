@@ -167,11 +167,26 @@ impl<'c> Served<'c> {
         DROPPED_HEADERS.into_iter().chain(host)
     }
 
-    /// The plugin configuration; `names`: what each Service port is called.
+    /// Those that are asked about requests, and serve none.
+    #[must_use]
+    pub fn authorizers(&self) -> &'c [Cluster] {
+        &self.compiled.authorizers
+    }
+
+    /// Those of them that are Services of this cluster whose port is known as a number.
+    pub fn asked_services(&self) -> impl Iterator<Item = (&'c Cluster, u16)> {
+        let all = self.authorizers().iter();
+        let services = all.filter(|one| !one.service_port.namespace.is_empty());
+        services.filter_map(|cluster| Some((cluster, cluster.number?)))
+    }
+
+    /// The plugin configuration; `names`: what each Service port is called, and each origin of an
+    /// authorizer.
     #[must_use]
     pub(super) fn plugin_config(
         &self,
         names: &BTreeMap<String, String>,
+        authorizers: BTreeMap<String, String>,
         unmatched: Unmatched,
     ) -> Value {
         let options = Options {
@@ -182,6 +197,14 @@ impl<'c> Served<'c> {
         named_secrets::hide(&mut config, &self.secret_variables());
         if let Some(object) = config.as_object_mut() {
             object.insert("clusters".to_owned(), json!(names));
+            if let Some(told) = &self.compiled.config.authorizers {
+                let mut told = told.clone();
+                let rendered = self.authorizers().iter();
+                let rendered = rendered.filter_map(|one| one.authorizer.as_deref());
+                rendered.for_each(|origin| drop(told.remove(origin)));
+                told.extend(authorizers);
+                object.insert("authorizers".to_owned(), json!(told));
+            }
             if !self.with_other_host.is_empty() {
                 let headers = object.entry("headers").or_insert_with(|| json!({}));
                 if let Some(headers) = headers.as_object_mut() {

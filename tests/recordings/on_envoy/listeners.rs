@@ -11,6 +11,7 @@ use limpet_tests::rendered::{edit_plugin, native};
 
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// What a scenario gives to `limpet render envoy`.
 pub(super) struct Given<'s> {
@@ -50,7 +51,12 @@ impl<'s> Given<'s> {
     }
 
     /// The bootstrap, every name with the scenario's number.
-    pub(super) fn rendered(&self, number: usize, pods: &BTreeMap<String, Pod>) -> Value {
+    pub(super) fn rendered(
+        &self,
+        number: usize,
+        pods: &BTreeMap<String, Pod>,
+        authorizer: &Pod,
+    ) -> Value {
         let serves = |endpoint: &String| {
             let nobody = endpoint.ends_with(":9") || endpoint.starts_with("192.0.2.");
             !nobody
@@ -89,6 +95,9 @@ impl<'s> Given<'s> {
             let names = clusters.iter();
             let names = names.map(|c| (c.service_port.key(), json!(own_name(number, c))));
             config["clusters"] = names.collect::<Map<_, _>>().into();
+            for name in config["authorizers"].as_object_mut().into_iter().flatten() {
+                *name.1 = format!("{number}-{}", name.1.as_str().unwrap()).into();
+            }
             // Hundreds of them ask at the same time.
             config["discovery"]["interval_ms"] = 60_000.into();
         });
@@ -104,6 +113,13 @@ impl<'s> Given<'s> {
                 &cluster.name(),
                 &own_name(number, cluster),
             );
+        }
+        for cluster in &compiled.authorizers {
+            let is_it = |one: &&mut Value| one["name"] == json!(cluster.name());
+            let all = resources["clusters"].as_array_mut().unwrap();
+            let one = all.iter_mut().find(is_it).unwrap();
+            one["name"] = own_name(number, cluster).into();
+            move_to(one, authorizer.address());
         }
         let mut http = resources["listeners"][0].clone();
         http["name"] = format!("{number}-http").into();
@@ -123,6 +139,18 @@ impl<'s> Given<'s> {
 
 fn own_name(number: usize, cluster: &Cluster) -> String {
     format!("{number}-{}", cluster.name())
+}
+
+/// Whatever endpoint it has is another one.
+fn move_to(cluster: &mut Value, address: SocketAddr) {
+    let endpoints = &mut cluster["load_assignment"]["endpoints"];
+    for one in endpoints.as_array_mut().unwrap() {
+        let socket = &mut one["lb_endpoints"][0]["endpoint"]["address"]["socket_address"];
+        *socket = json!({ "address": address.ip(), "port_value": address.port() });
+    }
+    if cluster["type"] == "STRICT_DNS" {
+        cluster["type"] = "STATIC".into();
+    }
 }
 
 /// Routes of one cluster alone name it.

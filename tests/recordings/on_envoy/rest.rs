@@ -16,17 +16,17 @@ use std::time::Duration;
 
 /// How many requests of each family agree.
 const AGREE: [(&str, usize); 12] = [
-    ("access", 114),
-    ("auth", 55),
-    ("body", 50),
+    ("access", 117),
+    ("auth", 158),
+    ("body", 52),
     ("cors", 83),
     ("errors", 9),
     ("headers", 59),
     ("limits", 38),
-    ("mirror", 6),
+    ("mirror", 7),
     ("misc", 100),
-    ("realip", 80),
-    ("timeouts", 47),
+    ("realip", 83),
+    ("timeouts", 49),
     ("tls", 45),
 ];
 
@@ -138,6 +138,8 @@ impl std::fmt::Display for Count {
 struct Town {
     _envoy: RealEnvoy,
     pods: BTreeMap<String, Pod>,
+    /// Every authorizer is this one.
+    authorizer: Pod,
     listeners: BTreeMap<String, SocketAddr>,
     /// The scenarios in which something is closed.
     closed: BTreeSet<usize>,
@@ -149,12 +151,13 @@ impl Town {
         let names: BTreeSet<String> = services.map(|(name, _)| name).collect();
         let pods: BTreeMap<String, Pod> =
             names.into_iter().map(|name| (name, Pod::start())).collect();
+        let authorizer = Pod::start();
         let mut bootstrap = Value::Null;
         let mut closed = BTreeSet::new();
         for (number, scenario) in scenarios.iter().enumerate() {
             let given = Given::of(scenario).closed();
             closed.extend(given.is_closed.then_some(number));
-            merge(&mut bootstrap, given.rendered(number, &pods));
+            merge(&mut bootstrap, given.rendered(number, &pods, &authorizer));
         }
         let count = list(&bootstrap["static_resources"]["listeners"]).len();
         let envoy = RealEnvoy::start(&bootstrap.to_string());
@@ -162,6 +165,7 @@ impl Town {
         Self {
             _envoy: envoy,
             pods,
+            authorizer,
             listeners,
             closed,
         }
@@ -188,6 +192,11 @@ impl Town {
             .iter()
             .map(|name| self.pods[name].requests())
             .collect();
+        if request["auth"].is_object() {
+            let turns = Arc::default();
+            self.authorizer.behave(script(&request["auth"], turns));
+        }
+        let asked = self.authorizer.requests();
         let (answer, statuses) = self.burst(number, request);
         let seen = || -> u64 {
             let now = names.iter().map(|name| self.pods[name].requests());
@@ -199,6 +208,7 @@ impl Town {
             let _ = wait::for_some(SHORTLY, || (seen() >= most).then_some(()));
         }
         let total = seen();
+        let asked = self.authorizer.requests() - asked;
         let mut pods = Vec::new();
         for (name, before) in names.into_iter().zip(before) {
             let pod = &self.pods[&name];
@@ -207,11 +217,13 @@ impl Town {
                 pods.push((name, times, last));
             }
         }
+        let asked = (asked > 0).then(|| (asked, self.authorizer.last().unwrap()));
         Seen {
             answer,
             statuses,
             pods,
             total,
+            asked,
         }
     }
 
@@ -355,6 +367,8 @@ struct Seen {
     total: u64,
     /// The Services whose pods saw it, how often, and how the last time.
     pods: Vec<(String, u64, Echo)>,
+    /// The same of the authorizer.
+    asked: Option<(u64, Echo)>,
 }
 
 impl Seen {
@@ -437,19 +451,33 @@ impl Seen {
             let Some((_, _, echo)) = self.pods.iter().find(of_it) else {
                 continue;
             };
-            let is_free = |name: &str| REQUEST_IS_FREE.contains(&name);
-            compare("method", text(&one["method"]).unwrap(), echo.method.clone());
-            compare("uri", text(&one["uri"]).unwrap(), echo.path.clone());
-            compare(
-                "body",
-                one["body_size"].to_string(),
-                echo.body_size.to_string(),
-            );
-            let have = grouped(echo.headers.iter().cloned(), is_free);
-            compare("request", fields(&one["headers"], is_free), have);
+            echoed("", one, echo, &mut compare);
+        }
+        let recorded = list(&expect["auth"]);
+        let times = self.asked.as_ref().map_or(0, |(times, _)| *times);
+        if expect["auth_count"].is_null() {
+            compare("asked", recorded.len().to_string(), times.to_string());
+        }
+        if let (Some(one), Some((_, echo))) = (recorded.first(), &self.asked) {
+            echoed("asked ", one, echo, &mut compare);
         }
         out
     }
+}
+
+/// How what a server saw differs from what was recorded.
+fn echoed(by: &str, one: &Value, echo: &Echo, compare: &mut impl FnMut(&str, String, String)) {
+    let mut compare = |what: &str, want, have| compare(&format!("{by}{what}"), want, have);
+    let is_free = |name: &str| REQUEST_IS_FREE.contains(&name);
+    compare("method", text(&one["method"]).unwrap(), echo.method.clone());
+    compare("uri", text(&one["uri"]).unwrap(), echo.path.clone());
+    compare(
+        "body",
+        one["body_size"].to_string(),
+        echo.body_size.to_string(),
+    );
+    let have = grouped(echo.headers.iter().cloned(), is_free);
+    compare("request", fields(&one["headers"], is_free), have);
 }
 
 fn fields(recorded: &Value, is_free: impl Fn(&str) -> bool) -> String {

@@ -10,6 +10,7 @@ use super::timeouts::CONNECT;
 use crate::clusters::Cluster;
 use crate::compiled::Compiled;
 use crate::manifests::Manifests;
+use crate::render::authorizer::{self, PROTOCOL_OPTIONS};
 
 pub(super) fn cluster(
     compiled: &Compiled<'_>,
@@ -39,25 +40,30 @@ pub(super) fn cluster(
     );
     fields.insert("outlier_detection".to_owned(), outlier_detection());
     fields.insert("circuit_breakers".to_owned(), no_limits());
+    let connections = if cluster.authorizer.is_some() {
+        authorizer::connections()
+    } else {
+        // upstream-keepalive-timeout
+        json!({ "idle_timeout": "60s" })
+    };
+    let mut options = json!({
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "common_http_protocol_options": connections,
+        "explicit_http_config":
+            if protocol.http2 { json!({ "http2_protocol_options": {} }) }
+            else { json!({ "http_protocol_options": {} }) },
+    });
+    if let (true, Some(options)) = (cluster.authorizer.is_some(), options.as_object_mut()) {
+        options.insert("http_filters".to_owned(), authorizer::filters());
+    }
     fields.insert(
         "typed_extension_protocol_options".to_owned(),
-        json!({ "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-            // upstream-keepalive-timeout
-            "common_http_protocol_options": { "idle_timeout": "60s" },
-            "explicit_http_config":
-                if protocol.http2 { json!({ "http2_protocol_options": {} }) }
-                else { json!({ "http_protocol_options": {} }) },
-        } }),
+        json!({ PROTOCOL_OPTIONS: options }),
     );
     if protocol.tls {
+        let socket = authorizer::transport_socket(cluster, &settings.authorizer_ca);
         // As ingress-nginx: proxy-ssl-verify is off by default, nobody's certificate is checked.
-        fields.insert(
-            "transport_socket".to_owned(),
-            json!({ "name": "envoy.transport_sockets.tls", "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-            } }),
-        );
+        fields.insert("transport_socket".to_owned(), socket);
     }
     value
 }
@@ -99,14 +105,14 @@ fn discovery(
     let name = cluster.name();
     let dns_name = match (&cluster.external_name, settings.dns) {
         (Some(external), _) => Some(external.clone()),
-        (None, true) => {
+        (None, true) if !cluster.service_port.namespace.is_empty() => {
             let port = &cluster.service_port;
             Some(format!(
                 "{}.{}.svc.cluster.local",
                 port.service, port.namespace
             ))
         }
-        (None, false) => None,
+        (None, _) => None,
     };
     let mut fields = serde_json::Map::new();
     let mut set = |key: &str, value: Value| fields.insert(key.to_owned(), value);
@@ -167,7 +173,8 @@ fn discovery(
 /// `Err`: it is not known, for the operator.
 fn dns_port(cluster: &Cluster, notes: &mut Vec<String>) -> Result<u16, String> {
     let service = cluster.service_port.key();
-    if cluster.external_name.is_none() && cluster.headless == Some(false) {
+    let keeps_none = cluster.headless == Some(false) && cluster.authorizer.is_none();
+    if cluster.external_name.is_none() && keeps_none {
         notes.push(format!(
             "{}: Service {service} has a cluster address, so DNS does not name its pods and no \
              session can be kept; make it headless (clusterIP: None)",

@@ -119,14 +119,13 @@ fn make_folder(folder: &Path, readers: Readers) -> io::Result<()> {
 }
 
 /// Takes the listeners out of the bootstrap into a file; the clusters name their own files.
-pub(super) fn move_to_files(
+pub(super) fn move_to_files<'c>(
     bootstrap: &mut Value,
     folder: &Path,
-    clusters: &[Cluster],
+    clusters: impl Iterator<Item = &'c Cluster>,
     settings: &EnvoySettings,
 ) -> Vec<(PathBuf, Value)> {
     let mut files: Vec<(PathBuf, Value)> = clusters
-        .iter()
         .filter(|cluster| cluster.external_name.is_none())
         .map(|cluster| {
             let name = cluster.name();

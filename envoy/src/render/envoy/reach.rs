@@ -55,9 +55,10 @@ pub(super) fn notes(settings: &EnvoySettings, cluster: &Cluster) -> Vec<String> 
 /// That `value` is not used.
 pub(super) fn note(cluster: &Cluster, field: &str, value: &str, why: &str) -> String {
     format!(
-        "{}: Service {}: {field} {value:?} is {why}: it gets no requests (without another endpoint \
-         the answer is 503); --allow-loopback lets loopback be, for trying things out",
+        "{}: {}: {field} {value:?} is {why}: it gets no requests (without another endpoint \
+         the answer is {}); --allow-loopback lets loopback be, for trying things out",
         cluster.place,
-        cluster.service_port.key()
+        cluster.subject(),
+        cluster.without_endpoints()
     )
 }

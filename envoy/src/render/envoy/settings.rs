@@ -7,6 +7,7 @@ use clap::Args;
 use super::address::Address;
 use crate::args::EndpointArgs;
 use crate::render::args::RenderArgs;
+use crate::render::authorizer;
 
 /// Flags of `limpet render envoy`.
 #[derive(Debug, Args)]
@@ -84,6 +85,10 @@ pub struct EnvoySettings {
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..))]
     pub max_heap: Option<u32>,
 
+    /// By whom authorizers outside of the cluster are certified, as Envoy finds the file
+    #[arg(long, value_name = "PATH", default_value = authorizer::CA)]
+    pub authorizer_ca: PathBuf,
+
     /// Write each decision, with its reasons, to the access log on standard output
     #[arg(long)]
     pub report: bool,
@@ -103,6 +108,7 @@ impl Default for EnvoySettings {
             tls: None,
             max_connections: CONNECTIONS,
             max_heap: None,
+            authorizer_ca: PathBuf::from(authorizer::CA),
             report: false,
         }
     }

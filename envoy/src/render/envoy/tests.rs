@@ -464,3 +464,37 @@ fn dns_and_endpoints_together_are_refused() {
     assert!(parse(&["--dns"]).unwrap());
     assert!(parse(&[&endpoints[..], &["--dns"]].concat()).is_err());
 }
+
+// The tenant chooses whom Envoy asks, and with what head.
+#[test]
+fn no_authorizer_is_on_envoys_own_host_nor_its_admin() {
+    for (url, is_attack) in [
+        ("http://localhost:9901/quitquitquit", true),
+        ("http://127.0.0.1:80/", true),
+        ("http://0x7f.1/", true),
+        ("http://169.254.169.254/latest/meta-data", true),
+        ("http://a.localhost/", true),
+        ("http://0/", true),
+        ("http://admin.tenant.example:9901/", true),
+        ("http://sso.example/", false),
+    ] {
+        let text = format!(
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: shop\n  annotations: \
+             {{nginx.ingress.kubernetes.io/auth-url: '{url}'}}\nspec: {{rules: [{{http: {{paths: [{{path: /, \
+             pathType: Prefix, backend: {{service: {{name: web, port: {{number: 80}}}}}}}}]}}}}]}}\n"
+        );
+        let out = rendered(&text, |_| {});
+        let clusters = out.bootstrap["static_resources"]["clusters"]
+            .as_array()
+            .unwrap();
+        let is_it = |one: &&Value| one["name"].as_str().unwrap().starts_with("authorizer/");
+        let cluster = clusters.iter().find(is_it).unwrap();
+        let endpoints = find(cluster, "lb_endpoints").unwrap();
+        assert_eq!(endpoints == &json!([]), is_attack, "{url}: {cluster}");
+        let told = out
+            .notes
+            .iter()
+            .any(|note| note.contains("gets no requests"));
+        assert_eq!(told, is_attack, "{url}: {:?}", out.notes);
+    }
+}

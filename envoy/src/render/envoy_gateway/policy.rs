@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::args::EnvoyGatewayArgs;
+use super::authorizer;
 use super::listener::GATEWAY;
 use super::route::{ClusterRoute, ROUTE, insert, leading, names};
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written, early, originals};
@@ -152,7 +153,11 @@ fn extension(
         "rootID": "limpet",
         "failOpen": false,
         "code": { "type": "Image", "image": image },
-        "config": served.plugin_config(&names(routes), Unmatched::NotFound),
+        "config": served.plugin_config(
+            &names(routes),
+            authorizer::names(served, routes),
+            Unmatched::NotFound,
+        ),
     });
     let variables = served.variables();
     if let (false, Some(fields)) = (variables.is_empty(), wasm.as_object_mut()) {

@@ -11,6 +11,7 @@ use super::args::EnvoyGatewayArgs;
 use super::grant::Grant;
 use crate::clusters::Cluster;
 use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER, HOST_HEADER};
+use crate::render::authorizer::by_routes;
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 
@@ -88,13 +89,13 @@ pub(super) fn cluster_routes<'c>(
     args: &'c EnvoyGatewayArgs,
 ) -> Vec<ClusterRoute<'c>> {
     let mut in_namespace: BTreeMap<&str, usize> = BTreeMap::new();
-    let place = |(cluster, number): &'c (&'c Cluster, u16)| {
+    let place = |(cluster, number): (&'c Cluster, u16)| {
         let before = in_namespace
             .entry(&cluster.service_port.namespace)
             .or_default();
         let route = ClusterRoute {
             cluster,
-            number: *number,
+            number,
             home: &args.namespace,
             route: format!(
                 "limpet-clusters-{}-{}",
@@ -107,14 +108,21 @@ pub(super) fn cluster_routes<'c>(
         *before += 1;
         route
     };
-    served.clusters.iter().map(place).collect()
+    let is_served = |asked: &&Cluster| {
+        let mut served = served.clusters.iter();
+        served.any(|(cluster, _)| cluster.service_port == asked.service_port)
+    };
+    let asked = by_routes(served).filter(|(cluster, _)| !is_served(cluster));
+    let all = served.clusters.iter().copied().chain(asked);
+    all.map(place).collect()
 }
 
 /// `namespace/service:port` to what Envoy Gateway calls the cluster.
 #[must_use]
 pub(super) fn names(routes: &[ClusterRoute<'_>]) -> BTreeMap<String, String> {
-    routes
-        .iter()
+    let serving = routes.iter();
+    serving
+        .filter(|route| route.cluster.authorizer.is_none())
         .map(|route| (route.cluster.service_port.key(), route.envoy_name()))
         .collect()
 }

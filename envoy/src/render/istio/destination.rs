@@ -12,9 +12,10 @@ use crate::render::served::Served;
 /// One resource for each Service that is not spoken to in plain HTTP/1.
 pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
     let mut ports: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
-    for (cluster, number) in &served.clusters {
+    let all = served.clusters.iter().copied();
+    for (cluster, number) in all.chain(served.asked_services()) {
         let port = &cluster.service_port;
-        if let Some(settings) = settings(cluster.protocol.unwrap_or_default(), *number) {
+        if let Some(settings) = settings(cluster.protocol.unwrap_or_default(), number) {
             let name = format!("limpet-{}.{}", port.namespace, port.service);
             let of_service = ports.entry((name, args.service_host(port))).or_default();
             // The Ingresses may call one port by its number and by its name.

@@ -7,6 +7,7 @@
 use serde_json::{Value, json};
 
 use super::args::IstioArgs;
+use super::authorizer;
 use super::route;
 use crate::filter_chain::proxy_protocol;
 use crate::forwarding::envoy::{HTTPS, Written, originals};
@@ -37,6 +38,7 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
             ));
         }
     }
+    patches.extend(authorizer::patches(served, args));
     if !args.sidecar && !served.certificates.is_empty() {
         patches.push(other_names(served, args));
     }

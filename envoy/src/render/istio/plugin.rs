@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::args::IstioArgs;
+use super::authorizer;
 use crate::plugin_config::Unmatched;
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
@@ -21,7 +22,8 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
             (port.key(), args.cluster_name(port, *number))
         })
         .collect();
-    let config = served.plugin_config(&names, Unmatched::Pass);
+    let asked = authorizer::names(served, args);
+    let config = served.plugin_config(&names, asked, Unmatched::Pass);
     let mut spec = json!({
         "selector": { "matchLabels": args.labels() },
         "url": args.image,

@@ -1,0 +1,132 @@
+//! Whom `auth-url` and `global-auth-url` name.
+
+use std::net::{IpAddr, SocketAddr};
+
+use limpet::annotations::AuthorizerUrl;
+use limpet::config::Config;
+
+use super::cluster::Cluster;
+use super::endpoint::{Endpoint, Health};
+use super::flag::EndpointsFlag;
+use super::protocol::Protocol;
+use super::service_port::ServicePort;
+use super::{Known, named_once};
+use crate::manifests::Manifests;
+use crate::names;
+use crate::taken::TakenIngress;
+
+const AUTH_URL: &str = "auth-url";
+
+const GLOBAL_AUTH_URL: &str = "global-auth-url";
+
+/// Whether anybody is to be asked.
+pub(crate) fn asks(manifests: &Manifests, ingresses: &[TakenIngress<'_>]) -> bool {
+    urls(manifests, ingresses).next().is_some()
+}
+
+/// A cluster for each of them that the configuration does not name: an address as it stands, a
+/// Service of this cluster by its endpoints where they are known, any other name by DNS, as nginx.
+pub(crate) fn authorizers(
+    manifests: &Manifests,
+    ingresses: &[TakenIngress<'_>],
+    flags: &[EndpointsFlag],
+    config: &Config,
+) -> Vec<Cluster> {
+    let known = Known { manifests, flags };
+    let is_told = |origin: &String| {
+        let mut told = config.authorizers.iter();
+        told.any(|told| told.contains_key(origin))
+    };
+    let mut clusters: Vec<Cluster> = Vec::new();
+    for (text, place, ingress) in urls(manifests, ingresses) {
+        let Some(url) = AuthorizerUrl::read(text) else {
+            continue;
+        };
+        if url.is_own() || is_told(&url.origin) {
+            continue;
+        }
+        let origin = Some(&url.origin);
+        let at = clusters
+            .iter()
+            .position(|one| one.authorizer.as_ref() == origin);
+        let at = at.unwrap_or_else(|| {
+            clusters.push(known.authorizer(&url, place));
+            clusters.len() - 1
+        });
+        if let (Some(cluster), Some(id)) = (clusters.get_mut(at), ingress) {
+            named_once(cluster, id);
+        }
+    }
+    clusters
+}
+
+/// Every such URL with its place and its Ingress.
+fn urls<'m>(
+    manifests: &'m Manifests,
+    ingresses: &'m [TakenIngress<'m>],
+) -> impl Iterator<Item = (&'m str, String, Option<&'m str>)> {
+    let annotated = ingresses.iter().filter_map(|ingress| {
+        let url = ingress.annotation(AUTH_URL)?;
+        Some((url, ingress.place_of(AUTH_URL), Some(ingress.id())))
+    });
+    let global = manifests.setting(GLOBAL_AUTH_URL);
+    let global = global.map(|url| (url, GLOBAL_AUTH_URL.to_owned(), None));
+    let all = annotated.chain(global);
+    all.map(|(url, place, ingress)| (url.trim(), place, ingress))
+        .filter(|(url, ..)| !url.is_empty())
+}
+
+impl Known<'_> {
+    fn authorizer(&self, url: &AuthorizerUrl, place: String) -> Cluster {
+        let mut cluster = self
+            .service_of(url)
+            .map(|service_port| self.cluster(service_port, place.clone()))
+            .unwrap_or_else(|| {
+                let service_port = ServicePort {
+                    namespace: String::new(),
+                    service: url.host.clone(),
+                    port: url.port.to_string(),
+                };
+                self.cluster(service_port, place)
+            });
+        cluster.protocol = Some(Protocol {
+            tls: url.tls,
+            http2: false,
+        });
+        cluster.authorizer = Some(url.origin.clone());
+        if let Ok(ip) = url.host.parse::<IpAddr>() {
+            cluster.endpoints = vec![Endpoint {
+                address: SocketAddr::new(ip, url.port).to_string(),
+                health: Health::Healthy,
+            }];
+        } else if cluster.endpoints.is_empty() && cluster.external_name.is_none() {
+            cluster.external_name = Some(url.host.clone());
+            cluster.number = Some(url.port);
+            cluster.target = Some(url.port);
+        }
+        cluster
+    }
+
+    /// The Service of this cluster that a URL names: `name.namespace.svc`, with or without the
+    /// cluster's domain; `name.namespace` where there is such a Service.
+    fn service_of(&self, url: &AuthorizerUrl) -> Option<ServicePort> {
+        let host = url.host.strip_suffix(".cluster.local").unwrap_or(&url.host);
+        let (name, is_said) = match host.strip_suffix(".svc") {
+            Some(name) => (name, true),
+            None if host == url.host => (host, false),
+            None => return None,
+        };
+        let (service, namespace) = name.split_once('.')?;
+        let is_name = names::is_label(service) && names::is_label(namespace);
+        let service_port = ServicePort {
+            namespace: namespace.to_owned(),
+            service: service.to_owned(),
+            port: url.port.to_string(),
+        };
+        let is_known = || {
+            let is_given = self.manifests.service(&service_port.service_id()).is_some();
+            is_given || !self.flags_of(&service_port).is_empty()
+        };
+        (is_name && (is_said || is_known())).then_some(service_port)
+    }
+}

@@ -1,0 +1,35 @@
+//! Whom `auth-url` names: istiod's cluster of a Service, or one of its own.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::args::IstioArgs;
+use crate::render::authorizer::outside;
+use crate::render::served::Served;
+
+/// What each origin is called.
+pub(super) fn names(served: &Served<'_>, args: &IstioArgs) -> BTreeMap<String, String> {
+    let services = served.asked_services().filter_map(|(cluster, number)| {
+        let name = args.cluster_name(&cluster.service_port, number);
+        Some((cluster.authorizer.clone()?, name))
+    });
+    let others = outside(served).filter_map(|(cluster, rendered)| {
+        rendered.ok()?;
+        Some((cluster.authorizer.clone()?, cluster.name()))
+    });
+    services.chain(others).collect()
+}
+
+/// The clusters of those outside.
+pub(super) fn patches(served: &Served<'_>, args: &IstioArgs) -> Vec<Value> {
+    let rendered = outside(served).filter_map(|(_, rendered)| rendered.ok());
+    let patches = rendered.map(|cluster| {
+        json!({
+            "applyTo": "CLUSTER",
+            "match": { "context": args.context() },
+            "patch": { "operation": "ADD", "value": cluster },
+        })
+    });
+    patches.collect()
+}
