@@ -8,6 +8,7 @@ pub mod ring;
 pub mod ring_build;
 pub mod ring_key;
 
+use crate::sorted::sorted_by;
 pub use build::Build;
 use digest::Digest;
 use node_map::NodeMap;
@@ -37,13 +38,14 @@ pub enum Health {
 
 /// Sorts endpoints by address and keeps each address once, healthy if any of its entries is:
 /// two proxies may list the same endpoints in another order.
-pub(crate) fn in_order(mut endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
+pub(crate) fn in_order(endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
     let rank = |e: &Endpoint| match e.health {
         Health::Healthy => 0,
         Health::Draining => 1,
         Health::Unhealthy => 2,
     };
-    endpoints.sort_unstable_by(|a, b| a.address.cmp(&b.address).then(rank(a).cmp(&rank(b))));
+    let order = |a: &Endpoint, b: &Endpoint| a.address.cmp(&b.address).then(rank(a).cmp(&rank(b)));
+    let mut endpoints = sorted_by(endpoints, order);
     endpoints.dedup_by(|later, first| later.address == first.address);
     endpoints
 }

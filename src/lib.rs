@@ -87,4 +87,5 @@ pub mod same_site;
 pub mod session_cookie;
 #[cfg(target_family = "wasm")]
 mod shell;
+mod sorted;
 pub mod stream;

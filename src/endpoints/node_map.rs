@@ -3,6 +3,7 @@
 //! Source: `rootfs/etc/nginx/lua/util/nodemap.lua`, ingress-nginx dbb11b92d.
 
 use super::digest::{Bytes, Digest};
+use crate::sorted::sorted_by;
 
 /// The endpoints of one cluster by one digest, 24 bytes each: no digest is made for a request.
 #[derive(Debug, Clone)]
@@ -48,7 +49,7 @@ impl NodeMap {
 
     /// Makes the map ready for [`Self::find`].
     pub(crate) fn sort(&mut self) {
-        self.entries.sort_unstable();
+        self.entries = sorted_by(std::mem::take(&mut self.entries), Ord::cmp);
     }
 
     /// The position of the endpoint whose digest this is.

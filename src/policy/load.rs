@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::config::settings::Settings;
 use crate::ingress::Ingress;
 use crate::remark::{Effect, Field, Problem, Remark};
+use crate::sorted::sorted_by;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
@@ -22,7 +23,7 @@ pub(super) fn load(config: &Config, settings: &Settings, remarks: &mut Vec<Remar
             Err(remark) => remarks.push(*remark),
         }
     }
-    ingresses.sort_by(order);
+    let ingresses = sorted_by(ingresses, order);
     let mut loaded: Vec<Loaded> = Vec::with_capacity(ingresses.len());
     let mut keys = HashSet::new();
     let mut patterns = Patterns::default();

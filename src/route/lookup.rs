@@ -5,6 +5,7 @@
 
 use super::location::{Kind, Location};
 use super::pattern::Work;
+use crate::sorted::sorted_by;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -69,7 +70,7 @@ impl Lookup {
                 Kind::Regex => {}
             }
         }
-        prefixes.sort_unstable_by(|one, two| one.name.cmp(&two.name));
+        let mut prefixes = sorted_by(prefixes, |one, two| one.name.cmp(&two.name));
         let parents = parents(&prefixes);
         for (prefix, parent) in prefixes.iter_mut().zip(parents) {
             prefix.parent = parent;

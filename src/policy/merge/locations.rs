@@ -8,6 +8,7 @@ use super::merged::{DEFAULT_UPSTREAM, Draft, Loaded, Merged, Server, Upstream, h
 use crate::ingress::{Path, Tls};
 use crate::remark::{Effect, Field, Problem, Remark};
 use crate::route::host::DEFAULT_SERVER;
+use crate::sorted::sorted_by;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Every host gets a server with a root location, which inherits from the host's first Ingress.
@@ -255,8 +256,11 @@ fn note_session(
 
 /// Longest first, then in descending order; a Prefix path becomes `path/` and `= path`.
 pub(super) fn sort_and_pair(server: &mut Server, loaded: &[Loaded]) {
-    let order = |draft: &Draft| std::cmp::Reverse((draft.path.len(), draft.path.clone()));
-    server.locations.sort_by_key(order);
+    let order = |one: &Draft, two: &Draft| {
+        let by_length = two.path.len().cmp(&one.path.len());
+        by_length.then_with(|| two.path.cmp(&one.path))
+    };
+    server.locations = sorted_by(std::mem::take(&mut server.locations), order);
     let exact = server.locations.iter().filter(|draft| draft.exact);
     let mut paths = BTreeSet::new();
     paths.extend(exact.map(|draft| draft.path.clone()));
