@@ -97,7 +97,8 @@ impl Discovery {
         let interval = schedule::after_success(self.interval, took);
         let mut spent = spent(shared);
         if self.early {
-            spent = schedule::spend(spent, began, took);
+            let cost = schedule::cost(took, self.endpoints());
+            spent = schedule::spend(spent, began, cost);
         }
         let mut effects = self.news(now, shared, began, interval, spent);
         if !effects.is_empty()

@@ -63,11 +63,18 @@ fn earliest(shared: &Shared) -> u64 {
     apart.max(afforded)
 }
 
-/// Until when the early polls have used up their part, after one that began at `began` and took
-/// `took` µs. A clock that is set back forgives all but the credit.
-pub(super) fn spend(spent: u64, began: u64, took: u64) -> u64 {
+/// What a poll costs Envoy's main thread at most, in µs: 48 ms were measured at 15,000 endpoints. What
+/// it takes by the clock is more on a busy machine.
+pub(super) fn cost(took: u64, endpoints: usize) -> u64 {
+    let endpoints = u64::try_from(endpoints).unwrap_or(u64::MAX);
+    took.min(endpoints.saturating_mul(4).saturating_add(1000))
+}
+
+/// Until when the early polls have used up their part, after one that began at `began` and cost
+/// `cost` µs. A clock that is set back forgives all but the credit.
+pub(super) fn spend(spent: u64, began: u64, cost: u64) -> u64 {
     let so_far = spent.clamp(began, began.saturating_add(CREDIT));
-    so_far.saturating_add(took.saturating_mul(SHARE))
+    so_far.saturating_add(cost.saturating_mul(SHARE))
 }
 
 /// The interval that the latest poll asks for; `None` while it is under way.

@@ -214,7 +214,7 @@ const CORE: &[&[&str]] = &[
         "body",
         "cors",
     ],
-    &["edit", "facts", "same_site"],
+    &["edit", "facts", "same_site", "sorted"],
 ];
 
 #[test]
