@@ -133,7 +133,8 @@ const TRACING: &str = "use Envoy's tracing configuration";
 const FASTCGI: &str = "Envoy speaks no FastCGI: put a FastCGI gateway in front of the pod";
 const SNIPPET: &str = "nginx configuration cannot be run: find the Envoy filter that does it";
 const UPSTREAM_TLS: &str = "use the cluster's transport_socket, or a DestinationRule's tls";
-const MIRROR: &str = "use the route's request_mirror_policies";
+const MIRROR: &str =
+    "limpet render envoy writes it into routes; elsewhere use the route's request_mirror_policies";
 const ERROR_PAGES: &str = "use Envoy's custom error responses or local_reply_config";
 const BALANCING: &str = "use the cluster's lb_policy";
 

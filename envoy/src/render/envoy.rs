@@ -5,6 +5,7 @@ mod cluster;
 mod edge;
 mod eds;
 mod listener;
+mod mirror;
 mod next_upstream;
 mod reach;
 mod route;
@@ -87,7 +88,7 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     let mut plugin = plugin_config(compiled, options);
     let mut notes = Vec::new();
     let certificates = tls::certificates(compiled, settings.tls.as_ref(), &mut notes);
-    let ways = way::Ways::new(compiled);
+    let ways = way::Ways::new(compiled, settings, &mut notes);
     if let (false, Some(fields)) = (ways.of.is_empty(), plugin.as_object_mut()) {
         fields.insert("policies".to_owned(), json!(ways.of));
     }
@@ -103,6 +104,7 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     for cluster in all.clone() {
         rendered_clusters.push(cluster::cluster(compiled, cluster, settings, &mut notes));
     }
+    rendered_clusters.extend(ways.mirrors(compiled.manifests));
     rendered_clusters.push(cluster::admin_cluster(&settings.admin));
     let mut bootstrap = json!({
         "node": { "id": "limpet", "cluster": "limpet" },

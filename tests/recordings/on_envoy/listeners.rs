@@ -121,6 +121,7 @@ impl<'s> Given<'s> {
             one["name"] = own_name(number, cluster).into();
             move_to(one, authorizer.address());
         }
+        self.lead_mirrors(number, resources, pods);
         let mut http = resources["listeners"][0].clone();
         http["name"] = format!("{number}-http").into();
         let mut https = http.clone();
@@ -134,6 +135,63 @@ impl<'s> Given<'s> {
             resources["listeners"].as_array_mut().unwrap().push(https);
         }
         bootstrap
+    }
+}
+
+impl Given<'_> {
+    /// Mirrors lead to the pods of the Services that have their addresses, or to whoever listens there.
+    fn lead_mirrors(&self, number: usize, resources: &mut Value, pods: &BTreeMap<String, Pod>) {
+        let recorded = recordings::endpoints(self.scenario);
+        let Value::Array(clusters) = &mut resources["clusters"] else {
+            return;
+        };
+        let mut renamed = Vec::new();
+        for cluster in clusters {
+            let name = cluster["name"].as_str().unwrap().to_owned();
+            if !name.starts_with("mirror=") {
+                continue;
+            }
+            let address = cluster
+                .pointer_mut(
+                    "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address",
+                )
+                .unwrap();
+            let of = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+            let at = format!("{}:{}", of(&address["address"]), of(&address["port_value"]));
+            let has_it = |all: &Vec<String>| all.contains(&at);
+            if let Some((service, _)) = recorded.iter().find(|(_, all)| has_it(all)) {
+                let pod = pods[service].address();
+                address["address"] = pod.ip().to_string().into();
+                address["port_value"] = pod.port().into();
+            }
+            let own = format!("{number}-{name}");
+            cluster["name"] = own.clone().into();
+            cluster["load_assignment"]["cluster_name"] = own.clone().into();
+            renamed.push((name, own));
+        }
+        for (name, own) in renamed {
+            rename_clusters(&mut resources["listeners"], &name, &own);
+        }
+    }
+}
+
+/// Renames the cluster of a mirror; its route and header stay as they are.
+fn rename_clusters(value: &mut Value, from: &str, to: &str) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(cluster) = fields.get_mut("cluster")
+                && cluster == from
+            {
+                *cluster = to.into();
+            }
+            fields
+                .values_mut()
+                .for_each(|v| rename_clusters(v, from, to));
+        }
+        Value::Array(elements) => elements
+            .iter_mut()
+            .for_each(|v| rename_clusters(v, from, to)),
+        _ => {}
     }
 }
 

@@ -23,7 +23,7 @@ const AGREE: [(&str, usize); 12] = [
     ("errors", 9),
     ("headers", 59),
     ("limits", 38),
-    ("mirror", 7),
+    ("mirror", 32),
     ("misc", 100),
     ("realip", 83),
     ("timeouts", 49),

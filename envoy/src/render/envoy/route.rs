@@ -106,5 +106,11 @@ fn route(name: &str, is_safe: bool, way: &Way, matches: Value) -> Value {
     if let (true, Some(fields)) = (ends || way.read > STREAM_IDLE, action.as_object_mut()) {
         fields.insert("idle_timeout".to_owned(), json!(silence));
     }
+    if let (Some(mirror), Some(fields)) = (&way.mirror, action.as_object_mut()) {
+        fields.insert(
+            "request_mirror_policies".to_owned(),
+            json!([mirror.policy()]),
+        );
+    }
     json!({ "name": name, "match": matches, "route": action })
 }

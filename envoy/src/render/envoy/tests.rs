@@ -498,3 +498,72 @@ fn no_authorizer_is_on_envoys_own_host_nor_its_admin() {
         assert_eq!(told, is_attack, "{url}: {:?}", out.notes);
     }
 }
+
+#[test]
+fn copies_go_where_a_mirror_says_and_nowhere_near_envoy() {
+    let with = |target: &str| {
+        let target = json!({ "nginx.ingress.kubernetes.io/mirror-target": target });
+        rendered(
+            &format!(
+                "{{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {{name: shop, uid: u1, annotations: \
+                 {target}}}, spec: {{defaultBackend: {{service: {{name: web, port: {{number: 80}}}}}}}}}}"
+            ),
+            |_| {},
+        )
+    };
+    for target in [
+        "http://localhost/",
+        "http://127.0.0.1:8080$request_uri",
+        "http://169.254.169.254/latest",
+        "http://[::1]/",
+        "http://mirror.example:9901/",
+        "http://$host/",
+        "http://mirror.example$uri",
+        "mirror.example",
+        "/mirror",
+        "http://mirror.example/a|b",
+        "http://mirror.example/\\",
+        "ftp://mirror.example/",
+        "http:///x",
+        "http://mirror.example:99999/",
+    ] {
+        let out = with(target);
+        let policies = find(&out.bootstrap, "request_mirror_policies");
+        assert_eq!(policies, None, "{target}");
+        let told = |note: &String| note.contains("nobody gets copies");
+        assert!(out.notes.iter().any(told), "{target}: {:?}", out.notes);
+    }
+    for (target, name, path) in [
+        (
+            "https://mirror.example$request_uri",
+            "mirror=https://mirror.example:443",
+            None,
+        ),
+        (
+            "http://mirror.example:81",
+            "mirror=http://mirror.example:81/_mirror-u1",
+            Some("/_mirror-u1"),
+        ),
+        (
+            "http://mirror.example/copy",
+            "mirror=http://mirror.example:80/copy",
+            Some("/copy"),
+        ),
+    ] {
+        let out = with(target);
+        let policies = find(&out.bootstrap, "request_mirror_policies").unwrap();
+        assert_eq!(policies[0]["cluster"], name, "{target}");
+        let clusters = out.bootstrap["static_resources"]["clusters"]
+            .as_array()
+            .unwrap();
+        let cluster = clusters.iter().find(|one| one["name"] == name).unwrap();
+        assert_eq!(
+            find(cluster, "transport_socket").is_some(),
+            name.contains("https")
+        );
+        let code = find(cluster, "inline_string").and_then(Value::as_str);
+        assert_eq!(code.is_some(), path.is_some(), "{target}");
+        let writes = |code: &str| code.contains(&format!("\"{}\"", path.unwrap_or_default()));
+        assert!(code.is_none_or(writes), "{target}: {code:?}");
+    }
+}

@@ -5,9 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use super::mirror::Mirror;
 use super::next_upstream::NextUpstream;
+use super::settings::EnvoySettings;
 use super::timeouts::READ;
 use crate::compiled::Compiled;
+use crate::manifests::Manifests;
+use serde_json::Value;
 
 /// One way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub(super) struct Way {
     /// For how many seconds a pod may be silent.
     pub(super) read: u64,
     pub(super) next: NextUpstream,
+    /// Who gets a copy of each request.
+    pub(super) mirror: Option<Mirror>,
 }
 
 /// The ways of some Ingresses.
@@ -28,10 +34,15 @@ pub(super) struct Ways {
 }
 
 impl Ways {
-    pub(super) fn new(compiled: &Compiled<'_>) -> Self {
+    pub(super) fn new(
+        compiled: &Compiled<'_>,
+        settings: &EnvoySettings,
+        notes: &mut Vec<String>,
+    ) -> Self {
         let all = Way {
             read: READ.of_all(compiled.manifests),
             next: NextUpstream::of_all(compiled.manifests),
+            mirror: None,
         };
         let repeats_all = NextUpstream::repeats_all(compiled.manifests);
         let mut ways = Self {
@@ -43,6 +54,7 @@ impl Ways {
             let way = Way {
                 read: READ.annotated(ingress).unwrap_or(ways.all.read),
                 next: NextUpstream::of(ingress, &ways.all.next, repeats_all),
+                mirror: Mirror::of(ingress, settings, notes),
             };
             if way == ways.all {
                 continue;
@@ -53,6 +65,16 @@ impl Ways {
         }
         ways
     }
+
+    /// The clusters of those who get copies, each once.
+    pub(super) fn mirrors(&self, manifests: &Manifests) -> Vec<Value> {
+        let mirrors = self.own.values().filter_map(|way| way.mirror.as_ref());
+        let mut clusters = BTreeMap::new();
+        for mirror in mirrors {
+            clusters.insert(mirror.name(), mirror.cluster(manifests));
+        }
+        clusters.into_values().collect()
+    }
 }
 
 impl Way {
@@ -60,7 +82,8 @@ impl Way {
     fn name(&self, all: &Self) -> String {
         let read = (self.read != all.read).then(|| format!("read={}s", self.read));
         let next = (self.next != all.next).then(|| self.next.name());
-        let parts: Vec<String> = read.into_iter().chain(next).collect();
+        let mirror = self.mirror.as_ref().map(Mirror::name);
+        let parts: Vec<String> = read.into_iter().chain(next).chain(mirror).collect();
         parts.join(",")
     }
 }
