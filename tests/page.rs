@@ -266,6 +266,16 @@ fn plays(arguments: &[&str], look: &str) {
     );
     shown.ask("#reload20", 20);
     assert_eq!(shown.home(), new_home);
+
+    // Whatever can be pressed has a name, and nothing went wrong on the way.
+    let controls = shown.chromium.controls();
+    assert!(controls.len() >= 20, "{controls:?}");
+    assert!(
+        controls.iter().all(|(_, name)| !name.is_empty()),
+        "{controls:?}"
+    );
+    let complaints = shown.chromium.complaints();
+    assert!(complaints.is_empty(), "{complaints:?}");
 }
 
 #[test]

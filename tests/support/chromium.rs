@@ -173,6 +173,35 @@ impl Chromium {
         self.shot(&json!({ "format": "webp", "quality": 80 }))
     }
 
+    /// What a screen reader would find to press or fill in, and what it would call it.
+    ///
+    /// # Panics
+    /// The browser tells it otherwise than its protocol says.
+    #[must_use]
+    pub fn controls(&self) -> Vec<(String, String)> {
+        let tree = self.devtools("Accessibility.getFullAXTree", &json!({}));
+        let nodes = tree["nodes"].as_array().unwrap().iter();
+        let text = |value: &Value| value["value"].as_str().unwrap_or_default().to_owned();
+        let nodes = nodes.filter(|node| node["ignored"] == false);
+        let nodes = nodes.map(|node| (text(&node["role"]), text(&node["name"])));
+        let kinds = ["button", "textbox", "combobox", "checkbox", "link"];
+        nodes
+            .filter(|(role, _)| kinds.contains(&role.as_str()))
+            .collect()
+    }
+
+    /// What scripts and the page's own policy complained about.
+    ///
+    /// # Panics
+    /// The browser keeps no log.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<String> {
+        let log = self.of_session("POST", "/se/log", &json!({ "type": "browser" }));
+        let entries = log.as_array().unwrap().iter();
+        let bad = entries.filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING");
+        bad.map(|entry| entry["message"].to_string()).collect()
+    }
+
     fn shot(&self, how: &Value) -> Vec<u8> {
         let shot = self.devtools("Page.captureScreenshot", how);
         let data = shot["data"].as_str().unwrap();

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 const SHOP: &str = concat!(
@@ -19,8 +19,13 @@ struct Running {
 
 impl Running {
     fn start(extra: &[&str]) -> Self {
+        Self::start_with(&[&["--pods"], extra].concat())
+    }
+
+    /// With endpoints of the test's own.
+    fn start_with(extra: &[&str]) -> Self {
         let mut limpet = Command::new(env!("CARGO_BIN_EXE_limpet"))
-            .args(["run", "-f", SHOP, "--pods", "--listen", "127.0.0.1:0"])
+            .args(["run", "-f", SHOP, "--listen", "127.0.0.1:0"])
             .args(extra)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -240,6 +245,44 @@ fn a_request_is_explained_with_the_cookie_that_comes_along() {
     assert!(value.contains("characters)"), "a whole cookie: {none}");
     let hostile = ask("\"route=a\\r\\nx: y\"");
     assert!(hostile.starts_with("HTTP/1.1 200 "), "{hostile}");
+}
+
+#[test]
+fn bytes_pass_both_ways_after_a_switch_of_protocols() {
+    let pod = TcpListener::bind("127.0.0.1:0").unwrap();
+    let flag = format!("default/http-service:8080={}", pod.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut connection, _) = pod.accept().unwrap();
+        let mut reader = BufReader::new(connection.try_clone().unwrap());
+        let lines = reader.by_ref().lines().map_while(Result::ok);
+        let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+        assert!(
+            head.iter()
+                .any(|line| line.eq_ignore_ascii_case("upgrade: websocket")),
+            "{head:?}"
+        );
+        let switched = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nhello ";
+        connection.write_all(switched.as_bytes()).unwrap();
+        let mut bytes = [0; 5];
+        reader.read_exact(&mut bytes).unwrap();
+        connection.write_all(&bytes).unwrap();
+    });
+    let running = Running::start_with(&["--page", "/limpet", "--endpoints", &flag]);
+    let mut connection = TcpStream::connect(&running.address).unwrap();
+    let asked = format!(
+        "GET /app1/ HTTP/1.1\r\nhost: {}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+        running.address
+    );
+    connection.write_all(asked.as_bytes()).unwrap();
+    connection.write_all(b"world").unwrap();
+    let limit = Some(std::time::Duration::from_secs(20));
+    connection.set_read_timeout(limit).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 101 ") && answer.ends_with("\r\n\r\nhello world"),
+        "{answer}"
+    );
 }
 
 #[test]

@@ -6,21 +6,22 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, COOKIE, HOST, HeaderName, SET_COOKIE};
-use hyper::{HeaderMap, Request, Response};
+use hyper::header::{CONNECTION, COOKIE, HOST, HeaderName, SET_COOKIE, UPGRADE};
+use hyper::upgrade::OnUpgrade;
+use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpSocket;
 
 use super::ledger::{Asked, Ledger, Visitor};
 
-/// Fields between two neighbours alone.
+/// Fields between two neighbours alone; the last two ask for another protocol.
 const HOP_BY_HOP: [HeaderName; 6] = [
-    CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     HeaderName::from_static("te"),
     HeaderName::from_static("transfer-encoding"),
-    HeaderName::from_static("upgrade"),
+    CONNECTION,
+    UPGRADE,
 ];
 
 /// The way to the proxy.
@@ -42,7 +43,8 @@ impl Way {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        remove_hops(request.headers_mut());
+        let asks_for_another = request.headers().contains_key(UPGRADE);
+        remove_hops(request.headers_mut(), asks_for_another);
         let socket = TcpSocket::new_v4()?;
         // The proxy sees who asks, where that is an address of this machine.
         let source = match client {
@@ -64,7 +66,8 @@ impl Way {
             Ok(mut response) => {
                 self.ledger
                     .answered(from, values(response.headers(), &SET_COOKIE));
-                remove_hops(response.headers_mut());
+                let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+                remove_hops(response.headers_mut(), switches);
                 Ok(response)
             }
             Err(error) => {
@@ -85,7 +88,7 @@ where
 {
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream));
     let (mut sender, connection) = handshake.await?;
-    tokio::spawn(connection); // ends with the response
+    tokio::spawn(connection.with_upgrades()); // ends with the response
     Ok(sender.send_request(request).await?)
 }
 
@@ -96,8 +99,21 @@ fn values(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
         .collect()
 }
 
-fn remove_hops(headers: &mut HeaderMap) {
+fn remove_hops(headers: &mut HeaderMap, but_for_an_upgrade: bool) {
     for name in &HOP_BY_HOP {
-        headers.remove(name);
+        if !(but_for_an_upgrade && [CONNECTION, UPGRADE].contains(name)) {
+            headers.remove(name);
+        }
     }
+}
+
+/// Joins both sides once both have switched protocols.
+pub(super) fn join(client: OnUpgrade, proxy: OnUpgrade) {
+    tokio::spawn(async move {
+        if let (Ok(client), Ok(proxy)) = tokio::join!(client, proxy) {
+            let (mut client, mut proxy) = (TokioIo::new(client), TokioIo::new(proxy));
+            // Either side may break off at any time; nobody is left to be told.
+            let _ = tokio::io::copy_bidirectional(&mut client, &mut proxy).await;
+        }
+    });
 }

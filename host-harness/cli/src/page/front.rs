@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{HOST, HeaderName, HeaderValue, UPGRADE, USER_AGENT};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::forward::Way;
+use super::forward::{Way, join};
 use super::guard::{TOKEN, is_loopback, name};
 use super::ledger::Visitor;
 use super::site::{Answer, Site, full};
@@ -50,7 +50,8 @@ impl Front {
             async move { Ok::<_, Infallible>(front.answer(request, client).await) }
         });
         let http = hyper::server::conn::http1::Builder::new();
-        let _ = http.serve_connection(TokioIo::new(stream), service).await; // the client's loss
+        let serving = http.serve_connection(TokioIo::new(stream), service);
+        let _ = serving.with_upgrades().await; // the client's loss
     }
 
     async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Response<Answer> {
@@ -58,9 +59,18 @@ impl Front {
         if is_the_pages && self.site.guard.knows_host(request.headers()) {
             return Arc::clone(&self.site).answer(request).await;
         }
-        let (visitor, request) = self.prepare(request);
+        let (visitor, mut request) = self.prepare(request);
+        let upgrade = request.headers().contains_key(UPGRADE);
+        let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
         match self.way.send(client.ip(), visitor, request).await {
-            Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
+            Ok(mut response) => {
+                if let Some(client) =
+                    upgrade.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS)
+                {
+                    join(client, hyper::upgrade::on(&mut response));
+                }
+                response.map(|body| body.map_err(Into::into).boxed_unsync())
+            }
             Err(error) => {
                 let mut response = Response::new(full(format!("no answer: {error:#}\n")));
                 *response.status_mut() = StatusCode::BAD_GATEWAY;

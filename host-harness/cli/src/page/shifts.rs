@@ -9,6 +9,9 @@ use super::fleet::{Change, Kind};
 /// How many changes are shown.
 const LENGTH: usize = 8;
 
+/// How many clients are followed.
+const CLIENTS: usize = 1000;
+
 /// Where a client's session lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Home {
@@ -51,7 +54,9 @@ pub(super) struct Shifts {
 impl Shifts {
     /// A client's session was answered there.
     pub(super) fn lives(&mut self, client: &str, home: Home) {
-        self.homes.insert(client.to_owned(), home);
+        if self.homes.len() < CLIENTS || self.homes.contains_key(client) {
+            self.homes.insert(client.to_owned(), home);
+        }
     }
 
     /// A client is gone, or its cookie is.
