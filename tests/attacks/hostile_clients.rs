@@ -52,6 +52,7 @@ fn a_client_never_chooses_a_pod_or_a_cluster() {
             Some(shop.pods[2].endpoint())
         );
     }
+    assert_eq!(shop.pods[2].requests(), 0, "outside of the cluster");
     let request =
         Request::get("nobody.example", "/").header("x-limpet-cluster", envoy.name(CLUSTER));
     assert_eq!(http::send(envoy.http(), &request).unwrap().status, 404);

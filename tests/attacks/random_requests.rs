@@ -1,6 +1,8 @@
 //! Whatever arrives, the request goes through and no VM traps: on the harness and on a real
 //! Envoy.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::manifests::Manifests;
 use limpet_tests::http;
@@ -32,6 +34,9 @@ const NAMES: [&str; 7] = [
     "x-limpet-cluster",
     "x-other",
 ];
+
+/// Those that read, write, ask what may be, and want something else than an answer.
+const METHODS: [&str; 7] = ["GET", "GET", "POST", "PUT", "OPTIONS", "TRACE", "CONNECT"];
 
 /// Of the namespace `default`.
 const SERVICES: [&str; 5] = ["web", "shop", "cart", "desk", "c"];
@@ -106,13 +111,14 @@ fn the_module_in_the_harness_takes_whatever_arrives() {
             .collect();
         let line = json!({
             "authority": dice.pick(&HOSTS), "path": http::latin1(&dice.target()), "headers": headers,
+            "method": dice.pick(&METHODS),
             "draw": dice.roll(100),
         });
         let answer = harness.explain(&line);
         let status = answer["response"]["status"].as_u64().unwrap();
-        // 400: a percent sign without two digits, as nginx answers it.
+        // 400: a percent sign without two digits, 405: TRACE and CONNECT, as nginx answers them.
         assert!(
-            [200, 301, 302, 308, 400, 404].contains(&status),
+            [200, 301, 302, 308, 400, 404, 405].contains(&status),
             "{number}: {line}\n{answer}"
         );
     }
@@ -131,22 +137,46 @@ fn a_real_envoy_takes_whatever_arrives() {
     });
     let envoy = Rendered::share(&manifests(), &flags, |_| {});
     let to = envoy.http();
+    // What a client would have Envoy choose: a pod of no cluster, the admin.
+    let stranger = Pod::start();
+    let steering = [
+        ("x-limpet-endpoint", STANDARD.encode(stranger.endpoint())),
+        ("X-Limpet-Endpoint", stranger.endpoint()),
+        ("x-limpet-cluster", "prometheus_stats".to_owned()),
+        ("x-limpet-policy", "0".to_owned()),
+        (
+            "cookie",
+            format!("INGRESSCOOKIE={}", STANDARD.encode(stranger.endpoint())),
+        ),
+    ];
     let mut dice = Dice(0x2545_f491_4f6c_dd1d);
     let mut passed = 0;
-    for _ in 0..600 {
+    for _ in 0..800 {
+        let method = dice.pick(&METHODS);
         let mut request = http::Request::get(dice.pick(&HOSTS), printable(&dice.target()));
+        request = request.method(method);
         for (name, value) in dice.headers() {
             request = request.header(name, value.trim_ascii());
         }
+        let (name, value) = &steering[dice.roll(steering.len())];
+        request = request.header(name, value);
         let answer = http::send(to, &request).unwrap();
-        // 400: a percent sign without two digits, as nginx answers it.
-        assert!(
-            [200, 301, 302, 308, 400, 404].contains(&answer.status),
-            "{request:?}\n{answer:?}"
-        );
+        // 400: a percent sign without two digits, as nginx answers it; 405: as well.
+        let refused: &[u16] = match method {
+            "CONNECT" | "TRACE" => &[400, 403, 404, 405],
+            _ => &[],
+        };
+        let statuses = [&[200, 301, 302, 308, 400, 404], refused].concat();
+        assert!(statuses.contains(&answer.status), "{request:?}\n{answer:?}");
+        if let Some(endpoint) = answer.endpoint() {
+            assert!(addresses.contains(&endpoint), "{request:?}\n{answer:?}");
+        }
+        let said = format!("{:?} {}", answer.headers, answer.text());
+        assert!(!said.contains("cluster_manager"), "of the admin: {said}");
         passed += usize::from(answer.status == 200);
     }
     assert!(passed > 100, "only {passed} reached a pod");
+    assert_eq!(stranger.requests(), 0, "a client has chosen a pod");
     let log = envoy.envoy.log();
     assert!(
         !log.contains("RuntimeError") && !log.contains("panic"),
