@@ -1,5 +1,6 @@
 //! The first manifest on Envoys that got what istiod and Envoy Gateway made of what is rendered.
 
+mod authorizer;
 mod crds;
 mod policies;
 mod protocols;

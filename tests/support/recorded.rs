@@ -48,7 +48,7 @@ impl Platform {
 }
 
 /// The bootstrap of an Envoy with the configuration that was recorded, its clusters with the
-/// addresses that `pods` has for `namespace/service`.
+/// addresses that `pods` has for `namespace/service`, and for the origin of an authorizer outside.
 ///
 /// # Panics
 /// There is no such recording, or no http listener in it.
@@ -61,11 +61,12 @@ pub fn bootstrap(platform: Platform, recording: &str, pods: impl Fn(&str) -> Vec
     listener["address"]["socket_address"]["port_value"] = json!(0);
     // A sidecar's are reached through the one that all traffic is led to.
     listener.as_object_mut().unwrap().remove("bind_to_port");
-    let mut names = Value::Null;
+    let (mut names, mut asked) = (Value::Null, Value::Null);
     edit_plugin(&mut listener, |config| {
         // Another plugin than limpet has none, and where a policy takes limpet away there is no other.
         if let Some(clusters) = config.get("clusters") {
             names = clusters.clone();
+            asked = config["authorizers"].clone();
             config["discovery"]["hold_ms"] = json!(10_000);
         }
     });
@@ -75,7 +76,14 @@ pub fn bootstrap(platform: Platform, recording: &str, pods: impl Fn(&str) -> Vec
         settle(&mut cluster, &pods(service));
         cluster
     });
-    let clusters: Vec<Value> = clusters.collect();
+    let mut clusters: Vec<Value> = clusters.collect();
+    for (origin, name) in asked.as_object().into_iter().flatten() {
+        if clusters.iter().all(|known| known["name"] != *name) {
+            let mut cluster = named(&envoy["clusters"], name.as_str().unwrap());
+            settle(&mut cluster, &pods(origin));
+            clusters.push(cluster);
+        }
+    }
     envoy = base();
     let resources = &mut envoy["static_resources"];
     resources["listeners"] = json!([listener]);

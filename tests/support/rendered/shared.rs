@@ -92,6 +92,9 @@ impl Lot {
         self.rename(&mut listeners);
         edit_plugin(&mut listeners, |config| {
             self.rename(&mut config["clusters"]);
+            if let Some(authorizers) = config.get_mut("authorizers") {
+                self.rename(authorizers);
+            }
             for service in services {
                 let cluster = &mut config["clusters"][service.service_port.key()];
                 if cluster.is_null() {
