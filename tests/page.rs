@@ -232,7 +232,7 @@ fn plays(arguments: &[&str], look: &str) {
         );
         shown.picture(&format!("{look}-{name}"));
     }
-    shown.chromium.look(1080, 700, "light");
+    shown.chromium.look(1240, 800, "light");
     shown.chromium.value("scrollTo(0, 0)");
     shown.small_picture(&format!("{look}-small"));
     shown.chromium.look(1200, 900, "light");
