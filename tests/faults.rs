@@ -7,6 +7,7 @@ mod authorizer;
 mod endpoints;
 mod front;
 mod keys;
+mod limits;
 mod protocols;
 mod proxies;
 mod refused_calls;
