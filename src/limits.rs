@@ -92,6 +92,11 @@ impl Limits {
 }
 
 impl Demand {
+    #[cfg(test)]
+    pub(crate) fn of(limits: Arc<Limits>, client: u64) -> Self {
+        Self { limits, client }
+    }
+
     /// Its buckets: the key of the slot, and how it leaks.
     pub fn buckets(&self) -> impl Iterator<Item = (String, &Rate)> {
         let rates = self.limits.rates.iter();

@@ -58,6 +58,11 @@ fn read(host: &dyn Host, key: &str) -> (Vec<u8>, u32) {
 fn change(host: &dyn Host, key: &str, next: impl Fn(&[u8]) -> Option<Vec<u8>>) -> bool {
     for _ in 0..TRIES {
         let (slot, number) = read(host, key);
+        // What is not there yet has no number: whoever writes it would write over others.
+        if number == 0 {
+            host.set_shared_data(key, &[], 0);
+            continue;
+        }
         let Some(next) = next(&slot) else {
             return false;
         };
@@ -66,4 +71,108 @@ fn change(host: &dyn Host, key: &str, next: impl Fn(&[u8]) -> Option<Vec<u8>>) -
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{Limits, Rate};
+    use std::cell::{Cell, RefCell};
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    /// Slots with their numbers; `others` write so often before a write of one's own.
+    #[derive(Default)]
+    struct Slots {
+        all: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
+        others: Cell<u32>,
+    }
+
+    impl Host for Slots {
+        fn now_ns(&self) -> u64 {
+            7_000_000
+        }
+
+        fn property(&self, _: &[&str]) -> Option<Vec<u8>> {
+            None
+        }
+
+        fn environment(&self) -> Vec<u8> {
+            Vec::new()
+        }
+
+        fn shared_data(&self, key: &str) -> Option<(Vec<u8>, u32)> {
+            self.all.borrow().get(key).cloned()
+        }
+
+        fn set_shared_data(&self, key: &str, value: &[u8], cas: u32) -> bool {
+            let mut all = self.all.borrow_mut();
+            let slot = all.entry(key.to_owned()).or_default();
+            if cas != 0 && self.others.get() > 0 {
+                self.others.set(self.others.get() - 1);
+                slot.1 += 1;
+            }
+            if cas != 0 && cas != slot.1 {
+                return false;
+            }
+            *slot = (value.to_vec(), slot.1 + 1);
+            true
+        }
+
+        fn http_call(&self, _: &str, _: &str, _: u64) -> Result<u32, String> {
+            Err("nobody is asked".to_owned())
+        }
+    }
+
+    fn demand(rates: &[(&'static str, u64)], connections: u32) -> Demand {
+        let rates = rates.iter().map(|(name, burst)| Rate {
+            name,
+            rate: 1,
+            burst: burst * 1000,
+        });
+        Demand::of(
+            Arc::new(Limits {
+                rates: rates.collect(),
+                connections,
+                ..Limits::default()
+            }),
+            3,
+        )
+    }
+
+    #[test]
+    fn what_one_limit_refuses_counts_for_none() {
+        let slots = Slots::default();
+        let both = demand(&[("rps", 5), ("rpm", 1)], 0);
+        let passed = (0..9).map(|_| count(&slots, &both).0);
+        let passed = passed.filter(|verdict| *verdict == Verdict::Within);
+        assert_eq!(passed.count(), 2);
+        let first = demand(&[("rps", 5)], 0);
+        let passed = (0..9).map(|_| count(&slots, &first).0);
+        let passed = passed.filter(|verdict| *verdict == Verdict::Within);
+        assert_eq!(passed.count(), 4, "of six two are gone");
+    }
+
+    #[test]
+    fn what_is_under_way_counts_until_its_end() {
+        let slots = Slots::default();
+        let one = demand(&[], 1);
+        let (verdict, it) = count(&slots, &one);
+        assert_eq!(verdict, Verdict::Within);
+        assert_eq!(count(&slots, &one).0, Verdict::TooMany);
+        end(&slots, &it.unwrap());
+        assert_eq!(count(&slots, &one).0, Verdict::Within);
+    }
+
+    #[test]
+    fn others_who_write_meanwhile_are_waited_for_but_not_for_ever() {
+        let slots = Slots::default();
+        slots.others.set(20);
+        let one = demand(&[("rps", 0)], 0);
+        assert_eq!(count(&slots, &one).0, Verdict::Within);
+        assert_eq!(count(&slots, &one).0, Verdict::TooFast, "counted once");
+        slots.others.set(1000);
+        let other = demand(&[("rpm", 0)], 0);
+        assert_eq!(count(&slots, &other).0, Verdict::TooFast);
+    }
 }
