@@ -9,7 +9,7 @@ use super::location::Backend;
 use super::lookup::Found;
 use crate::access;
 use crate::authorizer::{Admitted, Answer, Authorizer, Question};
-use crate::edit::{Edit, FieldValue, Name, Reply, all};
+use crate::edit::{Edit, FieldValue, Name, Reply, all, first};
 use crate::policy::Policy;
 use crate::redirect;
 use crate::rewrite::variable::Scope;
@@ -47,6 +47,9 @@ const NOT_HANDED_ON: [&str; 20] = [
     "x-auth-request-redirect",
 ];
 
+/// The field by which a question is known, and its value.
+const SENT_FROM: (&str, &[u8]) = ("x-sent-from", b"nginx-ingress-controller");
+
 /// What it is asked about a request; `None`: nobody can be asked. The request is one to `host`.
 pub(super) fn question(
     asked: &Authorizer,
@@ -54,6 +57,11 @@ pub(super) fn question(
     host: &VirtualHost,
     scope: &Scope,
 ) -> Option<Question> {
+    // A host whose own rule asks it would be asked for ever.
+    let is_question = |(name, value)| first(scope.headers, name) == Some(value);
+    if is_question(SENT_FROM) {
+        return None;
+    }
     let path = asked.path.value(scope);
     let named = asked.host.as_ref().map(String::as_bytes);
     let own = || named.is_none_or(|named| *named == *scope.host);

@@ -181,6 +181,11 @@ fn an_authorizer_keeps_out_whom_it_kept_out_behind_nginx() {
     }
     guarded.answers(403, &[]);
     assert_eq!(guarded.get("/").status, 403);
+    // A question that leads to another one has no end.
+    let asked = guarded.authorizer.requests();
+    let question = Request::get(HOST, "/").header("x-sent-from", "nginx-ingress-controller");
+    assert_eq!(guarded.send(&question).status, 500);
+    assert_eq!(guarded.authorizer.requests(), asked);
     guarded.authorizer.stop();
     assert_eq!(guarded.get("/").status, 500);
     assert_eq!(guarded.web.requests(), before);
