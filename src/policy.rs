@@ -1,6 +1,7 @@
 //! What the configuration means: compiled once, then only read.
 
 mod authorizers;
+mod budget;
 mod clusters;
 mod compile;
 mod headers;

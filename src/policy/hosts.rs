@@ -5,6 +5,7 @@
 //! `should_set_cookie` in `sticky.lua`, ingress-nginx dbb11b92d.
 
 use super::authorizers::{self, GlobalAuth};
+use super::budget::Budget;
 use super::clusters::Ids;
 use super::headers::custom_headers;
 use super::listed::{Asked, Listed, wildcard_of};
@@ -37,6 +38,7 @@ struct Context<'a> {
     settings: &'a Settings,
     config: &'a Config,
     listed: Listed,
+    budget: Budget,
     global_auth: GlobalAuth,
 }
 
@@ -55,6 +57,7 @@ pub(super) fn compile(
         settings,
         config,
         listed: Listed::new(merged),
+        budget: Budget::of(merged, loaded),
         global_auth: annotations::global(settings, config).map_err(|remark| remarks.push(*remark)),
     };
     let mut hosts = Hosts::default();
@@ -300,6 +303,9 @@ impl Context<'_> {
         };
         location.cookies = self.cookies(asked, &draft.upstream, &location.path);
         if is_regex {
+            if let Some(why) = self.budget.refuses(draft) {
+                return Err(unusable(Field::Path, &draft.written, why));
+            }
             let pattern = Pattern::location(&draft.path);
             let pattern = pattern.map_err(|why| unusable(Field::Path, &draft.written, why))?;
             let longest = pattern.longest();

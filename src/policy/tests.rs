@@ -1371,3 +1371,44 @@ fn what_limits_a_client_is_counted_unless_it_is_spared_or_nobody_can_read_it() {
         assert_eq!(status, said, "{annotations:?} {client}");
     }
 }
+
+/// A megabyte of such paths is a tenant's to write, and once took two gigabytes to compile.
+#[test]
+fn patterns_beyond_what_all_may_take_cost_the_youngest() {
+    let path = |n: usize, pattern: &str| {
+        let backend = json!({ "service": { "name": "s", "port": { "number": 80 } } });
+        json!({ "path": format!("/{n}{pattern}"), "pathType": "ImplementationSpecific", "backend": backend })
+    };
+    let ingress = |name: &str, born: &str, paths: Vec<serde_json::Value>| {
+        json!({
+            "metadata": {
+                "name": name, "creationTimestamp": born,
+                "annotations": { "nginx.ingress.kubernetes.io/use-regex": "true" },
+            },
+            "spec": { "rules": [{ "host": format!("{name}.test"), "http": { "paths": paths } }] },
+        })
+    };
+    let dear = (0..900).map(|n| path(n, ".{2400}q")).collect();
+    let ingresses = [
+        ingress("young", "2024-01-03T00:00:00Z", vec![path(0, "(/|$)(.*)")]),
+        ingress("dear", "2024-01-02T00:00:00Z", dear),
+        ingress("old", "2024-01-01T00:00:00Z", vec![path(0, "(/|$)(.*)")]),
+    ];
+    let config = json!({ "ingresses": ingresses }).to_string();
+    let (config, _) = crate::config::read(config.as_bytes()).unwrap();
+    let (policy, remarks) = compile(&config);
+    let refused = remarks
+        .iter()
+        .filter(|remark| remark.to_string().contains("does not fit"));
+    let refused: Vec<_> = refused.map(ToString::to_string).collect();
+    assert!((50..100).contains(&refused.len()), "{}", refused.len());
+    assert!(
+        refused
+            .iter()
+            .all(|line| line.contains("dear") || line.contains("young")),
+        "{refused:?}"
+    );
+    let work = crate::route::pattern::Work::of_a_request();
+    let kept = |host: &str| policy.hosts.find(Some(host.as_bytes()), &work).is_some();
+    assert!(kept("old.test") && kept("dear.test"));
+}

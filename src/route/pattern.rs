@@ -92,6 +92,17 @@ impl Pattern {
         }
     }
 
+    /// About how many places `source` has, without compiling it.
+    pub(crate) fn places(source: &str) -> u64 {
+        let length = u64::try_from(source.len()).unwrap_or(u64::MAX);
+        // Only what is counted is more than its text.
+        if !source.contains('{') {
+            return length;
+        }
+        let parsed = parse::parse(source.as_bytes());
+        parsed.map_or(length, |(branches, _)| width::places(&branches).into())
+    }
+
     /// Compiles a pattern of nginx's `~` or `~*`.
     pub(crate) fn compile(source: &str, ignore_case: bool) -> Result<Self, String> {
         let (branches, groups) = parse::parse(source.as_bytes())?;
