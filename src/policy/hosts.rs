@@ -171,7 +171,7 @@ impl Context<'_> {
             }
         }
         if name == DEFAULT_SERVER && !is_regex {
-            locations.push(Arc::new(health_check()));
+            locations.push(Arc::new(Location::health_check()));
         }
         let locations: Arc<[_]> = locations.into();
         let host = VirtualHost {
@@ -493,14 +493,4 @@ fn has_groups(location: &Location) -> bool {
     let redirect = location.redirect.as_ref().map(|redirect| &redirect.url);
     let mut texts = texts.into_iter().flatten().chain(redirect);
     texts.any(Template::has_groups)
-}
-
-/// What ingress-nginx answers load balancers on its default server.
-fn health_check() -> Location {
-    Location {
-        path: "/healthz".to_owned(),
-        name: "/healthz".to_owned(),
-        is_health_check: true,
-        ..Location::default()
-    }
 }

@@ -136,6 +136,16 @@ pub(crate) struct Ssl {
 }
 
 impl Location {
+    /// What ingress-nginx answers load balancers on its default server.
+    pub(crate) fn health_check() -> Self {
+        Self {
+            path: "/healthz".to_owned(),
+            name: "/healthz".to_owned(),
+            is_health_check: true,
+            ..Self::default()
+        }
+    }
+
     /// Whether responses of this location, or of its canary, may set the session cookie.
     #[must_use]
     pub fn sets_cookie(&self, is_canary: bool) -> bool {

@@ -179,6 +179,7 @@ const CORE: &[&[&str]] = &[
     &["policy::hosts"],
     &[
         "policy::authorizers",
+        "policy::budget",
         "policy::clusters",
         "policy::headers",
         "policy::listed",
