@@ -56,9 +56,14 @@ pub(super) fn limits(reader: &mut Reader, settings: &Settings) -> Result<Option<
 
 /// 0: no limit. A text that is no number limits nobody knows how much: `Err`.
 fn number(reader: &mut Reader, name: &str) -> Result<u64, ()> {
-    match reader.number(name) {
-        Ok(number) => Ok(u64::try_from(number).unwrap_or_default()),
-        Err(_) if reader.raw(name).is_none_or(str::is_empty) => Ok(0),
-        Err(_) => Err(()),
+    if reader.raw(name).is_none_or(str::is_empty) {
+        return Ok(0);
     }
+    let value = reader.checked(name).map_err(drop)?;
+    let Ok(number) = value.parse::<i64>() else {
+        let problem = Problem::Not(Expected::WholeNumber);
+        reader.remark(name, value, problem, Effect::Path);
+        return Err(());
+    };
+    Ok(u64::try_from(number).unwrap_or_default())
 }

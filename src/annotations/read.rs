@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The raw value, validated where `strict`.
-    fn checked(&mut self, name: &str) -> Result<&'a str, Unset> {
+    pub(super) fn checked(&mut self, name: &str) -> Result<&'a str, Unset> {
         let full = [PREFIX, name].concat();
         let value = self.ingress.annotations.get(&full).ok_or(Unset::Missing)?;
         if is_unfit(name, value) {

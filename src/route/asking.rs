@@ -64,8 +64,9 @@ pub(super) fn question(
     }
     let path = asked.path.value(scope);
     let named = asked.host.as_ref().map(String::as_bytes);
-    let own = || named.is_none_or(|named| *named == *scope.host);
-    let own = own().then(|| serving(policy, host, &path, scope)).flatten();
+    // A host that is named is asked where that name leads, whatever a client calls this one.
+    let own = || serving(policy, host, &path, scope);
+    let own = named.is_none().then(own).flatten();
     let cluster = own.or(asked.cluster.as_deref())?;
     let method = if asked.method.is_empty() {
         "GET"
@@ -168,7 +169,7 @@ pub(super) fn verdict(
     if (200..300).contains(&answer.status) {
         let edits = asked.response_headers.iter();
         return Verdict::Admitted(Admitted {
-            edits: edits.map(|name| told(name, answer)).collect(),
+            edits: edits.filter_map(|name| told(name, answer)).collect(),
             cookie,
             always,
         });
@@ -206,16 +207,16 @@ pub(super) fn verdict(
 }
 
 /// What pods are told under `name`: all that the authorizer said, or nothing, whatever the client said.
-/// nginx takes `-` and `_` for the same.
-fn told(name: &str, answer: &Answer) -> Edit<'static> {
+/// nginx takes `-` and `_` for the same. Without X-Forwarded-Proto Envoy finds no route.
+fn told(name: &str, answer: &Answer) -> Option<Edit<'static>> {
     let folded = |name: &str| name.replace('-', "_");
     let wanted = folded(name);
     let values = answer.values(|other| folded(other) == wanted);
     let value = values.join(&b", "[..]);
+    let is_envoys = wanted == "x_forwarded_proto";
     let name = Name::Owned(name.to_owned());
-    if value.is_empty() {
-        Edit::Remove(name)
-    } else {
-        Edit::Set(name, FieldValue::received(value))
+    if !value.is_empty() {
+        return Some(Edit::Set(name, FieldValue::received(value)));
     }
+    (!is_envoys).then_some(Edit::Remove(name))
 }

@@ -689,3 +689,33 @@ fn a_request_that_would_be_too_much_work_is_answered_500_and_counted() {
         (500, Some(Count::TooCostly))
     );
 }
+
+/// A client once got past an authorizer by calling the host as the authorizer is called: the host's
+/// own public path was asked in its place.
+#[test]
+fn an_authorizer_that_is_named_is_asked_whatever_a_client_calls_the_host() {
+    let ingress = |name: &str, path: &str, annotations: Value| {
+        let service = json!({ "service": { "name": "web", "port": { "number": 80 } } });
+        let path = json!({ "path": path, "pathType": "Prefix", "backend": service });
+        json!({
+            "metadata": { "name": name, "namespace": "default", "annotations": annotations },
+            "spec": { "rules": [{ "http": { "paths": [path] } }] },
+        })
+    };
+    let asked = |url: &str| {
+        let guarded = json!({ "nginx.ingress.kubernetes.io/auth-url": url });
+        let keys = json!({
+            "ingresses": [ingress("guarded", "/cart", guarded), ingress("open", "/", json!({}))],
+            "authorizers": { "http://shop.test:80": "sso", "http://shop.test:4180": "sso" },
+        });
+        let shop = Shop::configured(json!({}), keys);
+        let mut stream = Stream::default();
+        match shop.request(&mut stream, &[], Knowledge::Current).step {
+            Step::Ask(question) => question.cluster,
+            other => panic!("{url}: {other:?}"),
+        }
+    };
+    assert_eq!(asked("http://shop.test/verify"), "sso");
+    assert_eq!(asked("http://shop.test:4180/verify"), "sso");
+    assert_eq!(asked("http://$host/verify"), "default/web:80");
+}

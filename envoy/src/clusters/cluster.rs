@@ -1,6 +1,7 @@
 //! One cluster.
 
 use super::endpoint::Endpoint;
+use super::off_limits;
 use super::protocol::Protocol;
 use super::service_port::ServicePort;
 
@@ -40,6 +41,12 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// Why nothing is sent to its `externalName`: it leads to the host that the proxy runs on.
+    #[must_use]
+    pub fn leads_to_its_proxy(&self) -> Option<&'static str> {
+        off_limits::name(self.external_name.as_deref()?, false)
+    }
+
     /// Whether platforms that read `appProtocol` speak HTTP/2 without TLS to its pods by themselves.
     #[must_use]
     pub fn is_h2c(&self) -> bool {

@@ -43,10 +43,14 @@ pub fn name(name: &str, allow_loopback: bool) -> Option<&'static str> {
     if let Some(ip) = ip {
         return address(ip, allow_loopback);
     }
-    let is_this_host = matches!(
-        name.as_str(),
-        "localhost" | "localhost.localdomain" | "ip6-localhost" | "ip6-loopback"
-    ) || name.ends_with(".localhost");
+    // As the files of hosts of Debian and Fedora have them.
+    let (first, rest) = name.split_once('.').unwrap_or((&name, ""));
+    let is_local = matches!(
+        first,
+        "localhost" | "localhost4" | "localhost6" | "ip6-localhost" | "ip6-loopback"
+    );
+    let is_bare = matches!(rest, "" | "localdomain" | "localdomain4" | "localdomain6");
+    let is_this_host = is_local && is_bare || name.ends_with(".localhost");
     if is_this_host {
         (!allow_loopback).then_some("a name of the host that Envoy runs on")
     } else if names::is_subdomain(&name) {
@@ -106,6 +110,9 @@ mod tests {
             "LocalHost.",
             "a.localhost",
             "ip6-loopback",
+            "localhost.localdomain",
+            "localhost4",
+            "localhost6.localdomain6",
             "127.0.0.1",
             "127.9.9.9",
             "127.1",

@@ -1,5 +1,6 @@
 //! Clusters that are asked about requests, and serve none.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -59,15 +60,21 @@ pub(super) fn transport_socket(cluster: &Cluster, ca: &Path) -> Value {
     json!({ "name": "envoy.transport_sockets.tls", "typed_config": context })
 }
 
+/// Ports that only the proxy's own pod should reach, its admin among them; a name in DNS may lead there.
+/// Source: "Ports used by Istio", istio.io; the bootstrap of Envoy Gateway 1.9.
+const PROXYS_OWN: [RangeInclusive<u16>; 2] = [15_000..=15_099, 19_000..=19_003];
+
 /// The name of an authorizer outside of the cluster, or its address, as a cluster of its own; `Err`: why
 /// nothing is sent there.
 fn rendered(cluster: &Cluster) -> Result<Value, &'static str> {
     let name = &cluster.service_port.service;
-    if let Some(why) = off_limits::name(name, false) {
+    let port = cluster.service_port.port.parse::<u16>().unwrap_or_default();
+    let may_be_the_proxys = PROXYS_OWN.iter().any(|own| own.contains(&port));
+    let why = off_limits::name(name, false);
+    if let Some(why) = why.or_else(|| may_be_the_proxys.then_some("on a port of the proxy's own")) {
         return Err(why);
     }
     let is_name = cluster.external_name.is_some();
-    let port = cluster.service_port.port.parse::<u16>().unwrap_or_default();
     let address = json!({ "socket_address": { "address": name, "port_value": port } });
     let endpoint = json!({ "endpoint": { "address": address } });
     let mut value = json!({
@@ -110,6 +117,8 @@ pub(super) fn outside<'s>(
     all.filter_map(|cluster| {
         if cluster.service_port.namespace.is_empty() {
             Some((cluster, rendered(cluster)))
+        } else if let Some(why) = cluster.leads_to_its_proxy() {
+            Some((cluster, Err(why)))
         } else if cluster.number.is_none() {
             Some((cluster, Err("a Service without such a port")))
         } else {

@@ -8,7 +8,7 @@ use limpet::route::location::{Backend, Location};
 use serde_json::{Value, json};
 
 use crate::certificates::{Certificate, certificates};
-use crate::clusters::{Cluster, ServicePort, off_limits};
+use crate::clusters::{Cluster, ServicePort};
 use crate::compiled::Compiled;
 use crate::forwarding::{self, DROPPED_HEADERS, Forwarding, HOST_HEADER};
 use crate::inert;
@@ -52,7 +52,7 @@ impl<'c> Served<'c> {
         let mut with_ports = Vec::new();
         for cluster in &compiled.clusters {
             let external = cluster.external_name.as_deref();
-            if let Some(why) = external.and_then(|name| off_limits::name(name, false)) {
+            if let Some(why) = cluster.leads_to_its_proxy() {
                 notes.push(format!(
                     "{}: Service {}: externalName {:?} is {why}: no route leads there",
                     cluster.place,
@@ -176,7 +176,9 @@ impl<'c> Served<'c> {
     /// Those of them that are Services of this cluster whose port is known as a number.
     pub fn asked_services(&self) -> impl Iterator<Item = (&'c Cluster, u16)> {
         let all = self.authorizers().iter();
-        let services = all.filter(|one| !one.service_port.namespace.is_empty());
+        let services = all.filter(|one| {
+            !one.service_port.namespace.is_empty() && one.leads_to_its_proxy().is_none()
+        });
         services.filter_map(|cluster| Some((cluster, cluster.number?)))
     }
 

@@ -202,8 +202,8 @@ fn dns_port(cluster: &Cluster, notes: &mut Vec<String>) -> Result<u16, String> {
 pub(super) fn seconds(manifests: &Manifests, key: &str, default: u64) -> String {
     let given = manifests.setting(key);
     let given = given.and_then(|value| value.trim_end_matches('s').parse::<u64>().ok());
-    // What Envoy takes as a Duration; nobody waits for more than a year.
-    format!("{}s", given.unwrap_or(default).min(31_536_000))
+    // 0 is "at once" to nginx and "never" to Envoy; more than a year is nobody's patience.
+    format!("{}s", given.unwrap_or(default).clamp(1, 31_536_000))
 }
 
 /// The cluster that the module asks for the endpoints: Envoy's own admin, as Istio and Envoy

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 /// bytes all the same.
 pub(super) const HEADERS: u32 = 1000;
 
+/// What Envoy takes as `max_concurrent_streams`.
+const MOST_STREAMS: u32 = 0x7fff_ffff;
+
 /// nginx's `client_header_timeout`, which bounds the handshake too, as a Duration.
 pub(super) fn header_timeout(manifests: &Manifests) -> String {
     super::cluster::seconds(manifests, "client-header-timeout", 60)
@@ -21,7 +24,7 @@ pub(super) fn http2(manifests: &Manifests) -> Value {
     let streams = given.and_then(|value| value.parse::<u32>().ok());
     json!({
         "allow_connect": true,
-        "max_concurrent_streams": streams.filter(|&streams| streams > 0).unwrap_or(128),
+        "max_concurrent_streams": streams.map_or(128, |streams| streams.clamp(1, MOST_STREAMS)),
         "initial_stream_window_size": 64 << 10,
         "initial_connection_window_size": 1 << 20,
     })

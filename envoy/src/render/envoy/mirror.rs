@@ -34,6 +34,7 @@ impl Mirror {
     /// What an Ingress says; a target that is none gets a note.
     pub(super) fn of(
         ingress: &TakenIngress<'_>,
+        manifests: &Manifests,
         settings: &EnvoySettings,
         notes: &mut Vec<String>,
     ) -> Option<Self> {
@@ -49,7 +50,10 @@ impl Mirror {
             note("is no http://HOST[:PORT][/PATH] or http://HOST[:PORT]$request_uri");
             return None;
         };
-        if let Some(why) = reach::refused_name(settings, &mirror.server, mirror.port) {
+        let refused = |name| reach::refused_name(settings, name, mirror.port);
+        let external = || external_name(manifests, &mirror.server).and_then(refused);
+        let why = refused(&mirror.server).or_else(external);
+        if let Some(why) = why {
             note(&format!("is {why}"));
             return None;
         }
@@ -202,6 +206,14 @@ fn codec() -> Value {
 /// What needs no escape, neither in a URL nor in Lua.
 fn is_of_url(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~/:".contains(&byte)
+}
+
+/// Where the cluster's DNS leads from the name of a Service of type ExternalName.
+fn external_name<'m>(manifests: &'m Manifests, server: &str) -> Option<&'m str> {
+    let mut labels = server.split('.');
+    let (service, namespace) = (labels.next()?, labels.next()?);
+    let service = manifests.service(&format!("{namespace}/{service}"))?;
+    service.text("/spec/externalName")
 }
 
 fn is_accepted(name: &str, value: &str) -> bool {

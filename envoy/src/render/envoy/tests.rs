@@ -567,3 +567,58 @@ fn copies_go_where_a_mirror_says_and_nowhere_near_envoy() {
         assert!(code.is_none_or(writes), "{target}: {code:?}");
     }
 }
+
+/// 0 is "never" to Envoy, and it refuses a bootstrap with more streams than a third of what one may write.
+#[test]
+fn no_setting_of_a_config_map_ends_what_bounds_clients() {
+    let settings = |keep_alive: &str, head: &str, streams: &str| {
+        let text = format!(
+            "{SHOP}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: ingress-nginx-controller, namespace: ingress-nginx }}\n\
+             data: {{ keep-alive: '{keep_alive}', client-header-timeout: '{head}', http2-max-concurrent-streams: '{streams}' }}\n"
+        );
+        let out = rendered(&text, |_| {}).bootstrap;
+        let common = find(&out, "common_http_protocol_options").unwrap();
+        let idle = common["idle_timeout"].as_str().unwrap().to_owned();
+        let head = find(&out, "request_headers_timeout").unwrap();
+        let head = head.as_str().unwrap().to_owned();
+        (
+            idle,
+            head,
+            find(&out, "max_concurrent_streams")
+                .unwrap()
+                .as_u64()
+                .unwrap(),
+        )
+    };
+    let of = |idle: &str, head: &str, streams| (idle.to_owned(), head.to_owned(), streams);
+    assert_eq!(settings("75", "60", "128"), of("75s", "60s", 128));
+    assert_eq!(settings("0", "0", "0"), of("1s", "1s", 1));
+    assert_eq!(
+        settings("0", "0", "4294967295"),
+        of("1s", "1s", 0x7fff_ffff)
+    );
+}
+
+#[test]
+fn no_copy_goes_to_the_proxys_host_by_the_name_of_a_service() {
+    let mirror = |external: &str| {
+        let text = format!(
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: a\n  annotations:\n    \
+             nginx.ingress.kubernetes.io/mirror-target: http://ext.default.svc/\nspec:\n  rules:\n  - host: a.example\n    \
+             http: {{ paths: [{{ path: /, pathType: Prefix, backend: {{ service: {{ name: web, port: {{ number: 80 }} }} }} }}] }}\n\
+             ---\napiVersion: v1\nkind: Service\nmetadata: {{ name: ext, namespace: default }}\n\
+             spec: {{ type: ExternalName, externalName: {external} }}\n"
+        );
+        let out = rendered(&text, |_| {});
+        let told = out
+            .notes
+            .iter()
+            .any(|note| note.contains("nobody gets copies"));
+        (
+            find(&out.bootstrap, "request_mirror_policies").is_some(),
+            told,
+        )
+    };
+    assert_eq!(mirror("copies.example.net"), (true, false));
+    assert_eq!(mirror("localhost"), (false, true));
+}

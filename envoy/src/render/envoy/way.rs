@@ -54,7 +54,7 @@ impl Ways {
             let way = Way {
                 read: READ.annotated(ingress).unwrap_or(ways.all.read),
                 next: NextUpstream::of(ingress, &ways.all.next, repeats_all),
-                mirror: Mirror::of(ingress, settings, notes),
+                mirror: Mirror::of(ingress, compiled.manifests, settings, notes),
             };
             if way == ways.all {
                 continue;
