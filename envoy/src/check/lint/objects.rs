@@ -10,7 +10,7 @@ use limpet::route::location::Location;
 
 use super::neighbours::{self, service_port};
 use crate::check::finding::{Finding, Level, Place};
-use crate::clusters::{ServicePort, off_limits};
+use crate::clusters::{Cluster, ServicePort, off_limits};
 use crate::compiled::Compiled;
 use crate::inert;
 use crate::manifests::{Manifests, Object};
@@ -36,6 +36,7 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
                 .paths()
                 .flat_map(|path| off_limits_of(compiled, ingress, &path)),
         );
+        findings.extend(asks_nobody(compiled, ingress));
     }
     findings
 }
@@ -265,6 +266,27 @@ fn off_limits_of(
         Some(finding("endpoint", &endpoint.address, why))
     });
     external.chain(endpoints).collect()
+}
+
+/// An authorizer that no proxy asks.
+fn asks_nobody(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Option<Finding> {
+    let names = |cluster: &&Cluster| cluster.named_by.iter().any(|id| id == ingress.id());
+    let cluster = compiled.authorizers.iter().find(names)?;
+    let by_address = || {
+        let mut endpoints = cluster.endpoints.iter();
+        endpoints.find_map(|endpoint| {
+            let socket: SocketAddr = endpoint.address.parse().ok()?;
+            off_limits::address(socket.ip(), false)
+        })
+    };
+    let why = cluster.leads_to_its_proxy().or_else(by_address)?;
+    Some(Finding::new(
+        Level::Warning,
+        "off-limits",
+        &Place::annotation(ingress.object, "auth-url"),
+        format!("asks {}, which leads to {why}", cluster.subject()),
+        "nobody is asked there: its paths answer 500, on Istio and Envoy Gateway 503",
+    ))
 }
 
 /// A name without ports is asked on the port that the Ingress says, which has to be a number.

@@ -96,3 +96,30 @@ spec: {{type: ExternalName, externalName: shop.example.org}}
     assert_eq!(status("{name: http}"), 2);
     assert_eq!(status("{number: 80}"), 0);
 }
+
+#[test]
+fn an_authorizer_that_nobody_is_asked_at_is_told() {
+    let told = |url: &str| {
+        let text = format!(
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: shop, annotations: \
+             {{nginx.ingress.kubernetes.io/auth-url: '{url}'}}}}\nspec: {{rules: [{{http: {{paths: [{{path: /, \
+             pathType: Prefix, backend: {{service: {{name: web, port: {{number: 80}}}}}}}}]}}}}]}}\n\
+             ---\napiVersion: v1\nkind: Service\nmetadata: {{name: ext, namespace: default}}\n\
+             spec: {{type: ExternalName, externalName: localhost}}\n"
+        );
+        let manifests = Manifests::parse("m.yaml", &text).unwrap();
+        let report = Report::new(&manifests, false, None);
+        report.findings.iter().any(|one| one.code == "off-limits")
+    };
+    for url in [
+        "http://127.0.0.1/verify",
+        "http://0x7f.1/verify",
+        "http://169.254.169.254/latest",
+        "http://localhost:4180/verify",
+        "http://ext.default.svc/verify",
+    ] {
+        assert!(told(url), "{url}");
+    }
+    assert!(!told("http://sso.auth.svc.cluster.local/verify"));
+    assert!(!told("https://sso.example.net/verify"));
+}
