@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_millis(10);
 
 /// How often each is asked, and how often where it seems to take too long.
 const TRIES: usize = 4;
-const MOST_TRIES: usize = 60;
+const MOST_TRIES: usize = 240;
 
 /// Lengths of what is sent: up to close to the most that Envoy lets a request's head be.
 const LENGTHS: [usize; 13] = [
