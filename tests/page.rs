@@ -254,9 +254,15 @@ fn plays(arguments: &[&str], look: &str) {
     let moved = format!(
         "document.querySelectorAll('.tile.home').length === 1 && document.querySelector('.tile.home').dataset.pod !== '{home}'"
     );
+    // Until it is out of Envoy's list another pod stands in, and the cookie still names it.
+    let cookie = || {
+        let mut cookies = shown.chromium.cookies().into_iter();
+        cookies.next().map(|cookie| cookie.value)
+    };
+    let old = cookie();
     wait::until("another home", || {
         shown.ask("#reload", 1);
-        shown.chromium.value(&moved) == Value::Bool(true)
+        cookie() != old && shown.chromium.value(&moved) == Value::Bool(true)
     });
     let new_home = shown.home();
     shown.chromium.click(&button("Start"));

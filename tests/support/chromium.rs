@@ -36,6 +36,9 @@ pub struct Cookie {
     pub expiry: Option<u64>,
 }
 
+/// So often ChromeDriver may end at once.
+const STARTS: usize = 5;
+
 impl Chromium {
     /// Starts it; each of `hosts` (`sample.example.com:80`) is found at the address beside it.
     ///
@@ -47,14 +50,9 @@ impl Chromium {
             let named = std::env::var(name);
             named.unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask browser`"))
         };
-        let mut driver = Command::new(program("CHROMEDRIVER"))
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("ChromeDriver starts");
-        let port = port(&mut driver);
+        let (driver, port) = (0..STARTS)
+            .find_map(|_| driver(&program("CHROMEDRIVER")))
+            .expect("ChromeDriver starts, and says its port");
         let mut chromium = Self {
             driver,
             address: ([127, 0, 0, 1], port).into(),
@@ -247,16 +245,25 @@ impl Drop for Chromium {
     }
 }
 
-/// The port it says it listens on.
-fn port(driver: &mut Child) -> u16 {
-    let said = BufReader::new(driver.stdout.take().unwrap());
+/// A driver, and the port it says it listens on; `None`: it has ended. Of two that start at one moment
+/// one may find that the other has taken its port for IPv6.
+fn driver(program: &str) -> Option<(Child, u16)> {
+    let mut driver = Command::new(program)
+        .arg("--port=0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("ChromeDriver starts");
+    let said = BufReader::new(driver.stdout.take()?);
     for line in said.lines() {
         let line = line.unwrap();
         if let Some((_, port)) = line.split_once("started successfully on port ") {
-            return port.trim_end_matches('.').parse().unwrap();
+            return Some((driver, port.trim_end_matches('.').parse().unwrap()));
         }
     }
-    panic!("ChromeDriver says no port")
+    drop(driver.wait());
+    None
 }
 
 /// Headless, asking nobody but the hosts of the test, and http stays http.
