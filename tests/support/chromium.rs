@@ -255,15 +255,20 @@ fn driver(program: &str) -> Option<(Child, u16)> {
         .stderr(Stdio::null())
         .spawn()
         .expect("ChromeDriver starts");
-    let said = BufReader::new(driver.stdout.take()?);
-    for line in said.lines() {
-        let line = line.unwrap();
-        if let Some((_, port)) = line.split_once("started successfully on port ") {
-            return Some((driver, port.trim_end_matches('.').parse().unwrap()));
-        }
+    let port = port(&mut driver);
+    if port.is_none() {
+        drop(driver.wait());
     }
-    drop(driver.wait());
-    None
+    Some((driver, port?))
+}
+
+fn port(driver: &mut Child) -> Option<u16> {
+    let said = BufReader::new(driver.stdout.take()?);
+    let mut lines = said.lines().map_while(Result::ok);
+    lines.find_map(|line| {
+        let (_, port) = line.split_once("started successfully on port ")?;
+        port.trim_end_matches('.').parse().ok()
+    })
 }
 
 /// Headless, asking nobody but the hosts of the test, and http stays http.
