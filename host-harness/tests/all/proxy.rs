@@ -11,6 +11,15 @@ use std::time::Duration;
 
 /// A proxy in front of `endpoints`, with two workers, and what it has logged.
 fn start(fixture: Fixture, endpoints: &[SocketAddr]) -> (Proxy, Arc<Mutex<Vec<AccessRecord>>>) {
+    start_with(fixture, endpoints, |_| {})
+}
+
+/// The same with another configuration.
+fn start_with(
+    fixture: Fixture,
+    endpoints: &[SocketAddr],
+    change: impl FnOnce(&mut ProxyConfig),
+) -> (Proxy, Arc<Mutex<Vec<AccessRecord>>>) {
     let endpoints = endpoints.iter().copied().map(Endpoint::healthy).collect();
     fixture
         .environment
@@ -25,6 +34,7 @@ fn start(fixture: Fixture, endpoints: &[SocketAddr]) -> (Proxy, Arc<Mutex<Vec<Ac
     config.access_log = Some(Arc::new(move |record: &AccessRecord| {
         log.lock().unwrap().push(record.clone());
     }));
+    change(&mut config);
     (Proxy::start(config, &fixture.environment).unwrap(), records)
 }
 
@@ -174,16 +184,9 @@ fn no_other_upgrade_is_passed_on() {
 
 #[test]
 fn a_body_that_stops_ends_its_request() {
-    let fixture = Fixture::plain();
-    let endpoints = vec![Endpoint::healthy(upstream::start())];
-    fixture
-        .environment
-        .clusters
-        .set("a", Cluster::new(endpoints));
-    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut config = ProxyConfig::new(anywhere, fixture.config);
-    config.idle_timeout = Duration::from_millis(300);
-    let proxy = Proxy::start(config, &fixture.environment).unwrap();
+    let (proxy, _) = start_with(Fixture::plain(), &[upstream::start()], |config| {
+        config.idle_timeout = Duration::from_millis(300);
+    });
     let mut client = Client::connect(proxy.local_addr());
     let (head, _) = client.ask(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf");
     assert!(head.starts_with("HTTP/1.1 503"), "{head}");
@@ -191,16 +194,9 @@ fn a_body_that_stops_ends_its_request() {
 
 #[test]
 fn more_connections_than_a_worker_may_have_are_closed() {
-    let fixture = Fixture::plain();
-    let endpoints = vec![Endpoint::healthy(upstream::start())];
-    fixture
-        .environment
-        .clusters
-        .set("a", Cluster::new(endpoints));
-    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut config = ProxyConfig::new(anywhere, fixture.config);
-    (config.workers, config.connections_per_worker) = (1, 2);
-    let proxy = Proxy::start(config, &fixture.environment).unwrap();
+    let (proxy, _) = start_with(Fixture::plain(), &[upstream::start()], |config| {
+        (config.workers, config.connections_per_worker) = (1, 2);
+    });
     let get = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     let mut kept: Vec<_> = (0..2)
         .map(|_| Client::connect(proxy.local_addr()))

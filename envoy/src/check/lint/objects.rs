@@ -256,16 +256,16 @@ fn off_limits_of(
             "render leaves it out: without another endpoint the answer is 503",
         )
     };
-    let external = cluster.external_name.iter().filter_map(|name| {
-        let why = off_limits::name(name, false)?;
-        Some(finding("externalName", name, why))
-    });
+    let external = cluster.external_name.as_deref();
+    let external = external
+        .zip(cluster.leads_to_its_proxy())
+        .map(|(name, why)| finding("externalName", name, why));
     let endpoints = cluster.endpoints.iter().filter_map(|endpoint| {
         let socket: SocketAddr = endpoint.address.parse().ok()?;
         let why = off_limits::address(socket.ip(), false)?;
         Some(finding("endpoint", &endpoint.address, why))
     });
-    external.chain(endpoints).collect()
+    external.into_iter().chain(endpoints).collect()
 }
 
 /// An authorizer that no proxy asks.
