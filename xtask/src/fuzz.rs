@@ -52,9 +52,10 @@ fn cargo_fuzz() -> Result<PathBuf> {
 }
 
 fn fuzz(program: &Path, folder: &Path, target: &str, seconds: u64) -> Result<()> {
-    // The harness reads the same bytes as the module.
+    // The harness reads the same bytes as the module, PCRE the same patterns.
     let seeds = match target {
         "harness_abi" => "seeds/head".to_owned(),
+        "pcre" => "seeds/pattern".to_owned(),
         _ => format!("seeds/{target}"),
     };
     let corpus = format!("corpus/{target}");

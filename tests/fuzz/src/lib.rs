@@ -1,30 +1,38 @@
 //! What is fuzzed, each as a function of bytes: parsers of what strangers send, and what must
 //! hold whatever they send. `tests/attacks/fuzz_seeds.rs` replays `seeds/` with the other tests.
 
+mod exchange;
+mod locations;
 mod policies;
+mod redirects;
+mod rendered;
+mod ring;
+mod sessions;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use exchange::{exchange, facts};
 use limpet::discovery::answer::Reading;
 use limpet::discovery::listing::Listing;
 use limpet::discovery::membership;
 use limpet::discovery::news::{Lease, News};
-use limpet::edit::{self, Edit, Field, Reply};
+use limpet::edit::{self, Field};
 use limpet::endpoints::EndpointTable;
-use limpet::facts::{Facts, Knowledge};
-use limpet::limits::Verdict;
-use limpet::policy::{self, Policy};
+use limpet::policy;
 use limpet::route::{self, Disposition};
-use limpet::stream::{ResponseHead, Step, Stream};
 use limpet::{config, pairs, session_cookie};
-use policies::{ENDPOINTS, SITES, one_path};
+use policies::{SITES, one_path};
 use regex::bytes::RegexBuilder;
+
+pub use locations::locations;
+pub use redirects::redirects;
+pub use rendered::rendered;
+pub use ring::ring;
+pub use sessions::sessions;
 
 /// What takes any bytes, and panics where something does not hold.
 pub type Target = fn(&[u8]);
 
 /// Every target by name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("configuration", configuration),
     ("cookies", cookies),
     ("head", head),
@@ -32,22 +40,32 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("pattern", pattern),
     ("discovery", discovery),
     ("rewrite", rewrite),
+    ("sessions", sessions),
+    ("ring", ring),
+    ("locations", locations),
+    ("redirects", redirects),
+    ("rendered", rendered),
 ];
 
-/// A plugin configuration: whatever it says, requests are answered.
+/// A plugin configuration: whatever it says, requests are answered, and sessions are kept.
 pub fn configuration(data: &[u8]) {
     let Ok((config, _)) = config::read(data) else {
         return;
     };
     let (policy, _) = policy::compile(&config);
-    let hosts = policy.virtual_hosts().take(8);
-    let asked = hosts.map(|host| (host.name.clone(), host.locations.first()));
-    let asked: Vec<_> = asked
-        .map(|(host, location)| (host, location.map_or("/", |location| &location.path)))
-        .collect();
-    for (host, path) in asked {
-        let fields = [(":method", "GET"), (":path", path), (":authority", &host)];
-        exchange(&policy, &EndpointTable::default(), &edit::fields(&fields));
+    let endpoints = policies::endpoints(&policy);
+    for host in policy.virtual_hosts().take(8) {
+        let name = host.name.replacen('*', "one", 1);
+        let path = host.locations.first();
+        let path = path.map_or("/", |location| &location.path);
+        let head = [
+            (":method", "GET"),
+            (":scheme", "https"),
+            (":path", path),
+            (":authority", &name),
+        ];
+        exchange(&policy, &EndpointTable::default(), &edit::fields(&head));
+        sessions::check(&policy, &endpoints, &edit::fields(&head), data);
     }
 }
 
@@ -118,19 +136,11 @@ pub fn pattern(data: &[u8]) {
     let Some((pattern, path)) = two_lines(data) else {
         return;
     };
-    let annotations = serde_json::json!({ "nginx.ingress.kubernetes.io/use-regex": "true" });
-    let Some(policy) = one_path(pattern, &annotations) else {
-        return;
-    };
-    let takes = takes(&policy, path);
+    let annotations = serde_json::json!({ "use-regex": "true" });
     let is_common = |byte: u8| byte.is_ascii_alphanumeric() || b"/.*+?()|-_".contains(&byte);
     let is_possessive = ["*+", "++", "?+", "(?"];
-    let has_location = policy.virtual_hosts().any(|host| {
-        let mut locations = host.locations.iter();
-        locations.any(|location| location.path == pattern && !location.is_implicit)
-    });
-    if !has_location
-        || !pattern.bytes().all(is_common)
+    let matching = Matching::of(pattern, path, &annotations);
+    if !pattern.bytes().all(is_common)
         || is_possessive.iter().any(|text| pattern.contains(text))
         || !is_plain_path(path)
     {
@@ -140,12 +150,52 @@ pub fn pattern(data: &[u8]) {
         .unicode(false)
         .case_insensitive(true)
         .build();
-    if let Ok(plain) = plain {
-        assert_eq!(
-            takes,
-            plain.is_match(path.as_bytes()),
-            "{pattern:?} {path:?}"
+    if let (Ok(plain), Some(matching)) = (plain, matching) {
+        let takes = plain.is_match(path.as_bytes());
+        assert_eq!(matching.takes, takes, "{pattern:?} {path:?}");
+        assert_eq!(matching.rewritten, None, "nobody asked for it");
+    }
+}
+
+/// What a path of a regex host does to a request.
+pub struct Matching {
+    /// It takes it.
+    pub takes: bool,
+    /// The path that the endpoint gets, where it is another one.
+    pub rewritten: Option<Vec<u8>>,
+}
+
+impl Matching {
+    /// `None`: there is no such location, or it costs too much.
+    pub fn of(pattern: &str, path: &str, annotations: &serde_json::Value) -> Option<Self> {
+        let policy = one_path(pattern, annotations)?;
+        let has_location = policy.virtual_hosts().any(|host| {
+            let mut locations = host.locations.iter();
+            locations.any(|location| location.path == pattern && !location.is_implicit)
+        });
+        let head = [
+            (":method", "GET"),
+            (":path", path),
+            (":authority", "shop.test"),
+        ];
+        let disposition = route::dispose(
+            &policy,
+            &EndpointTable::default(),
+            &edit::fields(&head),
+            &facts(b"via_upstream", &|| 7),
         );
+        match disposition {
+            _ if !has_location => None,
+            Disposition::Forward(forward) => Some(Self {
+                takes: true,
+                rewritten: forward.path,
+            }),
+            Disposition::NotFound { .. } => Some(Self {
+                takes: false,
+                rewritten: None,
+            }),
+            _ => None,
+        }
     }
 }
 
@@ -195,101 +245,9 @@ fn two_lines(data: &[u8]) -> Option<(&str, &str)> {
     std::str::from_utf8(data).ok()?.split_once('\n')
 }
 
-/// A path that is compared as it came.
-fn is_plain_path(path: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_".contains(&byte);
-    path.starts_with('/') && path.bytes().all(is_plain) && !path.contains("//")
-}
-
-fn takes(policy: &Policy, path: &str) -> bool {
-    let head = [
-        (":method", "GET"),
-        (":path", path),
-        (":authority", "shop.test"),
-    ];
-    let disposition = route::dispose(
-        policy,
-        &EndpointTable::default(),
-        &edit::fields(&head),
-        &facts(b"via_upstream"),
-    );
-    matches!(disposition, Disposition::Forward(_))
-}
-
-fn facts(details: &'static [u8]) -> Facts<'static> {
-    let property: &dyn Fn(&[&str]) -> Option<Vec<u8>> = match details {
-        b"via_upstream" => &|_| Some(b"via_upstream".to_vec()),
-        _ => &|_| None,
-    };
-    Facts {
-        now: &|| 1_700_000_000,
-        random: &|| 7,
-        property,
-        knowledge: &|| Knowledge::Current,
-    }
-}
-
-/// One request from head to head, answered by an endpoint where it goes to one.
-fn exchange(policy: &Policy, endpoints: &EndpointTable, head: &[Field]) {
-    for details in [&b"via_upstream"[..], b"local"] {
-        let facts = facts(details);
-        let mut stream = Stream::default();
-        let mut asked = stream.on_request(policy, endpoints, head, &facts);
-        if matches!(asked.step, Step::Count(_)) {
-            stream.counted(Verdict::Within);
-            asked = stream.on_request(policy, endpoints, head, &facts);
-        }
-        match asked.step {
-            Step::Reply(reply) => check_reply(&reply),
-            Step::Forward(edits) => edits.iter().for_each(|edit| check_edit(edit, endpoints)),
-            Step::Wait | Step::Ask(_) | Step::Count(_) => panic!("everything is known"),
-        }
-        let served = STANDARD.encode(ENDPOINTS[0]);
-        let answered: [Field; 2] = [
-            (b"x-limpet-endpoint", served.as_bytes()),
-            (b"set-cookie", b"own=1"),
-        ];
-        let response = ResponseHead {
-            header: &|name| edit::first(&answered, name).map(<[u8]>::to_vec),
-            headers: &|| &answered,
-        };
-        let answered = stream.on_response(policy, endpoints, &response, &facts);
-        for edit in &answered.edits {
-            check_edit(edit, endpoints);
-        }
-        for record in [asked.telemetry.record, answered.telemetry.record]
-            .into_iter()
-            .flatten()
-        {
-            let record = serde_json::from_str::<serde_json::Value>(&record);
-            assert!(record.is_ok_and(|record| record.is_object()));
-        }
-    }
-}
-
-fn check_reply(reply: &Reply) {
-    assert!((200..600).contains(&reply.status), "{reply:?}");
-    for (_, value) in &reply.headers {
-        assert!(is_field_value(value), "{reply:?}");
-    }
-}
-
-/// No edit ends a field early; whoever is asked for is there.
-fn check_edit(edit: &Edit, endpoints: &EndpointTable) {
-    let (Edit::Set(name, value) | Edit::Add(name, value)) = edit else {
-        return;
-    };
-    assert!(is_field_value(value), "{edit:?}");
-    if name == "x-limpet-endpoint" {
-        let asked = String::from_utf8(STANDARD.decode(&value[..]).unwrap()).unwrap();
-        assert!(ENDPOINTS.contains(&asked.as_str()), "{asked}");
-    }
-    if name == "x-limpet-cluster" {
-        // Its table is there or was never asked for; the name is one of the configuration's.
-        let _ = endpoints.get(std::str::from_utf8(value).unwrap());
-    }
-}
-
-fn is_field_value(value: &[u8]) -> bool {
-    !value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+/// Whether a path is compared as it came.
+pub fn is_plain_path(path: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte);
+    let is_cleaned = path.contains("//") || path.contains("/.");
+    path.starts_with('/') && path.bytes().all(is_plain) && !is_cleaned
 }

@@ -42,20 +42,32 @@ fn site(annotations: &Value, protect: &[&str]) -> Site {
     config["protect"] = json!(protect);
     let (config, _) = config::read(config.to_string().as_bytes()).unwrap();
     let (policy, _) = policy::compile(&config);
+    let endpoints = tables(&policy, |address| {
+        if address.contains(".2:") {
+            Health::Unhealthy
+        } else {
+            Health::Healthy
+        }
+    });
+    Site { policy, endpoints }
+}
+
+/// All of [`ENDPOINTS`] healthy, in every cluster.
+pub(crate) fn endpoints(policy: &Policy) -> EndpointTable {
+    tables(policy, |_| Health::Healthy)
+}
+
+fn tables(policy: &Policy, health: impl Fn(&str) -> Health) -> EndpointTable {
+    let endpoint = |address: &&str| Endpoint {
+        address: (*address).to_owned(),
+        health: health(address),
+    };
     let mut endpoints = EndpointTable::default();
     for cluster in &policy.clusters {
-        let endpoint = |address: &&str| Endpoint {
-            address: (*address).to_owned(),
-            health: if address.contains(".2:") {
-                Health::Unhealthy
-            } else {
-                Health::Healthy
-            },
-        };
         let table = ClusterTable::build(cluster.index(), ENDPOINTS.iter().map(endpoint).collect());
         endpoints.insert(cluster.envoy_name.clone(), table);
     }
-    Site { policy, endpoints }
+    endpoints
 }
 
 /// One Ingress with one path of host shop.test. Annotations of ingress-nginx go without prefix.
