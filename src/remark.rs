@@ -305,6 +305,8 @@ pub enum Expected {
     Variable,
     /// The URL of one of `authorizers`.
     Authorizer,
+    /// A method that an authorizer may be asked with.
+    Method,
     /// Statuses and a duration.
     CacheDuration,
     /// A ConfigMap of header fields that an authorizer is sent.

@@ -17,6 +17,7 @@ mod print;
 mod report;
 mod settings;
 mod shape;
+mod taken_over;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ pub use platform::Platform;
 pub(crate) use print::text as print_text;
 pub use report::{Report, left_to_others};
 pub use settings::JudgedKey;
+pub(crate) use taken_over::taken_over;
 
 use crate::args::ManifestArgs;
 use crate::progress::Progress;

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::check::{Finding, left_to_others};
+use crate::check::{Finding, Platform, left_to_others, taken_over};
 use crate::compiled::{Compiled, Flags};
 use crate::manifests::Manifests;
 
@@ -41,7 +41,7 @@ const STRIP_HEADERS: &str = "strip_headers";
 /// The key of the plugin configuration with the paths by which others decide.
 const PROTECT: &str = "protect";
 
-/// Decides about every loss. What follows for the module goes into `manifests.given`; what was
+/// Decides about every loss on the platform `on`. What follows for the module goes into `manifests.given`; what was
 /// decided, one line each, is noted in `manifests` and returned.
 ///
 /// # Errors
@@ -50,6 +50,7 @@ pub fn settle(
     manifests: &mut Manifests,
     flags: &Flags,
     args: &LossArgs,
+    on: Platform,
 ) -> Result<Vec<String>, LossError> {
     let compiled = Compiled::new(manifests, flags)?;
     let left = left_to_others(&compiled).into_iter();
@@ -130,7 +131,7 @@ pub fn settle(
         }
     }
     manifests.notes.extend(lines.iter().cloned());
-    manifests.notes.extend(elsewhere(&harmless));
+    manifests.notes.extend(elsewhere(&harmless, on));
     for (key, list) in [
         (CLOSE, closed),
         (STRIP_HEADERS, stripped),
@@ -143,9 +144,10 @@ pub fn settle(
     Ok(lines)
 }
 
-/// What else limpet leaves to others, by name; `None`: nothing.
-fn elsewhere(harmless: &[Finding]) -> Option<String> {
-    let names: BTreeSet<&str> = harmless.iter().map(|one| one.field.as_str()).collect();
+/// What else limpet leaves to others on `on`, by name; `None`: nothing.
+fn elsewhere(harmless: &[Finding], on: Platform) -> Option<String> {
+    let left = harmless.iter().filter(|one| taken_over(one, on).is_none());
+    let names: BTreeSet<&str> = left.map(|one| one.field.as_str()).collect();
     let names = Vec::from_iter(names).join(", ");
     (!names.is_empty()).then(|| format!("left to others, limpet check says to whom: {names}"))
 }

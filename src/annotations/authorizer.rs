@@ -73,7 +73,8 @@ impl AuthorizerUrl {
         if path.starts_with('$') || !(is_fixed || own.is_some()) {
             return None;
         }
-        let port = port.parse().ok()?;
+        let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = port.parse().ok().filter(|port| is_number && *port > 0)?;
         let host = host.to_ascii_lowercase();
         Some(Self {
             origin: format!("{scheme}://{host}:{port}"),
@@ -122,7 +123,12 @@ pub(super) fn authorizer(
     let method = match reader.text("auth-method") {
         Ok(method) if METHODS.contains(&method.as_str()) => method,
         Err(Unset::Missing | Unset::Content) => String::new(),
-        _ => return Err(()),
+        method => {
+            let problem = Problem::Not(Expected::Method);
+            let method = method.unwrap_or_default();
+            reader.remark("auth-method", &method, problem, Effect::Path);
+            return Err(());
+        }
     };
     let names = reader.text("auth-response-headers");
     if names == Err(Unset::Refused) {

@@ -309,6 +309,7 @@ fn noun(expected: Expected) -> &'static str {
              auth-map, with a key for each user"
         }
         Expected::Variable => "an environment variable of the VM with anything in it",
+        Expected::Method => "a method of HTTP, in capitals",
         Expected::Authorizer => "a URL of a server that stands in authorizers",
         Expected::CacheDuration => "a list of statuses with a duration behind them",
         Expected::SetHeaders => "a ConfigMap of header fields that may be sent to an authorizer",

@@ -3,14 +3,13 @@
 use limpet::ingress::Path;
 use limpet::remark::{Effect, Field, Problem, Remark};
 
-use super::finding::{Finding, VALIDATION};
+use super::finding::{ELSEWHERE, Finding, VALIDATION};
 use crate::clusters::ServicePort;
 use crate::manifests::{Manifests, Object, annotation_pointer};
 use crate::taken::paths;
 
 /// What the lints have said already, better.
-const SAID: [&str; 7] = [
-    "elsewhere",
+const SAID: [&str; 6] = [
     "retired",
     "unknown",
     "canary-alone",
@@ -59,8 +58,10 @@ fn is_about_the_same(one: &Finding, other: &Finding) -> bool {
 
 fn is_said(said: &[Finding], remark: &Remark) -> bool {
     let drops_all = remark.effect == Effect::Ingress && remark.field != Field::Class;
-    let says_it =
-        |other: &Finding| SAID.contains(&other.code) || SAID_AS_NOTE.contains(&other.code);
+    let says_it = |other: &Finding| match other.code {
+        ELSEWHERE => remark.effect != Effect::Path,
+        code => SAID.contains(&code) || SAID_AS_NOTE.contains(&code),
+    };
     !drops_all
         && said.iter().any(|other| {
             says_it(other) && other.ingress == remark.ingress && other.field == remark.field.name()

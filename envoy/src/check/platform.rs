@@ -16,10 +16,41 @@ use crate::taken::{TakenIngress, TakenPath};
 /// A platform that `limpet render` writes resources for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Platform {
+    /// Envoy, by its own configuration
+    Envoy,
     /// Istio: a gateway, or sidecars
     Istio,
     /// Envoy Gateway
     EnvoyGateway,
+}
+
+impl Platform {
+    /// Its name in the table of alternatives.
+    pub(super) fn column(self) -> &'static str {
+        match self {
+            Self::Envoy => "envoy",
+            Self::Istio => "istio",
+            Self::EnvoyGateway => "gateway",
+        }
+    }
+
+    /// Its name in front of what does a job there.
+    fn label(self) -> &'static str {
+        match self {
+            Self::Envoy => "Envoy",
+            Self::Istio => "Istio",
+            Self::EnvoyGateway => "Gateway API",
+        }
+    }
+
+    /// Whether a line of help is of use there.
+    pub(super) fn is_for(self, line: &str) -> bool {
+        let mut others = Self::value_variants().iter().filter(|one| **one != self);
+        !others.any(|other| {
+            let rest = line.strip_prefix(other.label());
+            rest.is_some_and(|rest| rest.starts_with(": "))
+        })
+    }
 }
 
 /// What differs on `platform`, or may on some.
@@ -32,6 +63,7 @@ pub(super) fn run(compiled: &Compiled<'_>, platform: Option<Platform>) -> Vec<Fi
     if let Some(platform) = platform {
         findings.extend(not_rendered(compiled, platform));
         findings.extend(match platform {
+            Platform::Envoy => Vec::new(),
             Platform::Istio => policies::on_istio(compiled),
             Platform::EnvoyGateway => policies::on_envoy_gateway(compiled),
         });
@@ -45,6 +77,7 @@ fn not_rendered(compiled: &Compiled<'_>, platform: Platform) -> Vec<Finding> {
     let served = Served::new(compiled);
     let mut notes = served.notes.clone();
     match platform {
+        Platform::Envoy => {}
         Platform::Istio => {
             notes.extend(left_out::on_istio(&served));
             notes.extend(external_names::on_istio(&served));
@@ -86,7 +119,7 @@ fn backend_protocol(
         return None;
     }
     let level = match platform {
-        Some(Platform::Istio) => return None,
+        Some(Platform::Envoy | Platform::Istio) => return None,
         Some(Platform::EnvoyGateway) => Level::Warning,
         None => Level::Note,
     };
@@ -109,6 +142,7 @@ fn backend_protocol(
 /// envoyproxy/gateway d32f28294; istiod of 2026-08-27 with Envoy 1.40 was asked.
 fn paths_as_resolved(ingress: &TakenIngress<'_>, platform: Platform) -> Vec<Finding> {
     let (expected, help) = match platform {
+        Platform::Envoy => return Vec::new(),
         Platform::Istio => (
             "is not rewritten, and Istio resolves paths in front of limpet by default",
             Some(

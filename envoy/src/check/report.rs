@@ -9,7 +9,7 @@ use super::annotations::{self, Judged, Verdict};
 use super::finding::{Finding, Level};
 use super::platform::{self, Platform};
 use super::settings::{self, JudgedKey};
-use super::{access, configuration, files, header_maps, lint};
+use super::{access, configuration, files, header_maps, lint, taken_over};
 use crate::compiled::{Compiled, Flags};
 use crate::manifests::{Manifests, Object};
 
@@ -46,7 +46,7 @@ impl Report {
         let old = manifests.old_ingresses.iter();
         let old = old.flat_map(|object| annotations::judge(object, known).1);
         findings.extend(old.filter(Finding::is_loss));
-        let (settings, about_them) = settings::judge(manifests);
+        let (mut settings, about_them) = settings::judge(manifests);
         findings.extend(about_them);
         let flags = Flags {
             strict,
@@ -70,6 +70,9 @@ impl Report {
                 let remark = Remark::key("ingresses", None, problem, Effect::Configuration);
                 findings.extend(configuration::run(manifests, &[remark], &findings));
             }
+        }
+        if let Some(on) = on {
+            taken_over::narrow(&mut findings, &mut judged, &mut settings, on);
         }
         findings.sort_by(|a, b| {
             (&a.file, a.line, a.code, &a.field).cmp(&(&b.file, b.line, b.code, &b.field))

@@ -1,9 +1,27 @@
 //! Where nothing that a tenant writes may lead: to the host that the proxy runs on, and what only it
 //! can reach.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::names;
+
+/// Metadata services of clouds that are not at a link-local address: Alibaba Cloud's and Amazon's.
+const METADATA: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+];
+
+/// What a refusal for loopback says: the one that `allow_loopback` lifts.
+const LOOPBACK: [&str; 2] = [
+    "a loopback address",
+    "a name of the host that Envoy runs on",
+];
+
+/// Whether `allow_loopback` would lift the refusal `why`.
+#[must_use]
+pub fn is_of_loopback(why: &str) -> bool {
+    LOOPBACK.contains(&why)
+}
 
 /// Why nothing is sent to `ip`; `None`: something may be. `allow_loopback`: for trying things out.
 #[must_use]
@@ -21,9 +39,12 @@ pub fn address(ip: IpAddr, allow_loopback: bool) -> Option<&'static str> {
     if is_this_host {
         Some("an unspecified address")
     } else if ip.is_loopback() {
-        (!allow_loopback).then_some("a loopback address")
+        let [address, _] = LOOPBACK;
+        (!allow_loopback).then_some(address)
     } else if is_link_local {
         Some("a link-local address")
+    } else if METADATA.contains(&ip) {
+        Some("where a cloud tells its machines their secrets")
     } else if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
         Some("a multicast address")
     } else {
@@ -52,7 +73,8 @@ pub fn name(name: &str, allow_loopback: bool) -> Option<&'static str> {
     let is_bare = matches!(rest, "" | "localdomain" | "localdomain4" | "localdomain6");
     let is_this_host = is_local && is_bare || name.ends_with(".localhost");
     if is_this_host {
-        (!allow_loopback).then_some("a name of the host that Envoy runs on")
+        let [_, name] = LOOPBACK;
+        (!allow_loopback).then_some(name)
     } else if names::is_subdomain(&name) {
         None
     } else {
@@ -139,6 +161,8 @@ mod tests {
             "::",
             "::ffff:0.0.0.0",
             "169.254.169.254",
+            "100.100.100.200",
+            "fd00:ec2::254",
             "0xa9fea9fe",
             "::ffff:169.254.1.1",
             "fe80::1",

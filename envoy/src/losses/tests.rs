@@ -110,7 +110,7 @@ fn settled(manifests: &mut Manifests, arguments: &[&str]) -> Result<Vec<String>,
     }
     let command = ["render"].iter().chain(arguments);
     let args = <Command as clap::Parser>::try_parse_from(command).unwrap();
-    settle(manifests, &Flags::default(), &args.losses)
+    settle(manifests, &Flags::default(), &args.losses, Platform::Envoy)
 }
 
 #[test]

@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::args::{EndpointArgs, ManifestArgs};
+use crate::check::Platform;
 use crate::compiled::Flags;
 use crate::losses::{self, LossArgs};
 use crate::manifests::Manifests;
@@ -29,9 +30,13 @@ impl RenderArgs {
     ///
     /// # Errors
     /// When they cannot be read, have no Ingress, or a loss is open.
-    pub(super) fn load(&self, flags: &Flags) -> anyhow::Result<(Manifests, Vec<String>)> {
+    pub(super) fn load(
+        &self,
+        flags: &Flags,
+        on: Platform,
+    ) -> anyhow::Result<(Manifests, Vec<String>)> {
         let mut manifests = self.manifests.load()?.with_ingresses()?;
-        let decided = losses::settle(&mut manifests, flags, &self.losses)?;
+        let decided = losses::settle(&mut manifests, flags, &self.losses, on)?;
         Ok((manifests, decided))
     }
 
@@ -46,10 +51,11 @@ impl RenderArgs {
     /// When there is no text, or it cannot be written.
     pub(super) fn print(
         &self,
+        on: Platform,
         text: impl FnOnce(&Manifests) -> anyhow::Result<String>,
     ) -> anyhow::Result<()> {
         let progress = Progress::of("rendering");
-        let (manifests, decided) = self.load(&self.flags())?;
+        let (manifests, decided) = self.load(&self.flags(), on)?;
         let text = text(&manifests)?;
         drop(progress);
         decided.iter().for_each(say::note);

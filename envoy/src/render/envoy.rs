@@ -152,7 +152,7 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
 pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::of("rendering");
     let flags = args.render.manifests.flags(&args.endpoints);
-    let (manifests, mut head) = args.render.load(&flags)?;
+    let (manifests, mut head) = args.render.load(&flags, check::Platform::Envoy)?;
     let compiled = Compiled::new(&manifests, &flags)?;
     let settings = &args.settings;
     let rendered = render(&compiled, settings);

@@ -120,6 +120,7 @@ What Envoy Gateway cannot say:
 /// # Errors
 /// When the manifests cannot be read or the output cannot be written.
 pub fn run(args: &EnvoyGatewayArgs) -> anyhow::Result<ExitCode> {
-    args.render.print(|manifests| text(manifests, args))?;
+    let on = check::Platform::EnvoyGateway;
+    args.render.print(on, |manifests| text(manifests, args))?;
     Ok(ExitCode::SUCCESS)
 }

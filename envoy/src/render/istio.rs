@@ -139,6 +139,7 @@ pub fn run(args: &IstioArgs) -> anyhow::Result<ExitCode> {
         "--selector: {:?} is no KEY=VALUE",
         args.selector
     );
-    args.render.print(|manifests| text(manifests, args))?;
+    let on = check::Platform::Istio;
+    args.render.print(on, |manifests| text(manifests, args))?;
     Ok(ExitCode::SUCCESS)
 }

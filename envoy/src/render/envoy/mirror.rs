@@ -58,9 +58,16 @@ impl Mirror {
             return None;
         }
         let host = ingress.annotation("mirror-host").map(str::trim);
-        let host = host.filter(|host| !host.is_empty() && is_accepted("mirror-host", host));
-        if let Some(host) = host.filter(|host| host.bytes().all(is_of_url)) {
-            host.clone_into(&mut mirror.host);
+        if let Some(host) = host.filter(|host| !host.is_empty()) {
+            if is_accepted("mirror-host", host) && host.bytes().all(is_of_url) {
+                host.clone_into(&mut mirror.host);
+            } else {
+                let place = ingress.place_of("mirror-host");
+                let server = &mirror.host;
+                notes.push(format!(
+                    "{place}: {host:?} is no host: copies have the Host {server}"
+                ));
+            }
         }
         Some(mirror)
     }
@@ -75,7 +82,7 @@ impl Mirror {
         let end = rest.find(['/', '$']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         let (server, port) = match authority.rsplit_once(':') {
-            Some((server, port)) => (server, port.parse().ok()?),
+            Some((server, port)) => (server, number(port)?),
             None => (authority, usual),
         };
         let path = match path {
@@ -201,6 +208,12 @@ fn codec() -> Value {
         "typed_config": { "@type":
             "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec" },
     })
+}
+
+/// A port, in digits.
+fn number(port: &str) -> Option<u16> {
+    let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+    port.parse().ok().filter(|port| is_number && *port > 0)
 }
 
 /// What needs no escape, neither in a URL nor in Lua.

@@ -54,9 +54,14 @@ pub(super) fn notes(settings: &EnvoySettings, cluster: &Cluster) -> Vec<String> 
 
 /// That `value` is not used.
 pub(super) fn note(cluster: &Cluster, field: &str, value: &str, why: &str) -> String {
+    let remedy = if off_limits::is_of_loopback(why) {
+        "; --allow-loopback lets loopback be, for trying things out"
+    } else {
+        ""
+    };
     format!(
         "{}: {}: {field} {value:?} is {why}: it gets no requests (without another endpoint \
-         the answer is {}); --allow-loopback lets loopback be, for trying things out",
+         the answer is {}){remedy}",
         cluster.place,
         cluster.subject(),
         cluster.without_endpoints()

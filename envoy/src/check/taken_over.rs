@@ -1,0 +1,146 @@
+//! What `limpet render` does itself on one platform, and leaves to others elsewhere.
+
+use super::alternatives::{self, Known};
+use super::annotations::{Judged, Verdict};
+use super::finding::{ELSEWHERE, Finding, SETTING};
+use super::platform::Platform;
+use super::settings::JudgedKey;
+
+/// With which difference what `finding` leaves to others is done on `on`: `exact` is none; `None`: others do it.
+pub(crate) fn taken_over(finding: &Finding, on: Platform) -> Option<&'static str> {
+    let is_left = [ELSEWHERE, SETTING].contains(&finding.code);
+    is_left.then(|| difference(&finding.field, on)).flatten()
+}
+
+fn difference(name: &str, on: Platform) -> Option<&'static str> {
+    let is_key = matches!(alternatives::key(name), Some(Known::Job(..)));
+    let has_job = is_key || alternatives::job(name, "").is_some();
+    has_job
+        .then(|| alternatives::on_platform(name, on.column()))
+        .flatten()
+}
+
+/// Says of what is done on `on` that it is honoured, and of the rest what does it there alone.
+pub(super) fn narrow(
+    findings: &mut Vec<Finding>,
+    judged: &mut [Judged],
+    keys: &mut [JudgedKey],
+    on: Platform,
+) {
+    findings.retain(|finding| taken_over(finding, on).is_none());
+    for finding in findings {
+        let help = &mut finding.help;
+        help.retain(|line| on.is_for(line));
+    }
+    let annotations = judged.iter_mut();
+    let annotations =
+        annotations.map(|one| (&*one.annotation, &mut one.verdict, &mut one.difference));
+    let keys = keys.iter_mut();
+    let keys = keys.map(|one| (&*one.key, &mut one.verdict, &mut one.difference));
+    for (name, verdict, told) in annotations.chain(keys) {
+        if *verdict != Verdict::Elsewhere {
+            continue;
+        }
+        match difference(name, on) {
+            Some("exact") => *verdict = Verdict::Honoured,
+            Some(differs) => {
+                *verdict = Verdict::Differs;
+                *told = differs;
+            }
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::{Platform, Report, Verdict};
+    use crate::manifests::Manifests;
+
+    fn report(annotation: &str, on: Option<Platform>) -> Report {
+        let text = format!(
+            "
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+  namespace: prod
+  annotations:
+    nginx.ingress.kubernetes.io/auth-url: http://sso.auth.svc.cluster.local/ask
+    nginx.ingress.kubernetes.io/{annotation}
+spec:
+  ingressClassName: nginx
+  rules:
+  - http:
+      paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: web, port: {{number: 80}}}}}}}}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: ingress-nginx-controller, namespace: ingress-nginx}}
+data: {{keep-alive: '60'}}
+"
+        );
+        Report::new(&Manifests::parse("m.yaml", &text).unwrap(), false, on)
+    }
+
+    #[test]
+    fn what_render_envoy_takes_over_is_no_warning_there() {
+        use Platform::{Envoy, Istio};
+        for (annotation, on, verdict) in [
+            ("proxy-read-timeout: '30'", Some(Envoy), Verdict::Honoured),
+            ("proxy-connect-timeout: '3'", Some(Envoy), Verdict::Differs),
+            ("proxy-read-timeout: '30'", Some(Istio), Verdict::Elsewhere),
+            ("proxy-read-timeout: '30'", None, Verdict::Elsewhere),
+            (
+                "enable-access-log: 'false'",
+                Some(Envoy),
+                Verdict::Elsewhere,
+            ),
+        ] {
+            let report = report(annotation, on);
+            let name = annotation.split(':').next().unwrap();
+            let mut judged = report.annotations.iter();
+            let judged = judged.find(|one| one.annotation == name).unwrap();
+            assert_eq!(judged.verdict, verdict, "{annotation} {on:?}");
+            let mut left = report.findings.iter();
+            let is_left = left.any(|finding| finding.field == name);
+            assert_eq!(
+                is_left,
+                verdict == Verdict::Elsewhere,
+                "{annotation} {on:?}"
+            );
+            let mut keys = report.findings.iter();
+            let is_left = keys.any(|finding| finding.field == "keep-alive");
+            assert_eq!(is_left, on != Some(Envoy), "{annotation} {on:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_does_a_job_on_the_platform_is_advised() {
+        let report = report("proxy-read-timeout: '30'", Some(Platform::Istio));
+        let mut findings = report.findings.iter();
+        let left = findings.find(|one| one.field == "proxy-read-timeout");
+        let help = &left.unwrap().help;
+        assert!(!help.is_empty(), "{help:?}");
+        assert!(
+            help.iter().all(|line| line.starts_with("Istio: ")),
+            "{help:?}"
+        );
+    }
+
+    // Both were said to be left to others, or accepted; their paths answer 503.
+    #[test]
+    fn what_closes_its_paths_beside_an_authorizer_is_said() {
+        for (annotation, consequence) in [
+            ("auth-cache-duration: 200 5m;", "503"),
+            ("auth-method: FOO", "503"),
+        ] {
+            let report = report(annotation, None);
+            let name = annotation.split(':').next().unwrap();
+            let findings = report.findings.iter();
+            let mut about = findings.filter(|finding| finding.field == name);
+            let said = about.any(|finding| finding.consequence.contains(consequence));
+            assert!(said, "{:#?}", report.findings);
+        }
+    }
+}
