@@ -71,7 +71,7 @@ impl Remark {
             }
             Problem::NoVariable { .. } => {
                 "is an environment variable that the VM does not have, or is empty: expected in \
-                 vm_config.environment_variables, and there where the proxy runs"
+                 vm_config.environment_variables and in the environment of the proxy"
             }
             Problem::ShortVariable { .. } => {
                 "is an environment variable with a secret that can be guessed from one cookie: \
@@ -130,7 +130,7 @@ impl Remark {
             Problem::Costly { longest } => {
                 return write!(
                     out,
-                    "may be more work than one request should cost where a path is longer than \
+                    "may take more work than one request may cost, where a path is longer than \
                      {longest} bytes"
                 );
             }
