@@ -1,6 +1,7 @@
 //! Rules on paths in a filter of Envoy's own, before limpet and behind it, with `protect`: what they
 //! let through is nothing that a pod takes for what they keep.
 
+use limpet_envoy::check::Platform;
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::compiled::Flags;
 use limpet_envoy::losses::{self, LossArgs};
@@ -299,7 +300,13 @@ spec:
         accept_loss: vec!["auth-type".parse().unwrap()],
         close: false,
     };
-    losses::settle(&mut manifests, &Flags::default(), &accepted).unwrap();
+    losses::settle(
+        &mut manifests,
+        &Flags::default(),
+        &accepted,
+        Platform::Envoy,
+    )
+    .unwrap();
     let guarded = Guarded::of(&manifests, |value| add_rule(value, 0));
     for target in SPELLINGS {
         assert_eq!(guarded.ask(PLAIN, target), (400, None), "{target}");

@@ -1,5 +1,6 @@
 //! Many scenarios in one Envoy: each has listeners of its own, and clusters named with its number.
 
+use limpet_envoy::check::Platform;
 use limpet_envoy::clusters::{Cluster, EndpointsFlag};
 use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::losses::{LossArgs, settle};
@@ -38,7 +39,7 @@ impl<'s> Given<'s> {
             ..LossArgs::default()
         };
         let flags = self.flags();
-        let lines = settle(&mut self.manifests, &flags, &args).unwrap();
+        let lines = settle(&mut self.manifests, &flags, &args, Platform::Envoy).unwrap();
         self.is_closed = lines.iter().any(|line| line.starts_with("closed"));
         self
     }
