@@ -11,6 +11,7 @@ mod attacks {
     mod fuzz_seeds;
     mod open_redirects;
 }
+mod charts;
 mod costs {
     mod allocations;
 }

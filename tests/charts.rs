@@ -1,0 +1,69 @@
+//! Whole manifests shaped after what public charts install: how many move with nothing lost.
+//!
+//! Each manifest of `tests/charts/` opens with what is lost of it: names, or `nothing`. What the charts
+//! of these names set was looked up; the texts are our own.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use limpet_envoy::check::{Finding, Platform, Report};
+use limpet_envoy::compiled::{Compiled, Flags};
+use limpet_envoy::losses::{LossArgs, settle};
+use limpet_envoy::manifests::Manifests;
+use limpet_envoy::render::envoy::{EnvoySettings, render};
+
+const PLATFORMS: [Platform; 3] = [Platform::Envoy, Platform::Istio, Platform::EnvoyGateway];
+
+#[test]
+fn charts_lose_what_they_say_and_nothing_else() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let mut whole = 0;
+    for file in &files {
+        let text = std::fs::read_to_string(file).unwrap();
+        let name = file.file_name().unwrap().to_string_lossy();
+        let said = text
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix("# lost: "));
+        let said = said.unwrap_or_else(|| panic!("{name}: no line `# lost: ...`"));
+        let said: BTreeSet<&str> = said.split(", ").filter(|name| *name != "nothing").collect();
+        for platform in PLATFORMS {
+            let manifests = Manifests::parse(&name, &text).unwrap();
+            let report = Report::new(&manifests, false, Some(platform));
+            let lost: BTreeSet<&str> = report.losses().map(|loss| &*loss.field).collect();
+            assert_eq!(lost, said, "{name} on {platform:?}");
+            assert!(report.exit_status() < 2, "{name}: {:#?}", errors(&report));
+        }
+        let mut manifests = Manifests::parse(&name, &text).unwrap();
+        let args = LossArgs {
+            close: !said.is_empty(),
+            ..LossArgs::default()
+        };
+        let flags = Flags::default();
+        settle(&mut manifests, &flags, &args, Platform::Envoy).unwrap();
+        let compiled = Compiled::new(&manifests, &flags).unwrap();
+        let settings = EnvoySettings {
+            dns: true,
+            ..EnvoySettings::default()
+        };
+        let rendered = render(&compiled, &settings);
+        rendered.text(&[]).unwrap();
+        if said.is_empty() {
+            whole += 1;
+        }
+    }
+    println!("{whole} of {} charts move with nothing lost", files.len());
+    assert!(files.len() >= 30, "{}", files.len());
+}
+
+fn errors(report: &Report) -> Vec<&Finding> {
+    let errors = report.findings.iter();
+    errors
+        .filter(|one| one.level == limpet_envoy::check::Level::Error)
+        .collect()
+}
