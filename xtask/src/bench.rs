@@ -3,7 +3,10 @@
 
 mod bootstrap;
 mod in_envoy;
+mod instructions;
+mod running;
 mod sample;
+mod valgrind;
 mod wrk;
 
 use crate::{demo, process, wasm, workspace};
@@ -38,6 +41,10 @@ pub(crate) struct Options {
     /// The time of one VM for configurations of 10, 100 and 1,000 Ingresses instead
     #[arg(long, conflicts_with = "envoy")]
     configure: bool,
+    /// The instructions of Envoy's worker per request instead, by valgrind, with both builds of limpet: some
+    /// ten minutes; writes the table of docs/benchmarks.md
+    #[arg(long, conflicts_with_all = ["envoy", "configure"])]
+    instructions: bool,
     /// With --envoy: another build of the module, measured beside this one
     #[arg(long, value_name = "WASM", requires = "envoy")]
     beside: Option<PathBuf>,
@@ -50,6 +57,9 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.configure {
         return configure();
+    }
+    if options.instructions {
+        return instructions::run();
     }
     let wrk = Wrk::find()?;
     if options.envoy {

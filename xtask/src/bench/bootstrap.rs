@@ -17,6 +17,22 @@ pub(super) enum Affinity {
     Module(PathBuf),
     /// The same in front of a route that is not limpet's.
     Bystander(PathBuf),
+    /// limpet as Envoy's own machine code, which pins by itself.
+    Native(PathBuf),
+    /// The same in front of a route that is not limpet's.
+    NativeBystander(PathBuf),
+}
+
+impl Affinity {
+    /// Whether requests are for a host that no Ingress names.
+    pub(super) fn is_bystander(&self) -> bool {
+        matches!(self, Self::Bystander(_) | Self::NativeBystander(_))
+    }
+
+    /// Whether sessions stick.
+    pub(super) fn is_affinity(&self) -> bool {
+        !matches!(self, Self::None) && !self.is_bystander()
+    }
 }
 
 /// A listener for each; all else is equal, and as Envoy has it by default.
@@ -38,6 +54,12 @@ pub(super) fn bootstrap<'v>(
             Affinity::Bystander(module) => {
                 let filters = [module_filter(module, "pass"), named_endpoint()];
                 listener(port, &filters, &to_cluster)
+            }
+            Affinity::Native(module) => {
+                listener(port, &[native_filter(module, "not_found")], &by_header)
+            }
+            Affinity::NativeBystander(module) => {
+                listener(port, &[native_filter(module, "pass")], &to_cluster)
             }
         }
     });
@@ -114,13 +136,35 @@ fn named_endpoint() -> Value {
 }
 
 /// `unmatched`: what becomes of hosts that no Ingress names.
-fn module_filter(module: &Path, unmatched: &str) -> Value {
-    // Named here, since modules of other versions may name it otherwise.
+fn configuration(unmatched: &str) -> Value {
     let configuration = json!({
         "ingresses": [ingress()],
         "unmatched": unmatched,
+        // Named here, since modules of other versions may name it otherwise.
         "clusters": { "default/http-service:8080": CLUSTER },
     });
+    json!({
+        "@type": "type.googleapis.com/google.protobuf.StringValue",
+        "value": configuration.to_string(),
+    })
+}
+
+fn native_filter(module: &Path, unmatched: &str) -> Value {
+    json!({
+        "name": "limpet",
+        "typed_config": {
+            "@type": format!("{TYPES}.filters.http.dynamic_modules.v3.DynamicModuleFilter"),
+            "dynamic_module_config": {
+                "module": { "local": { "filename": module } },
+                "do_not_close": true,
+            },
+            "filter_name": "limpet",
+            "filter_config": configuration(unmatched),
+        },
+    })
+}
+
+fn module_filter(module: &Path, unmatched: &str) -> Value {
     json!({
         "name": "limpet",
         "typed_config": {
@@ -132,10 +176,7 @@ fn module_filter(module: &Path, unmatched: &str) -> Value {
                     "runtime": "envoy.wasm.runtime.v8",
                     "code": { "local": { "filename": module } },
                 },
-                "configuration": {
-                    "@type": "type.googleapis.com/google.protobuf.StringValue",
-                    "value": configuration.to_string(),
-                },
+                "configuration": configuration(unmatched),
             },
         },
     })

@@ -2,17 +2,14 @@
 //! session cookie and with neither. Figures of two runs do not compare, ratios do.
 
 use super::bootstrap::{self, Affinity};
-use super::sample::{HOST, PATH, START, session_cookie};
+use super::running::{self, Process, behind, free_port, session};
+use super::sample::{HOST, PATH, START};
 use super::wrk::{self, Wrk};
-use crate::{cache, envoy, nginx, process, wasm};
-use anyhow::{Context, Result, bail};
-use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use crate::{cache, envoy, process, wasm};
+use anyhow::{Result, bail};
+use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
 /// A host that no Ingress names, as long as [`HOST`].
 const OTHER: &str = "nobody.example.com";
@@ -23,7 +20,7 @@ const TICKS: f64 = 100.0;
 
 /// What cookie a request carries.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Cookie {
+pub(super) enum Cookie {
     /// One of a session that was begun before.
     Session,
     /// One of the session cookie's length, which says nothing.
@@ -31,16 +28,52 @@ enum Cookie {
 }
 
 /// One listener of the Envoy under measurement.
-struct Variant {
-    name: String,
-    port: u16,
-    affinity: Affinity,
-    host: &'static str,
+pub(super) struct Variant {
+    pub(super) name: String,
+    pub(super) port: u16,
+    pub(super) affinity: Affinity,
+    pub(super) host: &'static str,
     /// `name=value` that is sent.
-    cookie: String,
+    pub(super) cookie: String,
     session: Cookie,
     /// Microseconds of CPU time per request, of each round.
     costs: Vec<f64>,
+}
+
+impl Variant {
+    /// A listener on a port of its own, without a cookie yet.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub(super) fn new(name: &str, affinity: Affinity, session: Cookie) -> Result<Self> {
+        Ok(Self {
+            name: name.to_owned(),
+            port: free_port()?,
+            host: if affinity.is_bystander() { OTHER } else { HOST },
+            affinity,
+            cookie: String::new(),
+            session,
+            costs: Vec::new(),
+        })
+    }
+
+    /// The cookie that is sent. Heads are of one length: what is compared is not what it takes to
+    /// read them.
+    ///
+    /// # Errors
+    /// When a session does not stick.
+    pub(super) fn find_cookie(&mut self) -> Result<()> {
+        let is_asked = self.affinity.is_affinity();
+        self.cookie = match self.session {
+            _ if !is_asked => format!("route={}", "0".repeat(40)),
+            Cookie::Session => session(self.port)?,
+            Cookie::Another => {
+                session(self.port)?;
+                format!("other={}", "0".repeat(40))
+            }
+        };
+        Ok(())
+    }
 }
 
 /// Measures in rounds until `seconds` are used for each variant, at least three; `other`:
@@ -54,15 +87,7 @@ pub(super) fn run(wrk: &Wrk, seconds: u64, other: Option<&Path>) -> Result<()> {
     let mut variants = variants(other)?;
     let bench = Bench::start(&folder, &variants)?;
     for variant in &mut variants {
-        // Heads of one length: what is compared is not what it takes to read them.
-        variant.cookie = match (&variant.affinity, variant.session) {
-            (Affinity::None | Affinity::Bystander(_), _) => format!("route={}", "0".repeat(40)),
-            (_, Cookie::Session) => session(variant.port)?,
-            (_, Cookie::Another) => {
-                session(variant.port)?;
-                format!("other={}", "0".repeat(40))
-            }
-        };
+        variant.find_cookie()?;
     }
     let rounds = (seconds / SAMPLE).max(3);
     for round in 1..=rounds {
@@ -81,41 +106,24 @@ pub(super) fn run(wrk: &Wrk, seconds: u64, other: Option<&Path>) -> Result<()> {
 
 fn variants(other: Option<&Path>) -> Result<Vec<Variant>> {
     let ours = wasm::module()?;
-    let pinned = |module| (Affinity::Module(module), HOST, Cookie::Session);
-    let mut kinds = vec![
-        (
-            "no affinity".to_owned(),
-            (Affinity::None, HOST, Cookie::Session),
-        ),
-        (
-            "Envoy's session cookie".to_owned(),
-            (Affinity::Envoy, HOST, Cookie::Session),
-        ),
-        ("limpet, pinned".to_owned(), pinned(ours.clone())),
-        (
-            "limpet, new session".to_owned(),
-            (Affinity::Module(ours.clone()), HOST, Cookie::Another),
-        ),
-        (
-            "limpet, nobody's host".to_owned(),
-            (Affinity::Bystander(ours), OTHER, Cookie::Another),
-        ),
+    let module = || Affinity::Module(ours.clone());
+    let mut variants = vec![
+        Variant::new("no affinity", Affinity::None, Cookie::Session)?,
+        Variant::new("Envoy's session cookie", Affinity::Envoy, Cookie::Session)?,
+        Variant::new("limpet, pinned", module(), Cookie::Session)?,
+        Variant::new("limpet, new session", module(), Cookie::Another)?,
+        Variant::new(
+            "limpet, nobody's host",
+            Affinity::Bystander(ours.clone()),
+            Cookie::Another,
+        )?,
     ];
     if let Some(other) = other {
-        kinds.push((other.display().to_string(), pinned(other.canonicalize()?)));
+        let affinity = Affinity::Module(other.canonicalize()?);
+        let name = other.display().to_string();
+        variants.push(Variant::new(&name, affinity, Cookie::Session)?);
     }
-    let variants = kinds.into_iter().map(|(name, (affinity, host, session))| {
-        Ok(Variant {
-            name,
-            port: free_port()?,
-            affinity,
-            host,
-            cookie: String::new(),
-            session,
-            costs: Vec::new(),
-        })
-    });
-    variants.collect()
+    Ok(variants)
 }
 
 fn report(variants: &[Variant]) {
@@ -161,24 +169,24 @@ impl Bench {
     fn start(folder: &Path, variants: &[Variant]) -> Result<Self> {
         let backends = [free_port()?, free_port()?];
         let pins = thread::available_parallelism()?.get() > 1 && process::exists("taskset");
-        let conf = folder.join("nginx.conf");
-        fs::write(&conf, nginx_conf(folder, backends))?;
-        let mut command = pinned(pins, "1", &nginx::nginx()?);
-        command.arg("-p").arg(folder).arg("-c").arg(conf);
-        let mut nginx = Process::start(command, folder, "nginx.log")?;
-        for port in backends {
-            nginx.wait_for(port)?;
-        }
+        let core = |core| {
+            if pins {
+                vec!["taskset", "-c", core]
+            } else {
+                Vec::new()
+            }
+        };
+        let nginx = running::backends(&core("1"), folder, backends)?;
         let bootstrap = folder.join("envoy.json");
         let listeners = variants.iter().map(|v| (v.port, &v.affinity));
         let said = bootstrap::bootstrap(free_port()?, &backends, listeners);
         fs::write(&bootstrap, said.to_string())?;
-        let mut command = pinned(pins, "0", &envoy::envoy()?);
+        let mut command = behind(&core("0"), &envoy::envoy()?);
         command.arg("-c").arg(bootstrap);
         command.args(["--concurrency", "1", "--use-dynamic-base-id", "-l", "error"]);
         let mut envoy = Process::start(command, folder, "envoy.log")?;
         for variant in variants {
-            envoy.wait_for(variant.port)?;
+            envoy.wait_for(variant.port, START)?;
         }
         Ok(Self {
             envoy,
@@ -209,138 +217,5 @@ impl Bench {
             bail!("not every request was answered well: {said}");
         }
         Ok(used / TICKS * 1e6 / wrk::requests(&said)? as f64)
-    }
-}
-
-fn nginx_conf(folder: &Path, [one, two]: [u16; 2]) -> String {
-    let temp: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|name| format!("{name}_temp_path {};\n", folder.join(name).display()))
-        .concat();
-    format!(
-        "daemon off; worker_processes 1; pid nginx.pid; error_log stderr;\n\
-         events {{ worker_connections 1024; }}\n\
-         http {{ access_log off; keepalive_requests 1000000000;\n{temp}\
-         server {{ listen 127.0.0.1:{one}; location / {{ return 200 {one}; }} }}\n\
-         server {{ listen 127.0.0.1:{two}; location / {{ return 200 {two}; }} }} }}\n"
-    )
-}
-
-/// A port that was free just now.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
-}
-
-fn pinned(pins: bool, core: &str, program: &Path) -> Command {
-    if !pins {
-        return Command::new(program);
-    }
-    let mut command = Command::new("taskset");
-    command.args(["-c", core]).arg(program);
-    command
-}
-
-/// `name=value` of a new session, which 20 further requests have kept on one backend. The first
-/// may come before the endpoints are known: asked again.
-fn session(port: u16) -> Result<String> {
-    let start = Instant::now();
-    loop {
-        let first = get(port, None)?;
-        if let Some(cookie) = first.cookie {
-            for _ in 0..20 {
-                let next = get(port, Some(&cookie))?;
-                if next.body != first.body {
-                    bail!(
-                        "{cookie} does not stick: {} after {}",
-                        next.body,
-                        first.body
-                    );
-                }
-            }
-            return Ok(cookie);
-        }
-        if start.elapsed() > START {
-            bail!("no session on port {port}: {}", first.body);
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
-struct Answer {
-    cookie: Option<String>,
-    body: String,
-}
-
-fn get(port: u16, cookie: Option<&str>) -> Result<Answer> {
-    let mut connection = TcpStream::connect(("127.0.0.1", port))?;
-    let cookie = cookie.map_or_else(String::new, |cookie| format!("Cookie: {cookie}\r\n"));
-    write!(
-        connection,
-        "GET {PATH} HTTP/1.1\r\nHost: {HOST}\r\n{cookie}Connection: close\r\n\r\n"
-    )?;
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer)?;
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .with_context(|| format!("no answer: {answer}"))?;
-    Ok(Answer {
-        cookie: session_cookie(head),
-        body: body.to_owned(),
-    })
-}
-
-/// A process that is gone when dropped.
-struct Process {
-    child: Child,
-    log: std::path::PathBuf,
-}
-
-impl Process {
-    fn start(mut command: Command, folder: &Path, log: &str) -> Result<Self> {
-        let log = folder.join(log);
-        let file = File::create(&log)?;
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(file);
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start {}", command.get_program().display()))?;
-        Ok(Self { child, log })
-    }
-
-    fn wait_for(&mut self, port: u16) -> Result<()> {
-        let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("ended: {status}\n{}", fs::read_to_string(&self.log)?);
-            }
-            if start.elapsed() > START {
-                bail!(
-                    "nothing listens on {port}\n{}",
-                    fs::read_to_string(&self.log)?
-                );
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
-    }
-
-    /// Clock ticks of CPU time used so far, user and system, all threads.
-    fn ticks(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The second field is the name, which may hold spaces: behind it, fields 14 and 15.
-        let (_, rest) = stat
-            .rsplit_once(')')
-            .context("the kernel tells no CPU time")?;
-        let times = rest.split_whitespace().skip(11).take(2);
-        times.map(|time| Ok(time.parse::<f64>()?)).sum()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Gone already is as good.
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }
