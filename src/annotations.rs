@@ -86,6 +86,10 @@ pub struct Annotations {
     pub logs_rewrites: bool,
     /// `default-backend`: a Service of the same namespace.
     pub default_backend: String,
+    /// `custom-http-errors`; empty: the ConfigMap's.
+    pub custom_http_errors: Vec<u16>,
+    /// `disable-proxy-intercept-errors`.
+    pub disable_proxy_intercept_errors: bool,
     /// `affinity`: `cookie` is the only kind that means anything.
     pub affinity: String,
     /// The rest of the affinity family.

@@ -35,6 +35,8 @@ pub struct Question {
     pub cluster: String,
     /// The head, with pseudo-headers.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// The body of its answer is looked at.
+    pub wants_body: bool,
 }
 
 /// What came back.
@@ -44,6 +46,8 @@ pub struct Answer {
     pub status: u16,
     /// Fields, names in lower case.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// Where the question wants it.
+    pub body: Vec<u8>,
 }
 
 impl Answer {

@@ -39,6 +39,8 @@ pub struct Cluster {
     pub hash_by: Option<HashBy>,
     /// A location of it has a `default-backend` for when it has no endpoint.
     pub has_fallback: bool,
+    /// A location shows its pages, while it has endpoints.
+    pub has_pages: bool,
 }
 
 /// `upstream-hash-by`: requests of one value go to one endpoint, or to one set of them.
@@ -51,12 +53,13 @@ pub struct HashBy {
 
 impl Cluster {
     /// Whether anything is decided by this cluster's endpoints, so that they must be known:
-    /// it has affinity, a fallback, hashes requests, is a canary or has one.
+    /// it has affinity, a fallback or error pages, hashes requests, is a canary or has one.
     #[must_use]
     pub fn needs_endpoints(&self) -> bool {
         self.affinity.is_some()
             || self.hash_by.is_some()
             || self.has_fallback
+            || self.has_pages
             || self.canary.is_some()
             || !self.alternatives.is_empty()
     }

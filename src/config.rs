@@ -62,6 +62,9 @@ pub struct Config {
     /// `authorizers`: who may be asked by `auth-url`, `scheme://host:port` to Envoy's name for it;
     /// `None`: nobody is, and somebody else does it.
     pub authorizers: Option<BTreeMap<String, String>>,
+    /// `error_pages`: `namespace/service:port` to Envoy's name of the cluster that is asked for its
+    /// error pages; those that are not here are asked by that of `clusters`.
+    pub error_pages: BTreeMap<String, String>,
     /// `policies`: what the header `policy` carries where a location of an Ingress, `namespace/name`,
     /// answers; those that are not here carry none.
     pub policies: BTreeMap<String, String>,

@@ -97,6 +97,11 @@ pub enum Why {
     },
     /// No endpoint answered: the response says nothing about sessions.
     LocalReply,
+    /// A page of `custom-http-errors` stands in place of an answer with this status.
+    ErrorPage {
+        /// The status.
+        status: u16,
+    },
     /// The response does not come through the session filter: it is missing, or in the wrong place.
     FilterMissing,
 }
@@ -120,6 +125,7 @@ impl Why {
             Self::Elsewhere { endpoint } => json!(["elsewhere", endpoint]),
             Self::Minted { endpoint } => json!(["minted", endpoint]),
             Self::LocalReply => json!(["local_reply"]),
+            Self::ErrorPage { status } => json!(["error_page", status.to_string()]),
             Self::FilterMissing => json!(["filter_missing"]),
         }
     }

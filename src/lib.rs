@@ -70,6 +70,7 @@ pub mod decision;
 pub mod discovery;
 pub mod edit;
 pub mod endpoints;
+pub mod error_pages;
 pub mod facts;
 pub(crate) mod fields;
 pub mod ingress;

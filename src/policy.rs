@@ -4,6 +4,7 @@ mod authorizers;
 mod budget;
 mod clusters;
 mod compile;
+mod error_pages;
 mod headers;
 mod hosts;
 mod listed;
@@ -14,6 +15,7 @@ use crate::access::clients::Clients;
 use crate::access::{Networks, RealIp};
 use crate::cluster::{Cluster, ClusterId};
 use crate::config::{Discovery, HeaderNames, PathDecoding, Report, StripHeader, Unmatched};
+use crate::error_pages::ErrorPages;
 use crate::fields::{Answers, Requests};
 use crate::protection::Protection;
 use crate::remark::{Effect, Problem, Remark};
@@ -22,6 +24,7 @@ use crate::route::{Location, VirtualHost};
 pub use compile::{compile, ingresses, read};
 pub use merge::Loaded;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Everything a request is answered from, but for the endpoints.
 #[derive(Debug)]
@@ -59,6 +62,8 @@ pub struct Policy {
     pub(crate) hidden: Vec<String>,
     /// Strict-Transport-Security of every location over https.
     pub(crate) hsts: Option<String>,
+    /// The ConfigMap's `custom-http-errors`, where no location is found.
+    pub(crate) error_pages: Option<Arc<ErrorPages>>,
     /// `http-redirect-code`.
     pub(crate) redirect_code: u16,
     pub(crate) strip_headers: Vec<StripHeader>,

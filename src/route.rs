@@ -11,6 +11,7 @@ mod fallback;
 pub(crate) mod host;
 pub mod location;
 pub(crate) mod lookup;
+mod paging;
 pub(crate) mod pattern;
 mod request;
 pub(crate) mod target;
@@ -57,6 +58,8 @@ pub struct Known<'a> {
     pub answer: Option<&'a Answer>,
     /// What became of counting it.
     pub counted: Option<&'a Verdict>,
+    /// The page that stands in place of limpet's own answer.
+    pub page: Option<&'a Answer>,
 }
 
 /// The same, where something is known.
@@ -90,14 +93,26 @@ fn decide<'p>(
     }
     let request = match Request::read(policy, headers, facts, work) {
         Ok(request) => request,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
-    let host = request.host;
     let mut scope = request.scope;
+    let disposition = of_host(policy, endpoints, request.host, &mut scope, work, known);
+    paging::paged(policy, endpoints, &scope, disposition, known.page)
+}
+
+/// What becomes of a request to this host.
+fn of_host<'p: 'r, 'r>(
+    policy: &'p Policy,
+    endpoints: &EndpointTable,
+    host: &'p VirtualHost,
+    scope: &mut Scope<'r>,
+    work: &Work,
+    known: Known,
+) -> Disposition<'p> {
     if policy
         .clients
         .as_ref()
-        .is_some_and(|clients| clients.has(headers))
+        .is_some_and(|clients| clients.has(scope.headers))
     {
         let kept_out = || Disposition::reply(redirect::plain(403), None, Reason::Client);
         return if host.is_default() {
@@ -107,32 +122,33 @@ fn decide<'p>(
         };
     }
     if let Some(to) = &host.redirect_to {
-        let reply = redirect::www(policy, &scope, to);
+        let reply = redirect::www(policy, scope, to);
         return Disposition::redirect(reply, None, Reason::FromToWww);
     }
     if &*scope.uri == b"/"
         && let Some((at, template)) = &host.app_root
     {
-        let reply = redirect::to(policy, 302, template.filled(&scope), &scope, false);
+        let reply = redirect::to(policy, 302, template.filled(scope), scope, false);
         return Disposition::redirect(reply, host.locations.get(*at), Reason::AppRoot);
     }
     let found = host.find(&scope.uri, work);
     let unknown = unknown(host);
     let mut here = || match found {
         Found::Location(location) | Found::MissingSlash(location)
-            if body::is_too_long(location.body_size, headers) =>
+            if body::is_too_long(location.body_size, scope.headers) =>
         {
-            too_large(policy, location, &scope)
+            too_large(policy, location, scope)
         }
-        Found::Location(location) => enter(policy, endpoints, host, location, &mut scope, known),
+        Found::Location(location) => enter(policy, endpoints, host, location, scope, known),
         Found::MissingSlash(location) => {
-            let reply = redirect::missing_slash(policy, location, &scope);
+            let reply = redirect::missing_slash(policy, location, scope);
             Disposition::redirect(reply, Some(location), Reason::MissingSlash)
         }
         Found::Nothing => Disposition::NotFound {
             location: None,
             unknown,
             headers: Vec::new(),
+            page: None,
         },
     };
     match found {
@@ -341,13 +357,15 @@ fn serve<'p: 'r, 'r>(
                 location: Some(location),
                 unknown: unknown(host),
                 headers: Vec::new(),
+                page: None,
             };
         }
         Backend::Missing => None,
         Backend::Cluster(cluster) => Some(cluster),
     };
     let fallback = location.fallback;
-    let fallback = fallback.filter(|_| own.is_none_or(|own| is_empty(policy, endpoints, own)));
+    let fallback =
+        fallback.filter(|_| own.is_none_or(|own| fallback::is_empty(policy, endpoints, own)));
     let Some(cluster) = fallback.or(own) else {
         return Disposition::reply(redirect::plain(503), Some(location), Reason::NoService);
     };
@@ -358,13 +376,6 @@ fn serve<'p: 'r, 'r>(
         forward.edits.extend(further);
     }
     Disposition::Forward(forward)
-}
-
-/// Whether a cluster is known to have no endpoint.
-fn is_empty(policy: &Policy, endpoints: &EndpointTable, cluster: ClusterId) -> bool {
-    let cluster = policy.cluster(cluster);
-    let table = cluster.and_then(|cluster| endpoints.get(&cluster.envoy_name));
-    table.is_some_and(|table| table.endpoints().is_empty())
 }
 
 fn forward<'p: 'r, 'r>(
@@ -383,6 +394,7 @@ fn forward<'p: 'r, 'r>(
         cluster,
         is_fallback: false,
         admitted: None,
+        page: None,
         edits: edits(policy, location, scope),
         cors: None,
         hsts: false,

@@ -14,6 +14,7 @@ use crate::cluster::ClusterId;
 use crate::decision::{Decision, Outcome, Why};
 use crate::edit::{Edit, FieldValue, Headers, Name, Reply, all, first};
 use crate::endpoints::EndpointTable;
+use crate::error_pages::{Instead, Page};
 use crate::facts::{Facts, Knowledge};
 use crate::limits::{Demand, Verdict};
 use crate::policy::Policy;
@@ -46,6 +47,8 @@ pub struct OnResponse<'p> {
     /// Another endpoint answered than the one that was asked for: it may be gone, and the
     /// endpoint table is to be looked after.
     pub served_elsewhere: bool,
+    /// What stands in its place; `None`: it goes on.
+    pub instead: Option<Instead>,
     /// With the whole record so far.
     pub telemetry: Telemetry,
 }
@@ -121,6 +124,12 @@ pub struct Stream {
     decision: Option<Box<Decision>>,
     /// What an authorizer answered.
     answer: Option<Answer>,
+    /// Who has a page for limpet's own answer is asked.
+    asks_for_page: bool,
+    /// What came of that.
+    page: Option<Answer>,
+    /// The page that stands in place of a response, and what goes with it.
+    paging: Option<(Box<Page>, Fields)>,
     /// What became of counting it.
     counted: Option<Verdict>,
 }
@@ -144,7 +153,11 @@ struct Forwarded {
     user_agent: Option<Vec<u8>>,
     /// What the authorizer said of it.
     admitted: Option<Box<Admitted>>,
+    /// What stands in place of its answer.
+    page: Option<Box<Page>>,
 }
+
+type Fields = Vec<(Name<'static>, FieldValue<'static>)>;
 
 /// What a response means for its session.
 struct Closing {
@@ -167,10 +180,14 @@ impl Stream {
         let known = Known {
             answer: self.answer.as_ref(),
             counted: self.counted.as_ref(),
+            page: self.page.as_ref(),
         };
         let step = match route::dispose_knowing(policy, endpoints, headers, facts, known) {
             Disposition::Count(demand) => Step::Count(demand),
-            Disposition::Ask(question) => Step::Ask(question),
+            Disposition::Ask(question) => {
+                self.asks_for_page = question.wants_body;
+                Step::Ask(question)
+            }
             Disposition::Forward(forward) => {
                 let to = forward.path.as_deref();
                 telemetry.log = to.and_then(|to| rewrite_log::line(forward.location, headers, to));
@@ -180,8 +197,9 @@ impl Stream {
                 mut reply,
                 location,
                 reason,
+                is_page,
             } => {
-                add_fields(policy, location, &mut reply);
+                reply = add_fields(policy, location, reply, is_page);
                 let redirect = (300..400).contains(&reply.status);
                 if let (Reason::RewriteRedirect, Some(location)) = (reason, location) {
                     let to = reply.headers.first().map_or(&b""[..], |(_, url)| url);
@@ -215,13 +233,18 @@ impl Stream {
                 location,
                 unknown,
                 headers: told,
+                page,
             } => {
                 telemetry.count = Some(Count::NotFound);
                 self.note_location(location);
                 self.note_unknown(unknown);
-                let mut reply = not_found();
-                reply.headers.extend(told);
-                add_fields(policy, location, &mut reply);
+                let is_page = page.is_some();
+                let reply = page.unwrap_or_else(|| {
+                    let mut reply = not_found();
+                    reply.headers.extend(told);
+                    reply
+                });
+                let reply = add_fields(policy, location, reply, is_page);
                 self.reply(Outcome::NotFound, reply)
             }
             Disposition::Pass { unknown } => {
@@ -244,7 +267,29 @@ impl Stream {
 
     /// Takes the answer to what was asked.
     pub fn answered(&mut self, answer: Answer) {
-        self.answer = Some(answer);
+        if self.asks_for_page {
+            self.page = Some(answer);
+        } else {
+            self.answer = Some(answer);
+        }
+    }
+
+    /// Whether the response waits for a page.
+    #[must_use]
+    pub fn is_paging(&self) -> bool {
+        self.paging.is_some()
+    }
+
+    /// Whether the body of the answer that is due is looked at.
+    #[must_use]
+    pub fn wants_body(&self) -> bool {
+        self.asks_for_page || self.is_paging()
+    }
+
+    /// Takes the page that stands in place of the response; `None`: nobody asked for one.
+    pub fn page(&mut self, policy: &Policy, answer: Answer) -> Option<Reply> {
+        let (page, fields) = self.paging.take()?;
+        Some(with(page.reply(answer, &policy.hidden), fields))
     }
 
     /// Decides about a response, or about the local reply in its place.
@@ -258,6 +303,7 @@ impl Stream {
         let mut decided = OnResponse {
             edits: Vec::new(),
             served_elsewhere: false,
+            instead: None,
             telemetry: Telemetry::default(),
         };
         if self.replied {
@@ -275,7 +321,7 @@ impl Stream {
             let header = Name::from(&policy.headers.endpoint);
             decided.edits.push(Edit::Remove(header));
         }
-        let Some(forwarded) = self.forwarded.take() else {
+        let Some(mut forwarded) = self.forwarded.take() else {
             return decided;
         };
         decided.served_elsewhere = forwarded.pinned && elsewhere.is_some();
@@ -301,13 +347,29 @@ impl Stream {
             decided.edits.extend(fields);
         }
         let closed = self.close(policy, endpoints, &forwarded, elsewhere, head, facts);
+        let page = forwarded.page.take();
+        let paged = page.and_then(|page| Some((status(&page, head, facts)?, page)));
+        let mut session_cookie = None;
         if let Some(closing) = closed {
             decided.telemetry.count = closing.count;
             if let Some(value) = closing.set_cookie {
+                session_cookie = paged.is_some().then(|| value.clone());
                 add_first(value, &mut decided.edits, head.headers);
             }
         }
         decided.edits.extend(cookie(&forwarded, head));
+        if let Some((status, page)) = paged {
+            self.note(Why::ErrorPage { status });
+            self.replied = true;
+            let fields = page_fields(policy, session_cookie);
+            decided.instead = Some(match page.instead(status) {
+                Instead::Reply(reply) => Instead::Reply(with(reply, fields)),
+                question => {
+                    self.paging = Some((page, fields));
+                    question
+                }
+            });
+        }
         decided.telemetry.record = self.record();
         decided
     }
@@ -398,6 +460,7 @@ impl Stream {
             cors: forward.cors,
             is_deep: forward.is_deep,
             admitted: forward.admitted,
+            page: forward.page,
             user_agent: reads_user_agent.then(|| user_agent(headers)).flatten(),
             session: chosen.session,
         });
@@ -490,13 +553,58 @@ impl Stream {
     }
 }
 
-/// What `custom-headers` and `add-headers` say of every answer.
-fn add_fields(policy: &Policy, location: Option<&Arc<Location>>, reply: &mut Reply) {
+/// What `custom-headers` and `add-headers` say of every answer; a page is not of the location, and
+/// what it says itself of these does not count.
+fn add_fields(
+    policy: &Policy,
+    location: Option<&Arc<Location>>,
+    mut reply: Reply,
+    is_page: bool,
+) -> Reply {
+    if is_page {
+        let mut fields = Fields::new();
+        policy.answers.add_to(&mut fields);
+        return with(reply, fields);
+    }
     let custom = location.and_then(|location| location.custom_headers.as_deref());
     let custom = custom.filter(|_| location.is_some_and(|location| !location.denied));
     for fields in custom.into_iter().chain([&policy.answers]) {
         fields.add_to(&mut reply.headers);
     }
+    reply
+}
+
+/// The status of an answer that a page stands in place of.
+fn status(page: &Page, head: &ResponseHead, facts: &Facts) -> Option<u16> {
+    let status = (head.header)(":status")?;
+    let status = std::str::from_utf8(&status).ok()?.parse().ok()?;
+    if page.pages.covers(status, true) {
+        return Some(status);
+    }
+    let is_own = || {
+        let details = (facts.property)(&["response", "code_details"]);
+        details.as_deref() != Some(b"via_upstream")
+    };
+    (page.pages.covers(status, false) && is_own()).then_some(status)
+}
+
+/// What goes with a page: what goes with every answer, and the session that the pod began. What is
+/// of the location is not of its pages: CORS, `custom-headers`, Strict-Transport-Security.
+fn page_fields(policy: &Policy, session_cookie: Option<Vec<u8>>) -> Fields {
+    let mut fields = Fields::new();
+    if let Some(value) = session_cookie {
+        fields.push(("set-cookie".into(), FieldValue::new(value)));
+    }
+    policy.answers.add_to(&mut fields);
+    fields
+}
+
+/// What is told goes before what the page says, and in its place where it is the same field.
+fn with(mut reply: Reply, fields: Fields) -> Reply {
+    let is_told = |name: &Name| *name != "set-cookie" && fields.iter().any(|(own, _)| own == name);
+    reply.headers.retain(|(name, _)| !is_told(name));
+    reply.headers.splice(0..0, fields);
+    reply
 }
 
 /// The authorizer's cookie, behind those of the pod: with every answer, or with those alone that

@@ -5,6 +5,7 @@
 mod admin;
 mod authorizer;
 mod endpoints;
+mod error_pages;
 mod front;
 mod keys;
 mod limits;

@@ -160,6 +160,7 @@ impl Known<'_> {
             protocol: None,
             by_annotation: false,
             authorizer: None,
+            has_pages: false,
         }
     }
 

@@ -37,6 +37,7 @@ fn cluster(annotations: &Annotated, settings: &AffinitySettings) -> Cluster {
         affinity: Some(Affinity::new(NAME, annotations, annotations, settings).0),
         alternatives: Vec::new(),
         has_fallback: false,
+        has_pages: false,
         canary: None,
         hash_by: None,
     }

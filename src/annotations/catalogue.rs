@@ -135,7 +135,7 @@ const SNIPPET: &str = "nginx configuration cannot be run: find the Envoy filter 
 const UPSTREAM_TLS: &str = "use the cluster's transport_socket, or a DestinationRule's tls";
 const MIRROR: &str =
     "limpet render envoy writes it into routes; elsewhere use the route's request_mirror_policies";
-const ERROR_PAGES: &str = "use Envoy's custom error responses or local_reply_config";
+const ERROR_PAGES: &str = "pages come from the Service of default-backend, asked once and without the request's body; one longer than 1 MiB is none, and 502 stands in its place";
 const BALANCING: &str = "use the cluster's lb_policy";
 
 /// Every annotation, in alphabetical order.
@@ -191,10 +191,10 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("cors-expose-headers", "cors", Pattern(r"^(([A-Za-z0-9\-_]+|\*),?\s?)+$", Spaces::Removed), Medium, Refused::Annotation, Yes),
     row("cors-max-age", "cors", Int, Low, Refused::Annotation, Yes),
     row("custom-headers", "backend", Pattern(BASIC, Spaces::Removed), Medium, Refused::Deny, Yes),
-    row("custom-http-errors", "backend", Pattern(r"^(?:[4,5]\d{2},?)*$", Spaces::Removed), Low, Refused::Ingress, No(ERROR_PAGES)),
-    row("default-backend", "backend", ServiceName, Low, Refused::Ingress, Partly("`limpet` makes a cluster for the Service, elsewhere it stands in `clusters`; custom-http-errors are not sent to it")),
+    row("custom-http-errors", "backend", Pattern(r"^(?:[4,5]\d{2},?)*$", Spaces::Removed), Low, Refused::Ingress, Partly(ERROR_PAGES)),
+    row("default-backend", "backend", ServiceName, Low, Refused::Ingress, Partly("`limpet` makes a cluster for the Service, elsewhere it stands in `clusters`")),
     row("denylist-source-range", "acl", Cidrs, Medium, Refused::Deny, Yes),
-    row("disable-proxy-intercept-errors", "backend", Bool, Low, Refused::Annotation, No(ERROR_PAGES)),
+    row("disable-proxy-intercept-errors", "backend", Bool, Low, Refused::Annotation, Yes),
     row("enable-access-log", "log", Bool, Low, Refused::Annotation, No("use Envoy's access_log")),
     row("enable-cors", "cors", Bool, Low, Refused::Annotation, Yes),
     row("enable-global-auth", "authentication", Bool, Low, Refused::Annotation, Yes),

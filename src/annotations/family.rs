@@ -40,6 +40,10 @@ pub(super) fn annotations(
         hash_subset: hash_subset(reader),
         logs_rewrites: reader.flag("enable-rewrite-log").unwrap_or_default(),
         default_backend: reader.text("default-backend").unwrap_or_default(),
+        custom_http_errors: custom_http_errors(reader),
+        disable_proxy_intercept_errors: reader
+            .flag("disable-proxy-intercept-errors")
+            .unwrap_or_default(),
         session: session(reader, &affinity),
         affinity,
         canary: canary(reader),
@@ -84,6 +88,22 @@ fn cors(reader: &mut Reader) -> Option<Cors> {
     };
     let is_refused = reader.text("cors-allow-origin") == Err(Unset::Refused);
     Cors::new(&origins, told).filter(|cors| !is_refused || cors.is_for_all())
+}
+
+/// Where one of them is no number, none counts.
+///
+/// Source: `Parse` of `customhttperrors`.
+fn custom_http_errors(reader: &mut Reader) -> Vec<u16> {
+    const NAME: &str = "custom-http-errors";
+    let Ok(text) = reader.text(NAME) else {
+        return Vec::new();
+    };
+    let statuses = text.split(',').map(|status| status.parse().ok());
+    statuses.collect::<Option<Vec<u16>>>().unwrap_or_else(|| {
+        let problem = Problem::Not(Expected::WholeNumber);
+        reader.remark(NAME, &text, problem, Effect::AsBefore);
+        Vec::new()
+    })
 }
 
 /// `None`: a list is none, which denies the locations.

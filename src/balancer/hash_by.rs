@@ -49,6 +49,7 @@ mod tests {
             affinity: None,
             alternatives: Vec::new(),
             has_fallback: false,
+            has_pages: false,
             canary: None,
             hash_by: Some(HashBy {
                 subset_size: subset_size.and_then(NonZeroUsize::new),

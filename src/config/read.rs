@@ -14,7 +14,7 @@ use crate::remark::{Effect, Expected, Problem, Remark};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 26] = [
     "ingresses",
     "ingress_classes",
     "annotations_prefix",
@@ -34,6 +34,7 @@ const KEYS: [&str; 25] = [
     "cookie_keys_only",
     "cookie_format",
     "authorizers",
+    "error_pages",
     "policies",
     "secrets",
     "report",
@@ -77,6 +78,7 @@ impl<'a> Reader<'a> {
         let discovery = self.discovery()?;
         let headers = self.headers()?;
         let cookie_keys = self.cookie_keys();
+        let prefix = self.text("annotations_prefix", DEFAULT_PREFIX);
         let cookie_format = self.choice(
             "cookie_format",
             &[("", None), ("key", Some(CookieFormat::Key))],
@@ -88,7 +90,8 @@ impl<'a> Reader<'a> {
         Ok(Config {
             ingresses: self.ingresses()?,
             ingress_classes: self.ingress_classes(),
-            annotations_prefix: self.annotations_prefix(),
+            // With or without the slash behind it.
+            annotations_prefix: prefix.trim_end_matches('/').to_owned(),
             config_map: self.strings("config_map")?.unwrap_or_default(),
             config_maps: self.config_maps()?,
             services: self.services()?,
@@ -117,6 +120,7 @@ impl<'a> Reader<'a> {
             cookie_keys_only: self.flag("cookie_keys_only"),
             cookie_format,
             authorizers: self.strings("authorizers")?,
+            error_pages: self.strings("error_pages")?.unwrap_or_default(),
             policies: self.strings("policies")?.unwrap_or_default(),
             secrets: self.secrets()?,
             report: self.choice(
@@ -154,12 +158,6 @@ impl<'a> Reader<'a> {
             self.replaced("ingress_classes", value, Expected::Names, "[\"nginx\"]");
             only_nginx()
         })
-    }
-
-    /// With or without the slash behind it.
-    fn annotations_prefix(&mut self) -> String {
-        let prefix = self.text("annotations_prefix", DEFAULT_PREFIX);
-        prefix.trim_end_matches('/').to_owned()
     }
 
     /// By name, each as [`Reader::strings`] reads it.

@@ -63,6 +63,10 @@ pub struct Settings {
     pub limit_header: Option<String>,
     /// `proxy-body-size`, in bytes; 0: no bound.
     pub proxy_body_size: u64,
+    /// `custom-http-errors`.
+    pub custom_http_errors: Vec<u16>,
+    /// `disable-proxy-intercept-errors`.
+    pub disable_proxy_intercept_errors: bool,
     /// `add-headers`: a ConfigMap.
     pub add_headers: String,
     /// `proxy-set-headers`: a ConfigMap.
@@ -153,6 +157,8 @@ impl Default for Settings {
             limit_conn_status_code: 503,
             limit_header: None,
             proxy_body_size: body::DEFAULT,
+            custom_http_errors: Vec::new(),
+            disable_proxy_intercept_errors: false,
             add_headers: String::new(),
             proxy_set_headers: String::new(),
             hide_headers: Vec::new(),
@@ -228,6 +234,15 @@ impl Settings {
             "limit-conn-zone-variable" => {
                 let header = value.strip_prefix("$http_");
                 self.limit_header = header.map(|name| name.to_ascii_lowercase().replace('_', "-"));
+            }
+            "custom-http-errors" => {
+                // `filterErrors`
+                let statuses = value.split(',').filter_map(|text| text.trim().parse().ok());
+                let statuses = statuses.filter(|status| (300..600).contains(status));
+                self.custom_http_errors = statuses.collect();
+            }
+            "disable-proxy-intercept-errors" => {
+                self.disable_proxy_intercept_errors = flag(value)?;
             }
             "add-headers" => value.clone_into(&mut self.add_headers),
             "proxy-set-headers" => value.clone_into(&mut self.proxy_set_headers),

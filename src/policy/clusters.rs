@@ -83,6 +83,7 @@ fn cluster(
         alternatives: alternatives.collect(),
         canary: canary(upstream, remarks),
         has_fallback: upstream.has_fallback,
+        has_pages: upstream.has_pages,
         hash_by: (!upstream.hash_by.is_empty()).then(|| HashBy {
             subset_size: upstream
                 .hash_subset

@@ -1,6 +1,6 @@
 //! From a configuration to what it means.
 
-use super::{Loaded, Policy, clusters, headers, hosts, load, merge};
+use super::{Loaded, Policy, clusters, error_pages, headers, hosts, load, merge};
 use crate::access::clients::Clients;
 use crate::access::{Proxied, RealIp};
 use crate::config::settings::Settings;
@@ -38,6 +38,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
     let clients = clients(&settings, &mut remarks);
     let requests = headers::requests(&settings, config, &mut remarks);
     let endpoints = clusters::endpoints(config, &clusters, &mut remarks);
+    let error_pages = error_pages::of(None, None, &settings, config, &ids);
     let policy = Policy {
         clusters,
         headers: config.headers.clone(),
@@ -62,6 +63,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
         requests,
         hidden: settings.hide_headers,
         hsts: settings.hsts.value(),
+        error_pages,
         redirect_code: settings.http_redirect_code,
         strip_headers: config.strip_headers.clone(),
         protect: config.protect.clone(),

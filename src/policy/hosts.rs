@@ -7,6 +7,7 @@
 use super::authorizers::{self, GlobalAuth};
 use super::budget::Budget;
 use super::clusters::Ids;
+use super::error_pages;
 use super::headers::custom_headers;
 use super::listed::{Asked, Listed, wildcard_of};
 use super::merge::{Draft, Loaded, Merged, Server, Upstream, host_of, is_regex};
@@ -316,6 +317,9 @@ impl Context<'_> {
             }
             location.pattern = Some(Arc::new(pattern));
         }
+        let said = one.map(|one| &one.annotations);
+        location.error_pages =
+            error_pages::of(said, Some(draft), self.settings, self.config, self.ids);
         if let Some(one) = one {
             location.closed = one.closed;
             let policy = self.config.policies.get(&one.ingress.key);

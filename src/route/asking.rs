@@ -9,7 +9,7 @@ use super::location::Backend;
 use super::lookup::Found;
 use crate::access;
 use crate::authorizer::{Admitted, Answer, Authorizer, Question};
-use crate::edit::{Edit, FieldValue, Name, Reply, all, first};
+use crate::edit::{Edit, FieldValue, Headers, Name, Reply, all, first};
 use crate::policy::Policy;
 use crate::redirect;
 use crate::rewrite::variable::Scope;
@@ -24,7 +24,7 @@ pub(super) enum Verdict {
 
 /// What is not handed on: what is of the connection, of Envoy, or written anew by whoever stands
 /// before limpet.
-const NOT_HANDED_ON: [&str; 20] = [
+const NOT_HANDED_ON: [&str; 15] = [
     "host",
     "connection",
     "keep-alive",
@@ -33,10 +33,6 @@ const NOT_HANDED_ON: [&str; 20] = [
     "upgrade",
     "expect",
     "content-length",
-    "x-request-id",
-    "x-original-url",
-    "x-original-method",
-    "x-sent-from",
     "x-real-ip",
     "x-forwarded-for",
     "x-forwarded-host",
@@ -44,8 +40,37 @@ const NOT_HANDED_ON: [&str; 20] = [
     "x-forwarded-proto",
     "x-forwarded-scheme",
     "x-scheme",
-    "x-auth-request-redirect",
 ];
+
+/// What the client sent beside those, for whoever is asked about its request. `own`: what is set
+/// anew.
+pub(super) fn handed_on(headers: &Headers, own: impl Fn(&str) -> bool) -> Vec<(String, Vec<u8>)> {
+    let mut out = Vec::new();
+    for (name, value) in headers {
+        let Ok(name) = std::str::from_utf8(name) else {
+            continue;
+        };
+        let is_internal = name.starts_with([':']) || name.starts_with("x-limpet-");
+        let is_envoys = name.starts_with("x-envoy-") || name.starts_with("x-original-forwarded-");
+        if !is_internal && !is_envoys && !NOT_HANDED_ON.contains(&name) && !own(name) {
+            out.push((name.to_owned(), value.to_vec()));
+        }
+    }
+    // What the client said, before it was written anew.
+    if let Some(host) = all(headers, "x-original-forwarded-host").next() {
+        out.push(("x-forwarded-host".to_owned(), host.to_vec()));
+    }
+    out
+}
+
+/// No space ends a path here.
+pub(super) fn without_spaces(path: &[u8]) -> Vec<u8> {
+    let path = path.iter().flat_map(|byte| match byte {
+        b' ' => b"%20".as_slice(),
+        byte => std::slice::from_ref(byte),
+    });
+    path.copied().collect()
+}
 
 /// The field by which a question is known, and its value.
 const SENT_FROM: (&str, &[u8]) = ("x-sent-from", b"nginx-ingress-controller");
@@ -79,12 +104,7 @@ pub(super) fn question(
         headers.push((name.to_owned(), value));
     };
     add(":method", method.into());
-    // No space ends a path here.
-    let path = path.iter().flat_map(|byte| match byte {
-        b' ' => b"%20".as_slice(),
-        byte => std::slice::from_ref(byte),
-    });
-    add(":path", path.copied().collect());
+    add(":path", without_spaces(&path));
     add(":authority", named.unwrap_or(&scope.host).to_vec());
     for (name, template) in &asked.sent {
         let value = template.value(scope);
@@ -109,23 +129,13 @@ pub(super) fn question(
         add(name, value);
     }
     let own = |name: &str| asked.sent.iter().any(|(own, _)| *own == name) || asked.set.has(name);
-    for (name, value) in scope.headers {
-        let Ok(name) = std::str::from_utf8(name) else {
-            continue;
-        };
-        let is_internal = name.starts_with([':']) || name.starts_with("x-limpet-");
-        let is_envoys = name.starts_with("x-envoy-") || name.starts_with("x-original-forwarded-");
-        if !is_internal && !is_envoys && !NOT_HANDED_ON.contains(&name) && !own(name) {
-            add(name, value.to_vec());
-        }
-    }
-    // What the client said, before it was written anew.
-    if let Some(host) = all(scope.headers, "x-original-forwarded-host").next() {
-        add("x-forwarded-host", host.to_vec());
+    for (name, value) in handed_on(scope.headers, own) {
+        add(&name, value);
     }
     Some(Question {
         cluster: cluster.to_owned(),
         headers,
+        wants_body: false,
     })
 }
 

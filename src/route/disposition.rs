@@ -4,6 +4,7 @@ use super::location::Location;
 use crate::authorizer::{Admitted, Question};
 use crate::cluster::ClusterId;
 use crate::edit::{Edit, FieldValue, Name, Reply};
+use crate::error_pages::Page;
 use crate::limits::Demand;
 use crate::policy::Policy;
 use crate::redirect;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 pub enum Disposition<'p> {
     /// It goes to an endpoint.
     Forward(Forward<'p>),
-    /// An authorizer is to be asked first, and the request decided again with its answer.
+    /// Somebody is to be asked first, an authorizer or who has a page, and the request decided again
+    /// with the answer.
     Ask(Question),
     /// It is to be counted first, and decided again with what became of that.
     Count(Demand),
@@ -26,6 +28,8 @@ pub enum Disposition<'p> {
         location: Option<&'p Arc<Location>>,
         /// Why.
         reason: Reason,
+        /// It is a page of `custom-http-errors`: the location's own fields do not go with it.
+        is_page: bool,
     },
     /// Nobody serves it, and limpet owns the listener: 404.
     NotFound {
@@ -35,6 +39,8 @@ pub enum Disposition<'p> {
         unknown: Unknown,
         /// Fields of the answer.
         headers: Vec<(Name<'static>, FieldValue<'static>)>,
+        /// The page of `custom-http-errors` in its place.
+        page: Option<Reply>,
     },
     /// It is none of limpet's: it goes on untouched.
     Pass {
@@ -49,6 +55,7 @@ impl<'p> Disposition<'p> {
             reply,
             location,
             reason,
+            is_page: false,
         }
     }
 
@@ -97,6 +104,8 @@ pub struct Forward<'p> {
     pub cors: Option<Vec<u8>>,
     /// The answer says Strict-Transport-Security.
     pub hsts: bool,
+    /// What `custom-http-errors` puts in place of its answer; `None`: nothing.
+    pub page: Option<Box<Page>>,
     /// The value that `upstream-hash-by` yields for this request; `None`: no such annotation.
     pub hash_by: Option<Box<[u8]>>,
 }

@@ -3,7 +3,10 @@
 //! Source: the `custom-default-backend-` headers of `nginx.tmpl`, ingress-nginx dbb11b92d.
 
 use super::Location;
+use crate::cluster::ClusterId;
 use crate::edit::{self, Edit, FieldValue, Headers};
+use crate::endpoints::EndpointTable;
+use crate::policy::Policy;
 use std::borrow::Cow;
 
 /// The request headers of a location's fallback. nginx leaves an empty header out, and the
@@ -28,4 +31,11 @@ pub(crate) fn edits<'p>(location: &'p Location, headers: &Headers) -> Vec<Edit<'
         }
     });
     edits.collect()
+}
+
+/// Whether a cluster is known to have no endpoint.
+pub(super) fn is_empty(policy: &Policy, endpoints: &EndpointTable, cluster: ClusterId) -> bool {
+    let cluster = policy.cluster(cluster);
+    let table = cluster.and_then(|cluster| endpoints.get(&cluster.envoy_name));
+    table.is_some_and(|table| table.endpoints().is_empty())
 }

@@ -6,6 +6,7 @@ use crate::authentication::Basic;
 use crate::authorizer::Authorizer;
 use crate::cluster::ClusterId;
 use crate::cors::Cors;
+use crate::error_pages::ErrorPages;
 use crate::fields::Answers;
 use crate::limits::Limits;
 use crate::redirect::response::Rules;
@@ -57,6 +58,8 @@ pub struct Location {
     pub(crate) body_size: u64,
     /// `custom-headers`; `None`: there are none.
     pub(crate) custom_headers: Option<Box<Answers>>,
+    /// `custom-http-errors`; `None`: every answer goes out as it is.
+    pub(crate) error_pages: Option<Arc<ErrorPages>>,
     pub(crate) denied: bool,
     /// The configuration closes its Ingress.
     pub(crate) closed: bool,

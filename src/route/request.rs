@@ -27,15 +27,16 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
         headers: &'r Headers<'r>,
         facts: &'r Facts<'r>,
         work: &'r Work,
-    ) -> Result<Self, Disposition<'p>> {
+    ) -> Result<Self, Box<Disposition<'p>>> {
         let method = edit::first(headers, ":method").unwrap_or_default();
         let Some(path) = edit::first(headers, ":path").filter(|_| method != b"CONNECT") else {
-            return Err(Disposition::Pass { unknown: None });
+            return Err(Box::new(Disposition::Pass { unknown: None }));
         };
         let authority = edit::first(headers, ":authority").filter(|name| !name.is_empty());
         let target = target::read(path, policy.path_decoding);
         let in_target = target.as_ref().ok().and_then(|target| target.host);
-        let stray_refused = |status, reason| stray(policy, None, || refuse(status, reason));
+        let stray_refused =
+            |status, reason| Box::new(stray(policy, None, || refuse(status, reason)));
         let named = match in_target.or(authority) {
             Some(name) => {
                 Some(host::normalise(name).ok_or_else(|| stray_refused(400, Reason::BadRequest))?)
@@ -48,18 +49,20 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
         }
         let Some(host) = policy.hosts.find(named.as_deref(), work) else {
             let unknown = Unknown::Host;
-            return Err(stray(policy, Some(unknown), || Disposition::NotFound {
+            let otherwise = || Disposition::NotFound {
                 location: None,
                 unknown,
                 headers: Vec::new(),
-            }));
+                page: None,
+            };
+            return Err(Box::new(stray(policy, Some(unknown), otherwise)));
         };
         let Ok(target) = target else {
             // A host that an Ingress names is limpet's, and such a path cannot be compared.
             return Err(if host.is_default() {
                 stray_refused(400, Reason::BadRequest)
             } else {
-                refuse(400, Reason::BadRequest)
+                Box::new(refuse(400, Reason::BadRequest))
             });
         };
         if method == b"TRACE" {

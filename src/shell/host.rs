@@ -21,6 +21,7 @@
 
 use crate::authorizer::{Answer, Question};
 use crate::edit::Reply;
+use crate::error_pages::LONGEST;
 use crate::pairs;
 use crate::plugin::Host;
 use proxy_wasm::hostcalls;
@@ -208,8 +209,8 @@ pub(super) fn set_property(name: &str, value: &[u8]) -> Result<()> {
     done("set_property", status)
 }
 
-/// Answers the request of the effective context here. In `on_request_headers`, or while it
-/// is paused.
+/// Answers the request of the effective context here. In `on_request_headers` and
+/// `on_response_headers`, or while it is paused.
 pub(super) fn reply(reply: &Reply) -> Result<()> {
     let headers = reply.headers.iter().map(|(n, v)| (&**n, &**v));
     let headers = pairs::encode(headers);
@@ -254,7 +255,7 @@ pub(super) fn call_answer(headers: usize, body: usize) -> std::result::Result<Ve
     }
 }
 
-/// Sends a question to an authorizer; the answer comes to the context whose callback this is. It is
+/// Sends a question to an authorizer or to who has a page; the answer comes to the context whose callback this is. It is
 /// asked in the root's name: Envoy forgets the questions of a stream that is gone, and the crate does
 /// not, which would take a little memory each time.
 pub(super) fn ask(question: &Question, root: u32, stream: u32) -> bool {
@@ -279,15 +280,19 @@ pub(super) fn ask(question: &Question, root: u32, stream: u32) -> bool {
     sent.is_ok()
 }
 
-/// What came back. Only in `on_http_call_response`.
-pub(super) fn answer(headers: usize, root: u32, stream: u32) -> Answer {
-    if headers == 0 {
+/// What came back, with `body` bytes of its body. Only in `on_http_call_response`.
+pub(super) fn answer(headers: usize, body: usize, root: u32, stream: u32) -> Answer {
+    if headers == 0 || body > LONGEST {
         return Answer::default();
     }
     let _ = hostcalls::set_effective_context(root);
     let head = self::headers(MapType::HttpCallResponseHeaders).unwrap_or_default();
+    let mut answer = Answer::of(pairs::decode(&head).into_iter());
+    if body > 0 {
+        answer.body = buffer(BufferType::HttpCallResponseBody, body);
+    }
     let _ = hostcalls::set_effective_context(stream);
-    Answer::of(pairs::decode(&head).into_iter())
+    answer
 }
 
 /// Empty where it is not there.

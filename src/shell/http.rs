@@ -2,8 +2,9 @@
 
 use super::host::{self, Calls, HostError};
 use super::shared::{Paused, Resume, Shared};
-use crate::authorizer::Answer;
-use crate::edit::Edit;
+use crate::authorizer::{Answer, Question};
+use crate::edit::{Edit, Reply};
+use crate::error_pages::Instead;
 use crate::facts::{Facts, Knowledge};
 use crate::pairs;
 use crate::plugin::Host;
@@ -69,8 +70,8 @@ impl Resume for RefCell<Exchange> {
 }
 
 impl Context for HttpStream {
-    fn on_http_call_response(&mut self, _: u32, headers: usize, _: usize, _: usize) {
-        self.0.borrow_mut().on_answer(headers);
+    fn on_http_call_response(&mut self, _: u32, headers: usize, body: usize, _: usize) {
+        self.0.borrow_mut().on_answer(headers, body);
     }
 }
 
@@ -84,10 +85,10 @@ impl HttpContext for HttpStream {
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        self.0.borrow_mut().on_response();
+        let action = self.0.borrow_mut().on_response();
         #[cfg(feature = "fault")]
         self.0.borrow().shared.answered();
-        Action::Continue
+        action
     }
 }
 
@@ -129,8 +130,7 @@ impl Exchange {
             Step::Count(_) => Action::Pause,
             // Without an answer it is refused at once.
             Step::Ask(question) => {
-                let (root, stream) = (self.shared.root.get(), self.context);
-                if host::ask(&question, root, stream) {
+                if self.ask(&question) {
                     return Action::Pause;
                 }
                 self.stream.answered(Answer::default());
@@ -139,11 +139,35 @@ impl Exchange {
         }
     }
 
-    /// An authorizer answered, or will not.
-    fn on_answer(&mut self, headers: usize) {
+    fn ask(&self, question: &Question) -> bool {
+        host::ask(question, self.shared.root.get(), self.context)
+    }
+
+    /// Who was asked answered, or will not.
+    fn on_answer(&mut self, headers: usize, body: usize) {
         let (root, stream) = (self.shared.root.get(), self.context);
-        self.stream.answered(host::answer(headers, root, stream));
-        self.go_on(false);
+        let body = if self.stream.wants_body() { body } else { 0 };
+        let answer = host::answer(headers, body, root, stream);
+        if !self.stream.is_paging() {
+            self.stream.answered(answer);
+            return self.go_on(false);
+        }
+        if !self.page(answer) {
+            // Envoy always lets go on what it has paused.
+            let _ = hostcalls::resume_http_response();
+        }
+    }
+
+    /// Puts a page in place of the response; `false`: that goes on.
+    fn page(&mut self, answer: Answer) -> bool {
+        let page = self.policy.clone();
+        let page = page.and_then(|policy| self.stream.page(&policy, answer));
+        page.is_some_and(|page| self.replace(&page))
+    }
+
+    fn replace(&self, reply: &Reply) -> bool {
+        let replaced = host::reply(reply);
+        replaced.map_err(|error| self.shared.refused(error)).is_ok()
     }
 
     /// Every piece of a body that comes goes on at once.
@@ -189,8 +213,15 @@ impl Exchange {
                 drop(plugin);
                 return self.shared.carry_out(effects);
             }
-            // Whoever is asked is asked first: there is an answer already.
-            Step::Ask(_) | Step::Count(_) => return,
+            Step::Ask(question) => {
+                if self.ask(&question) {
+                    return;
+                }
+                self.stream.answered(Answer::default());
+                return self.go_on(again);
+            }
+            // It has been counted by then.
+            Step::Count(_) => return,
             Step::Reply(reply) => match host::reply(&reply) {
                 Ok(()) => return,
                 Err(error) => self.shared.refused(error),
@@ -233,9 +264,9 @@ impl Exchange {
         decided.step
     }
 
-    fn on_response(&mut self) {
+    fn on_response(&mut self) -> Action {
         let Some(policy) = self.policy.clone() else {
-            return;
+            return Action::Continue;
         };
         let failed = Cell::new(None);
         let of = MapType::HttpResponseHeaders;
@@ -251,7 +282,7 @@ impl Exchange {
         let facts = facts(&|| Knowledge::Current);
         let plugin = self.shared.plugin.borrow();
         let Some(endpoints) = plugin.endpoints() else {
-            return;
+            return Action::Continue;
         };
         let decided = self.stream.on_response(&policy, endpoints, &head, &facts);
         drop(plugin);
@@ -263,6 +294,16 @@ impl Exchange {
         if decided.served_elsewhere {
             let effects = self.shared.plugin.borrow_mut().doubt(&Calls);
             self.shared.carry_out(effects);
+        }
+        let is_replaced = match decided.instead {
+            None => false,
+            Some(Instead::Reply(reply)) => self.replace(&reply),
+            Some(Instead::Ask(question)) => self.ask(&question) || self.page(Answer::default()),
+        };
+        if is_replaced {
+            Action::Pause
+        } else {
+            Action::Continue
         }
     }
 

@@ -119,6 +119,7 @@ impl Shop {
         let response = Response {
             edits: decided.edits.into_iter().map(owned).collect(),
             served_elsewhere: decided.served_elsewhere,
+            instead: decided.instead,
             telemetry: decided.telemetry,
         };
         (response, asked.take())

@@ -177,6 +177,7 @@ const CORE: &[&[&str]] = &[
     &["redirect"],
     &["policy::compile"],
     &["policy::hosts"],
+    &["policy::error_pages"],
     &[
         "policy::authorizers",
         "policy::budget",
@@ -190,6 +191,7 @@ const CORE: &[&[&str]] = &[
     &["route::host"],
     &["route::lookup"],
     &["route::location"],
+    &["error_pages"],
     &["redirect::response", "cluster"],
     &["authorizer"],
     &["redirect::destination", "fields"],

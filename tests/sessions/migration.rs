@@ -58,6 +58,7 @@ fn cluster_of(none: &AffinityAnnotations) -> Cluster {
         affinity: Some(affinity),
         alternatives: Vec::new(),
         has_fallback: false,
+        has_pages: false,
         canary: None,
         hash_by: None,
     }

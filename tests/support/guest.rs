@@ -17,11 +17,11 @@ pub struct Guest {
     /// `proxy_on_request_headers`; goes on unless a call says otherwise.
     #[serde(default)]
     pub on_request: Vec<Call>,
-    /// `proxy_on_response_headers`.
+    /// `proxy_on_response_headers`; goes on unless a call says otherwise.
     #[serde(default)]
     pub on_response: Vec<Call>,
     /// `proxy_on_http_call_response`, which comes to the plugin's context, not the stream's;
-    /// the request that waits is resumed afterwards.
+    /// what waits, request or response, is resumed afterwards unless it is answered.
     #[serde(default)]
     pub on_reply: Vec<Call>,
 }
@@ -92,12 +92,15 @@ pub fn wat(guest: &Guest) -> String {
     {configure} (global.set $mark (global.get $kept)) (i32.const 1))
   (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
     (global.set $stream (local.get 0))
-    (global.set $kept (global.get $mark)) (global.set $pause (i32.const 0))
+    (global.set $kept (global.get $mark)) (global.set $pause (i32.const 0)) (global.set $half (i32.const 0))
     {request} (global.get $pause))
   (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
-    {reply} (drop (call $effective (global.get $stream))) (drop (call $continue (i32.const 0))))
+    (global.set $pause (i32.const 0))
+    {reply} (drop (call $effective (global.get $stream)))
+    (if (i32.eqz (global.get $pause)) (then (drop (call $continue (global.get $half))))))
   (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
-    {response} (call $show {seen}) (i32.const 0))
+    (global.set $pause (i32.const 0)) (global.set $half (i32.const 1))
+    {response} (call $show {seen}) (global.get $pause))
   {}
 )"#,
         out.data
@@ -175,9 +178,12 @@ impl Assembly {
             }
             Call::Reply(status, body) => {
                 let (none, body) = ("(i32.const 0) (i32.const 0)", self.word(body));
-                told(&format!(
-                    "(call $reply (i32.const {status}) {none} {body} {none} (i32.const -1))"
-                )) + " (global.set $pause (i32.const 1))"
+                let stream = "(drop (call $effective (global.get $stream))) ";
+                stream.to_owned()
+                    + &told(&format!(
+                        "(call $reply (i32.const {status}) {none} {body} {none} (i32.const -1))"
+                    ))
+                    + " (global.set $pause (i32.const 1))"
             }
             Call::Trap => "unreachable".to_owned(),
             Call::SetShared(key, value) => self.share(key, value, "(global.get $cas)"),
@@ -305,6 +311,7 @@ const PRELUDE: &str = r#"(module
   (global $kept (mut i32) (i32.const 65536))
   (global $mark (mut i32) (i32.const 65536))
   (global $pause (mut i32) (i32.const 0))
+  (global $half (mut i32) (i32.const 0))
   (global $stream (mut i32) (i32.const 0))
   (global $cas (mut i32) (i32.const 0))
   (func (export "proxy_abi_version_0_2_1"))

@@ -6,6 +6,7 @@ use crate::host::{Process, now_ns};
 use crate::pin::Pin;
 use limpet::authorizer::{Answer, Question};
 use limpet::edit::{Edit, FieldValue, Reply};
+use limpet::error_pages::Instead;
 use limpet::facts::{Facts, Knowledge};
 use limpet::plugin::counters::{self, UnderWay};
 use limpet::plugin::metric::Metric;
@@ -24,7 +25,7 @@ pub(crate) enum Action {
     Continue,
     /// It waits for the endpoints.
     Pause,
-    /// It waits for the answer to this.
+    /// It waits for the answer to this, of an authorizer or of who has a page.
     Ask(Question),
     /// It is answered here.
     Reply(Reply),
@@ -33,11 +34,7 @@ pub(crate) enum Action {
 impl Action {
     /// A fault of limpet's own: nobody knows where this request belongs.
     pub(crate) fn fault() -> Self {
-        Self::Reply(Reply {
-            status: 500,
-            headers: Vec::new(),
-            body: Vec::new(),
-        })
+        Self::Reply(Exchange::fault())
     }
 }
 
@@ -72,6 +69,15 @@ impl Exchange {
         }
     }
 
+    /// What is answered by a fault of limpet's own.
+    pub(crate) fn fault() -> Reply {
+        Reply {
+            status: 500,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
     pub(crate) fn on_request(&mut self, filter: &mut Filter) -> Action {
         #[cfg(feature = "fault")]
         assert_ne!(
@@ -87,7 +93,7 @@ impl Exchange {
         self.decide(filter, true)
     }
 
-    /// An authorizer answered, or cannot be asked.
+    /// Who was asked answered, or cannot be asked.
     pub(crate) fn on_answer(&mut self, filter: &mut Filter, answer: Answer) -> Action {
         self.stream.answered(answer);
         self.decide(filter, false)
@@ -147,7 +153,23 @@ impl Exchange {
         Some(reply)
     }
 
-    pub(crate) fn on_response(&mut self, filter: &mut Filter) {
+    /// A page is there, or will not come; `None`: the response does not wait for one.
+    pub(crate) fn on_page(&mut self, answer: Answer) -> Option<Reply> {
+        self.stream.page(self.config.policy(), answer)
+    }
+
+    /// Whether the body of the answer that is due is looked at.
+    pub(crate) fn wants_body(&self) -> bool {
+        self.stream.wants_body()
+    }
+
+    /// Whether the response waits for a page.
+    pub(crate) fn is_paging(&self) -> bool {
+        self.stream.is_paging()
+    }
+
+    /// `Some`: what stands in place of the response.
+    pub(crate) fn on_response(&mut self, filter: &mut Filter) -> Option<Instead> {
         const OF: Head = Head::Response;
         let config = Arc::clone(&self.config);
         let endpoints = config.tables();
@@ -181,6 +203,7 @@ impl Exchange {
         let OnResponse {
             edits,
             served_elsewhere,
+            instead,
             telemetry,
         } = decided;
         let edits: Vec<Edit> = edits.into_iter().map(owned).collect();
@@ -189,6 +212,7 @@ impl Exchange {
         if served_elsewhere {
             config.doubt();
         }
+        instead
     }
 
     /// Counts what is to be counted, and shows the decision where one is recorded.

@@ -15,6 +15,7 @@ use crate::abi::{Buffer, Filter, FilterConfig, Header, LogLevel, log};
 use crate::config::Config;
 use crate::exchange::{Action, Exchange};
 use limpet::authorizer::Answer;
+use limpet::error_pages::{Instead, LONGEST};
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{null, null_mut};
@@ -196,7 +197,7 @@ fn answered(envoy: *mut c_void, exchange: *mut Exchange, answer: Answer) -> Acti
     guard(Action::fault(), decide)
 }
 
-/// The answer of an authorizer; without a head there is none.
+/// The answer of who was asked; without a head there is none.
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_http_callout_done(
     envoy: *mut c_void,
@@ -205,22 +206,44 @@ extern "C" fn envoy_dynamic_module_on_http_filter_http_callout_done(
     result: u32,
     headers: *const Header,
     headers_len: usize,
-    _chunks: *const Buffer,
-    _chunks_len: usize,
+    chunks: *const Buffer,
+    chunks_len: usize,
 ) {
+    // SAFETY: the exchange is this filter's, and nobody else's during this borrow.
+    let (is_paging, wants_body) = unsafe { ((*exchange).is_paging(), (*exchange).wants_body()) };
     let read = || {
         // SAFETY: the answer lives as long as the hook, and is null where there is none.
-        let headers = unsafe { array(headers, headers_len) };
+        let (headers, chunks) = unsafe { (array(headers, headers_len), array(chunks, chunks_len)) };
         // SAFETY: as above.
         let bytes = |buffer: &Buffer| unsafe { buffer.bytes() };
         let fields = headers.iter().map(|it| (bytes(&it.name), bytes(&it.value)));
-        Answer::of(fields)
+        let mut answer = Answer::of(fields);
+        if wants_body {
+            let size = chunks.iter().map(|chunk| bytes(chunk).len()).sum::<usize>();
+            if size > LONGEST {
+                return Answer::default();
+            }
+            answer.body = chunks.iter().map(bytes).collect::<Vec<_>>().concat();
+        }
+        answer
     };
     let answer = match result {
         0 => guard(Answer::default(), read),
         _ => Answer::default(),
     };
-    go_on(envoy, exchange, answered(envoy, exchange, answer));
+    if is_paging {
+        replace(envoy, exchange, answer);
+    } else {
+        go_on(envoy, exchange, answered(envoy, exchange, answer));
+    }
+}
+
+/// Puts a page in place of the response.
+fn replace(envoy: *mut c_void, exchange: *mut Exchange, answer: Answer) {
+    // SAFETY: as above.
+    let page = || unsafe { &mut *exchange }.on_page(answer);
+    let reply = guard(None, page).unwrap_or_else(Exchange::fault);
+    filter(envoy).reply(&reply);
 }
 
 /// The numbers of Envoy's `FilterDataStatus` begin like those of heads; the second one keeps what came.
@@ -260,10 +283,17 @@ extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
     _end_of_stream: bool,
 ) -> u32 {
     // SAFETY: as above.
-    guard((), || {
-        unsafe { &mut *exchange }.on_response(&mut filter(envoy))
-    });
-    CONTINUE
+    let decide = || unsafe { &mut *exchange }.on_response(&mut filter(envoy));
+    match guard(None, decide) {
+        None => return CONTINUE,
+        Some(Instead::Reply(reply)) => filter(envoy).reply(&reply),
+        Some(Instead::Ask(question)) => {
+            if !filter(envoy).ask(&question, ASK_TIMEOUT_MS) {
+                replace(envoy, exchange, Answer::default());
+            }
+        }
+    }
+    STOP_ALL_ITERATION_AND_WATERMARK
 }
 
 fn filter<'h>(envoy: *mut c_void) -> Filter<'h> {

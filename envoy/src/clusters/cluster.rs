@@ -38,6 +38,9 @@ pub struct Cluster {
     pub by_annotation: bool,
     /// Not served by it are requests, but asked it is about them: its origin, as `auth-url` writes it.
     pub authorizer: Option<String>,
+    /// Not served by it are requests, but asked it is for pages of `custom-http-errors`: the same
+    /// endpoints under another name.
+    pub has_pages: bool,
 }
 
 impl Cluster {
@@ -77,8 +80,15 @@ impl Cluster {
     pub fn name(&self) -> String {
         match &self.authorizer {
             Some(origin) => format!("authorizer/{origin}"),
+            None if self.has_pages => format!("error-pages/{}", self.service_port.key()),
             None => self.service_port.key(),
         }
+    }
+
+    /// Whether it is asked by the module alone.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.authorizer.is_some() || self.has_pages
     }
 
     /// The same for people.

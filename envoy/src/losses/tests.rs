@@ -41,7 +41,7 @@ fn manifests(annotations: &Value, settings: &Value) -> Manifests {
 const VALUE: &str = "on.example/x";
 
 /// What does nothing by itself, and what it goes with.
-const SATELLITES: [(&str, &str); 12] = [
+const SATELLITES: [(&str, &str); 11] = [
     ("auth-tls-verify-client", "auth-tls-secret"),
     ("auth-tls-verify-depth", "auth-tls-secret"),
     ("auth-tls-pass-certificate-to-upstream", "auth-tls-secret"),
@@ -50,17 +50,15 @@ const SATELLITES: [(&str, &str); 12] = [
     ("proxy-ssl-verify", "proxy-ssl-secret"),
     ("proxy-ssl-verify-depth", "proxy-ssl-secret"),
     ("limit-rate-after", "limit-rate"),
-    ("disable-proxy-intercept-errors", "custom-http-errors"),
     ("enable-owasp-core-rules", "enable-modsecurity"),
     ("modsecurity-snippet", "enable-modsecurity"),
     ("modsecurity-transaction-id", "enable-modsecurity"),
 ];
 
 /// The same, of keys of the ConfigMap.
-const KEY_SATELLITES: [(&str, &str); 4] = [
+const KEY_SATELLITES: [(&str, &str); 3] = [
     ("enable-owasp-modsecurity-crs", "enable-modsecurity"),
     ("modsecurity-snippet", "enable-modsecurity"),
-    ("disable-proxy-intercept-errors", "custom-http-errors"),
     ("limit-rate-after", "limit-rate"),
 ];
 
@@ -280,11 +278,9 @@ fn a_boolean_that_ingress_nginx_does_not_read_is_no_loss() {
         &json!({}),
     );
     assert_eq!(checked(&odd).1.losses().count(), 0);
-    // These cost ingress-nginx the whole Ingress, which here would be open.
-    for name in ["custom-http-errors", "ssl-passthrough"] {
-        let mut odd = manifests(&json!({ name: "many" }), &json!({}));
-        assert!(settled(&mut odd, &[]).is_err(), "{name}");
-    }
+    // This costs ingress-nginx the whole Ingress, which here would be open.
+    let mut odd = manifests(&json!({ "ssl-passthrough": "many" }), &json!({}));
+    assert!(settled(&mut odd, &[]).is_err());
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub use settings::{EnvoyArgs, EnvoySettings};
 use self::eds::{Readers, write_for};
 use super::yaml::{comments, to_yaml};
 use crate::check::{self, Finding};
+use crate::clusters::Cluster;
 use crate::compiled::Compiled;
 use crate::plugin_config::{Options, Report, Unmatched, plugin_config};
 use crate::progress::Progress;
@@ -92,6 +93,13 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     if let (false, Some(fields)) = (ways.of.is_empty(), plugin.as_object_mut()) {
         fields.insert("policies".to_owned(), json!(ways.of));
     }
+    let pages = error_pages(compiled);
+    if let (false, Some(fields)) = (pages.is_empty(), plugin.as_object_mut()) {
+        let names = pages
+            .iter()
+            .map(|one| (one.service_port.key(), json!(one.name())));
+        fields.insert("error_pages".to_owned(), names.collect());
+    }
     let chain = listener::Chain {
         compiled,
         plugin: &plugin,
@@ -104,6 +112,10 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     for cluster in all.clone() {
         rendered_clusters.push(cluster::cluster(compiled, cluster, settings, &mut notes));
     }
+    // What is to be said of them is said where they serve.
+    let asked = pages.iter();
+    rendered_clusters
+        .extend(asked.map(|one| cluster::cluster(compiled, one, settings, &mut Vec::new())));
     rendered_clusters.extend(ways.mirrors(compiled.manifests));
     rendered_clusters.push(cluster::admin_cluster(&settings.admin));
     let mut bootstrap = json!({
@@ -143,6 +155,23 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
         notes,
         readers,
     }
+}
+
+/// Those that have pages of `custom-http-errors`, once more: what Envoy adds to the module's
+/// questions is taken off there.
+#[must_use]
+pub fn error_pages(compiled: &Compiled<'_>) -> Vec<Cluster> {
+    let has_pages = |cluster: &&Cluster| {
+        let core = compiled.cluster(&cluster.service_port);
+        core.is_some_and(|core| core.has_pages)
+    };
+    let asked = compiled.clusters.iter().filter(has_pages);
+    asked
+        .map(|cluster| Cluster {
+            has_pages: true,
+            ..cluster.clone()
+        })
+        .collect()
 }
 
 /// Prints the bootstrap; notes go to standard error.

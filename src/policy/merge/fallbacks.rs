@@ -1,4 +1,5 @@
-//! `default-backend`: who takes a location's requests while its own upstream has no endpoint.
+//! `default-backend`: who takes a location's requests while its own upstream has no endpoint, and has
+//! its error pages.
 //!
 //! Source: `getBackendServers` and `shouldCreateUpstreamForLocationDefaultBackend`,
 //! `internal/ingress/controller/controller.go`; `internal/ingress/annotations/defaultbackend`,
@@ -21,7 +22,13 @@ pub(super) fn add(
             continue;
         }
         match upstream(merged, &one.ingress.namespace, service, config) {
-            Some(name) => give(merged, at, &name),
+            Some(name) => {
+                let has_pages = !one.annotations.custom_http_errors.is_empty();
+                if let Some(own) = merged.upstreams.get_mut(&name) {
+                    own.has_pages |= has_pages;
+                }
+                give(merged, at, &name);
+            }
             None => {
                 let field = Field::annotation("default-backend");
                 let problem = Problem::NoCluster;
@@ -69,6 +76,7 @@ fn give(merged: &mut Merged, ingress: usize, name: &str) {
         .values_mut()
         .flat_map(|server| &mut server.locations);
     for draft in locations.filter(|draft| draft.ingress == Some(ingress)) {
+        draft.pages = Some(name.to_owned());
         if draft.upstream == DEFAULT_UPSTREAM || draft.upstream == name {
             continue;
         }

@@ -60,6 +60,7 @@ fn root(upstream: &str, ingress: Option<usize>) -> Draft {
         plain: ingress.is_none(),
         ingress,
         fallback: None,
+        pages: None,
     }
 }
 
@@ -200,6 +201,7 @@ fn place(
         ingress: Some(at),
         plain: false,
         fallback: None,
+        pages: None,
     };
     match known {
         Some(known) if known.implicit => *known = draft,

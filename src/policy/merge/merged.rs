@@ -49,6 +49,8 @@ pub(in crate::policy) struct Draft {
     pub plain: bool,
     /// The upstream of `default-backend`, for when its own has no endpoint.
     pub fallback: Option<String>,
+    /// The same upstream, for the pages of `custom-http-errors`.
+    pub pages: Option<String>,
 }
 
 /// `ingress.Backend`.
@@ -68,6 +70,8 @@ pub(in crate::policy) struct Upstream {
     pub alternatives: Vec<String>,
     /// Some location has another upstream for when this one has no endpoint.
     pub has_fallback: bool,
+    /// Some location shows its pages.
+    pub has_pages: bool,
 }
 
 /// `SessionAffinityConfig`.

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use limpet::authorizer::Answer;
 use limpet::edit::{self, Edit, Field, Reply};
 use limpet::endpoints::EndpointTable;
+use limpet::error_pages::Instead;
 use limpet::facts::{Facts, Knowledge};
 use limpet::limits::Verdict;
 use limpet::policy::Policy;
@@ -73,14 +74,16 @@ fn answer(
     let facts = facts(details, &random);
     let mut stream = Stream::default();
     let mut asked = stream.on_request(policy, endpoints, head, &facts);
-    // Counted first, then asked about, or the other way round.
-    for _ in 0..2 {
+    let said = || Answer {
+        status: 200,
+        headers: vec![("set-cookie".to_owned(), b"asked=1".to_vec())],
+        body: b"page".to_vec(),
+    };
+    // Counted first, then asked about, or the other way round; then for a page.
+    for _ in 0..3 {
         match asked.step {
             Step::Count(_) => stream.counted(Verdict::Within),
-            Step::Ask(_) => stream.answered(Answer {
-                status: 200,
-                headers: vec![("set-cookie".to_owned(), b"asked=1".to_vec())],
-            }),
+            Step::Ask(_) => stream.answered(said()),
             Step::Forward(_) | Step::Reply(_) | Step::Wait => break,
         }
         asked = stream.on_request(policy, endpoints, head, &facts);
@@ -97,7 +100,8 @@ fn answer(
         Step::Wait | Step::Ask(_) | Step::Count(_) => panic!("everything is known"),
     };
     let served = STANDARD.encode(chance.endpoint);
-    let fields: [Field; 2] = [
+    let fields: [Field; 3] = [
+        (b":status", b"404"),
         (policy.headers.endpoint.as_bytes(), served.as_bytes()),
         (b"set-cookie", b"own=1"),
     ];
@@ -109,6 +113,12 @@ fn answer(
     for edit in &answered.edits {
         check_edit(policy, edit);
     }
+    let page = match answered.instead {
+        None => None,
+        Some(Instead::Reply(reply)) => Some(reply),
+        Some(Instead::Ask(_)) => stream.page(policy, said()),
+    };
+    page.iter().for_each(check_reply);
     let records = [asked.telemetry.record, answered.telemetry.record];
     for record in records.into_iter().flatten() {
         let record = serde_json::from_str::<serde_json::Value>(&record);

@@ -39,6 +39,7 @@ fn cluster(name: &str, annotations: Option<&AffinityAnnotations>) -> Cluster {
         affinity,
         alternatives: Vec::new(),
         has_fallback: false,
+        has_pages: false,
         canary: None,
         hash_by: None,
     }

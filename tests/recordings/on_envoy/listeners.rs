@@ -5,7 +5,7 @@ use limpet_envoy::clusters::{Cluster, EndpointsFlag};
 use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::losses::{LossArgs, settle};
 use limpet_envoy::manifests::Manifests;
-use limpet_envoy::render::envoy::{EnvoySettings, render};
+use limpet_envoy::render::envoy::{EnvoySettings, error_pages, render};
 use limpet_tests::pod::Pod;
 use limpet_tests::recordings::{self, list};
 use limpet_tests::rendered::{edit_plugin, native};
@@ -99,6 +99,9 @@ impl<'s> Given<'s> {
             for name in config["authorizers"].as_object_mut().into_iter().flatten() {
                 *name.1 = format!("{number}-{}", name.1.as_str().unwrap()).into();
             }
+            for name in config["error_pages"].as_object_mut().into_iter().flatten() {
+                *name.1 = format!("{number}-{}", name.1.as_str().unwrap()).into();
+            }
             // Hundreds of them ask at the same time.
             config["discovery"]["interval_ms"] = 60_000.into();
         });
@@ -114,6 +117,12 @@ impl<'s> Given<'s> {
                 &cluster.name(),
                 &own_name(number, cluster),
             );
+        }
+        for cluster in &error_pages(&compiled) {
+            let is_it = |one: &&mut Value| one["name"] == json!(cluster.name());
+            let all = resources["clusters"].as_array_mut().unwrap();
+            let one = all.iter_mut().find(is_it).unwrap();
+            one["name"] = own_name(number, cluster).into();
         }
         for cluster in &compiled.authorizers {
             let is_it = |one: &&mut Value| one["name"] == json!(cluster.name());

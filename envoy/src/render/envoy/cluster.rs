@@ -40,7 +40,7 @@ pub(super) fn cluster(
     );
     fields.insert("outlier_detection".to_owned(), outlier_detection());
     fields.insert("circuit_breakers".to_owned(), no_limits());
-    let connections = if cluster.authorizer.is_some() {
+    let connections = if cluster.is_asked() {
         authorizer::connections()
     } else {
         // upstream-keepalive-timeout
@@ -53,7 +53,7 @@ pub(super) fn cluster(
             if protocol.http2 { json!({ "http2_protocol_options": {} }) }
             else { json!({ "http_protocol_options": {} }) },
     });
-    if let (true, Some(options)) = (cluster.authorizer.is_some(), options.as_object_mut()) {
+    if let (true, Some(options)) = (cluster.is_asked(), options.as_object_mut()) {
         options.insert("http_filters".to_owned(), authorizer::filters());
     }
     fields.insert(
@@ -145,12 +145,18 @@ fn discovery(
     }
     notes.extend(reach::notes(settings, cluster));
     if let Some(folder) = &settings.eds {
-        let file = endpoint_file(folder, &name);
+        let of = if cluster.has_pages {
+            cluster.service_port.key()
+        } else {
+            name.clone()
+        };
+        let file = endpoint_file(folder, &of);
+        let mut config = json!({ "eds_config": eds::source(&file) });
+        if let (true, Some(fields)) = (of != name, config.as_object_mut()) {
+            fields.insert("service_name".to_owned(), json!(of));
+        }
         set("type", json!("EDS"));
-        set(
-            "eds_cluster_config",
-            json!({ "eds_config": eds::source(&file) }),
-        );
+        set("eds_cluster_config", config);
         return fields;
     }
     if cluster.endpoints.is_empty() {

@@ -94,9 +94,15 @@ impl Chain<'_> {
                 },
             }],
             // nginx answers 502 where a pod refuses, breaks off or speaks no HTTP, and keeps 503 for
-            // Services without pods.
+            // Services without pods. A page in place of such an answer keeps its own status.
             "local_reply_config": { "mappers": [{
-                "filter": { "response_flag_filter": { "flags": ["UF", "UC", "UR", "UPE"] } },
+                "filter": { "and_filter": { "filters": [
+                    { "response_flag_filter": { "flags": ["UF", "UC", "UR", "UPE"] } },
+                    { "status_code_filter": { "comparison": {
+                        "op": "EQ",
+                        "value": { "default_value": 503, "runtime_key": "limpet.unanswered" },
+                    } } },
+                ] } },
                 "status_code": 502,
             }] },
             "http_filters": self.http_filters(),

@@ -85,6 +85,9 @@ pub(crate) fn in_words(reason: &Value) -> String {
         ["elsewhere", endpoint] => format!("{endpoint} answered, not the endpoint asked for"),
         ["minted", endpoint] => format!("a new session cookie names {endpoint}"),
         ["local_reply"] => "no pod answered, so no session cookie is written".to_owned(),
+        ["error_page", status] => {
+            format!("custom-http-errors: a page stands in place of an answer with {status}")
+        }
         ["filter_missing"] => "the answer did not pass the session filter: it is missing, or in \
                                the wrong place"
             .to_owned(),

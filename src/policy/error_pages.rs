@@ -1,0 +1,46 @@
+//! The error pages of a location.
+
+use super::clusters::Ids;
+use super::merge::Draft;
+use crate::annotations::Annotations;
+use crate::config::Config;
+use crate::config::settings::Settings;
+use crate::error_pages::{ErrorPages, Service};
+use std::sync::Arc;
+
+/// An Ingress's own list replaces that of the ConfigMap, and with it goes its own Service.
+pub(super) fn of(
+    annotations: Option<&Annotations>,
+    draft: Option<&Draft>,
+    settings: &Settings,
+    config: &Config,
+    ids: &Ids,
+) -> Option<Arc<ErrorPages>> {
+    let of_map = &settings.custom_http_errors;
+    let by_map = !of_map.is_empty() && !settings.disable_proxy_intercept_errors;
+    let own = annotations.filter(|own| !own.custom_http_errors.is_empty());
+    let (statuses, intercepts, name) = match own {
+        Some(own) => (
+            &own.custom_http_errors,
+            !own.disable_proxy_intercept_errors || by_map,
+            draft.and_then(|draft| draft.pages.as_ref()),
+        ),
+        None => (of_map, by_map, None),
+    };
+    if statuses.is_empty() {
+        return None;
+    }
+    let service = name.and_then(|name| {
+        Some(Service {
+            id: *ids.get(name)?,
+            asked: config.error_pages.get(name).cloned(),
+        })
+    });
+    Some(Arc::new(ErrorPages {
+        statuses: statuses.clone(),
+        intercepts,
+        service,
+        // The default backend answers 404, and where that is of the list it looks for a page again.
+        otherwise: if of_map.contains(&404) { 500 } else { 404 },
+    }))
+}

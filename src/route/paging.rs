@@ -1,0 +1,149 @@
+//! Pages in place of answers: what is asked for one, and when limpet itself asks.
+//!
+//! Source: the `CUSTOM_ERRORS` locations of `rootfs/etc/nginx/template/nginx.tmpl`, ingress-nginx
+//! dbb11b92d.
+
+use super::asking;
+use super::disposition::Disposition;
+use super::fallback::is_empty;
+use crate::access;
+use crate::authorizer::{Answer, Question};
+use crate::edit::{FieldValue, first};
+use crate::endpoints::EndpointTable;
+use crate::error_pages::{ErrorPages, Instead, Page};
+use crate::policy::Policy;
+use crate::redirect;
+use crate::rewrite::variable::Scope;
+use std::sync::Arc;
+
+/// The same request, with what stands in place of its answer. `known`: what the Service with the
+/// pages answered.
+pub(super) fn paged<'p>(
+    policy: &'p Policy,
+    endpoints: &EndpointTable,
+    scope: &Scope,
+    mut disposition: Disposition<'p>,
+    known: Option<&Answer>,
+) -> Disposition<'p> {
+    let location = match &disposition {
+        Disposition::Forward(forward) => Some(forward.location),
+        Disposition::Reply { location, .. } | Disposition::NotFound { location, .. } => *location,
+        Disposition::Ask(_) | Disposition::Count(_) | Disposition::Pass { .. } => None,
+    };
+    if location.is_some_and(|location| location.closed) {
+        return disposition;
+    }
+    let pages = location.map_or(&policy.error_pages, |location| &location.error_pages);
+    let Some(pages) = pages else {
+        return disposition;
+    };
+    let status = match &mut disposition {
+        Disposition::Forward(forward) => {
+            // gRPC says its errors in another way.
+            let kind = first(scope.headers, "content-type");
+            if !kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) {
+                forward.page = Some(Box::new(page(policy, endpoints, scope, pages)));
+            }
+            return disposition;
+        }
+        Disposition::Reply { reply, .. } => reply.status,
+        Disposition::NotFound { .. } => 404,
+        Disposition::Ask(_) | Disposition::Count(_) | Disposition::Pass { .. } => {
+            return disposition;
+        }
+    };
+    if !pages.covers(status, false) {
+        return disposition;
+    }
+    let page = page(policy, endpoints, scope, pages);
+    let instead = match (page.instead(status), known) {
+        (Instead::Ask(_), Some(answer)) => page.reply(answer.clone(), &policy.hidden),
+        (Instead::Ask(question), None) => return Disposition::Ask(question),
+        (Instead::Reply(reply), _) => reply,
+    };
+    match &mut disposition {
+        Disposition::Reply { reply, is_page, .. } => {
+            *reply = instead;
+            *is_page = true;
+        }
+        Disposition::NotFound { page, .. } => *page = Some(instead),
+        _ => {}
+    }
+    disposition
+}
+
+fn page(
+    policy: &Policy,
+    endpoints: &EndpointTable,
+    scope: &Scope,
+    pages: &Arc<ErrorPages>,
+) -> Page {
+    // A Service without endpoints has no pages.
+    let service = pages.service.as_ref();
+    let service = service.filter(|service| !is_empty(policy, endpoints, service.id));
+    let question = service.and_then(|service| {
+        let cluster = &policy.cluster(service.id)?.envoy_name;
+        let asked = service.asked.as_ref();
+        Some(Question {
+            cluster: asked.unwrap_or(cluster).clone(),
+            headers: headers(policy, scope, asked.is_some()),
+            wants_body: true,
+        })
+    });
+    Page {
+        pages: Arc::clone(pages),
+        question,
+        is_head: first(scope.headers, ":method") == Some(b"HEAD"),
+    }
+}
+
+/// The head of the question, without X-Code: what the client sent, but for what the template sets.
+fn headers(policy: &Policy, scope: &Scope, is_told_apart: bool) -> Vec<(String, Vec<u8>)> {
+    const OWN: [&str; 8] = [
+        "x-code",
+        "x-format",
+        "x-original-uri",
+        "x-namespace",
+        "x-ingress-name",
+        "x-service-name",
+        "x-service-port",
+        "x-request-id",
+    ];
+    let names = &scope.names;
+    let mut path = b"/".to_vec();
+    if let Some(at) = scope.raw.iter().position(|byte| *byte == b'?') {
+        path.extend(scope.raw.get(at..).unwrap_or_default());
+    }
+    let host = redirect::forwarded_host(policy, scope).unwrap_or(scope.http_host());
+    let host = if host.is_empty() { &scope.host } else { host };
+    let header = |name: &str| first(scope.headers, name).unwrap_or_default().to_vec();
+    let (client, _) = access::told(scope.headers, scope.facts, policy.real_ip.as_ref());
+    let client = client.unwrap_or_default();
+    let told = if is_told_apart {
+        client.clone()
+    } else {
+        Vec::new()
+    };
+    let fields = [
+        (":method", header(":method")),
+        (":path", asking::without_spaces(&path)),
+        (":authority", host.to_vec()),
+        ("x-format", header("accept")),
+        ("x-original-uri", scope.raw.to_vec()),
+        ("x-namespace", names.namespace.into()),
+        ("x-ingress-name", names.ingress.into()),
+        ("x-service-name", names.service.into()),
+        ("x-service-port", names.port.into()),
+        ("x-request-id", header("x-request-id")),
+        ("x-forwarded-for", client),
+        // Envoy appends itself to X-Forwarded-For.
+        ("x-limpet-forwarded-for", told),
+    ];
+    // nginx leaves out what is empty.
+    let fields = fields.into_iter().filter(|(_, value)| !value.is_empty());
+    let fields = fields.map(|(name, value)| (name.to_owned(), value));
+    let handed_on = asking::handed_on(scope.headers, |name| OWN.contains(&name));
+    let all = fields.chain(handed_on);
+    all.map(|(name, value)| (name, FieldValue::received(value).into_owned()))
+        .collect()
+}
