@@ -73,8 +73,10 @@ impl<'m> Compiled<'m> {
             *services = values(manifests.services.iter().filter(is_named));
         }
         let all = manifests.ingresses.iter();
-        let unfit = all.filter_map(|object| Some(names::unfit(object)?.note(object)));
-        let notes = unfit.chain(more).collect();
+        let unfit = all
+            .clone()
+            .filter_map(|object| Some(names::unfit(object)?.note(object)));
+        let notes = all.filter_map(nameless).chain(unfit).chain(more).collect();
         let secrets = named_secrets::secrets(manifests, &ingresses);
         if !secrets.is_empty() {
             let text = json!({ "secrets": &secrets }).to_string();
@@ -200,3 +202,11 @@ pub(crate) const HEADER_MAPS: [&str; 2] = ["add-headers", "proxy-set-headers"];
 
 /// The annotations that name one.
 const NAMING_MAPS: [&str; 2] = ["custom-headers", "auth-proxy-set-headers"];
+
+/// That an Ingress without a name, which no API server takes, is not served.
+fn nameless(object: &Object) -> Option<String> {
+    object.name().is_empty().then(|| {
+        let place = object.place_of("/metadata");
+        format!("{place}: an Ingress without metadata.name is not served")
+    })
+}

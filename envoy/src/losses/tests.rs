@@ -447,6 +447,17 @@ fn a_field_of_another_kind_is_told_with_its_line_and_refused() {
             refused.contains("Kubernetes refuses the whole Ingress"),
             "{refused}"
         );
+        // `run` and `explain` ask nobody about losses.
+        let manifests = read();
+        let notes = Compiled::new(&manifests, &Flags::default()).unwrap().notes;
+        let is_told = notes
+            .iter()
+            .any(|note| note.contains("without metadata.name"));
+        assert_eq!(
+            is_told,
+            manifests.ingresses[0].name().is_empty(),
+            "{notes:?}"
+        );
     }
 }
 
