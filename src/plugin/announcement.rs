@@ -1,5 +1,7 @@
 //! Says what has been read: the gauges in every VM, the log lines once per process.
 
+use std::collections::HashMap;
+
 use super::effect::{Effect, Level};
 use super::host::Host;
 use super::metric::Metric;
@@ -16,6 +18,9 @@ const TOGETHER: u64 = 30_000_000;
 
 /// Holds whether it was told that the session filter is missing.
 const KEY_FILTER: &str = "limpet/1/filter-missing";
+
+/// So many lines of one Ingress, whose owner writes as many remarks as it likes.
+const LINES: usize = 50;
 
 /// A configuration that has been read, used or not.
 pub(super) struct Announcement<'a> {
@@ -57,7 +62,27 @@ impl Announcement<'_> {
         );
         effects.push(Effect::Log(Level::Warn, line));
         let line = |level, remark: &Remark| Effect::Log(level, format!("limpet: {remark}"));
-        effects.extend(self.remarks.iter().map(|r| line(Level::Warn, r)));
+        let mut of_each: HashMap<&str, usize> = HashMap::new();
+        for remark in self.remarks {
+            if let Some(ingress) = &remark.ingress {
+                let count = of_each.entry(ingress).or_default();
+                *count = count.saturating_add(1);
+                if *count > LINES {
+                    continue;
+                }
+            }
+            effects.push(line(Level::Warn, remark));
+        }
+        let mut over: Vec<_> = of_each
+            .into_iter()
+            .filter(|(_, count)| *count > LINES)
+            .collect();
+        over.sort_unstable();
+        effects.extend(over.into_iter().map(|(ingress, count)| {
+            let more = count.saturating_sub(LINES);
+            let line = format!("limpet: ingress {ingress}: {more} more; limpet check says all");
+            Effect::Log(Level::Warn, line)
+        }));
         effects.extend(errors.iter().map(|e| line(Level::Error, e)));
     }
 }

@@ -413,3 +413,23 @@ fn before_configure_everything_is_let_through() {
     assert!(plugin.tick(&process).effects.is_empty());
     assert!(plugin.inbound(&process).is_none());
 }
+
+// A tenant wrote 3,000 lines into the proxy's log, once a configuration.
+#[test]
+fn one_ingress_does_not_fill_the_log() {
+    let process = Process::new();
+    let mut configuration = sticky(&["web", "other"], &json!({}));
+    let annotations = configuration["ingresses"][0]["metadata"]["annotations"].as_object_mut();
+    let unknown = (0..3000).map(|n| {
+        let name = format!("nginx.ingress.kubernetes.io/unheard-of-{n}");
+        (name, json!("x"))
+    });
+    annotations.unwrap().extend(unknown);
+    let other = &mut configuration["ingresses"][1]["metadata"]["annotations"];
+    other["nginx.ingress.kubernetes.io/afinity"] = json!("cookie");
+    let vm = Vm::start(&process, &configuration);
+    assert!(vm.lines.len() < 60, "{}", vm.lines.len());
+    let is_said = |text: &str| vm.lines.iter().any(|line| line.contains(text));
+    assert!(is_said("default/web: 2950 more"), "{:?}", vm.lines.last());
+    assert!(is_said("did you mean affinity?"), "{:?}", vm.lines);
+}
