@@ -84,7 +84,7 @@ impl Pattern {
     /// Compiles a pattern that is looked for anywhere in a text, as `ngx.re.match` does. Where a
     /// look-ahead stands is known only in one that starts with `^`.
     pub(crate) fn anywhere(source: &str) -> Result<Self, String> {
-        let pattern = Self::compile(source, false)?;
+        let pattern = Self::read(source, false)?;
         if pattern.guards.is_empty() || source.starts_with('^') {
             Ok(pattern)
         } else {
@@ -103,8 +103,13 @@ impl Pattern {
         parsed.map_or(length, |(branches, _)| width::places(&branches).into())
     }
 
-    /// Compiles a pattern of nginx's `~` or `~*`.
+    /// Compiles a pattern of nginx's `~` or `~*`, as a configuration has it: two backslashes are one
+    /// there (`ngx_conf_read_token` of nginx 1.27.1; what else it changes means the same to PCRE).
     pub(crate) fn compile(source: &str, ignore_case: bool) -> Result<Self, String> {
+        Self::read(&source.replace(r"\\", r"\"), ignore_case)
+    }
+
+    fn read(source: &str, ignore_case: bool) -> Result<Self, String> {
         let (branches, groups) = parse::parse(source.as_bytes())?;
         let places = width::places(&branches);
         let translated = translate::translate(&branches, groups)?;

@@ -62,6 +62,25 @@ fn patterns_match_as_pcre_matches_them() {
     }
 }
 
+/// nginx 1.22 answers so too.
+#[test]
+fn two_backslashes_are_one_as_nginx_reads_its_configuration() {
+    for (pattern, text, want) in [
+        (r"/a\\d", "/a1", true),
+        (r"/a\\d", r"/a\d", false),
+        (r"/a\\.html", "/axhtml", false),
+        (r"/a\\\\d", r"/a\d", true),
+        (r"/a\d", "/a1", true),
+    ] {
+        let compiled = Pattern::location(pattern).unwrap();
+        let found = compiled.is_match(text.as_bytes(), &Work::of_a_request());
+        assert_eq!(found, want, "{pattern} {text}");
+    }
+    // What Lua reads of a variable has been through no configuration.
+    let lua = Pattern::anywhere(r"^a\\d").unwrap();
+    assert!(lua.is_match(br"a\d", &Work::of_a_request()));
+}
+
 #[test]
 fn groups_keep_their_numbers() {
     let some = |text: &str| Some(text.to_owned());

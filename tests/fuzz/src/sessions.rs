@@ -34,7 +34,6 @@ pub fn sessions(data: &[u8]) {
 /// A client that comes back with the cookie that it got comes back to the endpoint that gave it, and
 /// keeps the cookie; `head` is its request without cookies, and `data` decides what is left to chance.
 pub(crate) fn check(policy: &Policy, endpoints: &EndpointTable, head: &[Field], data: &[u8]) {
-    let slides = data.windows(7).any(|word| word == b"refresh");
     let drawn = crc32::checksum(data);
     let chance = Chance {
         endpoint: ENDPOINTS[drawn as usize % ENDPOINTS.len()],
@@ -48,9 +47,15 @@ pub(crate) fn check(policy: &Policy, endpoints: &EndpointTable, head: &[Field], 
         assert!(written.is_empty(), "{written:?}");
         return;
     };
-    let Some((name, value)) = pair(cookie) else {
+    let mut clusters = policy.clusters.iter();
+    let asked = clusters.find(|cluster| cluster.envoy_name.as_bytes() == first.cluster);
+    let affinity = asked.and_then(|cluster| cluster.affinity.as_ref());
+    let affinity = affinity.unwrap_or_else(|| panic!("{first:?} is of no cluster with sessions"));
+    let name = affinity.cookie_name();
+    if !is_token(name) {
         return;
-    };
+    }
+    let value = value(cookie, name);
     for sent in [
         format!("{name}={value}; limpet-fuzz=1"),
         format!("limpet-fuzz=1; {name}={value}"),
@@ -62,7 +67,7 @@ pub(crate) fn check(policy: &Policy, endpoints: &EndpointTable, head: &[Field], 
         assert_eq!(again.cluster, first.cluster, "{sent}");
         assert_eq!(again.pin.as_deref(), Some(chance.endpoint), "{sent}");
         let kept = ours(&again);
-        assert!(kept.is_empty() || slides, "{sent}: {kept:?}");
+        assert!(kept.is_empty() || affinity.refreshes(), "{sent}: {kept:?}");
     }
 }
 
@@ -72,15 +77,24 @@ fn ours(served: &Served) -> Vec<&Vec<u8>> {
     all.filter(|cookie| !cookie.starts_with(b"own=")).collect()
 }
 
-/// Name and value as a browser would keep them. `None`: a name that it would not keep as it stands.
-fn pair(cookie: &[u8]) -> Option<(&str, &str)> {
-    let pair = cookie.split(|byte| *byte == b';').next()?;
-    let (name, value) = std::str::from_utf8(pair).ok()?.rsplit_once('=')?;
+/// A name that browsers keep as it stands.
+fn is_token(name: &str) -> bool {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || !name.bytes().all(is_token) {
-        return None;
-    }
+    !name.is_empty() && name.bytes().all(is_token)
+}
+
+/// The value of a cookie as a browser keeps it.
+fn value<'c>(cookie: &'c [u8], name: &str) -> &'c str {
+    let text = std::str::from_utf8(cookie).expect("cookies are text");
+    let value = text
+        .strip_prefix(name)
+        .and_then(|rest| rest.strip_prefix('='));
+    let value = value
+        .expect("its name")
+        .split(';')
+        .next()
+        .unwrap_or_default();
     let is_value = |byte: u8| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte);
-    assert!(!value.is_empty() && value.bytes().all(is_value), "{value}");
-    Some((name, value))
+    assert!(!value.is_empty() && value.bytes().all(is_value), "{text}");
+    value
 }
