@@ -10,7 +10,7 @@
 
 mod attacks {
     mod costly_patterns;
-    mod edge;
+    pub(crate) mod edge;
     mod hostile_clients;
     mod path_rules;
     mod random_requests;

@@ -1,5 +1,5 @@
 //! What strangers do to an edge, to a real Envoy with what `limpet render envoy` writes: slow
-//! heads, too many connections, floods of headers, streams opened and reset. Others are served
+//! heads, silent bodies, too many connections, floods of headers, streams opened and reset. Others are served
 //! meanwhile.
 
 use crate::faults::{HOST, PERSISTENT, Shop};
@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 const MANAGER: &str = "/filter_chains/0/filters/0/typed_config";
 
-/// Both limits so small that a test reaches them; what is rendered has them, see the tests of
-/// `render::envoy`.
+/// All limits so small that a test reaches them; what is rendered has them, see the tests of
+/// `render::envoy`, but for the stream's idle time, which is Envoy's own: five minutes.
 fn tight(value: &mut Value) {
     let limit =
         "/overload_manager/resource_monitors/0/typed_config/max_active_downstream_connections";
@@ -31,6 +31,8 @@ fn tight(value: &mut Value) {
         if let Some(manager) = listener.pointer_mut(MANAGER) {
             assert_eq!(manager["request_headers_timeout"], "60s");
             manager["request_headers_timeout"] = "0.5s".into();
+            assert!(manager["stream_idle_timeout"].is_null());
+            manager["stream_idle_timeout"] = "2s".into();
         }
     }
 }
@@ -98,6 +100,32 @@ fn a_head_that_comes_too_slowly_is_not_waited_for() {
 }
 
 #[test]
+fn a_body_that_stays_silent_is_not_waited_for() {
+    let shop = Shop::new(2, PERSISTENT);
+    let envoy = edge(&shop);
+    let head = b"POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 1000\r\n\r\nfirst";
+    let silent: Vec<_> = (0..10)
+        .map(|_| {
+            let mut silent = Stranger::open(envoy.http());
+            silent.0.write_all(head).unwrap();
+            silent
+        })
+        .collect();
+    served(&envoy);
+    let began = Instant::now();
+    for silent in silent {
+        let said = String::from_utf8_lossy(&silent.end()).into_owned();
+        assert!(said.starts_with("HTTP/1.1 408"), "{said}");
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        began.elapsed()
+    );
+    served(&envoy);
+}
+
+#[test]
 fn connections_beyond_the_limit_are_closed_and_the_others_go_on() {
     let shop = Shop::new(2, PERSISTENT);
     let envoy = edge(&shop);
@@ -153,14 +181,14 @@ fn many_headers_are_served_and_a_flood_is_refused() {
 }
 
 /// Frames of HTTP/2, by hand.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
     [&head, payload].concat()
 }
 
 /// `GET / http` of [`HOST`], and the further fields.
-fn head(further: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn head(further: &[(&str, &str)]) -> Vec<u8> {
     let text = |text: &str| {
         let length = u8::try_from(text.len()).ok().filter(|&length| length < 127);
         [&[length.unwrap()], text.as_bytes()].concat()
@@ -174,8 +202,10 @@ fn head(further: &[(&str, &str)]) -> Vec<u8> {
     block
 }
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-const END_STREAM_AND_HEADERS: u8 = 5;
+/// What a client of HTTP/2 begins with.
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+/// The flags of a head that is a whole request.
+pub(crate) const END_STREAM_AND_HEADERS: u8 = 5;
 
 #[test]
 fn a_cookie_in_a_hundred_and_fifty_crumbs_sticks() {

@@ -12,11 +12,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const CLIENTS: usize = 40;
-const ADMIN: &str = "prometheus_stats";
+pub(super) const ADMIN: &str = "prometheus_stats";
 
 /// The cluster toward the admin reads its endpoint from a file too, so that it can be sent
 /// elsewhere.
-fn admin_by_eds(value: &mut Value) {
+pub(super) fn admin_by_eds(value: &mut Value) {
     let Some(clusters) = value.pointer_mut("/static_resources/clusters") else {
         return;
     };

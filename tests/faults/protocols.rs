@@ -13,8 +13,9 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-fn upgrade(cookie: Option<&str>) -> Request {
-    let request = Request::get(HOST, "/socket")
+/// Asks `host` for a WebSocket.
+pub(super) fn upgrade(host: &str, cookie: Option<&str>) -> Request {
+    let request = Request::get(host, "/socket")
         .header("Connection", "Upgrade")
         .header("Upgrade", "websocket")
         .header("Sec-WebSocket-Version", "13")
@@ -44,7 +45,7 @@ fn a_web_socket_lands_where_the_polling_requests_did() {
         let home = browser.get("/socket?poll=1").unwrap().endpoint();
         assert_eq!(browser.get("/socket?poll=2").unwrap().endpoint(), home);
         let cookie = format!("INGRESSCOOKIE={}", browser.cookie("INGRESSCOOKIE").unwrap());
-        let answer = talk(envoy.http(), &upgrade(Some(&cookie)));
+        let answer = talk(envoy.http(), &upgrade(HOST, Some(&cookie)));
         assert_eq!(answer.header("x-pod"), home);
         assert!(answer.all("set-cookie").is_empty());
     }
@@ -54,12 +55,12 @@ fn a_web_socket_lands_where_the_polling_requests_did() {
 fn the_101_of_a_first_request_starts_a_session() {
     let shop = Shop::new(4, PERSISTENT);
     let envoy = shop.share();
-    let answer = talk(envoy.http(), &upgrade(None));
+    let answer = talk(envoy.http(), &upgrade(HOST, None));
     let cookie = answer
         .header("set-cookie")
         .expect("a session cookie on the 101");
     let pair = cookie.split(';').next().unwrap();
-    let again = talk(envoy.http(), &upgrade(Some(pair)));
+    let again = talk(envoy.http(), &upgrade(HOST, Some(pair)));
     assert_eq!(again.header("x-pod"), answer.header("x-pod"));
 }
 
@@ -110,14 +111,14 @@ fn grpc_calls_keep_their_session_their_messages_and_their_trailers() {
     let envoy = Rendered::share(&shop.manifests, &[flag.parse().unwrap()], |_| {});
     let at = envoy.http();
 
-    let mut first = Call::start(at, HOST, None);
+    let mut first = Call::start(at, HOST, &[]);
     let home = first.field("x-pod").expect("a pod");
     let cookie = first.field("set-cookie").expect("a session cookie");
-    let cookie = cookie.split(';').next();
+    let cookie = cookie.split(';').next().map(|pair| ("cookie", pair));
     assert_eq!(first.say(b"unary"), b"unary");
     ends_well(first);
     for number in 1..CALLS {
-        let mut call = Call::start(at, HOST, cookie);
+        let mut call = Call::start(at, HOST, cookie.as_slice());
         assert_eq!(call.field("x-pod").as_ref(), Some(&home), "call {number}");
         assert_eq!(call.field("set-cookie"), None);
         assert_eq!(call.field("x-limpet-endpoint"), None);
@@ -138,7 +139,7 @@ fn grpc_calls_keep_their_session_their_messages_and_their_trailers() {
     // Of no pod: told in the head, as gRPC wants it, and no session begins or ends by it.
     envoy.set_endpoints(super::CLUSTER, &[]);
     for cookie in [None, cookie] {
-        let call = Call::start(at, HOST, cookie);
+        let call = Call::start(at, HOST, cookie.as_slice());
         assert_eq!(call.field("grpc-status").as_deref(), Some("14"));
         assert_eq!(call.field("set-cookie"), None);
         assert_eq!(call.field("x-limpet-endpoint"), None);

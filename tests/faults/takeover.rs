@@ -72,7 +72,8 @@ fn endpoints(shop: &Shop) -> Vec<Lb> {
     pods.chain(others).map(healthy).collect()
 }
 
-fn without_module(value: &mut Value) {
+/// Takes limpet out of a configuration, and with it what keeps clients from naming clusters.
+pub(super) fn without_module(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.remove("early_header_mutation_extensions");

@@ -53,7 +53,13 @@ impl RealEnvoy {
         bootstrap: &str,
         workers: usize,
     ) -> Result<Self, String> {
-        Self::launch(&std::env::temp_dir(), environment, bootstrap, workers)
+        let launch = Launch {
+            bootstrap,
+            environment,
+            workers,
+            instead_of: None,
+        };
+        Self::launch(&std::env::temp_dir(), launch)
     }
 
     /// As [`RealEnvoy::start_with`], with its working folder in `parent`.
@@ -61,22 +67,36 @@ impl RealEnvoy {
     /// # Panics
     /// As [`RealEnvoy::start`].
     pub(crate) fn start_below(parent: &Path, bootstrap: &str, workers: usize) -> Self {
-        Self::launch(parent, &[], bootstrap, workers).unwrap_or_else(|log| panic!("{log}"))
-    }
-
-    fn launch(
-        parent: &Path,
-        environment: &[(&str, &str)],
-        bootstrap: &str,
-        workers: usize,
-    ) -> Result<Self, String> {
-        let mut builder = tempfile::Builder::new();
-        let folder = builder.prefix("limpet-envoy-").tempdir_in(parent).unwrap();
         let launch = Launch {
             bootstrap,
-            environment,
+            environment: &[],
             workers,
+            instead_of: None,
         };
+        Self::launch(parent, launch).unwrap_or_else(|log| panic!("{log}"))
+    }
+
+    /// A hot restart: another process with the same bootstrap, whose listeners have fixed ports, takes
+    /// the sockets over. This one drains then, and ends by itself.
+    ///
+    /// # Panics
+    /// As [`RealEnvoy::start`].
+    #[must_use]
+    pub fn restarted(&self, workers: usize) -> Self {
+        let bootstrap = std::fs::read_to_string(self.folder().join("bootstrap.yaml")).unwrap();
+        let launch = Launch {
+            bootstrap: &bootstrap,
+            environment: &[],
+            workers,
+            instead_of: Some(&self.process),
+        };
+        let started = Self::launch(&std::env::temp_dir(), launch);
+        started.unwrap_or_else(|log| panic!("{log}"))
+    }
+
+    fn launch(parent: &Path, launch: Launch<'_>) -> Result<Self, String> {
+        let mut builder = tempfile::Builder::new();
+        let folder = builder.prefix("limpet-envoy-").tempdir_in(parent).unwrap();
         let mut process = EnvoyProcess::start(folder, launch).map_err(|why| format!("{why:#}"))?;
         match wait::for_some(PATIENCE, || ready(&mut process)) {
             Ok(Ok(admin)) => Ok(Self { process, admin }),
@@ -217,6 +237,14 @@ impl RealEnvoy {
             name.is_ok_and(|name| name.trim() == "wrk:worker_0")
         };
         tasks.find(is_worker).expect("a worker")
+    }
+
+    /// Whether the process has ended.
+    ///
+    /// # Panics
+    /// The system does not say.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.ended().unwrap().is_some()
     }
 
     /// What it has logged so far.

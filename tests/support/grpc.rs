@@ -116,32 +116,38 @@ pub struct Call {
 }
 
 impl Call {
-    /// Calls `host` through the proxy at `to`, on a connection of its own.
+    /// Calls `host` through the proxy at `to`, on a connection of its own, with these fields besides.
     ///
     /// # Panics
     /// No head comes back.
     #[must_use]
-    pub fn start(to: SocketAddr, host: &str, cookie: Option<&str>) -> Self {
+    pub fn start(to: SocketAddr, host: &str, fields: &[(&str, &str)]) -> Self {
+        Self::try_start(to, host, fields).expect("a head")
+    }
+
+    /// As [`Call::start`]; `None`: no head came back.
+    #[must_use]
+    pub fn try_start(to: SocketAddr, host: &str, fields: &[(&str, &str)]) -> Option<Self> {
         let (messages, body) = unbounded_channel();
         let mut request = Request::post(format!("http://{host}/shop.Cart/Add"))
             .header("content-type", "application/grpc")
             .header("te", "trailers");
-        if let Some(cookie) = cookie {
-            request = request.header("cookie", cookie);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
         }
         let request = request.body(Messages(body)).unwrap();
         let (head, answer) = wait_for(async move {
-            let stream = TokioIo::new(TcpStream::connect(to).await.unwrap());
+            let stream = TokioIo::new(TcpStream::connect(to).await.ok()?);
             let opened = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await;
-            let (mut send, connection) = opened.unwrap();
+            let (mut send, connection) = opened.ok()?;
             tokio::spawn(connection);
-            send.send_request(request).await.unwrap().into_parts()
-        });
-        Self {
+            Some(send.send_request(request).await.ok()?.into_parts())
+        })?;
+        Some(Self {
             messages,
             answer,
             head,
-        }
+        })
     }
 
     /// Says one message, and gives what came back once as much has.
@@ -149,15 +155,19 @@ impl Call {
     /// # Panics
     /// The answer ends before.
     pub fn say(&mut self, message: &[u8]) -> Vec<u8> {
+        self.try_say(message).expect("an answer to the message")
+    }
+
+    /// As [`Call::say`]; `None`: the answer has ended.
+    pub fn try_say(&mut self, message: &[u8]) -> Option<Vec<u8>> {
         let length = u32::try_from(message.len()).unwrap().to_be_bytes();
         let framed = [&[0], &length[..], message].concat();
-        self.messages.send(framed.clone().into()).unwrap();
+        self.messages.send(framed.clone().into()).ok()?;
         let mut back = Vec::new();
         while back.len() < framed.len() {
-            let frame = self.frame().expect("an answer to the message");
-            back.extend_from_slice(frame.data_ref().expect("no trailers yet"));
+            back.extend_from_slice(self.next()?.ok()?.data_ref()?);
         }
-        back.split_off(framed.len() - message.len())
+        Some(back.split_off(framed.len() - message.len()))
     }
 
     /// Says that nothing more comes; gives the trailers of the answer.
@@ -179,9 +189,14 @@ impl Call {
     }
 
     fn frame(&mut self) -> Option<Frame<Bytes>> {
+        self.next().map(|frame| frame.expect("a frame"))
+    }
+
+    fn next(&mut self) -> Option<hyper::Result<Frame<Bytes>>> {
         let answer = &mut self.answer;
-        let next = std::future::poll_fn(|cx| Pin::new(&mut *answer).poll_frame(cx));
-        wait_for(next).map(|frame| frame.expect("a frame"))
+        wait_for(std::future::poll_fn(|cx| {
+            Pin::new(&mut *answer).poll_frame(cx)
+        }))
     }
 }
 

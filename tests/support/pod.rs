@@ -219,18 +219,20 @@ fn serve(stream: &TcpStream, inner: &Inner, name: &str, life: u64) -> io::Result
         let echo = read_request(&mut reader, name)?;
         inner.requests.fetch_add(1, Ordering::SeqCst);
         *inner.last.lock().unwrap() = Some(echo.clone());
-        let script = inner.script.lock().unwrap();
-        let own = script.manner;
+        let scripted = inner.script.lock().unwrap();
+        let own = scripted.manner;
         let waits = |s: &mut Script| s.manner == own && inner.life.load(Ordering::SeqCst) == life;
-        let script = match own {
-            Manner::Hold => inner.changed.wait_while(script, waits).unwrap(),
+        let scripted = match own {
+            Manner::Hold => inner.changed.wait_while(scripted, waits).unwrap(),
             Manner::After(time) => {
-                let waited = inner.changed.wait_timeout_while(script, time, waits);
+                let waited = inner.changed.wait_timeout_while(scripted, time, waits);
                 waited.unwrap().0
             }
-            Manner::Answer | Manner::BreakOff | Manner::Reset => script,
+            Manner::Answer | Manner::BreakOff | Manner::Reset => scripted,
         };
-        let mut script = script.clone();
+        let mut script = scripted.clone();
+        // An upgraded connection goes on, and so do the others.
+        drop(scripted);
         if let Some(status) = script.turns.lock().unwrap().pop_front() {
             script.status = status;
         }

@@ -155,6 +155,19 @@ impl Rendered {
         let _ = self.http();
     }
 
+    /// A hot restart, of a process whose listeners have fixed ports: waits until the old one has ended,
+    /// and gives what that one had logged.
+    ///
+    /// # Panics
+    /// The new one does not start, or somebody else looks at the old one.
+    pub fn restart(&mut self, workers: usize) -> String {
+        let new = Arc::new(self.envoy.restarted(workers));
+        let old = std::mem::replace(&mut self.envoy, new);
+        let mut old = Arc::into_inner(old).expect("nobody else looks at it");
+        wait::until("the old process ends", || old.has_ended());
+        old.log()
+    }
+
     /// Where it listens for plain http.
     #[must_use]
     pub fn http(&self) -> SocketAddr {

@@ -18,6 +18,8 @@ pub struct Launch<'l> {
     pub environment: &'l [(&'l str, &'l str)],
     /// Worker threads.
     pub workers: usize,
+    /// Whose sockets it takes over (a hot restart): that one drains, and ends by itself.
+    pub instead_of: Option<&'l EnvoyProcess>,
 }
 
 /// One process, whose working folder is gone with it; killed when dropped, and it dies with this
@@ -26,7 +28,12 @@ pub struct Launch<'l> {
 pub struct EnvoyProcess {
     child: Child,
     folder: TempDir,
+    /// How many processes have handed over their sockets until it got them.
+    epoch: u32,
 }
+
+/// What a process and those that it hands its sockets over to know each other by.
+const BASE_ID: &str = "base-id";
 
 impl EnvoyProcess {
     /// Starts it in `folder`, which may have files for it already.
@@ -38,10 +45,21 @@ impl EnvoyProcess {
         std::fs::write(folder.path().join("bootstrap.yaml"), launch.bootstrap)?;
         let log = std::fs::File::create(folder.path().join("log"))?;
         let mut command = dying_with_its_parent(&binary);
+        let mut epoch = 0;
+        match launch.instead_of {
+            None => command.args(["--use-dynamic-base-id", "--base-id-path", BASE_ID]),
+            Some(old) => {
+                epoch = old.epoch.saturating_add(1);
+                let base_id = std::fs::read_to_string(old.folder().join(BASE_ID))?;
+                std::fs::write(folder.path().join(BASE_ID), &base_id)?;
+                command.args(["--base-id", base_id.trim(), "--restart-epoch"]);
+                command.arg(epoch.to_string())
+            }
+        };
         command
             .current_dir(folder.path())
             .envs(launch.environment.iter().copied())
-            .args(["-c", "bootstrap.yaml", "--use-dynamic-base-id"])
+            .args(["-c", "bootstrap.yaml"])
             .args(["-l", "warning", "--admin-address-path", "admin"])
             .args(["--concurrency", &launch.workers.to_string()])
             .args(["--file-flush-interval-msec", "50"])
@@ -51,7 +69,11 @@ impl EnvoyProcess {
             .stderr(log);
         let child =
             spawn(command).with_context(|| format!("{} cannot be started", binary.display()))?;
-        Ok(Self { child, folder })
+        Ok(Self {
+            child,
+            folder,
+            epoch,
+        })
     }
 
     /// How it ended, if it has.
