@@ -38,6 +38,7 @@ use location::Backend;
 use lookup::Found;
 use pattern::Work;
 use request::Request;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Decides what is to happen to a request. `headers` with pseudo-headers, as received.
@@ -161,14 +162,18 @@ fn of_host<'p: 'r, 'r>(
     }
 }
 
+/// The host that a request is for, as it is compared; `None`: it has none, or one that is none.
+pub(crate) fn host_of<'h>(headers: &Headers<'h>) -> Option<Cow<'h, [u8]>> {
+    edit::first(headers, ":authority").and_then(host::normalise)
+}
+
 /// Whether a pod may read the path otherwise than a rule on a protected prefix does; also where it
 /// is none of limpet's.
 fn is_ambiguous(policy: &Policy, headers: &Headers) -> bool {
     if policy.protect.is_empty() {
         return false;
     }
-    let authority = edit::first(headers, ":authority");
-    let host = authority.and_then(host::normalise);
+    let host = host_of(headers);
     let path = edit::first(headers, ":path");
     path.is_some_and(|path| policy.protect.is_ambiguous(host.as_deref(), path))
 }

@@ -145,6 +145,8 @@ struct Forwarded {
     /// An endpoint was asked for, by the session or by `upstream-hash-by`.
     pinned: bool,
     https: bool,
+    /// Its scheme and host, where `proxy-redirect-from` may write a path.
+    origin: Option<Vec<u8>>,
     /// The answer says Strict-Transport-Security.
     hsts: bool,
     /// The Access-Control-Allow-Origin of the answer.
@@ -326,7 +328,8 @@ impl Stream {
         };
         decided.served_elsewhere = forwarded.pinned && elsewhere.is_some();
         if forwarded.location.translates_response() {
-            let edits = forwarded.location.rules.edits((head.headers)());
+            let origin = forwarded.origin.as_deref();
+            let edits = forwarded.location.rules.edits((head.headers)(), origin);
             decided.edits.extend(edits);
         }
         let hidden = policy.hidden.iter();
@@ -445,6 +448,7 @@ impl Stream {
         let pin = self.pin(&chosen, &forward, facts);
         let (cluster, pinned) = (chosen.cluster, pin.is_some());
         let ingress = &forward.location.ingress;
+        let origin = origin(headers, &forward);
         let (path, further) = (forward.path, forward.edits);
         self.body = body::allowance(forward.location.body_size, headers);
         let edits = forward_edits(policy, headers, ingress, cluster, pin, path, further);
@@ -456,6 +460,7 @@ impl Stream {
             is_canary: chosen.id != primary,
             pinned,
             https: forward.https,
+            origin,
             hsts: forward.hsts,
             cors: forward.cors,
             is_deep: forward.is_deep,
@@ -621,6 +626,20 @@ fn cookie(forwarded: &Forwarded, head: &ResponseHead) -> Option<Edit<'static>> {
     };
     let goes = admitted.always || is_good();
     goes.then(|| Edit::Add("set-cookie".into(), FieldValue::received(cookie)))
+}
+
+/// Scheme and host, where an answer may need them.
+fn origin(headers: &Headers, forward: &Forward) -> Option<Vec<u8>> {
+    if !forward.location.rules.redirects() {
+        return None;
+    }
+    let host = route::host_of(headers)?;
+    let scheme: &[u8] = if forward.https {
+        b"https://"
+    } else {
+        b"http://"
+    };
+    Some([scheme, &*host].concat())
 }
 
 /// What `$http_user_agent` is: several fields are joined.

@@ -78,8 +78,14 @@ impl Rules {
         self.cookie_path.is_none() && self.cookie_domain.is_none() && self.redirect.is_none()
     }
 
-    /// The edits of a response with these headers.
-    pub(crate) fn edits<'h>(&self, headers: &Headers<'h>) -> Vec<Edit<'h>> {
+    /// Whether redirects of the application change.
+    pub(crate) fn redirects(&self) -> bool {
+        self.redirect.is_some()
+    }
+
+    /// The edits of a response with these headers. `origin`: scheme and host of the request; nginx makes
+    /// a path that it wrote into Location a URL of them (`ngx_http_header_filter`).
+    pub(crate) fn edits<'h>(&self, headers: &Headers<'h>, origin: Option<&[u8]>) -> Vec<Edit<'h>> {
         let mut edits = Vec::new();
         let work = Work::of_a_header();
         if self.cookie_path.is_some() || self.cookie_domain.is_some() {
@@ -99,7 +105,11 @@ impl Rules {
                 let (head, url) = value.split_at_checked(start)?;
                 Some([head, &rule.redirect(url, &work)?].concat())
             });
-            if let Some(changed) = changed {
+            if let Some(mut changed) = changed {
+                let origin = origin.filter(|_| name == "location" && changed.starts_with(b"/"));
+                if let Some(origin) = origin {
+                    changed.splice(..0, origin.iter().copied());
+                }
                 edits.push(Edit::Set(name.into(), FieldValue::new(changed)));
             }
         }
@@ -318,7 +328,7 @@ mod tests {
         let rules = Rules::compile(rules, |name, value, problem| {
             panic!("{name} {value} {problem:?}")
         });
-        rules.edits(&crate::edit::fields(headers))
+        rules.edits(&crate::edit::fields(headers), Some(b"https://shop.test"))
     }
 
     #[test]
@@ -406,6 +416,12 @@ mod tests {
                 "https://a.example",
                 "http://app:80@evil/",
                 None,
+            ),
+            (
+                "http://app/",
+                "/",
+                "http://app/cart",
+                Some("https://shop.test/cart"),
             ),
         ] {
             let rules = ResponseRules {

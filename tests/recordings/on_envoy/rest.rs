@@ -21,7 +21,7 @@ const AGREE: [(&str, usize); 12] = [
     ("body", 52),
     ("cors", 83),
     ("errors", 42),
-    ("headers", 59),
+    ("headers", 60),
     ("limits", 38),
     ("mirror", 32),
     ("misc", 110),
