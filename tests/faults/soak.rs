@@ -16,9 +16,9 @@ use held::Held;
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_tests::grpc::GrpcPod;
 use limpet_tests::pod::Pod;
-use limpet_tests::rendered::{Rendered, Setup, edit_plugin};
+use limpet_tests::rendered::{Rendered, Setup};
 use load::{Absences, Figures};
-use place::{CALLS, KINDS, SOCKETS, WORKERS};
+use place::{CALLS, KINDS, SOCKETS};
 use serde_json::Value;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,9 +33,8 @@ const GRPC: &[(&str, &str)] = &[
 ];
 /// The listener of what is held: nobody replaces its configuration, which would end them.
 const HELD: &str = "held";
-/// For how long a request waits for endpoints at most: less than Envoy waits for requests whose
-/// configuration is replaced, which is 2 s here and ten minutes by default.
-const HOLD_MS: u64 = 1_500;
+/// Longer than a request waits for endpoints, and far less than Envoy's default of ten minutes.
+const DRAIN: u32 = 12;
 /// From the first third to the last, of what Envoy has allocated; a plain one may take more in a short run.
 const GROWTH: f64 = 1.02;
 
@@ -74,8 +73,9 @@ fn run(name: &'static str, has_module: bool, time: Duration) -> Outcome {
         }
     };
     let setup = Setup {
-        workers: WORKERS,
+        workers: 2,
         interval_ms: 500,
+        drain: DRAIN,
         edit,
         ..Setup::default()
     };
@@ -95,6 +95,7 @@ fn run(name: &'static str, has_module: bool, time: Duration) -> Outcome {
         let strangers = scope.spawn(|| strangers::come(http, apart, &over));
         let director = Director {
             envoy: &mut envoy,
+            setup: &setup,
             pods: &mut shop.pods,
             absences: &absences,
             has_module,
@@ -124,9 +125,6 @@ fn run(name: &'static str, has_module: bool, time: Duration) -> Outcome {
 /// sent elsewhere.
 fn prepare(value: &mut Value) {
     admin_by_eds(value);
-    edit_plugin(value, |config| {
-        config["discovery"]["hold_ms"] = HOLD_MS.into()
-    });
     let resources = value.get_mut("resources").and_then(Value::as_array_mut);
     let Some(listeners) = resources.filter(|all| all[0]["filter_chains"].is_array()) else {
         return;

@@ -8,6 +8,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// So many seconds are left to requests whose listener is replaced, if nobody says otherwise.
+pub const DRAIN: u32 = 2;
+
 /// One process, killed when dropped.
 #[derive(Debug)]
 pub struct RealEnvoy {
@@ -57,6 +60,7 @@ impl RealEnvoy {
             bootstrap,
             environment,
             workers,
+            drain: DRAIN,
             instead_of: None,
         };
         Self::launch(&std::env::temp_dir(), launch)
@@ -71,27 +75,38 @@ impl RealEnvoy {
             bootstrap,
             environment: &[],
             workers,
+            drain: DRAIN,
             instead_of: None,
         };
         Self::launch(parent, launch).unwrap_or_else(|log| panic!("{log}"))
     }
 
-    /// A hot restart: another process with the same bootstrap, whose listeners have fixed ports, takes
-    /// the sockets over. This one drains then, and ends by itself.
+    /// As [`RealEnvoy::start_in`], in every detail.
     ///
     /// # Panics
     /// As [`RealEnvoy::start`].
     #[must_use]
-    pub fn restarted(&self, workers: usize) -> Self {
+    pub fn launched(launch: Launch<'_>) -> Self {
+        Self::launch(&std::env::temp_dir(), launch).unwrap_or_else(|log| panic!("{log}"))
+    }
+
+    /// A hot restart: another process with the same bootstrap, whose listeners have fixed ports, takes
+    /// the sockets over. This one drains then, and ends by itself; so will the other one, in `drain`
+    /// seconds.
+    ///
+    /// # Panics
+    /// As [`RealEnvoy::start`].
+    #[must_use]
+    pub fn restarted(&self, workers: usize, drain: u32) -> Self {
         let bootstrap = std::fs::read_to_string(self.folder().join("bootstrap.yaml")).unwrap();
         let launch = Launch {
             bootstrap: &bootstrap,
             environment: &[],
             workers,
+            drain,
             instead_of: Some(&self.process),
         };
-        let started = Self::launch(&std::env::temp_dir(), launch);
-        started.unwrap_or_else(|log| panic!("{log}"))
+        Self::launched(launch)
     }
 
     fn launch(parent: &Path, launch: Launch<'_>) -> Result<Self, String> {

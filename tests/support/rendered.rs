@@ -6,8 +6,9 @@ mod shared;
 pub use edit::{edit_plugin, edit_plugin_text};
 
 use crate::eds::Lb;
-use crate::envoy::RealEnvoy;
+use crate::envoy::{DRAIN, RealEnvoy};
 use crate::wait;
+use limpet_cli::envoy_process::Launch;
 use limpet_envoy::clusters::{Cluster, EndpointsFlag};
 use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
@@ -35,6 +36,8 @@ pub struct Setup {
     pub native: Option<PathBuf>,
     /// Between two questions of the module about the endpoints.
     pub interval_ms: u64,
+    /// Seconds that are left to requests whose listener or process is replaced.
+    pub drain: u32,
     /// Changes of the bootstrap and of the files beside it, before Envoy sees them.
     pub edit: fn(&mut Value),
 }
@@ -48,6 +51,7 @@ impl Default for Setup {
             native: None,
             // So that a test waits for little; the module's own default is a second.
             interval_ms: 200,
+            drain: DRAIN,
             edit: |_| {},
         }
     }
@@ -89,7 +93,13 @@ impl Rendered {
             write_in_place(&path, &content.to_string()).unwrap();
         }
         let bootstrap = rendered.bootstrap.to_string();
-        let envoy = RealEnvoy::start_in(setup.environment, &bootstrap, setup.workers);
+        let envoy = RealEnvoy::launched(Launch {
+            bootstrap: &bootstrap,
+            environment: setup.environment,
+            workers: setup.workers,
+            drain: setup.drain,
+            instead_of: None,
+        });
         Self {
             envoy: Arc::new(envoy),
             lot: None,
@@ -160,8 +170,9 @@ impl Rendered {
     ///
     /// # Panics
     /// The new one does not start, or somebody else looks at the old one.
-    pub fn restart(&mut self, workers: usize) -> String {
-        let new = Arc::new(self.envoy.restarted(workers));
+    pub fn restart(&mut self, setup: &Setup) -> String {
+        let new = self.envoy.restarted(setup.workers, setup.drain);
+        let new = Arc::new(new);
         let old = std::mem::replace(&mut self.envoy, new);
         let mut old = Arc::into_inner(old).expect("nobody else looks at it");
         wait::until("the old process ends", || old.has_ended());

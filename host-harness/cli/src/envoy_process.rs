@@ -18,6 +18,8 @@ pub struct Launch<'l> {
     pub environment: &'l [(&'l str, &'l str)],
     /// Worker threads.
     pub workers: usize,
+    /// For how long requests whose listener or process is replaced may go on, in seconds.
+    pub drain: u32,
     /// Whose sockets it takes over (a hot restart): that one drains, and ends by itself.
     pub instead_of: Option<&'l EnvoyProcess>,
 }
@@ -63,7 +65,9 @@ impl EnvoyProcess {
             .args(["-l", "warning", "--admin-address-path", "admin"])
             .args(["--concurrency", &launch.workers.to_string()])
             .args(["--file-flush-interval-msec", "50"])
-            .args(["--drain-time-s", "2", "--parent-shutdown-time-s", "3"])
+            .args(["--drain-time-s", &launch.drain.to_string()])
+            .arg("--parent-shutdown-time-s")
+            .arg(launch.drain.saturating_add(1).to_string())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);

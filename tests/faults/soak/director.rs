@@ -1,12 +1,12 @@
 //! What happens when: by the second.
 
 use super::load::Absences;
-use super::place::{KINDS, WORKERS};
+use super::place::KINDS;
 use crate::faults::admin::ADMIN;
 use crate::faults::cluster;
 use limpet_tests::eds::{self, Lb};
 use limpet_tests::pod::{Manner, Pod, Script};
-use limpet_tests::rendered::{Rendered, edit_plugin};
+use limpet_tests::rendered::{Rendered, Setup, edit_plugin};
 use limpet_tests::wait;
 use serde_json::Value;
 use std::fmt;
@@ -69,6 +69,7 @@ impl fmt::Display for Done {
 
 pub(super) struct Director<'c> {
     pub(super) envoy: &'c mut Rendered,
+    pub(super) setup: &'c Setup,
     pub(super) pods: &'c mut [Pod],
     pub(super) absences: &'c Absences,
     pub(super) has_module: bool,
@@ -98,7 +99,7 @@ impl Director<'_> {
                 break;
             }
             if RESTARTS.contains(&second) {
-                done.log.push_str(&self.envoy.restart(WORKERS));
+                done.log.push_str(&self.envoy.restart(self.setup));
                 done.restarts += 1;
                 done.memory.clear();
             }

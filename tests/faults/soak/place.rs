@@ -4,8 +4,6 @@ use crate::faults::{DIGEST, PERSISTENT, cluster};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Of each Envoy.
-pub(super) const WORKERS: usize = 2;
 /// Kinds of sessions of the pods that come and go: the hosts with the first numbers.
 pub(super) const KINDS: [&[(&str, &str)]; 2] = [PERSISTENT, DIGEST];
 /// The host of WebSockets, and that of calls: their pods stay.

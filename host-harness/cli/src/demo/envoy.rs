@@ -61,6 +61,7 @@ impl Envoy {
             bootstrap: &to_yaml(&rendered.bootstrap)?,
             environment: &[],
             workers: 2,
+            drain: 2,
             instead_of: None,
         };
         let process = EnvoyProcess::start(folder, launch)?;
