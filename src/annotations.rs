@@ -4,6 +4,7 @@
 mod authentication;
 mod authorizer;
 pub mod catalogue;
+mod client_certificate;
 mod family;
 mod limits;
 mod parse;
@@ -12,6 +13,7 @@ pub mod validator;
 
 pub(crate) use authorizer::global;
 pub use authorizer::{AuthorizerAnnotations, AuthorizerUrl};
+pub use client_certificate::{Asked as AskedCertificate, ClientCertificateAnnotations, Verify};
 pub use parse::parse;
 
 use crate::access::Lists;
@@ -109,6 +111,9 @@ pub struct Annotations {
     pub basic: Option<Arc<Basic>>,
     /// `auth-url` and what goes with it, where the configuration says who may be asked.
     pub authorizer: Option<AuthorizerAnnotations>,
+    /// `auth-tls-secret` and what goes with it, where the configuration says who asks; `None`: nobody is
+    /// asked for a certificate.
+    pub client_certificate: Option<ClientCertificateAnnotations>,
     /// `limit-rps`, `limit-rpm`, `limit-connections` and what goes with them; `None`: nothing is counted.
     pub limits: Option<Arc<Limits>>,
     /// `enable-global-auth`: whom `global-auth-url` names is asked where `auth-url` names nobody.

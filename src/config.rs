@@ -65,6 +65,10 @@ pub struct Config {
     /// `error_pages`: `namespace/service:port` to Envoy's name of the cluster that is asked for its
     /// error pages; those that are not here are asked by that of `clusters`.
     pub error_pages: BTreeMap<String, String>,
+    /// `client_certificates`: by whom the listener checks clients' certificates, for `auth-tls-secret`:
+    /// the Secret, `namespace/name`, and which of its keys it does that by, `ca.crt` or
+    /// `ca.crt ca.crl`. `None`: it asks for none, and somebody else does it.
+    pub client_certificates: Option<BTreeMap<String, String>>,
     /// `policies`: what the header `policy` carries where a location of an Ingress, `namespace/name`,
     /// answers; those that are not here carry none.
     pub policies: BTreeMap<String, String>,

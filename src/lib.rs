@@ -63,6 +63,7 @@ pub mod authorizer;
 pub mod balancer;
 pub mod body;
 pub mod canary;
+pub mod client_certificate;
 pub mod cluster;
 pub mod config;
 pub mod cors;

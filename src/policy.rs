@@ -2,6 +2,7 @@
 
 mod authorizers;
 mod budget;
+mod certificates;
 mod clusters;
 mod compile;
 mod error_pages;

@@ -301,6 +301,8 @@ pub enum Expected {
     CustomHeaders,
     /// A Secret of Kubernetes, with what it is for.
     Secret,
+    /// One by which the listener checks certificates.
+    Authority,
     /// An environment variable.
     Variable,
     /// The URL of one of `authorizers`.

@@ -5,6 +5,7 @@
 
 mod admission;
 mod asking;
+mod certificate;
 mod counting;
 mod disposition;
 mod fallback;
@@ -97,6 +98,9 @@ fn decide<'p>(
         Err(refusal) => return *refusal,
     };
     let mut scope = request.scope;
+    if let Some(refused) = certificate::refused(policy, request.host, &mut scope) {
+        return refused;
+    }
     let disposition = of_host(policy, endpoints, request.host, &mut scope, work, known);
     paging::paged(policy, endpoints, &scope, disposition, known.page)
 }
@@ -121,6 +125,9 @@ fn of_host<'p: 'r, 'r>(
         } else {
             kept_out()
         };
+    }
+    if let Some(refused) = certificate::not_admitted(host, scope) {
+        return refused;
     }
     if let Some(to) = &host.redirect_to {
         let reply = redirect::www(policy, scope, to);
@@ -308,6 +315,9 @@ fn go_in<'p: 'r, 'r>(
         let reply = redirect::to_https(policy, location, scope);
         return Disposition::redirect(reply, Some(location), Reason::SslRedirect);
     }
+    if let Some(refused) = certificate::evaded(location, scope) {
+        return refused;
+    }
     // ingress-nginx's balancer looks for its endpoints before anybody is asked who they are.
     if location.backend == Backend::Missing && location.fallback.is_none() {
         return Disposition::reply(redirect::plain(503), Some(location), Reason::NoService);
@@ -462,6 +472,7 @@ fn edits<'p>(policy: &'p Policy, location: &'p Location, scope: &Scope) -> Vec<E
     if let Some(real_ip) = &policy.real_ip {
         edits.extend(forwarded::edits(scope.headers, scope.facts, real_ip));
     }
+    edits.extend(scope.client.edits(scope.headers));
     edits.extend(policy.requests.edits(scope));
     // `proxy_set_header Authorization ""`.
     if location.basic.is_some() && edit::first(scope.headers, "authorization").is_some() {

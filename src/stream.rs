@@ -107,6 +107,8 @@ pub enum Count {
     DeniedPassword,
     /// An authorizer did not let it in.
     DeniedAuthorizer,
+    /// limpet refused it because of its client's certificate.
+    DeniedCertificate,
     /// An endpoint answered an unpinned request, and the session filter did not say which: it
     /// is missing, or in the wrong place of the chain.
     FilterMissing,
@@ -216,6 +218,11 @@ impl Stream {
                     Reason::Unauthorized | Reason::SignIn | Reason::NoAuthorizer => {
                         Some(Count::DeniedAuthorizer)
                     }
+                    Reason::NoCertificate
+                    | Reason::BadCertificate
+                    | Reason::OtherName
+                    | Reason::NoAuthority
+                    | Reason::Misdirected => Some(Count::DeniedCertificate),
                     Reason::AmbiguousPath | Reason::ProtectedPath => Some(Count::Protected),
                     Reason::TooCostly => Some(Count::TooCostly),
                     _ => redirect.then_some(Count::Redirect),

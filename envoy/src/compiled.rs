@@ -1,6 +1,6 @@
 //! The manifests as the module understands them: read, accepted and compiled by the core itself.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use limpet::cluster;
 use limpet::config::{self, Config, ConfigError};
@@ -9,8 +9,10 @@ use limpet::remark::{Effect, Remark};
 use limpet::route::VirtualHost;
 use serde_json::{Map, Value, json};
 
+use crate::authorities;
 use crate::clusters::{self, Cluster, EndpointsFlag, ServicePort};
 use crate::forwarding::Forwarding;
+use crate::key_pair::Authority;
 use crate::manifests::{Manifests, Object};
 use crate::named_secrets;
 use crate::names;
@@ -23,6 +25,8 @@ pub struct Flags {
     pub strict: bool,
     /// `--endpoints`.
     pub endpoints: Vec<EndpointsFlag>,
+    /// The listener asks clients for certificates, as that of `render envoy`.
+    pub client_certificates: bool,
 }
 
 /// What the core makes of some manifests.
@@ -36,6 +40,8 @@ pub struct Compiled<'m> {
     pub clusters: Vec<Cluster>,
     /// Those that are asked about requests, and serve none.
     pub authorizers: Vec<Cluster>,
+    /// Who signs certificates of clients, by `namespace/name` of the Secret.
+    pub authorities: BTreeMap<String, Authority>,
     /// What ingress-nginx's ConfigMap says about forwarding headers.
     pub forwarding: Forwarding,
     /// The plugin configuration as far as the manifests say it: the Ingresses that the module takes,
@@ -76,12 +82,21 @@ impl<'m> Compiled<'m> {
         let unfit = all
             .clone()
             .filter_map(|object| Some(names::unfit(object)?.note(object)));
-        let notes = all.filter_map(nameless).chain(unfit).chain(more).collect();
+        let mut notes: Vec<String> = all.filter_map(nameless).chain(unfit).chain(more).collect();
         let secrets = named_secrets::secrets(manifests, &ingresses);
         if !secrets.is_empty() {
             let text = json!({ "secrets": &secrets }).to_string();
             config.secrets = config::read(text.as_bytes())?.0.secrets;
             said.insert("secrets".to_owned(), secrets.into());
+        }
+        let mut authorities = BTreeMap::new();
+        if flags.client_certificates
+            && let Some(all) = authorities::authorities(manifests, &ingresses, &mut notes)
+        {
+            let told = authorities::told(&all);
+            said.insert("client_certificates".to_owned(), json!(told));
+            config.client_certificates = Some(told);
+            authorities = all;
         }
         config.clusters = clusters::told(&clusters).collect();
         let authorizers = clusters::authorizers(manifests, &ingresses, &flags.endpoints, &config);
@@ -99,6 +114,7 @@ impl<'m> Compiled<'m> {
             ingresses,
             clusters,
             authorizers,
+            authorities,
             forwarding: Forwarding::read(manifests.settings()),
             said,
             config,

@@ -4,12 +4,15 @@
 //! Source: `ContextImpl` and `ServerContextImpl`, `source/common/tls`, Envoy 1.40; `RSA_check_key`
 //! and `EC_KEY_check_key` of its `BoringSSL`.
 
+mod authority;
 mod certificate;
 mod der;
 mod elliptic;
 mod pem;
 mod private_key;
 mod rsa;
+
+pub use self::authority::{Authority, UnusableAuthority};
 
 use self::certificate::Certificate;
 use self::pem::Block;

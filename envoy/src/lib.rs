@@ -5,6 +5,7 @@
 //! commands that need no host.
 
 pub mod args;
+pub(crate) mod authorities;
 pub mod certificates;
 pub mod check;
 pub mod clusters;

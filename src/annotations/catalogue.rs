@@ -122,7 +122,11 @@ const REGEX: &str = r"^[\-._~a-zA-Z0-9/:^$\[\](){}*+?|&=\\]*$";
 pub(super) const AUTHENTICATION: &str = "the configuration has no `authorizers`, so nobody is asked: use them, Envoy's ext_authz filter, or an Istio AuthorizationPolicy; rules on paths need protect";
 const AUTHORIZER: &str = "outside of the cluster an https certificate is verified, and a host that is a variable has to be $host: whoever serves the path on the same host is asked; the host's own rules may not ask first";
 const COSTLY_USERS: &str = "users with bcrypt digests, or with more than 5000 rounds, are not let in: a request may not take so long";
-const DOWNSTREAM_TLS: &str = "client certificates are the listener's: use the DownstreamTlsContext, or an Istio Gateway's tls.mode MUTUAL";
+const DOWNSTREAM_TLS: &str =
+    "TLS is the listener's: use the DownstreamTlsContext, or an Istio Gateway's tls";
+/// What is said of `auth-tls-*` where the listener asks for no certificate.
+pub(super) const CLIENT_CERTIFICATES: &str =
+    "limpet render envoy asks for them; elsewhere use an Istio Gateway's tls.mode MUTUAL";
 const RATE_LIMIT: &str = "use Envoy's local_ratelimit filter";
 const BUFFER: &str = "Envoy streams bodies: use the buffer filter where a whole body is needed";
 const TIMEOUT: &str = "limpet render envoy writes it into routes and clusters; elsewhere use the route's idle_timeout or the cluster's connect_timeout";
@@ -164,12 +168,12 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("auth-signin", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Annotation, Yes),
     row("auth-signin-redirect-param", "authentication", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, Yes),
     row("auth-snippet", "authentication", Any, Critical, Refused::Annotation, No(SNIPPET)),
-    row("auth-tls-error-page", "authentication", Pattern(r"^(@[A-Za-z0-9_-]+|((https?://)?[A-Za-z0-9\-.]+(:\d+)?)?(/[A-Za-z0-9\-_.]+)*/?)$", Spaces::Removed), High, Refused::Annotation, No(DOWNSTREAM_TLS)),
-    row("auth-tls-match-cn", "authentication", Pattern(r"^CN=", Spaces::Kept), High, Refused::Annotation, No(DOWNSTREAM_TLS)),
-    row("auth-tls-pass-certificate-to-upstream", "authentication", Bool, Low, Refused::Annotation, No(DOWNSTREAM_TLS)),
-    row("auth-tls-secret", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Ingress, No(DOWNSTREAM_TLS)),
-    row("auth-tls-verify-client", "authentication", Pattern(r"^(on|off|optional|optional_no_ca)$", Spaces::Removed), Medium, Refused::Annotation, No(DOWNSTREAM_TLS)),
-    row("auth-tls-verify-depth", "authentication", Int, Low, Refused::Annotation, No(DOWNSTREAM_TLS)),
+    row("auth-tls-error-page", "authentication", Pattern(r"^(@[A-Za-z0-9_-]+|((https?://)?[A-Za-z0-9\-.]+(:\d+)?)?(/[A-Za-z0-9\-_.]+)*/?)$", Spaces::Removed), High, Refused::Annotation, No(CLIENT_CERTIFICATES)),
+    row("auth-tls-match-cn", "authentication", Pattern(r"^CN=", Spaces::Kept), High, Refused::Ingress, No(CLIENT_CERTIFICATES)),
+    row("auth-tls-pass-certificate-to-upstream", "authentication", Bool, Low, Refused::Annotation, No(CLIENT_CERTIFICATES)),
+    row("auth-tls-secret", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Ingress, No(CLIENT_CERTIFICATES)),
+    row("auth-tls-verify-client", "authentication", Pattern(r"^(on|off|optional|optional_no_ca)$", Spaces::Removed), Medium, Refused::Annotation, No(CLIENT_CERTIFICATES)),
+    row("auth-tls-verify-depth", "authentication", Int, Low, Refused::Annotation, No(CLIENT_CERTIFICATES)),
     row("auth-type", "authentication", Pattern(r"basic|digest", Spaces::Removed), Low, Refused::Ingress, Partly("digest is not honoured")),
     row("auth-url", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Ingress, Partly(AUTHORIZER)),
     row("backend-protocol", "backend", Options(&["auto_http", "http", "https", "grpc", "grpcs", "fcgi"], Case::Folded), Low, Refused::Annotation, Partly("the cluster decides: `render envoy` and `istio` give it TLS or HTTP/2, on Envoy Gateway you do")),

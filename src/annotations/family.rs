@@ -7,7 +7,7 @@ use super::read::{Reader, Unset};
 use super::{
     AffinityAnnotations, Annotations, CanaryAnnotations, Redirect, ResponseRules, Rewrite,
 };
-use super::{authentication, authorizer, limits};
+use super::{authentication, authorizer, client_certificate, limits};
 use crate::access::{Lists, Networks};
 use crate::body;
 use crate::config::Config;
@@ -54,6 +54,7 @@ pub(super) fn annotations(
         custom_headers: reader.text("custom-headers").unwrap_or_default(),
         denied: lists.is_none() || basic.is_err() || authorizer.is_err() || limits.is_err(),
         limits: limits.unwrap_or_default(),
+        client_certificate: client_certificate::client_certificate(reader, settings, config),
         authorizer: authorizer.unwrap_or_default(),
         global_auth: reader.flag("enable-global-auth").unwrap_or(true),
         basic: basic.unwrap_or_default(),

@@ -21,6 +21,7 @@ pub fn parse(
         ingress,
         strict: config.strict,
         asks: config.authorizers.is_some(),
+        asks_for_certificates: config.client_certificates.is_some(),
         patterns,
         remarks,
     };

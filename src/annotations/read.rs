@@ -29,6 +29,8 @@ pub struct Reader<'a> {
     pub strict: bool,
     /// Authorizers are told: `auth-url` and what goes with it is honoured.
     pub asks: bool,
+    /// The listener asks for certificates: `auth-tls-secret` and what goes with it is honoured.
+    pub asks_for_certificates: bool,
     /// What values are validated by.
     pub patterns: &'a mut Patterns,
     /// What was found on the way.
@@ -230,6 +232,11 @@ impl Reader<'_> {
 
     fn unsupported(&mut self, row: &catalogue::Annotation, value: &str) {
         let instead = match row.support {
+            catalogue::Support::No(catalogue::CLIENT_CERTIFICATES)
+                if self.asks_for_certificates =>
+            {
+                None
+            }
             catalogue::Support::No(instead) => Some(instead),
             _ => (row.name == "auth-url" && !self.asks).then_some(catalogue::AUTHENTICATION),
         };

@@ -14,7 +14,7 @@ use crate::remark::{Effect, Expected, Problem, Remark};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 26] = [
+const KEYS: [&str; 27] = [
     "ingresses",
     "ingress_classes",
     "annotations_prefix",
@@ -35,6 +35,7 @@ const KEYS: [&str; 26] = [
     "cookie_format",
     "authorizers",
     "error_pages",
+    "client_certificates",
     "policies",
     "secrets",
     "report",
@@ -121,6 +122,7 @@ impl<'a> Reader<'a> {
             cookie_format,
             authorizers: self.strings("authorizers")?,
             error_pages: self.strings("error_pages")?.unwrap_or_default(),
+            client_certificates: self.strings("client_certificates")?,
             policies: self.strings("policies")?.unwrap_or_default(),
             secrets: self.secrets()?,
             report: self.choice(

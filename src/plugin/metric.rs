@@ -36,6 +36,8 @@ pub enum Metric {
     DeniedPassword,
     /// Requests that an authorizer refused.
     DeniedAuthorizer,
+    /// Requests that were refused because of a client's certificate.
+    DeniedCertificate,
     /// Requests that waited for the endpoints.
     Waited,
     /// Polls of Envoy's admin.
@@ -66,7 +68,7 @@ pub enum Kind {
 use Kind::{Counter, Gauge};
 
 /// Envoy shows them in `/stats/prometheus` under these names.
-pub const NAMES: [(&str, Kind); 23] = [
+pub const NAMES: [(&str, Kind); 24] = [
     ("limpet_sessions_new", Counter),
     ("limpet_sessions_kept", Counter),
     ("limpet_sessions_moved", Counter),
@@ -82,6 +84,7 @@ pub const NAMES: [(&str, Kind); 23] = [
     ("limpet_limited", Counter),
     ("limpet_denied_password", Counter),
     ("limpet_denied_authorizer", Counter),
+    ("limpet_denied_certificate", Counter),
     ("limpet_waited", Counter),
     ("limpet_discovery_polls", Counter),
     ("limpet_discovery_failures", Counter),
@@ -112,6 +115,7 @@ impl Metric {
             Count::Limited => Self::Limited,
             Count::DeniedPassword => Self::DeniedPassword,
             Count::DeniedAuthorizer => Self::DeniedAuthorizer,
+            Count::DeniedCertificate => Self::DeniedCertificate,
             Count::FilterMissing => Self::FilterMissing,
         }
     }

@@ -1,6 +1,6 @@
 //! From a configuration to what it means.
 
-use super::{Loaded, Policy, clusters, error_pages, headers, hosts, load, merge};
+use super::{Loaded, Policy, certificates, clusters, error_pages, headers, hosts, load, merge};
 use crate::access::clients::Clients;
 use crate::access::{Proxied, RealIp};
 use crate::config::settings::Settings;
@@ -31,7 +31,8 @@ pub fn ingresses(config: &Config) -> Vec<Loaded> {
 pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
     let (settings, mut remarks) = Settings::read(&config.config_map);
     let loaded = load::load(config, &settings, &mut remarks);
-    let merged = merge::merge(&loaded, config, &mut remarks);
+    let mut merged = merge::merge(&loaded, config, &mut remarks);
+    certificates::add(&mut merged, &loaded, &mut remarks);
     let (clusters, ids) = clusters::compile(&merged, &loaded, config, &settings, &mut remarks);
     let hosts = hosts::compile(&merged, &loaded, &ids, &settings, config, &mut remarks);
     let real_ip = real_ip(&settings, config);

@@ -109,6 +109,7 @@ fn redirect_host(from: String, to: &str) -> VirtualHost {
         lookup: Arc::new(Lookup::Regex),
         app_root: None,
         tls: false,
+        client_certificate: None,
         redirect_to: Some(to.to_owned()),
     }
 }
@@ -161,9 +162,8 @@ impl Context<'_> {
             match self.location(&asked, draft, is_regex, remarks) {
                 Ok(location) => {
                     if app_root.is_none() {
-                        app_root = self
-                            .app_root(draft, remarks)
-                            .map(|root| (locations.len(), root));
+                        let root = self.app_root(draft, remarks);
+                        app_root = root.map(|root| (locations.len(), root));
                     }
                     locations.push(Arc::new(location));
                     drafts.push(draft);
@@ -182,6 +182,7 @@ impl Context<'_> {
             locations: Arc::clone(&locations),
             app_root,
             tls: self.has_certificate(name, name, server),
+            client_certificate: server.client_certificate.clone(),
             redirect_to: None,
         };
         Compiled {
@@ -255,9 +256,8 @@ impl Context<'_> {
     /// `IsValidHostname` in `ssl.go`): here, where it is listed beside that host.
     fn has_certificate(&self, name: &str, host: &str, server: &Server) -> bool {
         let wildcard = wildcard_of(host);
-        let above = wildcard
-            .as_ref()
-            .and_then(|above| self.merged.servers.get(above));
+        let above = wildcard.as_ref();
+        let above = above.and_then(|above| self.merged.servers.get(above));
         let names = |listed: &String| {
             let mut names = wildcard.iter().map(String::as_str).chain([host]);
             names.any(|name| name.eq_ignore_ascii_case(listed))

@@ -308,6 +308,10 @@ fn noun(expected: Expected) -> &'static str {
             "a Secret that is given, of the same namespace, with users under the key auth, or, for \
              auth-map, with a key for each user"
         }
+        Expected::Authority => {
+            "a Secret that is given, of the same namespace, with certificates that can be read under \
+             the key ca.crt"
+        }
         Expected::Variable => "an environment variable of the VM with anything in it",
         Expected::Method => "a method of HTTP, in capitals",
         Expected::Authorizer => "a URL of a server that stands in authorizers",

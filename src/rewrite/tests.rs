@@ -30,6 +30,7 @@ fn rewrite(path: &str, target: &str, uri: &str, args: &str) -> Rewritten {
         groups: Groups::default(),
         subject: Cow::Borrowed(&[]),
         names: variable::Names::default(),
+        client: crate::client_certificate::Client::default(),
     };
     rewrite.apply(&mut scope).unwrap()
 }

@@ -5,6 +5,7 @@
 
 use super::escape::{Kind, escape};
 use crate::access::{self, RealIp};
+use crate::client_certificate::Client;
 use crate::edit::{self, Headers};
 use crate::facts::Facts;
 use crate::route::pattern::{Groups, Work};
@@ -42,6 +43,8 @@ pub(crate) struct Scope<'r> {
     pub subject: Cow<'r, [u8]>,
     /// The location's own names; empty before one is found.
     pub names: Names<'r>,
+    /// What its host knows of the client's certificate.
+    pub client: Client<'r>,
 }
 
 /// What the template sets in every location.

@@ -128,7 +128,15 @@ pub(super) fn question(
     for (name, value) in asked.set.values(scope) {
         add(name, value);
     }
-    let own = |name: &str| asked.sent.iter().any(|(own, _)| *own == name) || asked.set.has(name);
+    for (name, value) in scope.client.told() {
+        if let Some(value) = value {
+            add(name, value.into_owned());
+        }
+    }
+    let own = |name: &str| {
+        let is_sent = asked.sent.iter().any(|(own, _)| *own == name);
+        is_sent || asked.set.has(name) || scope.client.is_lie(name)
+    };
     for (name, value) in handed_on(scope.headers, own) {
         add(&name, value);
     }

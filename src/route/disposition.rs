@@ -147,6 +147,16 @@ pub enum Reason {
     SignIn,
     /// The authorizer answered otherwise, or not at all: 500.
     NoAuthorizer,
+    /// `auth-tls-secret`: no certificate came along: 400.
+    NoCertificate,
+    /// It is none of the right authority's: 400.
+    BadCertificate,
+    /// `auth-tls-match-cn`: it is somebody else's: 403.
+    OtherName,
+    /// What `auth-tls-secret` names, or what stands beside it, cannot be used: 403.
+    NoAuthority,
+    /// The certificate was asked for in another host's name: 421.
+    Misdirected,
     /// A preflight of an origin that may: 204.
     Preflight,
     /// The configuration closes the location's Ingress: 503.
@@ -189,6 +199,11 @@ impl Reason {
             Self::Unauthorized => "unauthorized",
             Self::SignIn => "sign_in",
             Self::NoAuthorizer => "no_authorizer",
+            Self::NoCertificate => "no_certificate",
+            Self::BadCertificate => "bad_certificate",
+            Self::OtherName => "other_name",
+            Self::NoAuthority => "no_authority",
+            Self::Misdirected => "misdirected",
             Self::Preflight => "preflight",
             Self::Closed => "closed",
             Self::BadRequest => "bad_request",

@@ -6,6 +6,7 @@
 use super::location::Location;
 use super::lookup::{Found, Lookup};
 use super::pattern::{Pattern, Work};
+use crate::client_certificate::ClientCertificate;
 use crate::rewrite::template::Template;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -34,6 +35,8 @@ pub struct VirtualHost {
     pub(crate) app_root: Option<(usize, Template)>,
     /// The name is that of a host with a certificate.
     pub(crate) tls: bool,
+    /// What it asks of its clients' certificates; `None`: nothing.
+    pub(crate) client_certificate: Option<Arc<ClientCertificate>>,
     /// The whole host redirects to this one (`from-to-www-redirect`).
     pub(crate) redirect_to: Option<String>,
 }
@@ -43,6 +46,12 @@ impl VirtualHost {
     #[must_use]
     pub fn is_default(&self) -> bool {
         self.name == DEFAULT_SERVER
+    }
+
+    /// What it asks of its clients' certificates; `None`: nothing.
+    #[must_use]
+    pub fn client_certificate(&self) -> Option<&ClientCertificate> {
+        self.client_certificate.as_deref()
     }
 
     pub(crate) fn find(&self, uri: &[u8], work: &Work) -> Found<'_> {

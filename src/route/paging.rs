@@ -142,7 +142,9 @@ fn headers(policy: &Policy, scope: &Scope, is_told_apart: bool) -> Vec<(String, 
     // nginx leaves out what is empty.
     let fields = fields.into_iter().filter(|(_, value)| !value.is_empty());
     let fields = fields.map(|(name, value)| (name.to_owned(), value));
-    let handed_on = asking::handed_on(scope.headers, |name| OWN.contains(&name));
+    let handed_on = asking::handed_on(scope.headers, |name| {
+        OWN.contains(&name) || scope.client.is_lie(name)
+    });
     let all = fields.chain(handed_on);
     all.map(|(name, value)| (name, FieldValue::received(value).into_owned()))
         .collect()

@@ -7,6 +7,7 @@ use super::disposition::{Disposition, Reason, Unknown, stray};
 use super::host::{self, VirtualHost};
 use super::pattern::{Groups, Work};
 use super::target;
+use crate::client_certificate::Client;
 use crate::edit::{self, Headers};
 use crate::facts::Facts;
 use crate::policy::Policy;
@@ -86,6 +87,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
             groups: Groups::default(),
             subject: Cow::Borrowed(&[]),
             names: Names::default(),
+            client: Client::default(),
         };
         Ok(Self { host, scope })
     }

@@ -61,6 +61,7 @@ fn flags(endpoints: &[String]) -> Flags {
     let endpoints = endpoints.iter().map(|flag| flag.parse().unwrap());
     Flags {
         endpoints: endpoints.collect(),
+        client_certificates: true,
         ..Flags::default()
     }
 }

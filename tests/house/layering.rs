@@ -181,6 +181,7 @@ const CORE: &[&[&str]] = &[
     &[
         "policy::authorizers",
         "policy::budget",
+        "policy::certificates",
         "policy::clusters",
         "policy::headers",
         "policy::listed",
@@ -196,6 +197,7 @@ const CORE: &[&[&str]] = &[
     &["authorizer"],
     &["redirect::destination", "fields"],
     &["rewrite", "affinity", "canary", "access::clients"],
+    &["client_certificate"],
     &["route::pattern", "route::target", "discovery"],
     &["endpoints", "session_cookie"],
     &["annotations"],

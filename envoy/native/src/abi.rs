@@ -78,6 +78,7 @@ pub(crate) enum Attribute {
     DestinationAddress = 26,
     UpstreamAddress = 41,
     ConnectionTlsVersion = 31,
+    XdsRouteName = 61,
 }
 
 /// How much a log line matters.

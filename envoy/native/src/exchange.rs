@@ -281,6 +281,7 @@ fn property(filter: &Filter, path: &[&str]) -> Option<Vec<u8>> {
         ["source", "address"] => Attribute::SourceAddress,
         ["destination", "address"] => Attribute::DestinationAddress,
         ["connection", "tls_version"] => Attribute::ConnectionTlsVersion,
+        ["xds", "route_name"] => Attribute::XdsRouteName,
         _ => return None,
     })
 }

@@ -5,11 +5,23 @@ use super::annotations::{Judged, Verdict};
 use super::finding::{ELSEWHERE, Finding, SETTING};
 use super::platform::Platform;
 use super::settings::JudgedKey;
+use crate::compiled::Compiled;
 
 /// With which difference what `finding` leaves to others is done on `on`: `exact` is none; `None`: others do it.
 pub(crate) fn taken_over(finding: &Finding, on: Platform) -> Option<&'static str> {
     let is_left = [ELSEWHERE, SETTING].contains(&finding.code);
     is_left.then(|| difference(&finding.field, on)).flatten()
+}
+
+/// Whether it is about a certificate for which the listener asks. What the module does not read as text is
+/// lost there too.
+pub(crate) fn is_asked_for(compiled: &Compiled<'_>, finding: &Finding) -> bool {
+    let mut ingresses = compiled.ingresses.iter();
+    compiled.config.client_certificates.is_some()
+        && finding.field.starts_with("auth-tls-")
+        && ingresses.any(|one| {
+            Some(one.id()) == finding.ingress.as_deref() && one.annotation(&finding.field).is_some()
+        })
 }
 
 fn difference(name: &str, on: Platform) -> Option<&'static str> {

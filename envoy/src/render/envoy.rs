@@ -1,6 +1,7 @@
 //! `limpet render envoy`: a complete bootstrap for Envoy alone.
 
 mod address;
+mod client;
 mod cluster;
 mod edge;
 mod eds;
@@ -30,7 +31,7 @@ use self::eds::{Readers, write_for};
 use super::yaml::{comments, to_yaml};
 use crate::check::{self, Finding};
 use crate::clusters::Cluster;
-use crate::compiled::Compiled;
+use crate::compiled::{Compiled, Flags};
 use crate::plugin_config::{Options, Report, Unmatched, plugin_config};
 use crate::progress::Progress;
 use crate::say;
@@ -105,6 +106,7 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
         plugin: &plugin,
         ways: &ways,
         settings,
+        has_certificates: client::asks(compiled),
     };
     let listeners = chain.listeners(&certificates);
     let mut rendered_clusters: Vec<Value> = Vec::new();
@@ -180,7 +182,10 @@ pub fn error_pages(compiled: &Compiled<'_>) -> Vec<Cluster> {
 /// When the manifests cannot be read or a file cannot be written.
 pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::of("rendering");
-    let flags = args.render.manifests.flags(&args.endpoints);
+    let flags = Flags {
+        client_certificates: true,
+        ..args.render.manifests.flags(&args.endpoints)
+    };
     let (manifests, mut head) = args.render.load(&flags, check::Platform::Envoy)?;
     let compiled = Compiled::new(&manifests, &flags)?;
     let settings = &args.settings;

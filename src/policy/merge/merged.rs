@@ -1,10 +1,12 @@
 //! What is merged, in ingress-nginx's own terms.
 
 use crate::annotations::{AffinityAnnotations, Annotations, CanaryAnnotations};
+use crate::client_certificate::ClientCertificate;
 use crate::cluster;
 use crate::ingress::{Backend, Ingress};
 use crate::route::host::DEFAULT_SERVER;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Where requests go that nobody serves.
 pub(in crate::policy) const DEFAULT_UPSTREAM: &str = "upstream-default-backend";
@@ -27,6 +29,8 @@ pub(in crate::policy) struct Server {
     pub locations: Vec<Draft>,
     pub tls: bool,
     pub from_to_www: bool,
+    /// What it asks of its clients' certificates.
+    pub client_certificate: Option<Arc<ClientCertificate>>,
     /// The names of its certificate: the hosts of the `tls` entry that lists its own.
     pub certificate: Vec<String>,
 }

@@ -9,6 +9,7 @@ use limpet_envoy::render::envoy::{EnvoySettings, error_pages, render};
 use limpet_tests::pod::Pod;
 use limpet_tests::recordings::{self, list};
 use limpet_tests::rendered::{edit_plugin, native};
+use limpet_tests::tls;
 
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ impl<'s> Given<'s> {
     fn flags(&self) -> Flags {
         Flags {
             strict: recordings::is_strict(self.scenario),
+            client_certificates: true,
             ..Flags::default()
         }
     }
@@ -88,6 +90,9 @@ impl<'s> Given<'s> {
                 .canonicalize()
                 .unwrap(),
             native: native(),
+            // nginx has one for every other name.
+            tls: is_over_tls(self.scenario).then(tls::files),
+            listen_tls: "127.0.0.1:0".parse().unwrap(),
             allow_loopback: true,
             ..EnvoySettings::default()
         };
@@ -132,6 +137,7 @@ impl<'s> Given<'s> {
             move_to(one, authorizer.address());
         }
         self.lead_mirrors(number, resources, pods);
+        let mut over_tls = resources["listeners"][1].clone();
         let mut http = resources["listeners"][0].clone();
         http["name"] = format!("{number}-http").into();
         let mut https = http.clone();
@@ -143,6 +149,13 @@ impl<'s> Given<'s> {
             .any(|request| request["scheme"] == "https")
         {
             resources["listeners"].as_array_mut().unwrap().push(https);
+        }
+        if is_over_tls(self.scenario) {
+            over_tls["name"] = format!("{number}-tls").into();
+            resources["listeners"]
+                .as_array_mut()
+                .unwrap()
+                .push(over_tls);
         }
         bootstrap
     }
@@ -203,6 +216,13 @@ fn rename_clusters(value: &mut Value, from: &str, to: &str) {
             .for_each(|v| rename_clusters(v, from, to)),
         _ => {}
     }
+}
+
+/// Whether its https requests are asked over TLS: where certificates of clients matter.
+pub(super) fn is_over_tls(scenario: &Value) -> bool {
+    let shows = |request: &Value| !request["client_cert"].is_null();
+    scenario["ingresses"].to_string().contains("auth-tls-")
+        || list(&scenario["requests"]).iter().any(shows)
 }
 
 fn own_name(number: usize, cluster: &Cluster) -> String {

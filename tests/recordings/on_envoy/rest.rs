@@ -1,16 +1,17 @@
 //! The recorded answers to all other annotations, asked of a real Envoy behind
 //! `limpet render envoy --close`: what limpet honours is to agree, and what it does not is closed.
 
-use super::listeners::{Given, merge};
+use super::listeners::{Given, is_over_tls, merge};
 use limpet_tests::envoy::RealEnvoy;
 use limpet_tests::http::{Connection, Request, Response, bytes};
 use limpet_tests::pod::{Echo, Manner, Pod, Script};
 use limpet_tests::recordings::{self, list, text};
+use limpet_tests::tls::{self, Greeting, Relay};
 use limpet_tests::wait;
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ const AGREE: [(&str, usize); 12] = [
     ("misc", 110),
     ("realip", 83),
     ("timeouts", 51),
-    ("tls", 45),
+    ("tls", 104),
 ];
 
 /// What ingress-nginx answered whom a rule stopped.
@@ -106,8 +107,6 @@ fn the_rest_is_answered_as_recorded_or_closed() {
 fn not_asked(request: &Value) -> Option<&'static str> {
     if request["expect"].is_null() || request["unstable"] == true {
         Some("no answer to compare with")
-    } else if !request["client_cert"].is_null() {
-        Some("another kind of connection")
     } else {
         None
     }
@@ -141,6 +140,8 @@ struct Town {
     /// Every authorizer is this one.
     authorizer: Pod,
     listeners: BTreeMap<String, SocketAddr>,
+    /// Who speaks TLS to them.
+    relay: Relay,
     /// The scenarios in which something is closed.
     closed: BTreeSet<usize>,
 }
@@ -162,11 +163,21 @@ impl Town {
         let count = list(&bootstrap["static_resources"]["listeners"]).len();
         let envoy = RealEnvoy::start(&bootstrap.to_string());
         let listeners = envoy.listeners(count);
+        let numbered = scenarios.iter().enumerate();
+        let greetings = numbered.flat_map(|(number, scenario)| {
+            let requests = list(&scenario["requests"]).iter();
+            requests.filter_map(move |request| greeting(number, scenario, request))
+        });
+        let relay = Relay::start(greetings.map(|(name, greeting)| Greeting {
+            to: listeners[&name],
+            ..greeting
+        }));
         Self {
             _envoy: envoy,
             pods,
             authorizer,
             listeners,
+            relay,
             closed,
         }
     }
@@ -197,7 +208,7 @@ impl Town {
             self.authorizer.behave(script(&request["auth"], turns));
         }
         let asked = self.authorizer.requests();
-        let (answer, statuses) = self.burst(number, request);
+        let (answer, statuses) = self.burst(number, scenario, request);
         let seen = || -> u64 {
             let now = names.iter().map(|name| self.pods[name].requests());
             now.zip(&before).map(|(now, before)| now - before).sum()
@@ -231,11 +242,12 @@ impl Town {
     fn burst(
         &self,
         number: usize,
+        scenario: &Value,
         request: &Value,
     ) -> (std::io::Result<Response>, Vec<Option<u16>>) {
         let burst = &request["burst"];
         if burst.is_null() {
-            return (self.send(number, request), Vec::new());
+            return (self.send(number, scenario, request), Vec::new());
         }
         let all = usize::try_from(burst["n"].as_u64().unwrap()).unwrap();
         let at_once = usize::try_from(burst["parallel"].as_u64().unwrap()).unwrap();
@@ -247,7 +259,7 @@ impl Town {
                     0 => return,
                     left => *left -= 1,
                 }
-                let answer = self.send(number, request);
+                let answer = self.send(number, scenario, request);
                 answers.lock().unwrap().push(answer);
             }
         };
@@ -265,10 +277,19 @@ impl Town {
         (answers.swap_remove(0), statuses)
     }
 
-    fn send(&self, number: usize, request: &Value) -> std::io::Result<Response> {
+    fn send(&self, number: usize, scenario: &Value, request: &Value) -> std::io::Result<Response> {
         let scheme = request["scheme"].as_str().unwrap();
-        let listener = self.listeners[&format!("{number}-{scheme}")];
-        let client = request["client"].as_str().unwrap().parse().unwrap();
+        let (client, listener) = match greeting(number, scenario, request) {
+            Some((name, greeting)) => {
+                let to = self.listeners[&name];
+                let place = self.relay.place(&Greeting { to, ..greeting });
+                (place.ip(), place)
+            }
+            None => {
+                let listener = self.listeners[&format!("{number}-{scheme}")];
+                (client(request), listener)
+            }
+        };
         let mut connection = Connection::open_from(client, listener)?;
         if let Some(line) = text(&request["proxy_protocol"]) {
             connection.send_bytes(&bytes(&line))?;
@@ -280,6 +301,29 @@ impl Town {
         let is_cut = request["expect"]["truncated"] == true;
         connection.read_response(is_cut || sent.method == b"HEAD")
     }
+}
+
+fn client(request: &Value) -> IpAddr {
+    request["client"].as_str().unwrap().parse().unwrap()
+}
+
+/// How a request over TLS begins, and the listener that it is for, whose address is not known yet;
+/// `None`: it is none.
+fn greeting(number: usize, scenario: &Value, request: &Value) -> Option<(String, Greeting)> {
+    if request["scheme"] != "https" || !is_over_tls(scenario) {
+        return None;
+    }
+    let host = text(&request["host"]).unwrap_or_default();
+    let host = host.split(':').next().unwrap_or_default().to_owned();
+    let shows = request["client_cert"].as_str().map(tls::of_client);
+    let greeting = Greeting {
+        to: SocketAddr::from(([0, 0, 0, 0], 0)),
+        client: client(request),
+        sni: text(&request["sni"]).unwrap_or(host),
+        shows,
+        resumes: false,
+    };
+    Some((format!("{number}-tls"), greeting))
 }
 
 /// How long what comes after an answer is waited for.

@@ -53,6 +53,7 @@ impl Core {
         let flags = Flags {
             strict,
             endpoints: endpoints.to_vec(),
+            client_certificates: true,
         };
         let compiled = Compiled::new(manifests, &flags).unwrap();
         let options = Options {

@@ -1,8 +1,10 @@
 //! The listeners: http, and https where there are certificates.
 
+use limpet::client_certificate::HEADERS;
 use serde_json::{Value, json};
 use std::path::Path;
 
+use super::client::{self, Asking};
 use super::edge;
 use super::route;
 use super::settings::EnvoySettings;
@@ -21,6 +23,8 @@ pub(super) struct Chain<'c> {
     pub(super) plugin: &'c Value,
     pub(super) ways: &'c Ways,
     pub(super) settings: &'c EnvoySettings,
+    /// Some host asks for certificates.
+    pub(super) has_certificates: bool,
 }
 
 impl Chain<'_> {
@@ -30,7 +34,7 @@ impl Chain<'_> {
         let mut http = json!({
             "name": "http",
             "address": self.settings.listen.to_envoy(),
-            "filter_chains": [{ "filters": [self.connection_manager(HTTP)] }],
+            "filter_chains": [{ "filters": [self.connection_manager(HTTP, None)] }],
         });
         if let (Some(filter), Some(http)) = (&proxied, http.as_object_mut()) {
             http.insert("listener_filters".to_owned(), json!([filter]));
@@ -50,7 +54,7 @@ impl Chain<'_> {
                 "filter_chains":
                     tls::filter_chains(
                         certificates,
-                        &self.connection_manager(HTTPS),
+                        |asked| self.connection_manager(HTTPS, asked),
                         &edge::header_timeout(self.compiled.manifests),
                     ),
             }));
@@ -58,8 +62,8 @@ impl Chain<'_> {
         listeners
     }
 
-    /// The connection manager of one listener.
-    fn connection_manager(&self, side: ListenerSide) -> Value {
+    /// The connection manager of one listener, or of those of its hosts that ask for certificates.
+    fn connection_manager(&self, side: ListenerSide, asked: Option<&Asking>) -> Value {
         let mut manager = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": format!("ingress_{}", side.scheme),
@@ -90,7 +94,7 @@ impl Chain<'_> {
                 "name": "envoy.http.early_header_mutation.header_mutation",
                 "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-                    "mutations": self.early_mutations(side),
+                    "mutations": self.early_mutations(side, asked),
                 },
             }],
             // nginx answers 502 where a pod refuses, breaks off or speaks no HTTP, and keeps 503 for
@@ -106,7 +110,7 @@ impl Chain<'_> {
                 "status_code": 502,
             }] },
             "http_filters": self.http_filters(),
-            "route_config": route::routes(self.ways),
+            "route_config": route::routes(self.ways, self.has_certificates, asked),
         });
         let mut set = |key: &str, value: Value| {
             if let Some(fields) = manager.as_object_mut() {
@@ -139,10 +143,12 @@ impl Chain<'_> {
     }
 
     /// Before the module, and even where it is skipped: nobody outside chooses a pod.
-    fn early_mutations(&self, side: ListenerSide) -> Vec<Value> {
+    fn early_mutations(&self, side: ListenerSide, asked: Option<&Asking>) -> Vec<Value> {
         let forwarding = &self.compiled.forwarding;
         let originals = forwarding::envoy::originals(forwarding);
+        let certificates = HEADERS.iter().filter(|_| self.has_certificates);
         let strip = DROPPED_HEADERS.iter().chain([&POLICY_HEADER]);
+        let strip = strip.chain(certificates);
         let strip = strip.map(|name| json!({ "remove": name }));
         let strip_envoy = json!({ "remove_on_match": { "key_matcher": { "prefix": "x-envoy-" } } });
         let write = forwarding::envoy::early(forwarding, side);
@@ -152,10 +158,17 @@ impl Chain<'_> {
             .map(|header| json!({ "remove": header.name }));
         let spoofed: Vec<Value> = spoofed.collect();
         let write = originals.iter().chain(&write).map(Written::mutation);
+        let is_told = self.has_certificates && side == HTTPS;
+        let told = if is_told {
+            client::told(asked)
+        } else {
+            Vec::new()
+        };
         strip
             .chain([strip_envoy])
             .chain(spoofed)
             .chain(write)
+            .chain(told)
             .collect()
     }
 

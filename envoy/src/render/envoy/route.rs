@@ -1,7 +1,9 @@
 //! One virtual host for everything: the module has chosen the cluster, and the way to it.
 
+use limpet::client_certificate::HEADERS;
 use serde_json::{Value, json};
 
+use super::client::{self, Asking};
 use super::way::{Way, Ways};
 use crate::filter_chain::NOT_RETRIED;
 use crate::forwarding::{CLUSTER_HEADER, INTERNAL_HEADERS, POLICY_HEADER};
@@ -9,8 +11,9 @@ use crate::forwarding::{CLUSTER_HEADER, INTERNAL_HEADERS, POLICY_HEADER};
 /// How long a silent stream lives where no route says otherwise: Envoy's default, in seconds.
 const STREAM_IDLE: u64 = 300;
 
-/// The route configuration.
-pub(super) fn routes(ways: &Ways) -> Value {
+/// The route configuration; `has_certificates`: some host asks for certificates; `asked`: the hosts of
+/// these routes do.
+pub(super) fn routes(ways: &Ways, has_certificates: bool, asked: Option<&Asking>) -> Value {
     let own = ways.own.iter();
     let own = own.flat_map(|(name, way)| of_way(Some(name), vec![exactly(name)], way));
     // A way that nobody knows is no way at all: the module's configuration and this one differ.
@@ -24,7 +27,8 @@ pub(super) fn routes(ways: &Ways) -> Value {
         )
     };
     let all = of_way(None, Vec::from_iter(is_none), &ways.all);
-    let routes: Vec<Value> = own.chain(all).chain(unknown).collect();
+    let shown = asked.map(client::routes).unwrap_or_default().into_iter();
+    let routes: Vec<Value> = shown.chain(own).chain(all).chain(unknown).collect();
     json!({
         "name": "limpet",
         "virtual_hosts": [{
@@ -33,7 +37,7 @@ pub(super) fn routes(ways: &Ways) -> Value {
             "routes": routes,
         }],
         // Read by then: the cluster by the router, the endpoint by the session filter.
-        "request_headers_to_remove": hidden_from_pods(ways),
+        "request_headers_to_remove": hidden_from_pods(ways, has_certificates),
     })
 }
 
@@ -76,9 +80,10 @@ fn exactly(name: &str) -> Value {
     json!({ "name": POLICY_HEADER, "string_match": { "exact": name } })
 }
 
-fn hidden_from_pods(ways: &Ways) -> Vec<&'static str> {
+fn hidden_from_pods(ways: &Ways, has_certificates: bool) -> Vec<&'static str> {
     let mut names = INTERNAL_HEADERS.to_vec();
     names.extend((!ways.own.is_empty()).then_some(POLICY_HEADER));
+    names.extend(HEADERS.iter().filter(|_| has_certificates));
     names.extend([
         "x-envoy-external-address",
         "x-envoy-internal",

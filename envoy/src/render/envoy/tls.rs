@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::client::{self, Asking};
 use crate::certificates;
 use crate::compiled::Compiled;
 use crate::key_pair::KeyPair;
@@ -16,6 +17,8 @@ pub(super) struct Certificate {
     hosts: Vec<String>,
     chain: Value,
     key: Value,
+    /// What is asked of the clients of these hosts; `None`: no certificate.
+    asked: Option<Asking>,
 }
 
 impl Certificate {
@@ -62,6 +65,7 @@ pub(super) fn certificates(
                     hosts: certificate.hosts,
                     chain: json!({ "inline_string": chain }),
                     key: json!({ "inline_string": key }),
+                    asked: None,
                 });
             }
             Err(error) => {
@@ -76,16 +80,51 @@ pub(super) fn certificates(
             hosts,
             chain: json!({ "filename": cert }),
             key: json!({ "filename": key }),
+            asked: None,
         };
+        let known: Vec<&String> = certificates.iter().flat_map(|one| &one.hosts).collect();
+        let known: Vec<&String> = known.into_iter().chain(&default).collect();
+        let more = client::hosts(compiled).filter(|host| !known.contains(&host));
+        let more: Vec<String> = more.collect();
+        default.extend(more);
         if !default.is_empty() {
             certificates.push(of_files(default));
         }
         certificates.push(of_files(Vec::new()));
     }
+    let certificates: Certificates = certificates
+        .into_iter()
+        .flat_map(|certificate| split(compiled, certificate))
+        .collect();
     if certificates.is_empty() {
         notes.extend(dead_redirects(&compiled.ingresses));
     }
     certificates
+}
+
+/// One for each group of hosts that ask the same of their clients.
+fn split(compiled: &Compiled<'_>, certificate: Certificate) -> Vec<Certificate> {
+    if certificate.hosts.is_empty() {
+        let asked = Asking::of_all_others(compiled);
+        return vec![Certificate {
+            asked,
+            ..certificate
+        }];
+    }
+    let mut all: Vec<Certificate> = Vec::new();
+    for host in certificate.hosts {
+        let asked = Asking::of(compiled, &host);
+        match all.iter_mut().find(|one| one.asked == asked) {
+            Some(one) => one.hosts.push(host),
+            None => all.push(Certificate {
+                hosts: vec![host],
+                chain: certificate.chain.clone(),
+                key: certificate.key.clone(),
+                asked,
+            }),
+        }
+    }
+    all
 }
 
 /// Without an https listener, redirects to https lead nowhere.
@@ -107,17 +146,18 @@ fn dead_redirects(ingresses: &[TakenIngress<'_>]) -> Vec<String> {
     ingresses.iter().filter(redirects).map(note).collect()
 }
 
-/// One filter chain a certificate, all with the same connection manager.
+/// One filter chain a certificate and what is asked for it, all with the same connection manager but for
+/// what that bears on.
 pub(super) fn filter_chains(
     certificates: &Certificates,
-    manager: &Value,
+    manager: impl Fn(Option<&Asking>) -> Value,
     handshake: &str,
 ) -> Vec<Value> {
     certificates
         .iter()
         .map(|certificate| {
             let mut chain = json!({
-                "filters": [manager],
+                "filters": [manager(certificate.asked.as_ref())],
                 "transport_socket_connect_timeout": handshake,
                 "transport_socket": { "name": "envoy.transport_sockets.tls", "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
@@ -130,6 +170,9 @@ pub(super) fn filter_chains(
                     },
                 } },
             });
+            if let Some(asked) = &certificate.asked {
+                asked.add_to(&mut chain);
+            }
             if let (false, Some(fields)) = (certificate.hosts.is_empty(), chain.as_object_mut()) {
                 let matches = json!({ "server_names": certificate.hosts });
                 fields.insert("filter_chain_match".to_owned(), matches);

@@ -42,6 +42,8 @@ impl Settings {
         Flags {
             strict: self.strict,
             endpoints: self.endpoints.clone(),
+            // Nobody shows one here, and without one nobody comes in.
+            client_certificates: true,
         }
     }
 }

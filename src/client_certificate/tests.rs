@@ -1,0 +1,135 @@
+use super::*;
+use crate::facts::Knowledge;
+
+fn asked(verify: Verify, name: &str) -> Asked {
+    let pattern = format!("^(?:{name})$");
+    Asked {
+        said: AskedCertificate {
+            authority: "prod/ca".to_owned(),
+            knows_revoked: false,
+            verify,
+            depth: 1,
+            passes: false,
+            name: name.to_owned(),
+            error_page: String::new(),
+        },
+        name: (!name.is_empty()).then(|| Pattern::anywhere(&pattern).unwrap()),
+    }
+}
+
+fn facts<'f>(property: &'f dyn Fn(&[&str]) -> Option<Vec<u8>>) -> Facts<'f> {
+    Facts {
+        now: &|| 1_000,
+        random: &|| 0,
+        property,
+        knowledge: &|| Knowledge::Current,
+    }
+}
+
+#[test]
+fn a_name_is_whole_or_it_is_another_one() {
+    let work = Work::of_a_request;
+    for (name, subject, wanted) in [
+        ("CN=good", "O=tests,CN=good", true),
+        ("CN=good", "O=tests,CN=good.evil", false),
+        ("CN=good", "O=tests,CN=not-good", false),
+        ("CN=good", "O=CN=good", false),
+        ("CN=good", "O=a\\,CN=good", false),
+        ("CN=good", "CN=good\\,x", false),
+        ("CN=good", "CN=good,O=tests", true),
+        ("CN=good", "OU=x+CN=good,O=tests", true),
+        ("CN=good,O=tests", "CN=good,O=tests", true),
+        ("CN=good,O=tests", "CN=good,O=tests.evil", false),
+        ("CN=a|CN=b", "O=tests,CN=b", true),
+        ("CN=.*", "O=tests", false),
+        ("CN=(good|fine)\\.test", "O=tests,CN=fine.test", true),
+        ("CN=(good|fine)\\.test", "O=tests,CN=fine-test", false),
+        ("CN=good", "", false),
+        ("", "", true),
+    ] {
+        let asked = asked(Verify::On, name);
+        let is = asked.names(subject.as_bytes(), &work());
+        assert_eq!(is, wanted, "{name} {subject}");
+    }
+}
+
+#[test]
+fn the_listener_alone_says_who_is_verified() {
+    let head = crate::edit::fields(&[
+        (CONNECTION, "sni=a.example"),
+        (SUBJECT, "CN=client"),
+        (ISSUER, "CN=ca"),
+    ]);
+    let shown = |route: &'static str, verify| {
+        let asked = asked(verify, "");
+        let property =
+            |path: &[&str]| (path == ["xds", "route_name"]).then(|| route.as_bytes().to_vec());
+        let facts = facts(&property);
+        let client = Client::of(&asked, &head, &facts);
+        (client.shown, client.shows_enough(&head, &facts))
+    };
+    use Verify::{Off, On, Optional, OptionalNoCa};
+    for (route, verify, wanted) in [
+        ("verified=prod/ca,depth=1", On, (Shown::Good, true)),
+        ("unverified=prod/ca,depth=1", On, (Shown::Other, false)),
+        (
+            "unverified=prod/ca,depth=1",
+            Optional,
+            (Shown::Other, false),
+        ),
+        // The listener did not say for how long it holds.
+        (
+            "unverified=prod/ca,depth=1",
+            OptionalNoCa,
+            (Shown::Other, false),
+        ),
+        // Another authority, another depth, the route of everything else.
+        ("verified=prod/other,depth=1", On, (Shown::Nothing, false)),
+        ("verified=prod/ca,depth=2", On, (Shown::Nothing, false)),
+        ("all", On, (Shown::Nothing, false)),
+        ("all", Optional, (Shown::Nothing, true)),
+        ("verified=prod/ca,depth=1", Off, (Shown::Nothing, true)),
+    ] {
+        assert_eq!(shown(route, verify), wanted, "{route} {verify:?}");
+    }
+}
+
+#[test]
+fn one_of_anybodys_has_to_hold_now() {
+    let asked = asked(Verify::OptionalNoCa, "");
+    let property = |_: &[&str]| Some(b"unverified=prod/ca,depth=1".to_vec());
+    let facts = facts(&property);
+    for (validity, wanted) in [
+        ("900-1100", true),
+        ("1001-1100", false),
+        ("900-999", false),
+        ("-", false),
+        ("900", false),
+    ] {
+        let head = [(CONNECTION, "sni="), (VALIDITY, validity)];
+        let head = crate::edit::fields(&head);
+        let client = Client::of(&asked, &head, &facts);
+        assert_eq!(client.shows_enough(&head, &facts), wanted, "{validity}");
+    }
+}
+
+#[test]
+fn a_clients_own_words_never_reach_a_pod() {
+    let asked = asked(Verify::Optional, "");
+    let head = crate::edit::fields(&[
+        (CONNECTION, "sni=a.example"),
+        ("ssl-client-verify", "SUCCESS"),
+        ("ssl_client_subject_dn", "CN=lie"),
+        ("ssl-client-cert", "lie"),
+    ]);
+    let facts = facts(&|_| None);
+    let edits = Client::of(&asked, &head, &facts).edits(&head);
+    let removed = |name: &str| edits.contains(&Edit::Remove(Name::Owned(name.to_owned())));
+    assert!(removed("ssl_client_subject_dn") && removed("ssl-client-cert"));
+    let none = Edit::Set(
+        Name::Borrowed("ssl-client-verify"),
+        FieldValue::new(&b"NONE"[..]),
+    );
+    assert_eq!(edits.last(), Some(&none));
+    assert!(Client::default().edits(&head).is_empty());
+}
