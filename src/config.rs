@@ -62,6 +62,9 @@ pub struct Config {
     /// `authorizers`: who may be asked by `auth-url`, `scheme://host:port` to Envoy's name for it;
     /// `None`: nobody is, and somebody else does it.
     pub authorizers: Option<BTreeMap<String, String>>,
+    /// `default_backend`: the controller's `--default-backend-service`, `namespace/service:port`;
+    /// empty: it has none.
+    pub default_backend: String,
     /// `error_pages`: `namespace/service:port` to Envoy's name of the cluster that is asked for its
     /// error pages; those that are not here are asked by that of `clusters`.
     pub error_pages: BTreeMap<String, String>,

@@ -415,23 +415,12 @@ fn forward<'p: 'r, 'r>(
         hsts: false,
         path,
         https: redirect::is_https(policy, scope),
-        is_deep: is_deep(scope),
+        is_deep: request::is_deep(scope),
         hash_by: location
             .hash_by
             .as_ref()
             .map(|template| template.value(scope).into()),
     }
-}
-
-/// A host with several labels in place of the star: an alias takes it, but `should_set_cookie` of
-/// `sticky.lua` asks for the host itself, and then for a star in place of its first label alone.
-fn is_deep(scope: &Scope) -> bool {
-    let Some(domain) = scope.server_name.strip_prefix('*') else {
-        return false;
-    };
-    let under = scope.host.len().saturating_sub(domain.len());
-    let labels = scope.host.get(..under).unwrap_or_default();
-    labels.contains(&b'.')
 }
 
 /// X-Forwarded-Prefix goes with a rewrite alone; an empty one removes the downstream's.

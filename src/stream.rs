@@ -201,9 +201,9 @@ impl Stream {
                 mut reply,
                 location,
                 reason,
-                is_page,
+                paged,
             } => {
-                reply = add_fields(policy, location, reply, is_page);
+                reply = add_fields(policy, location, reply, paged.is_some());
                 let redirect = (300..400).contains(&reply.status);
                 if let (Reason::RewriteRedirect, Some(location)) = (reason, location) {
                     let to = reply.headers.first().map_or(&b""[..], |(_, url)| url);
@@ -229,6 +229,7 @@ impl Stream {
                 };
                 self.note_location(location);
                 self.note(Why::Answered(reason));
+                self.note_page(paged);
                 self.reply(
                     if redirect {
                         Outcome::Redirect
@@ -248,6 +249,7 @@ impl Stream {
                 self.note_location(location);
                 self.note_unknown(unknown);
                 let is_page = page.is_some();
+                self.note_page(is_page.then_some(404));
                 let reply = page.unwrap_or_else(|| {
                     let mut reply = not_found();
                     reply.headers.extend(told);

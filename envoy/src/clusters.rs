@@ -25,12 +25,13 @@ pub use service_port::ServicePort;
 
 /// Every cluster that the Ingresses name, in the order they name them, and notes for the operator.
 ///
-/// `flags` win over EndpointSlices. A flag that no Ingress asks for is noted.
+/// `flags` win over EndpointSlices; `default`: the default backend of all. A flag that no Ingress asks for is noted.
 #[must_use]
 pub(crate) fn clusters(
     manifests: &Manifests,
     ingresses: &[TakenIngress<'_>],
     flags: &[EndpointsFlag],
+    default: Option<&ServicePort>,
 ) -> (Vec<Cluster>, Vec<String>) {
     let known = Known { manifests, flags };
     let mut clusters: Vec<Cluster> = Vec::new();
@@ -72,6 +73,17 @@ pub(crate) fn clusters(
             clusters.push(cluster);
         }
     }
+    if let Some(default) = default
+        && clusters
+            .iter()
+            .all(|cluster| cluster.service_port != *default)
+    {
+        let mut cluster = known.cluster(default.clone(), "default_backend".to_owned());
+        if !cluster.missing {
+            cluster.by_annotation = true;
+            clusters.push(cluster);
+        }
+    }
     let is_unused = |flag: &&EndpointsFlag| {
         let mut clusters = clusters.iter();
         clusters.all(|cluster| !known.flags_of(&cluster.service_port).contains(flag))
@@ -81,6 +93,23 @@ pub(crate) fn clusters(
     let no_port = clusters.iter().filter_map(|cluster| known.no_port(cluster));
     let notes = no_port.chain(unused).collect();
     (clusters, notes)
+}
+
+/// What `default_backend` says: `namespace/service`, or with its port.
+pub(crate) fn default_backend(
+    manifests: &Manifests,
+    flags: &[EndpointsFlag],
+    said: &str,
+) -> Option<ServicePort> {
+    let (namespace, rest) = said.split_once('/')?;
+    match rest.split_once(':') {
+        Some((service, port)) => Some(ServicePort {
+            namespace: namespace.to_owned(),
+            service: service.to_owned(),
+            port: port.to_owned(),
+        }),
+        None => Known { manifests, flags }.first_port(namespace, rest),
+    }
 }
 
 /// The clusters that the module has to be told, `namespace/service:port` and name: no backend
@@ -206,12 +235,16 @@ impl Known<'_> {
     /// names, else 80.
     fn default_backend(&self, ingress: &TakenIngress<'_>) -> Option<ServicePort> {
         let service = &ingress.annotations.default_backend;
+        self.first_port(&ingress.ingress.namespace, service)
+    }
+
+    fn first_port(&self, namespace: &str, service: &str) -> Option<ServicePort> {
         if !names::is_label(service) {
             return None;
         }
         let mut named = ServicePort {
-            namespace: ingress.ingress.namespace.clone(),
-            service: service.clone(),
+            namespace: namespace.to_owned(),
+            service: service.to_owned(),
             port: String::new(),
         };
         let declared = self.manifests.service(&named.service_id());

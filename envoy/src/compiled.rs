@@ -70,7 +70,14 @@ impl<'m> Compiled<'m> {
         let is_taken = |object: &&Object| ingresses.iter().any(|one| one.is_at(object));
         let objects = manifests.ingresses.iter().filter(is_taken);
         said.insert("ingresses".to_owned(), values(objects));
-        let (clusters, more) = clusters::clusters(manifests, &ingresses, &flags.endpoints);
+        let default =
+            clusters::default_backend(manifests, &flags.endpoints, &config.default_backend);
+        if let Some(default) = &default {
+            config.default_backend = default.key();
+            said.insert("default_backend".to_owned(), json!(default.key()));
+        }
+        let (clusters, more) =
+            clusters::clusters(manifests, &ingresses, &flags.endpoints, default.as_ref());
         // Which other Services exist is nobody's business there.
         if let Some(services) = said.get_mut("services") {
             let named = clusters.iter().map(|one| one.service_port.service_id());

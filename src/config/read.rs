@@ -14,7 +14,7 @@ use crate::remark::{Effect, Expected, Problem, Remark};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 27] = [
+const KEYS: [&str; 28] = [
     "ingresses",
     "ingress_classes",
     "annotations_prefix",
@@ -36,6 +36,7 @@ const KEYS: [&str; 27] = [
     "authorizers",
     "error_pages",
     "client_certificates",
+    "default_backend",
     "policies",
     "secrets",
     "report",
@@ -91,8 +92,8 @@ impl<'a> Reader<'a> {
         Ok(Config {
             ingresses: self.ingresses()?,
             ingress_classes: self.ingress_classes(),
-            // With or without the slash behind it.
             annotations_prefix: prefix.trim_end_matches('/').to_owned(),
+            default_backend: self.text("default_backend", ""),
             config_map: self.strings("config_map")?.unwrap_or_default(),
             config_maps: self.config_maps()?,
             services: self.services()?,

@@ -18,14 +18,15 @@ pub(super) fn of(
 ) -> Option<Arc<ErrorPages>> {
     let of_map = &settings.custom_http_errors;
     let by_map = !of_map.is_empty() && !settings.disable_proxy_intercept_errors;
+    let default = Some(&config.default_backend);
     let own = annotations.filter(|own| !own.custom_http_errors.is_empty());
     let (statuses, intercepts, name) = match own {
         Some(own) => (
             &own.custom_http_errors,
             !own.disable_proxy_intercept_errors || by_map,
-            draft.and_then(|draft| draft.pages.as_ref()),
+            draft.and_then(|draft| draft.pages.as_ref()).or(default),
         ),
-        None => (of_map, by_map, None),
+        None => (of_map, by_map, default),
     };
     if statuses.is_empty() {
         return None;

@@ -6,6 +6,7 @@
 //! ingress-nginx dbb11b92d.
 
 mod canaries;
+mod default_backend;
 mod fallbacks;
 mod locations;
 mod merged;
@@ -34,6 +35,7 @@ pub(super) fn merge(loaded: &[Loaded], config: &Config, remarks: &mut Vec<Remark
         }
     }
     fallbacks::add(&mut merged, loaded, config, remarks);
+    default_backend::add(&mut merged, config, remarks);
     for server in merged.servers.values_mut() {
         locations::sort_and_pair(server, loaded);
     }

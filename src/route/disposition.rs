@@ -28,8 +28,9 @@ pub enum Disposition<'p> {
         location: Option<&'p Arc<Location>>,
         /// Why.
         reason: Reason,
-        /// It is a page of `custom-http-errors`: the location's own fields do not go with it.
-        is_page: bool,
+        /// It is a page of `custom-http-errors`, in place of an answer with this status: the location's
+        /// own fields do not go with it.
+        paged: Option<u16>,
     },
     /// Nobody serves it, and limpet owns the listener: 404.
     NotFound {
@@ -55,7 +56,7 @@ impl<'p> Disposition<'p> {
             reply,
             location,
             reason,
-            is_page: false,
+            paged: None,
         }
     }
 

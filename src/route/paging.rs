@@ -62,9 +62,9 @@ pub(super) fn paged<'p>(
         (Instead::Reply(reply), _) => reply,
     };
     match &mut disposition {
-        Disposition::Reply { reply, is_page, .. } => {
+        Disposition::Reply { reply, paged, .. } => {
             *reply = instead;
-            *is_page = true;
+            *paged = Some(status);
         }
         Disposition::NotFound { page, .. } => *page = Some(instead),
         _ => {}

@@ -100,3 +100,14 @@ fn has_version(facts: &Facts, version: &[u8]) -> bool {
 fn refuse<'p>(status: u16, reason: Reason) -> Disposition<'p> {
     Disposition::reply(redirect::plain(status), None, reason)
 }
+
+/// A host with several labels in place of the star: an alias takes it, but `should_set_cookie` of
+/// `sticky.lua` asks for the host itself, and then for a star in place of its first label alone.
+pub(super) fn is_deep(scope: &Scope) -> bool {
+    let Some(domain) = scope.server_name.strip_prefix('*') else {
+        return false;
+    };
+    let under = scope.host.len().saturating_sub(domain.len());
+    let labels = scope.host.get(..under).unwrap_or_default();
+    labels.contains(&b'.')
+}

@@ -27,6 +27,13 @@ impl Stream {
         }
     }
 
+    /// A page stands in place of an answer with this status.
+    pub(super) fn note_page(&mut self, status: Option<u16>) {
+        if let Some(status) = status {
+            self.note(Why::ErrorPage { status });
+        }
+    }
+
     pub(super) fn note_unknown(&mut self, unknown: Unknown) {
         self.note(match unknown {
             Unknown::Host => Why::UnknownHost,

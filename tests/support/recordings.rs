@@ -91,9 +91,17 @@ pub fn endpoints(scenario: &Value) -> BTreeMap<String, Vec<String>> {
 
 const DEFAULT_BACKEND: &str = "nginx.ingress.kubernetes.io/default-backend";
 
-/// Every Service that an Ingress names, `namespace/name`, by name.
+/// The controller's `--default-backend-service`.
+#[must_use]
+pub fn default_backend(scenario: &Value) -> Option<String> {
+    let flags = strings(&scenario["controller_args"]);
+    let mut named = flags.iter();
+    named.find_map(|flag| Some(flag.strip_prefix("--default-backend-service=")?.to_owned()))
+}
+
+/// Every Service that an Ingress or the controller names, `namespace/name`, by name.
 fn services(scenario: &Value) -> impl Iterator<Item = String> {
-    let mut names = std::collections::BTreeSet::new();
+    let mut names: std::collections::BTreeSet<_> = default_backend(scenario).into_iter().collect();
     for ingress in list(&scenario["ingresses"]) {
         let namespace = ingress["metadata"]["namespace"]
             .as_str()

@@ -10,7 +10,7 @@ use super::selection::{Selection, prefix};
 use super::source;
 
 /// What may be given. The other keys are what the manifests and the other flags say.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "cookie_keys",
     "cookie_keys_only",
     "cookie_format",
@@ -21,6 +21,7 @@ const KEYS: [&str; 14] = [
     "close",
     "strip_headers",
     "protect",
+    "default_backend",
     "accept_loss",
     "ingress_classes",
     "controllers",

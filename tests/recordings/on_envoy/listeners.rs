@@ -25,7 +25,11 @@ pub(super) struct Given<'s> {
 
 impl<'s> Given<'s> {
     pub(super) fn of(scenario: &'s Value) -> Self {
-        let manifests = Manifests::parse("scenario", &recordings::manifests(scenario)).unwrap();
+        let mut manifests = Manifests::parse("scenario", &recordings::manifests(scenario)).unwrap();
+        if let Some(default) = recordings::default_backend(scenario) {
+            let key = "default_backend".to_owned();
+            manifests.given.insert(key, default.into());
+        }
         Self {
             scenario,
             manifests,

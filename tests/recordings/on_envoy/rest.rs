@@ -21,7 +21,7 @@ const AGREE: [(&str, usize); 12] = [
     ("auth", 158),
     ("body", 52),
     ("cors", 83),
-    ("errors", 42),
+    ("errors", 50),
     ("headers", 60),
     ("limits", 38),
     ("mirror", 32),
