@@ -18,8 +18,8 @@
 //! };
 //!
 //! // proxy_on_request_headers adds `x-hello: you` and lets the request go on.
-//! let module = Module::compile(
-//!     br#"(module
+//! let module = Module::compile(&wat::parse_str(
+//!     r#"(module
 //!         (import "env" "proxy_add_header_map_value"
 //!             (func $add (param i32 i32 i32 i32 i32) (result i32)))
 //!         (memory (export "memory") 1)
@@ -29,7 +29,7 @@
 //!         (func (export "proxy_on_context_create") (param i32 i32))
 //!         (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
 //!             (call $add (i32.const 0) (i32.const 0) (i32.const 7) (i32.const 7) (i32.const 3))))"#,
-//! )?;
+//! )?)?;
 //!
 //! let endpoint = "127.0.0.1:8080".parse()?;
 //! let cluster = Cluster::new(vec![Endpoint::healthy(endpoint)]);

@@ -55,7 +55,7 @@ pub fn guest(name: &str) -> Module {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guests");
     let read = |name: &str| std::fs::read_to_string(format!("{folder}/{name}.wat")).unwrap();
     let text = format!("(module\n{}\n{})", read("prelude"), read(name));
-    Module::compile(text.as_bytes()).unwrap()
+    Module::compile(&wat::parse_str(text).unwrap()).unwrap()
 }
 
 pub fn address(port: u16) -> SocketAddr {
