@@ -93,7 +93,9 @@ impl Page {
             return plain(502);
         }
         let is_kept = |name: &str| {
-            let is_own = name.starts_with([':']) || name.starts_with("x-envoy-");
+            let is_own = name.starts_with([':'])
+                || name.starts_with("x-envoy-")
+                || name.starts_with("x-limpet-");
             !is_own && !NOT_OF_A_PAGE.contains(&name) && !hidden.iter().any(|own| own == name)
         };
         let mut body = answer.body;
@@ -166,6 +168,7 @@ mod tests {
             ("connection", "close"),
             ("transfer-encoding", "chunked"),
             ("x-envoy-upstream-service-time", "1"),
+            ("x-limpet-endpoint", "MTAuMC4wLjE6ODA="),
             ("x-powered-by", "pages"),
             ("set-cookie", "a=b\r\nx: y"),
         ];

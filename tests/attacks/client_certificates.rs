@@ -67,6 +67,14 @@ fn hosts() -> Vec<(&'static str, Value)> {
             json!({ "secret": "ca", "error-page": "/open" }),
         ),
         ("*.wild.example", json!({ "secret": "ca" })),
+        // More than Envoy counts.
+        (
+            "deep.example",
+            json!({ "secret": "ca", "verify-depth": "101" }),
+        ),
+        // An authority whose own signer is not there is none to nginx, and one to Envoy.
+        ("middle.example", json!({ "secret": "middle" })),
+        ("leaf.example", json!({ "secret": "leaf" })),
     ]
 }
 
@@ -83,6 +91,9 @@ fn manifests() -> Manifests {
                 (name, json!(format!("{prefix}{value}")))
             });
             let mut annotations: serde_json::Map<String, Value> = annotations.collect();
+            // One name of many Ingresses, in whatever case, is a name of the listener once.
+            let alias = "nginx.ingress.kubernetes.io/server-alias".to_owned();
+            annotations.insert(alias, json!("shared.example,Shared.example"));
             let redirect = "nginx.ingress.kubernetes.io/ssl-redirect".to_owned();
             annotations.insert(redirect, json!("false"));
             let name = host.replace(['.', '*'], "-").trim_matches('-').to_owned();
@@ -112,6 +123,16 @@ fn manifests() -> Manifests {
         tls::secret(),
         secret("default", "ca", json!({ "ca.crt": ca })),
         secret("default", "ca2", json!({ "ca.crt": ca2 })),
+        secret(
+            "default",
+            "middle",
+            json!({ "ca.crt": tls::of_authority("middle.crt") }),
+        ),
+        secret(
+            "default",
+            "leaf",
+            json!({ "ca.crt": tls::of_authority("good.crt") }),
+        ),
         secret(
             "default",
             "ca-crl",
@@ -178,6 +199,12 @@ const GOOD_ITSELF: &[&str] = &[
     "ssl-client-issuer-dn: O=tests,CN=rest-ca",
     "ssl-client-cert: -----BEGIN%20CERTIFICATE-----%0AMIIBpzCC",
 ];
+/// By a certificate between it and the authority, which the client sends: one is as deep as is the default.
+const THROUGH: &[&str] = &[
+    "ssl-client-verify: SUCCESS",
+    "ssl-client-subject-dn: O=tests,CN=through.client.test",
+    "ssl-client-issuer-dn: O=tests,CN=middle",
+];
 const OTHER: &[&str] = &[
     "ssl-client-verify: FAILED:unable to verify the first certif",
     "ssl-client-subject-dn: O=tests,CN=other.client.test",
@@ -214,6 +241,28 @@ const ROWS: &[Row] = &[
     ("on.example", Some("selfsigned"), "on.example", 400, &[]),
     ("on.example", Some("expired"), "on.example", 400, &[]),
     ("other.example", Some("good"), "other.example", 400, &[]),
+    (
+        "optional.example",
+        Some("through"),
+        "optional.example",
+        200,
+        THROUGH,
+    ),
+    (
+        "deep.example",
+        Some("through"),
+        "deep.example",
+        200,
+        THROUGH,
+    ),
+    (
+        "middle.example",
+        Some("through"),
+        "middle.example",
+        403,
+        &[],
+    ),
+    ("leaf.example", Some("good"), "leaf.example", 403, &[]),
     (
         "other.example",
         Some("other"),

@@ -4,6 +4,8 @@
 //! Source: `DefaultCertValidator::initializeSslContexts`,
 //! `source/common/tls/cert_validator/default_validator.cc`, Envoy 1.40; RFC 5280, section 5.1.
 
+use std::collections::HashSet;
+
 use super::certificate::Certificate;
 use super::der::{BIT_STRING, Der, GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME, field, is_sound};
 use super::pem::{self, Block};
@@ -24,6 +26,9 @@ pub enum UnusableAuthority {
     /// No certificate at all.
     #[error("ca.crt has no certificate in PEM")]
     NoCertificate,
+    /// None that signs itself.
+    #[error("ca.crt has no certificate that signs itself, where nginx lets every chain end")]
+    NoRoot,
     /// One that is damaged.
     #[error("ca.crt has a certificate that cannot be read")]
     Damaged,
@@ -44,8 +49,11 @@ impl Authority {
         if all.is_empty() {
             return Err(UnusableAuthority::NoCertificate);
         }
-        if all.iter().any(|one| Certificate::read(&one.der).is_none()) {
-            return Err(UnusableAuthority::Damaged);
+        let read: Option<Vec<Certificate>> =
+            all.iter().map(|one| Certificate::read(&one.der)).collect();
+        let rooted = rooted(&read.ok_or(UnusableAuthority::Damaged)?);
+        if !rooted.contains(&true) {
+            return Err(UnusableAuthority::NoRoot);
         }
         let revoked = revoked.map(|lists| {
             let lists: Vec<Block> = pem::blocks(lists)
@@ -57,11 +65,31 @@ impl Authority {
                 .then(|| lists.iter().map(text).collect::<String>())
                 .ok_or(UnusableAuthority::Revoked)
         });
-        let texts = all.iter().map(|one| pem::text("CERTIFICATE", &one.der));
+        let anchors = all.iter().zip(&rooted).filter(|(_, rooted)| **rooted);
+        let texts = anchors.map(|(one, _)| pem::text("CERTIFICATE", &one.der));
         Ok(Self {
             certificates: texts.collect(),
             revoked: revoked.transpose()?,
         })
+    }
+}
+
+/// Which of them a chain may end at. To Envoy that is each that it is given, to nginx those alone that
+/// lead to one that signs itself.
+fn rooted(all: &[Certificate<'_>]) -> Vec<bool> {
+    let mut rooted: Vec<bool> = all.iter().map(|one| one.issuer == one.subject).collect();
+    loop {
+        let known = all.iter().zip(&rooted).filter(|(_, rooted)| **rooted);
+        let known: HashSet<&[u8]> = known.map(|(one, _)| one.subject).collect();
+        let mut grew = false;
+        for (one, rooted) in all.iter().zip(&mut rooted) {
+            if !*rooted && known.contains(one.issuer) {
+                (*rooted, grew) = (true, true);
+            }
+        }
+        if !grew {
+            return rooted;
+        }
     }
 }
 
@@ -125,4 +153,38 @@ fn are_extensions(all: Option<&[u8]>) -> Option<bool> {
         extension.end()?;
     }
     Some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certificate(name: &str) -> String {
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../tests/recordings/rest/certs"
+        );
+        std::fs::read_to_string(format!("{folder}/{name}.crt")).unwrap()
+    }
+
+    // Envoy ends a chain at whatever it is given; nginx at what signs itself.
+    #[test]
+    fn a_chain_ends_at_what_signs_itself_or_leads_there() {
+        let (root, middle, leaf) = (
+            certificate("ca"),
+            certificate("middle"),
+            certificate("good"),
+        );
+        let read = |texts: &[&str]| Authority::read(&texts.concat(), None);
+        for none in [&[&*middle][..], &[&*leaf], &[&*middle, &*leaf]] {
+            assert_eq!(read(none), Err(UnusableAuthority::NoRoot));
+        }
+        let of = |texts: &[&str]| read(texts).unwrap().certificates;
+        let count = |text: &str| text.matches("BEGIN").count();
+        assert_eq!(count(&of(&[&root])), 1);
+        assert_eq!(count(&of(&[&middle, &root])), 2);
+        // Of another authority, whose own certificate is not there.
+        let other = certificate("other");
+        assert_eq!(of(&[&root, &other]), of(&[&root]));
+    }
 }

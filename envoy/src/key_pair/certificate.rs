@@ -21,6 +21,10 @@ const DIGITAL_SIGNATURE: u8 = 0x80;
 /// A certificate that is whole.
 #[derive(Debug)]
 pub(super) struct Certificate<'d> {
+    /// Whose it is, as DER.
+    pub(super) subject: &'d [u8],
+    /// Who signed it, as DER.
+    pub(super) issuer: &'d [u8],
     /// Its `SubjectPublicKeyInfo`.
     pub(super) public_key: &'d [u8],
     /// Whether it says whose it is.
@@ -52,7 +56,8 @@ impl<'d> Certificate<'d> {
         algorithm.take(OBJECT)?;
         algorithm.next();
         algorithm.end()?;
-        has_common_name(body.take(SEQUENCE)?)?;
+        let issuer = body.take(SEQUENCE)?;
+        has_common_name(issuer)?;
         let mut valid = Der(body.take(SEQUENCE)?);
         for _ in ["from", "until"] {
             let is_time = |tag| [UTC_TIME, GENERALIZED_TIME].contains(&tag);
@@ -69,6 +74,8 @@ impl<'d> Certificate<'d> {
             _ => return None,
         }
         let mut certificate = Self {
+            subject,
+            issuer,
             public_key,
             is_named: has_common_name(subject)?,
             signs: true,

@@ -83,7 +83,8 @@ impl Asking {
     pub(super) fn add_to(&self, chain: &mut Value) {
         let mut context = json!({
             "trusted_ca": { "inline_string": self.authority.certificates },
-            "max_verify_depth": self.depth,
+            // Envoy's library counts the authority too, and Envoy takes no more.
+            "max_verify_depth": self.depth.saturating_add(1).min(100),
             "trust_chain_verification": "ACCEPT_UNTRUSTED",
         });
         if let (Some(revoked), Some(fields)) = (&self.authority.revoked, context.as_object_mut()) {

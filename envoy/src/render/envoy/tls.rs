@@ -1,5 +1,6 @@
 //! Certificates: from Secrets by SNI, or `--tls` for every other host.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -96,10 +97,23 @@ pub(super) fn certificates(
         .into_iter()
         .flat_map(|certificate| split(compiled, certificate))
         .collect();
+    let certificates = each_name_once(certificates);
     if certificates.is_empty() {
         notes.extend(dead_redirects(&compiled.ingresses));
     }
     certificates
+}
+
+/// Envoy takes no listener in which two chains are for one name: the first one is.
+fn each_name_once(all: Certificates) -> Certificates {
+    let mut seen = HashSet::new();
+    let mut first = |mut one: Certificate| {
+        let is_for_all = one.hosts.is_empty();
+        let names = one.hosts.iter().map(|host| host.to_ascii_lowercase());
+        one.hosts = names.filter(|host| seen.insert(host.clone())).collect();
+        (is_for_all || !one.hosts.is_empty()).then_some(one)
+    };
+    all.into_iter().filter_map(&mut first).collect()
 }
 
 /// One for each group of hosts that ask the same of their clients.
