@@ -32,7 +32,7 @@ fn nginx_conf(folder: &Path, [one, two]: [u16; 2]) -> String {
         .map(|name| format!("{name}_temp_path {};\n", folder.join(name).display()))
         .concat();
     format!(
-        "daemon off; worker_processes 1; pid nginx.pid; error_log stderr;\n\
+        "daemon off; master_process off; pid nginx.pid; error_log stderr;\n\
          events {{ worker_connections 1024; }}\n\
          http {{ access_log off; keepalive_requests 1000000000;\n{temp}\
          server {{ listen 127.0.0.1:{one}; location / {{ return 200 {one}; }} }}\n\
