@@ -97,6 +97,20 @@ impl Apt {
     }
 }
 
+/// The folder with `package` unpacked, fetched where it was not before.
+///
+/// # Errors
+/// When this is not Debian or there is no network.
+pub(crate) fn unpacked(package: &str) -> Result<PathBuf> {
+    let root = cache::folder(&format!("debian-{package}"))?;
+    if !root.exists() {
+        process::announce(format_args!("fetching Debian's {package}, once"));
+        let apt = Apt::update()?;
+        cache::fill_once(&root, |aside| apt.unpack(&[package], aside))?;
+    }
+    Ok(root)
+}
+
 impl Drop for Apt {
     fn drop(&mut self) {
         // Left behind, it is only a few files in the cache folder.

@@ -11,6 +11,7 @@ use super::sample::PATH;
 use super::valgrind::Valgrind;
 use crate::{cache, envoy, native, process, wasm, workspace};
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -127,9 +128,8 @@ fn count(valgrind: &Valgrind, process: u32, folder: &Path, variant: &Variant) ->
     let (long, long_took) = timed(&mut || client.ask(3 * REQUESTS))?;
     let worker = long.iter().max_by_key(|(_, count)| **count);
     let (worker, _) = worker.context("no thread of Envoy was counted")?;
-    let of = |counts: &std::collections::BTreeMap<String, u64>| {
-        counts.get(worker).copied().unwrap_or_default() as f64
-    };
+    let of =
+        |counts: &BTreeMap<String, u64>| counts.get(worker).copied().unwrap_or_default() as f64;
     let idle = of(&idle) / watched;
     let busy = |count: f64, took: f64| count - idle * took;
     let more = busy(of(&long), long_took) - busy(of(&short), short_took);

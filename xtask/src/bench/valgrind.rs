@@ -1,7 +1,7 @@
 //! What counts instructions.
 
-use crate::apt::Apt;
-use crate::{cache, process};
+use crate::apt;
+use crate::process;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,12 +19,7 @@ impl Valgrind {
     /// # Errors
     /// When this is not Debian or there is no network.
     pub(super) fn find() -> Result<Self> {
-        let root = cache::folder("debian-valgrind")?;
-        if !root.exists() {
-            process::announce("fetching Debian's valgrind, once");
-            let apt = Apt::update()?;
-            cache::fill_once(&root, |aside| apt.unpack(&["valgrind"], aside))?;
-        }
+        let root = apt::unpacked("valgrind")?;
         Ok(Self { root })
     }
 

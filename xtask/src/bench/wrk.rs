@@ -1,7 +1,6 @@
 //! The load generator.
 
-use crate::apt::Apt;
-use crate::{cache, process};
+use crate::apt;
 use anyhow::{Context, Result};
 use std::env;
 use std::path::PathBuf;
@@ -19,12 +18,7 @@ impl Wrk {
     /// # Errors
     /// When this is not Debian or there is no network.
     pub(super) fn find() -> Result<Self> {
-        let root = cache::folder("debian-wrk")?;
-        if !root.exists() {
-            process::announce("fetching Debian's wrk, once");
-            let apt = Apt::update()?;
-            cache::fill_once(&root, |aside| apt.unpack(&["wrk"], aside))?;
-        }
+        let root = apt::unpacked("wrk")?;
         Ok(Self {
             program: root.join("usr/bin/wrk"),
             libraries: root.join(format!("usr/lib/{}-linux-gnu", env::consts::ARCH)),
