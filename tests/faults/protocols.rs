@@ -147,6 +147,24 @@ fn grpc_calls_keep_their_session_their_messages_and_their_trailers() {
 }
 
 #[test]
+fn a_refused_grpc_call_is_no_success() {
+    let denied = [PERSISTENT, &[("denylist-source-range", "127.0.0.0/8")]].concat();
+    let small = [PERSISTENT, &[("proxy-body-size", "10")]].concat();
+    let shop = Shop::several(1, &[&denied, &small]);
+    let envoy = shop.share();
+    for (kind, fields, status) in [(0, &[][..], "7"), (1, &[("content-length", "1000")], "2")] {
+        let call = Call::start(envoy.http(), &host(kind), fields);
+        assert_eq!(call.field("grpc-status").as_deref(), Some(status), "{kind}");
+        assert_eq!(
+            call.field("content-type").as_deref(),
+            Some("application/grpc")
+        );
+        assert_eq!(call.head.status, 200);
+        assert_eq!(call.field("x-pod"), None);
+    }
+}
+
+#[test]
 fn a_read_timeout_of_an_ingress_holds_for_its_pods_alone() {
     let patient = [PERSISTENT, &[("proxy-read-timeout", "3600")]].concat();
     let hasty = [PERSISTENT, &[("proxy-read-timeout", "1")]].concat();

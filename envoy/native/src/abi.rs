@@ -6,6 +6,7 @@
 //! Source: `source/extensions/dynamic_modules/abi/abi.h`; Envoy 1.40 says its version is v0.2.0.
 #![allow(unsafe_code, reason = "the ABI passes pointers")]
 
+use crate::grpc;
 use limpet::authorizer::Question;
 use limpet::edit::{Field, Reply};
 use std::ffi::c_void;
@@ -51,6 +52,15 @@ impl Buffer {
 pub(crate) struct Header {
     pub(crate) name: Buffer,
     pub(crate) value: Buffer,
+}
+
+impl Header {
+    fn of(name: &str, value: &[u8]) -> Self {
+        Self {
+            name: Buffer::of(name.as_bytes()),
+            value: Buffer::of(value),
+        }
+    }
 }
 
 /// Which head.
@@ -175,6 +185,12 @@ unsafe extern "C" {
         headers_len: usize,
         body: Buffer,
         details: Buffer,
+    );
+    fn envoy_dynamic_module_callback_http_send_response_headers(
+        filter: *mut c_void,
+        headers: *const Header,
+        headers_len: usize,
+        end_of_stream: bool,
     );
     fn envoy_dynamic_module_callback_http_set_filter_state_bytes(
         filter: *mut c_void,
@@ -310,11 +326,8 @@ impl FilterConfig {
         path: &str,
         timeout_ms: u64,
     ) -> Result<u64, &'static str> {
-        let field = |(name, value): (&'static str, &str)| Header {
-            name: Buffer::of(name.as_bytes()),
-            value: Buffer::of(value.as_bytes()),
-        };
-        let headers = [(":method", "GET"), (":path", path), ("host", "limpet")].map(field);
+        let head = [(":method", "GET"), (":path", path), ("host", "limpet")];
+        let headers = head.map(|(name, value)| Header::of(name, value.as_bytes()));
         let mut id = 0;
         // SAFETY: everything lives as long as the call.
         let result = unsafe {
@@ -518,11 +531,10 @@ impl Filter<'_> {
     /// Sends a question in the name of a paused request; `false`: it cannot be asked. The answer
     /// comes by its hook, and never once the request is gone.
     pub(crate) fn ask(self, question: &Question, timeout_ms: u64) -> bool {
-        let field = |(name, value): &(String, Vec<u8>)| Header {
-            name: Buffer::of(name.as_bytes()),
-            value: Buffer::of(value),
-        };
-        let headers: Vec<Header> = question.headers.iter().map(field).collect();
+        let fields = question.headers.iter();
+        let headers: Vec<Header> = fields
+            .map(|(name, value)| Header::of(name, value))
+            .collect();
         let mut id = 0;
         // SAFETY: everything lives as long as the call.
         let result = unsafe {
@@ -541,14 +553,13 @@ impl Filter<'_> {
 
     /// Answers the request here. The answer's own hooks come before this returns.
     pub(crate) fn reply(self, reply: &Reply) {
-        let field = |(name, value): &(_, _)| {
-            let (name, value): (&std::borrow::Cow<str>, &limpet::edit::FieldValue) = (name, value);
-            Header {
-                name: Buffer::of(name.as_bytes()),
-                value: Buffer::of(value),
-            }
-        };
-        let headers: Vec<Header> = reply.headers.iter().map(field).collect();
+        if grpc::is_call(self.header(Head::Request, "content-type")) {
+            return self.end_call(&grpc::head(reply));
+        }
+        let fields = reply.headers.iter();
+        let headers: Vec<Header> = fields
+            .map(|(name, value)| Header::of(name, value))
+            .collect();
         // SAFETY: everything lives as long as the call.
         unsafe {
             envoy_dynamic_module_callback_http_send_response(
@@ -558,6 +569,21 @@ impl Filter<'_> {
                 headers.len(),
                 Buffer::of(&reply.body),
                 Buffer::of(b"limpet"),
+            );
+        }
+    }
+
+    /// Answers by a head alone.
+    fn end_call(self, head: &[(&str, Vec<u8>)]) {
+        let fields = head.iter().map(|(name, value)| Header::of(name, value));
+        let headers: Vec<Header> = fields.collect();
+        // SAFETY: everything lives as long as the call.
+        unsafe {
+            envoy_dynamic_module_callback_http_send_response_headers(
+                self.envoy,
+                headers.as_ptr(),
+                headers.len(),
+                true,
             );
         }
     }

@@ -9,6 +9,7 @@
 mod abi;
 mod config;
 mod exchange;
+mod grpc;
 mod hooks;
 mod host;
 mod metrics;
