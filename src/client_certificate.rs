@@ -71,6 +71,8 @@ pub(crate) enum Shown {
 pub(crate) struct Client<'r> {
     /// What its host asks; `None`: nothing.
     asked: Option<&'r Asked>,
+    /// Some host asks, so that pods may believe what they are told of clients.
+    is_told: bool,
     pub shown: Shown,
     subject: &'r [u8],
     issuer: &'r [u8],
@@ -129,11 +131,19 @@ fn ends(subject: &[u8]) -> Vec<usize> {
 }
 
 impl<'r> Client<'r> {
+    /// The client of a request to a host that asks for nothing, beside others that do.
+    pub(crate) fn unasked() -> Self {
+        Self {
+            is_told: true,
+            ..Self::default()
+        }
+    }
+
     /// The client of a request to a host that asks so.
     pub(crate) fn of(asked: &'r Asked, headers: &'r Headers<'r>, facts: &Facts) -> Self {
         let none = Self {
             asked: Some(asked),
-            ..Self::default()
+            ..Self::unasked()
         };
         if first(headers, CONNECTION).is_none() {
             return none;
@@ -163,9 +173,9 @@ impl<'r> Client<'r> {
         }
     }
 
-    /// Whether a client's own header would say what its host is to say of it.
+    /// Whether a client's own header would say what limpet alone is to say of it.
     pub(crate) fn is_lie(&self, name: &str) -> bool {
-        self.asked.is_some() && is_told(name.as_bytes())
+        self.is_told && is_told(name.as_bytes())
     }
 
     /// The name that the client greeted; `None`: none, or the connection is no TLS.
@@ -237,7 +247,7 @@ impl<'r> Client<'r> {
 
     /// The same for pods.
     pub(crate) fn edits(&self, headers: &Headers) -> Vec<Edit<'static>> {
-        if self.asked.is_none() {
+        if !self.is_told {
             return Vec::new();
         }
         let spelled = headers.iter().filter(|(name, _)| is_told(name));

@@ -43,6 +43,8 @@ pub struct Policy {
     /// Endpoints given in the configuration: Envoy's cluster name to `ip:port`s.
     pub endpoints: BTreeMap<String, Vec<String>>,
     pub(crate) hosts: Hosts,
+    /// Some host asks for clients' certificates.
+    pub(crate) asks_clients: bool,
     /// Some Ingress asks for a route of its own.
     pub(crate) names_routes: bool,
     pub(crate) path_decoding: PathDecoding,

@@ -131,5 +131,7 @@ fn a_clients_own_words_never_reach_a_pod() {
         FieldValue::new(&b"NONE"[..]),
     );
     assert_eq!(edits.last(), Some(&none));
+    // Nor on a host that asks for nothing beside one that does.
+    assert_eq!(Client::unasked().edits(&head).len(), 3);
     assert!(Client::default().edits(&head).is_empty());
 }

@@ -12,8 +12,8 @@ use crate::route::host::DEFAULT_SERVER;
 use crate::route::pattern::Pattern;
 use std::sync::Arc;
 
-/// Tells the servers.
-pub(super) fn add(merged: &mut Merged, loaded: &[Loaded], remarks: &mut Vec<Remark>) {
+/// Tells the servers; whether there is something to tell.
+pub(super) fn add(merged: &mut Merged, loaded: &[Loaded], remarks: &mut Vec<Remark>) -> bool {
     for one in loaded {
         let Some(annotations) = &one.annotations.client_certificate else {
             continue;
@@ -37,6 +37,8 @@ pub(super) fn add(merged: &mut Merged, loaded: &[Loaded], remarks: &mut Vec<Rema
             }
         }
     }
+    let mut servers = merged.servers.values();
+    servers.any(|server| server.client_certificate.is_some())
 }
 
 fn compile(annotations: &ClientCertificateAnnotations) -> Result<ClientCertificate, Box<Remark>> {

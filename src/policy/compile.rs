@@ -32,7 +32,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
     let (settings, mut remarks) = Settings::read(&config.config_map);
     let loaded = load::load(config, &settings, &mut remarks);
     let mut merged = merge::merge(&loaded, config, &mut remarks);
-    certificates::add(&mut merged, &loaded, &mut remarks);
+    let asks_clients = certificates::add(&mut merged, &loaded, &mut remarks);
     let (clusters, ids) = clusters::compile(&merged, &loaded, config, &settings, &mut remarks);
     let hosts = hosts::compile(&merged, &loaded, &ids, &settings, config, &mut remarks);
     let real_ip = real_ip(&settings, config);
@@ -48,6 +48,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
         discovery: config.discovery.clone(),
         endpoints,
         hosts,
+        asks_clients,
         names_routes: !config.policies.is_empty(),
         path_decoding: config.path_decoding,
         trust_forwarded_proto: config.trust_forwarded_proto,

@@ -18,7 +18,10 @@ pub(super) fn refused<'p: 'r, 'r>(
     host: &'p VirtualHost,
     scope: &mut Scope<'r>,
 ) -> Option<Disposition<'static>> {
-    let ClientCertificate::Asked(asked) = host.client_certificate.as_deref()? else {
+    let Some(ClientCertificate::Asked(asked)) = host.client_certificate.as_deref() else {
+        if policy.asks_clients {
+            scope.client = Client::unasked();
+        }
         return None;
     };
     // The certificate was shown to another host, which may have asked for another one.
