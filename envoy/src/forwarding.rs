@@ -35,6 +35,9 @@ pub const PEER_HEADER: &str = "x-limpet-peer";
 /// The header with the address that the PROXY protocol says.
 pub const PROXIED_HEADER: &str = "x-limpet-proxied";
 
+/// The header in which the module says X-Forwarded-For of its questions, where Envoy would write its own.
+pub const FORWARDED_FOR_HEADER: &str = "x-limpet-forwarded-for";
+
 /// The header of the session state: base64 of `ip:port`.
 pub const ENDPOINT_HEADER: &str = "x-limpet-endpoint";
 

@@ -12,6 +12,7 @@ mod session;
 mod shared;
 
 pub use config::EngineConfig;
+pub(crate) use exchange::BodyWatch;
 pub use exchange::Exchange;
 pub use message::{Answer, Attempt, Attempted, Body, PickRequest, Picker, Step};
 
@@ -86,13 +87,16 @@ impl Engine {
     pub fn poll_calls(&self) -> Vec<HttpCall> {
         let mut over_network = Vec::new();
         while let Some(calls) = self.take_calls() {
-            for call in calls {
+            for mut call in calls {
                 if self.shared.config.admin_clusters.contains(&call.cluster) {
                     let path = call.head.first(":path").unwrap_or_default();
                     let path = String::from_utf8_lossy(path);
                     let response = admin::answer(&self.shared.environment, &path);
                     self.answer_call(call.token, Some(response));
                 } else {
+                    for name in &self.shared.config.dropped_from_calls {
+                        call.head.remove(name);
+                    }
                     over_network.push(call);
                 }
             }

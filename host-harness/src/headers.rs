@@ -112,6 +112,11 @@ impl Headers {
         self.fields.len() != before
     }
 
+    /// Removes every field with an underscore in its name.
+    pub(crate) fn drop_underscores(&mut self) {
+        self.fields.retain(|(field, _)| !field.contains('_'));
+    }
+
     /// The status of a response head; `None` if absent or not a number.
     #[must_use]
     pub fn status(&self) -> Option<u16> {

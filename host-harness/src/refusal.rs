@@ -12,6 +12,8 @@ pub enum Callback {
     Tick,
     /// `proxy_on_request_headers`, with the creation of the stream's context.
     RequestHeaders,
+    /// `proxy_on_request_body`.
+    RequestBody,
     /// `proxy_on_response_headers`.
     ResponseHeaders,
     /// `proxy_on_http_call_response`.

@@ -34,4 +34,8 @@ pub(crate) mod flag {
     pub(crate) const NO_ROUTE_FOUND: u64 = 0x100;
     pub(crate) const UPSTREAM_RETRY_LIMIT_EXCEEDED: u64 = 0x8000;
     pub(crate) const NO_CLUSTER_FOUND: u64 = 0x0100_0000;
+    /// An endpoint was asked, and has not answered.
+    pub(crate) const UNANSWERED: u64 = UPSTREAM_CONNECTION_FAILURE
+        | UPSTREAM_CONNECTION_TERMINATION
+        | UPSTREAM_RETRY_LIMIT_EXCEEDED;
 }

@@ -137,7 +137,26 @@ impl Vm {
         self.on_headers(callback, id, count, end)
     }
 
-    /// `proxy_on_response_headers`, likewise.
+    /// `proxy_on_request_body` with the size of a piece. It goes on at once, whatever is answered.
+    pub(crate) fn on_request_body(
+        &mut self,
+        id: u32,
+        size: usize,
+        end: bool,
+    ) -> Result<(), Trapped> {
+        if self.failed {
+            return Err(Trapped);
+        }
+        if let Some(callback) = self.exports.on_request_body.clone() {
+            self.enter(id, Callback::RequestBody);
+            let size = u32::try_from(size).unwrap_or(u32::MAX);
+            let action = callback.call(&mut self.store, (id, size, u32::from(end)));
+            self.check(action)?;
+        }
+        Ok(())
+    }
+
+    /// `proxy_on_response_headers`; a module without it lets everything pass.
     pub(crate) fn on_response_headers(
         &mut self,
         id: u32,

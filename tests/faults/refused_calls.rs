@@ -6,7 +6,8 @@ use host_harness::{
     EngineConfig, Environment, Exchange, Headers, LogLevel, Picker, Refusal, StartError, Step,
 };
 use limpet_cli::filter_chain;
-use limpet_envoy::forwarding::Forwarding;
+use limpet_envoy::compiled::{Compiled, Flags};
+use limpet_envoy::manifests::Manifests;
 use limpet_tests::target::module;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -107,7 +108,9 @@ fn config(refusal: Option<Refusal>) -> EngineConfig {
         "unmatched": "not_found",
         "report": "why",
     });
-    let mut config = filter_chain::engine_config(module(), &config, &Forwarding::read(None));
+    let nothing = Manifests::parse("nothing", "").unwrap();
+    let compiled = Compiled::new(&nothing, &Flags::default()).unwrap();
+    let mut config = filter_chain::engine_config(module(), &config, &compiled);
     let plugin = config.plugin.as_mut().unwrap();
     plugin.environment_variables = vec![(
         "LIMPET_TEST_KEY".to_owned(),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::served::Served;
 use crate::clusters::{Cluster, off_limits};
+use crate::forwarding::FORWARDED_FOR_HEADER;
 
 /// Where proxies' images have the certificates of everybody.
 pub(super) const CA: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -26,7 +27,7 @@ pub(super) fn filters() -> Value {
                     "header": { "key": "x-forwarded-for", "value": FORWARDED_FOR },
                     "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
                 } },
-                { "remove": "x-limpet-forwarded-for" },
+                { "remove": FORWARDED_FOR_HEADER },
             ] },
         } },
         { "name": "envoy.filters.http.upstream_codec", "typed_config": {

@@ -7,8 +7,11 @@ use host_harness::{
     PluginConfig, RetryPolicy, Route, RouteMatch,
 };
 use limpet_envoy::clusters::{Cluster, Health};
+use limpet_envoy::compiled::Compiled;
 use limpet_envoy::filter_chain::{NOT_RETRIED, PLUGIN_NAME, RELOAD_BACKOFF, RETRIES};
-use limpet_envoy::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER, Forwarding, INTERNAL_HEADERS};
+use limpet_envoy::forwarding::{
+    CLUSTER_HEADER, ENDPOINT_HEADER, FORWARDED_FOR_HEADER, INTERNAL_HEADERS, drops_underscores,
+};
 use limpet_envoy::plugin_config;
 use serde_json::Value;
 
@@ -17,7 +20,7 @@ pub(crate) const RECORD: &str = "limpet_decision";
 
 /// The engine's configuration: `config` is the plugin's.
 #[must_use]
-pub fn engine_config(module: Module, config: &Value, forwarding: &Forwarding) -> EngineConfig {
+pub fn engine_config(module: Module, config: &Value, compiled: &Compiled<'_>) -> EngineConfig {
     let bytes = config.to_string().into_bytes();
     let variables =
         limpet::config::read(&bytes).map(|(config, _)| plugin_config::variables(&config));
@@ -30,7 +33,11 @@ pub fn engine_config(module: Module, config: &Value, forwarding: &Forwarding) ->
     let mut engine = EngineConfig::new(routes());
     engine.plugin = Some(plugin);
     engine.session_header = Some(ENDPOINT_HEADER.to_owned());
-    engine.early_edits = forwarding::early_edits(forwarding);
+    engine.drops_underscores = drops_underscores(compiled.manifests.settings());
+    engine.early_edits = forwarding::early_edits(&compiled.forwarding);
+    // What the module tells Envoy of X-Forwarded-For, which would write its own.
+    engine.dropped_from_calls = vec![FORWARDED_FOR_HEADER.to_owned()];
+    engine.unanswered = Some(502);
     engine
 }
 
@@ -76,11 +83,11 @@ fn route(idempotent: bool) -> Route {
     route
 }
 
-/// The clusters as the harness wants them.
-pub fn host_clusters(clusters: &[Cluster]) -> host_harness::Clusters {
-    clusters
-        .iter()
-        .map(|cluster| (cluster.name(), host_cluster(cluster)))
+/// The clusters as the harness wants them, those of authorizers too.
+#[must_use]
+pub fn host_clusters(compiled: &Compiled<'_>) -> host_harness::Clusters {
+    let all = compiled.clusters.iter().chain(&compiled.authorizers);
+    all.map(|cluster| (cluster.name(), host_cluster(cluster)))
         .collect()
 }
 

@@ -101,7 +101,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .transpose()?;
     let wasm = module::find(args.wasm.as_deref())?;
     let module = module::load(&wasm)?;
-    let environment = Environment::new(filter_chain::host_clusters(&compiled.clusters));
+    let environment = Environment::new(filter_chain::host_clusters(&compiled));
     let mut config = if page.is_some() {
         proxy_config(module, &compiled, BEHIND_A_PAGE, Report::Why)
     } else {
@@ -160,7 +160,8 @@ pub(crate) const BEHIND_A_PAGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr
 pub(crate) const OWN_HOST: &str = "limpet’s own host";
 
 /// The proxy as `render envoy` would have it; `demo` runs the same.
-pub(crate) fn proxy_config(
+#[must_use]
+pub fn proxy_config(
     module: host_harness::Module,
     compiled: &Compiled<'_>,
     listen: SocketAddr,
@@ -173,7 +174,7 @@ pub(crate) fn proxy_config(
         ..Options::default()
     };
     let plugin = plugin_config(compiled, options);
-    let engine = filter_chain::engine_config(module, &plugin, &compiled.forwarding);
+    let engine = filter_chain::engine_config(module, &plugin, compiled);
     let mut config = ProxyConfig::new(listen, engine);
     config.default_host = Some(DEFAULT_HOST.to_owned());
     config.log_properties = vec![filter_chain::RECORD.to_owned()];

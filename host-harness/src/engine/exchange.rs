@@ -1,7 +1,10 @@
 //! One request and its response.
 
+mod body;
 mod request;
 mod response;
+
+pub(crate) use body::BodyWatch;
 
 use super::filter::{Chosen, SharedVm};
 use super::message::{Attempted, Body, Picker, Step};
@@ -53,6 +56,9 @@ impl Exchange {
         end_of_stream: bool,
         picker: Option<Picker>,
     ) -> (Self, Step) {
+        if engine.config.drops_underscores {
+            head.drop_underscores();
+        }
         let early = &engine.config.early_edits;
         if !early.is_empty() {
             let original = head.clone();
@@ -87,6 +93,9 @@ impl Exchange {
     pub fn respond(&mut self, attempted: Attempted) -> Step {
         if !matches!(self.state, State::Attempting) {
             return Step::Paused;
+        }
+        if let Some(reply) = self.answered_meanwhile() {
+            return self.reply(reply);
         }
         let mut reply_flags = 0;
         if let Some(route) = self.current_route()

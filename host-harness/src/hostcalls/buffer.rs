@@ -1,5 +1,5 @@
-//! Buffers: the configurations and the body of a call's response. Bodies of streams pass
-//! the module by.
+//! Buffers: the configurations and the body of a call's response. Of the bodies of
+//! requests the module learns the sizes of their pieces, of those of responses nothing.
 
 use super::answer::answer;
 use crate::abi::Status;

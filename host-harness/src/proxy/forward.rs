@@ -41,14 +41,15 @@ pub(super) async fn run(
     let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
     let body = request.into_body();
     let end_of_stream = body.is_end_stream() && upgrade.is_none();
-    let body = if body.is_end_stream() {
-        RequestBody::whole(Vec::new())
-    } else {
-        RequestBody::streamed(body, target, context.config.idle_timeout)
-    };
     let (exchange, mut step) = context
         .engine
         .request(head, connection, end_of_stream, None);
+    let body = if body.is_end_stream() {
+        RequestBody::whole(Vec::new())
+    } else {
+        let patience = context.config.idle_timeout;
+        RequestBody::streamed(body, target, exchange.body_watch(), patience)
+    };
     let mut forward = Forward {
         context,
         exchange,

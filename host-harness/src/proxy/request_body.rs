@@ -1,6 +1,7 @@
 //! The body of a request as it passes through.
 
 use super::target::RawTarget;
+use crate::engine::BodyWatch;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -23,6 +24,7 @@ pub(super) enum RequestBody {
 pub(super) struct Streamed {
     body: Incoming,
     target: RawTarget,
+    watch: Option<BodyWatch>,
     /// How long it may be silent, and until when.
     patience: Duration,
     until: Pin<Box<Sleep>>,
@@ -33,11 +35,17 @@ impl RequestBody {
         Self::Whole(Full::from(bytes))
     }
 
-    pub(super) fn streamed(body: Incoming, target: RawTarget, patience: Duration) -> Self {
+    pub(super) fn streamed(
+        body: Incoming,
+        target: RawTarget,
+        watch: Option<BodyWatch>,
+        patience: Duration,
+    ) -> Self {
         let until = Box::pin(tokio::time::sleep(patience));
         Self::Streamed(Streamed {
             body,
             target,
+            watch,
             patience,
             until,
         })
@@ -58,8 +66,19 @@ impl Streamed {
         };
         let until = Instant::now() + self.patience;
         self.until.as_mut().reset(until);
-        if frame.is_none() || self.body.is_end_stream() {
+        let end = frame.is_none() || self.body.is_end_stream();
+        if end {
             self.target.expect_line();
+        }
+        let piece = match &frame {
+            Some(Ok(frame)) => frame.data_ref().map(Bytes::len),
+            Some(Err(_)) => None,
+            None => Some(0),
+        };
+        if let (Some(size), Some(watch)) = (piece, &self.watch)
+            && !watch.goes_on(size, end)
+        {
+            return Poll::Ready(Some(Err("the module has answered".into())));
         }
         Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
     }

@@ -20,6 +20,7 @@ enum Source {
     Local(Full<Bytes>),
     Upstream {
         body: Incoming,
+        begun: bool,
         ended: bool,
         /// Goes back to the pool once the body has been read.
         connection: Option<Connection>,
@@ -60,6 +61,7 @@ impl ResponseBody {
     ) -> Self {
         let source = Source::Upstream {
             body,
+            begun: false,
             ended: false,
             connection: Some(connection),
             pool: Rc::clone(pool),
@@ -83,7 +85,15 @@ impl Body for ResponseBody {
             Source::Local(bytes) => Pin::new(bytes)
                 .poll_frame(cx)
                 .map_err(|never| match never {}),
-            Source::Upstream { body, ended, .. } => {
+            Source::Upstream {
+                body, begun, ended, ..
+            } => {
+                // Hyper writes a head with the first piece of the body, and none where that is a
+                // failure; the head that came is the downstream's all the same.
+                if !std::mem::replace(begun, true) {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 let frame = Pin::new(body).poll_frame(cx);
                 *ended |= matches!(frame, Poll::Ready(None));
                 frame
@@ -113,6 +123,7 @@ impl Drop for Source {
             ended,
             connection,
             pool,
+            ..
         } = self
             && (*ended || body.is_end_stream())
             && let Some(connection) = connection.take()

@@ -6,6 +6,9 @@ use wasmtime::{Instance, Result, Store, TypedFunc};
 /// A header callback: context, number of headers, end of stream; answers an action.
 pub(super) type OnHeaders = TypedFunc<(u32, u32, u32), u32>;
 
+/// A body callback: context, size of the piece, end of stream; answers an action.
+pub(super) type OnBody = TypedFunc<(u32, u32, u32), u32>;
+
 /// A configuration callback: context, size of the configuration; answers a truth value.
 pub(super) type OnConfigure = TypedFunc<(u32, u32), u32>;
 
@@ -20,6 +23,7 @@ pub(super) struct Exports {
     pub(super) on_configure: Option<OnConfigure>,
     pub(super) on_tick: Option<TypedFunc<u32, ()>>,
     pub(super) on_request_headers: Option<OnHeaders>,
+    pub(super) on_request_body: Option<OnBody>,
     pub(super) on_response_headers: Option<OnHeaders>,
     pub(super) on_http_call_response: Option<OnCallResponse>,
     pub(super) on_log: Option<TypedFunc<u32, ()>>,
@@ -47,6 +51,7 @@ impl Exports {
             on_configure: optional(instance, store, "proxy_on_configure")?,
             on_tick: optional(instance, store, "proxy_on_tick")?,
             on_request_headers: optional(instance, store, "proxy_on_request_headers")?,
+            on_request_body: optional(instance, store, "proxy_on_request_body")?,
             on_response_headers: optional(instance, store, "proxy_on_response_headers")?,
             on_http_call_response: optional(instance, store, "proxy_on_http_call_response")?,
             on_log: optional(instance, store, "proxy_on_log")?,

@@ -42,12 +42,12 @@ impl Chain {
             one_virtual_host: true,
         };
         let plugin = plugin_config(&compiled, options);
-        let mut config = filter_chain::engine_config(module(), &plugin, &compiled.forwarding);
+        let mut config = filter_chain::engine_config(module(), &plugin, &compiled);
         let variables = variables.iter();
         config.plugin.as_mut().unwrap().environment_variables = variables
             .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
             .collect();
-        let mut environment = Environment::new(filter_chain::host_clusters(&compiled.clusters));
+        let mut environment = Environment::new(filter_chain::host_clusters(&compiled));
         let log = Arc::new(Collector::from_level(LogLevel::Info));
         environment.log = log.clone();
         let engine = Engine::start(&config, &environment).unwrap();

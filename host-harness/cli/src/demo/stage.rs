@@ -35,7 +35,7 @@ impl Stage {
         ledger: &Arc<Ledger>,
     ) -> anyhow::Result<Self> {
         let module = module::load(wasm)?;
-        let environment = Environment::new(filter_chain::host_clusters(&compiled.clusters));
+        let environment = Environment::new(filter_chain::host_clusters(compiled));
         let mut config = run::proxy_config(module, compiled, listen, Detail::Why);
         let ledger = Arc::clone(ledger);
         config.access_log = Some(Arc::new(move |record: &AccessRecord| {

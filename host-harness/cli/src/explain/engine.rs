@@ -15,7 +15,6 @@ use super::{Explanation, Request};
 use crate::{filter_chain, module};
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::compiled::{Compiled, Flags};
-use limpet_envoy::forwarding;
 use limpet_envoy::manifests::Manifests;
 use limpet_envoy::plugin_config::{EndpointSource, Options, Report, Unmatched, plugin_config};
 
@@ -52,7 +51,6 @@ impl Settings {
 pub struct Explainer {
     engine: Engine,
     random: Arc<Scripted>,
-    drops_underscores: bool,
     notes: Vec<String>,
 }
 
@@ -86,13 +84,13 @@ impl Explainer {
         let config = plugin_config(&compiled, options);
         let random = Arc::new(Scripted::from_seed(SEED));
         let log = Arc::new(Collector::from_level(LogLevel::Warn));
-        let mut environment = Environment::new(filter_chain::host_clusters(&compiled.clusters));
+        let mut environment = Environment::new(filter_chain::host_clusters(&compiled));
         environment.random = random.clone();
         environment.log = log.clone();
         if let Some(now) = settings.now {
             environment.clock = Arc::new(SettableClock::at(Duration::from_secs(now)));
         }
-        let engine_config = filter_chain::engine_config(module, &config, &compiled.forwarding);
+        let engine_config = filter_chain::engine_config(module, &config, &compiled);
         let engine = Engine::start(&engine_config, &environment).with_context(|| {
             let said: Vec<String> = log.take().into_iter().map(|line| line.message).collect();
             said.join("; ")
@@ -105,7 +103,6 @@ impl Explainer {
         Ok(Self {
             engine,
             random,
-            drops_underscores: forwarding::drops_underscores(manifests.settings()),
             notes,
         })
     }
@@ -125,7 +122,7 @@ impl Explainer {
             // The core draws `1 + random % total`, ingress-nginx `math.random(total)`.
             self.random.push(draw.saturating_sub(1));
         }
-        exchange::answer(&self.engine, request, self.drops_underscores)
+        exchange::answer(&self.engine, request)
     }
 }
 

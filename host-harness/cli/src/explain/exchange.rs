@@ -13,8 +13,8 @@ use limpet_envoy::filter_chain::{DEFAULT_HOST, RETRIES};
 /// How often a request that the module holds is asked whether it may go on.
 const PATIENCE: usize = 64;
 
-pub(super) fn answer(engine: &Engine, request: &Request, drops_underscores: bool) -> Explanation {
-    let head = match head(request, drops_underscores) {
+pub(super) fn answer(engine: &Engine, request: &Request) -> Explanation {
+    let head = match head(request) {
         Ok(head) => head,
         Err((status, why)) => return refused(request, status, why),
     };
@@ -53,7 +53,7 @@ const HOP_BY_HOP: [&str; 3] = ["keep-alive", "te", "expect"];
 ///
 /// Source: RFC 9112, 3.2; `ngx_http_parse_request_line` and `ngx_http_process_request_header` of
 /// nginx 1.27.1.
-fn head(request: &Request, drops_underscores: bool) -> Result<Headers, (u16, &'static str)> {
+fn head(request: &Request) -> Result<Headers, (u16, &'static str)> {
     let or = |given: &Option<ByteString>, default: &str| match given {
         Some(given) => given.0.clone(),
         None => default.into(),
@@ -88,8 +88,7 @@ fn head(request: &Request, drops_underscores: bool) -> Result<Headers, (u16, &'s
     head.add(":method", method);
     head.add(":scheme", or(&request.scheme, "http"));
     for (name, value) in &request.headers {
-        let is_dropped = drops_underscores && name.0.contains(&b'_');
-        if !is_dropped && !HOP_BY_HOP.iter().any(|hop| is(name, hop)) {
+        if !HOP_BY_HOP.iter().any(|hop| is(name, hop)) {
             let value = value.0.trim_ascii();
             head.add(String::from_utf8_lossy(&name.0), value.to_vec());
         }

@@ -6,6 +6,7 @@ use crate::engine::session;
 use crate::header_edit;
 use crate::headers::Headers;
 use crate::stream::{LocalReply, Phase};
+use crate::summary::flag;
 use crate::vm::{Action, Trapped};
 
 impl Exchange {
@@ -35,8 +36,16 @@ impl Exchange {
     }
 
     /// Local replies take the way of all responses.
-    pub(super) fn reply(&mut self, reply: LocalReply) -> Step {
-        let (head, body) = reply.into_answer(&mut self.stream.borrow_mut().summary);
+    pub(super) fn reply(&mut self, mut reply: LocalReply) -> Step {
+        let mut stream = self.stream.borrow_mut();
+        let flags = stream.summary.flags | reply.flags;
+        if let (503, Some(status)) = (reply.status, self.engine.config.unanswered)
+            && flags & flag::UNANSWERED != 0
+        {
+            reply.status = status;
+        }
+        let (head, body) = reply.into_answer(&mut stream.summary);
+        drop(stream);
         self.encode(head, Body::Local(body))
     }
 
