@@ -6,9 +6,10 @@ mod rest;
 use limpet_tests::envoy::RealEnvoy;
 use limpet_tests::http::bytes;
 use limpet_tests::pod::{Pod, Script};
+use limpet_tests::recordings::rest::Given;
 use limpet_tests::recordings::{self, Tally, list, path_case};
 use limpet_tests::target::{Envoy, Script as Recorded, Target};
-use listeners::{Given, merge};
+use listeners::{merge, rendered};
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,7 +69,7 @@ impl Asked {
         for (number, scenario) in scenarios.iter().enumerate() {
             merge(
                 &mut bootstrap,
-                Given::of(scenario).rendered(number, &pods, &authorizer),
+                rendered(&Given::of(scenario), number, &pods, &authorizer),
             );
         }
         let count = list(&bootstrap["static_resources"]["listeners"]).len();

@@ -1,4 +1,6 @@
-//! The recorded answers through the module in the harness, asked as `limpet explain` asks.
+//! The recorded answers through the module in the harness.
+
+mod rest;
 
 use limpet_tests::recordings::{paths, read, sessions};
 use limpet_tests::target::Harness;

@@ -4,6 +4,7 @@
 //! `recordings/README.md`.
 
 mod replay;
+pub mod rest;
 mod tally;
 
 pub use replay::{path_case, paths, sessions, start};

@@ -1,12 +1,10 @@
 //! Many scenarios in one Envoy: each has listeners of its own, and clusters named with its number.
 
-use limpet_envoy::check::Platform;
-use limpet_envoy::clusters::{Cluster, EndpointsFlag};
-use limpet_envoy::compiled::{Compiled, Flags};
-use limpet_envoy::losses::{LossArgs, settle};
-use limpet_envoy::manifests::Manifests;
+use limpet_envoy::clusters::Cluster;
+use limpet_envoy::compiled::Compiled;
 use limpet_envoy::render::envoy::{EnvoySettings, error_pages, render};
 use limpet_tests::pod::Pod;
+use limpet_tests::recordings::rest::Given;
 use limpet_tests::recordings::{self, list};
 use limpet_tests::rendered::{edit_plugin, native};
 use limpet_tests::tls;
@@ -15,190 +13,130 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-/// What a scenario gives to `limpet render envoy`.
-pub(super) struct Given<'s> {
-    scenario: &'s Value,
-    manifests: Manifests,
-    /// Something of it was lost, and is closed.
-    pub(super) is_closed: bool,
+/// The bootstrap of a scenario, every name with its number.
+pub(super) fn rendered(
+    given: &Given<'_>,
+    number: usize,
+    pods: &BTreeMap<String, Pod>,
+    authorizer: &Pod,
+) -> Value {
+    let compiled = Compiled::new(&given.manifests, &given.flags_with(pods)).unwrap();
+    let clusters = &compiled.clusters;
+    let settings = EnvoySettings {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        admin: "unix:admin.sock".parse().unwrap(),
+        wasm: limpet_cli::module::find(None)
+            .unwrap()
+            .canonicalize()
+            .unwrap(),
+        native: native(),
+        // nginx has one for every other name.
+        tls: is_over_tls(given.scenario).then(tls::files),
+        listen_tls: "127.0.0.1:0".parse().unwrap(),
+        allow_loopback: true,
+        ..EnvoySettings::default()
+    };
+    let mut bootstrap = render(&compiled, &settings).bootstrap;
+    edit_plugin(&mut bootstrap, |config| {
+        let names = clusters.iter();
+        let names = names.map(|c| (c.service_port.key(), json!(own_name(number, c))));
+        config["clusters"] = names.collect::<Map<_, _>>().into();
+        for name in config["authorizers"].as_object_mut().into_iter().flatten() {
+            *name.1 = format!("{number}-{}", name.1.as_str().unwrap()).into();
+        }
+        for name in config["error_pages"].as_object_mut().into_iter().flatten() {
+            *name.1 = format!("{number}-{}", name.1.as_str().unwrap()).into();
+        }
+        // Hundreds of them ask at the same time.
+        config["discovery"]["interval_ms"] = 60_000.into();
+    });
+    let resources = &mut bootstrap["static_resources"];
+    for cluster in clusters {
+        let is_it = |one: &&mut Value| one["name"] == json!(cluster.name());
+        let all = resources["clusters"].as_array_mut().unwrap();
+        let one = all.iter_mut().find(is_it).unwrap();
+        one["name"] = own_name(number, cluster).into();
+        one["load_assignment"]["cluster_name"] = own_name(number, cluster).into();
+        rename(
+            &mut resources["listeners"],
+            &cluster.name(),
+            &own_name(number, cluster),
+        );
+    }
+    for cluster in &error_pages(&compiled) {
+        let is_it = |one: &&mut Value| one["name"] == json!(cluster.name());
+        let all = resources["clusters"].as_array_mut().unwrap();
+        let one = all.iter_mut().find(is_it).unwrap();
+        one["name"] = own_name(number, cluster).into();
+    }
+    for cluster in &compiled.authorizers {
+        let is_it = |one: &&mut Value| one["name"] == json!(cluster.name());
+        let all = resources["clusters"].as_array_mut().unwrap();
+        let one = all.iter_mut().find(is_it).unwrap();
+        one["name"] = own_name(number, cluster).into();
+        move_to(one, authorizer.address());
+    }
+    lead_mirrors(given, number, resources, pods);
+    let mut over_tls = resources["listeners"][1].clone();
+    let mut http = resources["listeners"][0].clone();
+    http["name"] = format!("{number}-http").into();
+    let mut https = http.clone();
+    https["name"] = format!("{number}-https").into();
+    behind_tls(&mut https);
+    resources["listeners"] = json!([http]);
+    if list(&given.scenario["requests"])
+        .iter()
+        .any(|request| request["scheme"] == "https")
+    {
+        resources["listeners"].as_array_mut().unwrap().push(https);
+    }
+    if is_over_tls(given.scenario) {
+        over_tls["name"] = format!("{number}-tls").into();
+        resources["listeners"]
+            .as_array_mut()
+            .unwrap()
+            .push(over_tls);
+    }
+    bootstrap
 }
 
-impl<'s> Given<'s> {
-    pub(super) fn of(scenario: &'s Value) -> Self {
-        let mut manifests = Manifests::parse("scenario", &recordings::manifests(scenario)).unwrap();
-        if let Some(default) = recordings::default_backend(scenario) {
-            let key = "default_backend".to_owned();
-            manifests.given.insert(key, default.into());
+/// Mirrors lead to the pods of the Services that have their addresses, or to whoever listens there.
+fn lead_mirrors(
+    given: &Given<'_>,
+    number: usize,
+    resources: &mut Value,
+    pods: &BTreeMap<String, Pod>,
+) {
+    let recorded = recordings::endpoints(given.scenario);
+    let Value::Array(clusters) = &mut resources["clusters"] else {
+        return;
+    };
+    let mut renamed = Vec::new();
+    for cluster in clusters {
+        let name = cluster["name"].as_str().unwrap().to_owned();
+        if !name.starts_with("mirror=") {
+            continue;
         }
-        Self {
-            scenario,
-            manifests,
-            is_closed: false,
+        let address = cluster
+            .pointer_mut(
+                "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address",
+            )
+            .unwrap();
+        let of = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+        let at = format!("{}:{}", of(&address["address"]), of(&address["port_value"]));
+        let has_it = |all: &Vec<String>| all.contains(&at);
+        if let Some((service, _)) = recorded.iter().find(|(_, all)| has_it(all)) {
+            let pod = pods[service].address();
+            address["address"] = pod.ip().to_string().into();
+            address["port_value"] = pod.port().into();
         }
+        let own = format!("{number}-{name}");
+        cluster["name"] = own.clone().into();
+        cluster["load_assignment"]["cluster_name"] = own.clone().into();
+        renamed.push((name, own));
     }
-
-    /// The same with `--close`.
-    pub(super) fn closed(mut self) -> Self {
-        let args = LossArgs {
-            close: true,
-            ..LossArgs::default()
-        };
-        let flags = self.flags();
-        let lines = settle(&mut self.manifests, &flags, &args, Platform::Envoy).unwrap();
-        self.is_closed = lines.iter().any(|line| line.starts_with("closed"));
-        self
-    }
-
-    fn flags(&self) -> Flags {
-        Flags {
-            strict: recordings::is_strict(self.scenario),
-            client_certificates: true,
-            ..Flags::default()
-        }
-    }
-
-    /// The bootstrap, every name with the scenario's number.
-    pub(super) fn rendered(
-        &self,
-        number: usize,
-        pods: &BTreeMap<String, Pod>,
-        authorizer: &Pod,
-    ) -> Value {
-        let serves = |endpoint: &String| {
-            let nobody = endpoint.ends_with(":9") || endpoint.starts_with("192.0.2.");
-            !nobody
-        };
-        let flag = |(name, recorded): (String, Vec<String>)| -> EndpointsFlag {
-            let pod = if recorded.iter().any(serves) {
-                pods[&name].endpoint()
-            } else if recorded.is_empty() {
-                String::new()
-            } else {
-                // Nobody listens there.
-                "127.0.0.1:9".to_owned()
-            };
-            format!("{name}={pod}").parse().unwrap()
-        };
-        let endpoints = recordings::endpoints(self.scenario).into_iter().map(flag);
-        let flags = Flags {
-            endpoints: endpoints.collect(),
-            ..self.flags()
-        };
-        let compiled = Compiled::new(&self.manifests, &flags).unwrap();
-        let clusters = &compiled.clusters;
-        let settings = EnvoySettings {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            admin: "unix:admin.sock".parse().unwrap(),
-            wasm: limpet_cli::module::find(None)
-                .unwrap()
-                .canonicalize()
-                .unwrap(),
-            native: native(),
-            // nginx has one for every other name.
-            tls: is_over_tls(self.scenario).then(tls::files),
-            listen_tls: "127.0.0.1:0".parse().unwrap(),
-            allow_loopback: true,
-            ..EnvoySettings::default()
-        };
-        let mut bootstrap = render(&compiled, &settings).bootstrap;
-        edit_plugin(&mut bootstrap, |config| {
-            let names = clusters.iter();
-            let names = names.map(|c| (c.service_port.key(), json!(own_name(number, c))));
-            config["clusters"] = names.collect::<Map<_, _>>().into();
-            for name in config["authorizers"].as_object_mut().into_iter().flatten() {
-                *name.1 = format!("{number}-{}", name.1.as_str().unwrap()).into();
-            }
-            for name in config["error_pages"].as_object_mut().into_iter().flatten() {
-                *name.1 = format!("{number}-{}", name.1.as_str().unwrap()).into();
-            }
-            // Hundreds of them ask at the same time.
-            config["discovery"]["interval_ms"] = 60_000.into();
-        });
-        let resources = &mut bootstrap["static_resources"];
-        for cluster in clusters {
-            let is_it = |one: &&mut Value| one["name"] == json!(cluster.name());
-            let all = resources["clusters"].as_array_mut().unwrap();
-            let one = all.iter_mut().find(is_it).unwrap();
-            one["name"] = own_name(number, cluster).into();
-            one["load_assignment"]["cluster_name"] = own_name(number, cluster).into();
-            rename(
-                &mut resources["listeners"],
-                &cluster.name(),
-                &own_name(number, cluster),
-            );
-        }
-        for cluster in &error_pages(&compiled) {
-            let is_it = |one: &&mut Value| one["name"] == json!(cluster.name());
-            let all = resources["clusters"].as_array_mut().unwrap();
-            let one = all.iter_mut().find(is_it).unwrap();
-            one["name"] = own_name(number, cluster).into();
-        }
-        for cluster in &compiled.authorizers {
-            let is_it = |one: &&mut Value| one["name"] == json!(cluster.name());
-            let all = resources["clusters"].as_array_mut().unwrap();
-            let one = all.iter_mut().find(is_it).unwrap();
-            one["name"] = own_name(number, cluster).into();
-            move_to(one, authorizer.address());
-        }
-        self.lead_mirrors(number, resources, pods);
-        let mut over_tls = resources["listeners"][1].clone();
-        let mut http = resources["listeners"][0].clone();
-        http["name"] = format!("{number}-http").into();
-        let mut https = http.clone();
-        https["name"] = format!("{number}-https").into();
-        behind_tls(&mut https);
-        resources["listeners"] = json!([http]);
-        if list(&self.scenario["requests"])
-            .iter()
-            .any(|request| request["scheme"] == "https")
-        {
-            resources["listeners"].as_array_mut().unwrap().push(https);
-        }
-        if is_over_tls(self.scenario) {
-            over_tls["name"] = format!("{number}-tls").into();
-            resources["listeners"]
-                .as_array_mut()
-                .unwrap()
-                .push(over_tls);
-        }
-        bootstrap
-    }
-}
-
-impl Given<'_> {
-    /// Mirrors lead to the pods of the Services that have their addresses, or to whoever listens there.
-    fn lead_mirrors(&self, number: usize, resources: &mut Value, pods: &BTreeMap<String, Pod>) {
-        let recorded = recordings::endpoints(self.scenario);
-        let Value::Array(clusters) = &mut resources["clusters"] else {
-            return;
-        };
-        let mut renamed = Vec::new();
-        for cluster in clusters {
-            let name = cluster["name"].as_str().unwrap().to_owned();
-            if !name.starts_with("mirror=") {
-                continue;
-            }
-            let address = cluster
-                .pointer_mut(
-                    "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address",
-                )
-                .unwrap();
-            let of = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
-            let at = format!("{}:{}", of(&address["address"]), of(&address["port_value"]));
-            let has_it = |all: &Vec<String>| all.contains(&at);
-            if let Some((service, _)) = recorded.iter().find(|(_, all)| has_it(all)) {
-                let pod = pods[service].address();
-                address["address"] = pod.ip().to_string().into();
-                address["port_value"] = pod.port().into();
-            }
-            let own = format!("{number}-{name}");
-            cluster["name"] = own.clone().into();
-            cluster["load_assignment"]["cluster_name"] = own.clone().into();
-            renamed.push((name, own));
-        }
-        for (name, own) in renamed {
-            rename_clusters(&mut resources["listeners"], &name, &own);
-        }
+    for (name, own) in renamed {
+        rename_clusters(&mut resources["listeners"], &name, &own);
     }
 }
 

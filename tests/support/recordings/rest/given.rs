@@ -1,0 +1,95 @@
+//! What a recorded scenario gives to limpet.
+
+use crate::pod::Pod;
+use crate::recordings;
+use limpet_envoy::check::Platform;
+use limpet_envoy::clusters::EndpointsFlag;
+use limpet_envoy::compiled::Flags;
+use limpet_envoy::losses::{LossArgs, settle};
+use limpet_envoy::manifests::Manifests;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Its manifests.
+pub struct Given<'s> {
+    /// As recorded.
+    pub scenario: &'s Value,
+    /// What of it is given.
+    pub manifests: Manifests,
+    /// Something of it was lost, and is closed.
+    pub is_closed: bool,
+}
+
+impl<'s> Given<'s> {
+    /// All of it.
+    ///
+    /// # Panics
+    /// It cannot be read.
+    #[must_use]
+    pub fn of(scenario: &'s Value) -> Self {
+        let mut manifests = Manifests::parse("scenario", &recordings::manifests(scenario)).unwrap();
+        if let Some(default) = recordings::default_backend(scenario) {
+            let key = "default_backend".to_owned();
+            manifests.given.insert(key, default.into());
+        }
+        Self {
+            scenario,
+            manifests,
+            is_closed: false,
+        }
+    }
+
+    /// The same with `--close`.
+    ///
+    /// # Panics
+    /// It cannot be closed.
+    #[must_use]
+    pub fn closed(mut self, platform: Platform) -> Self {
+        let args = LossArgs {
+            close: true,
+            ..LossArgs::default()
+        };
+        let flags = self.flags();
+        let lines = settle(&mut self.manifests, &flags, &args, platform).unwrap();
+        self.is_closed = lines.iter().any(|line| line.starts_with("closed"));
+        self
+    }
+
+    /// The flags as the controller had them, and no endpoints.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        Flags {
+            strict: recordings::is_strict(self.scenario),
+            client_certificates: true,
+            ..Flags::default()
+        }
+    }
+
+    /// The flags, and these pods for its endpoints.
+    ///
+    /// # Panics
+    /// A Service of it has no pod.
+    #[must_use]
+    pub fn flags_with(&self, pods: &BTreeMap<String, Pod>) -> Flags {
+        let serves = |endpoint: &String| {
+            let nobody = endpoint.ends_with(":9") || endpoint.starts_with("192.0.2.");
+            !nobody
+        };
+        let flag = |(name, recorded): (String, Vec<String>)| -> EndpointsFlag {
+            let pod = if recorded.iter().any(serves) {
+                pods[&name].endpoint()
+            } else if recorded.is_empty() {
+                String::new()
+            } else {
+                // Nobody listens there.
+                "127.0.0.1:9".to_owned()
+            };
+            format!("{name}={pod}").parse().unwrap()
+        };
+        let endpoints = recordings::endpoints(self.scenario).into_iter().map(flag);
+        Flags {
+            endpoints: endpoints.collect(),
+            ..self.flags()
+        }
+    }
+}
