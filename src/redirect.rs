@@ -93,10 +93,9 @@ pub(crate) fn wants_https(
     location: &Location,
     scope: &Scope,
 ) -> bool {
-    let ssl = location.ssl;
     let scheme = forwarded_scheme(policy, scope).unwrap_or(scope.scheme().as_bytes());
-    let certificate = host.tls && (host.name != "_" || &*scope.host == b"_");
-    !ssl.exempt && scheme == b"http" && (ssl.force || (ssl.redirect && certificate))
+    let is_named = !host.is_default() || &*scope.host == b"_";
+    scheme == b"http" && host.sends_to_https(location, is_named)
 }
 
 /// The redirect to https.

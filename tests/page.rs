@@ -15,6 +15,12 @@ const MODES: &str = concat!(
     "/../docs/examples/two-modes.yaml"
 );
 
+/// A host with a certificate, whose cookie is its own and goes over https alone.
+const CERTIFIED: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../docs/examples/certified.yaml"
+);
+
 /// The command, with its page open.
 struct Shown {
     limpet: Child,
@@ -163,6 +169,11 @@ fn plays(arguments: &[&str], look: &str) {
     assert!(shown.requests(&home) >= before + 20);
     assert_eq!(shown.home(), home);
     assert!(shown.text("#s-state").starts_with("kept"));
+    let all = format!("20 requests for /app1/: {home} answered 20.");
+    shown.until(
+        "one sentence for all of them",
+        &format!("document.getElementById('said').textContent === '{all}'"),
+    );
     assert!(shown.text("#why").contains("the session cookie names"));
 
     // Forgotten is forgotten.
@@ -333,5 +344,41 @@ fn two_modes_are_seen_beside_each_other() {
     assert_eq!(balanced[..2], [20, 7]);
     assert!(balanced[2] < 15, "{balanced:?}");
     assert_eq!(row("persistent"), [20, 0, 0]);
+    // The picture says it too, though a balanced cookie stays the same.
+    let seen = "/moved or lost [1-9]/.test(document.getElementById('by-session').getAttribute('aria-label'))";
+    shown.until("them in the history", seen);
     shown.picture("two-modes");
+    shown.chromium.look(390, 844, "dark");
+    shown.picture("two-modes-phone");
+}
+
+/// The page has no TLS: it asks for such a host as if it had.
+#[test]
+#[ignore = "needs a browser: cargo xtask browser"]
+fn a_host_with_a_certificate_keeps_its_sessions() {
+    let shown = Shown::start(&["run", "-f", CERTIFIED, "--pods", "--page", "/limpet"]);
+    shown.until("the box", "document.getElementById('https').checked");
+    shown.ask("#reload", 1);
+    let home = shown.home();
+    let attributes = shown.text("#s-attributes");
+    let whole = "Domain=shop.example.com; Path=/; Secure; HttpOnly; SameSite=None";
+    assert_eq!(attributes, whole);
+    shown.ask("#reload20", 20);
+    assert_eq!(shown.home(), home);
+    assert!(shown.text("#s-state").starts_with("kept"));
+    shown.chromium.click("#explain button");
+    shown.until("an answer", "!document.getElementById('answer').hidden");
+    assert_eq!(shown.text("#outcome"), "forwarded");
+    // As by http it is sent to https, and the session is where it was.
+    shown.chromium.click("#https");
+    shown.ask("#reload", 1);
+    assert!(
+        shown.text("#said").contains("308"),
+        "{}",
+        shown.text("#said")
+    );
+    assert_eq!(shown.text("#s-state"), "no session");
+    assert_eq!(shown.home(), home);
+    let complaints = shown.chromium.complaints();
+    assert!(complaints.is_empty(), "{complaints:?}");
 }

@@ -57,7 +57,7 @@ pub struct Manifests {
     pub endpoint_slices: Vec<Object>,
     /// Every ConfigMap; see [`Manifests::config_map`].
     pub config_maps: Vec<Object>,
-    /// Deployments: what `run --pods` starts.
+    /// Deployments and StatefulSets: what `run --pods` starts.
     pub deployments: Vec<Object>,
     /// Secrets with a certificate and its key, and those of type kubernetes.io/tls.
     pub tls_secrets: Vec<Object>,
@@ -285,7 +285,7 @@ impl Manifests {
             ("", "Service") => self.services.push(object),
             ("discovery.k8s.io", "EndpointSlice") => self.endpoint_slices.push(object),
             ("", "ConfigMap") => self.config_maps.push(object),
-            ("apps", "Deployment") => self.deployments.push(object),
+            ("apps", "Deployment" | "StatefulSet") => self.deployments.push(object),
             ("networking.k8s.io", "IngressClass") => self.ingress_classes.push(object),
             ("", "Secret") if object.is_of_type_tls() || object.holds_a_pair() => {
                 self.tls_secrets.push(object);

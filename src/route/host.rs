@@ -48,6 +48,14 @@ impl VirtualHost {
         self.name == DEFAULT_SERVER
     }
 
+    /// Whether a request to its `location` that came by http is sent to https; `is_named`: under a
+    /// name that the certificate is for, not one that the default server takes.
+    #[must_use]
+    pub fn sends_to_https(&self, location: &Location, is_named: bool) -> bool {
+        let ssl = location.ssl;
+        !ssl.exempt && (ssl.force || (ssl.redirect && self.tls && is_named))
+    }
+
     /// What it asks of its clients' certificates; `None`: nothing.
     #[must_use]
     pub fn client_certificate(&self) -> Option<&ClientCertificate> {

@@ -7,7 +7,7 @@
 mod crowd;
 mod events;
 pub(crate) mod fleet;
-mod forward;
+pub(crate) mod forward;
 mod front;
 mod guard;
 mod history;

@@ -160,7 +160,7 @@ impl Pods {
                 .collect();
             if cluster.endpoints.is_empty() {
                 notes.push(format!(
-                    "{}: no Deployment among the manifests is selected by Service {id}: it answers 503",
+                    "{}: no Deployment or StatefulSet among the manifests is selected by Service {id}: it answers 503",
                     cluster.place
                 ));
             }

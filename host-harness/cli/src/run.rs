@@ -16,6 +16,7 @@ use host_harness::proxy::{AccessRecord, Proxy, ProxyConfig};
 use crate::filter_chain;
 use crate::module;
 use crate::page::fleet::Fleet;
+use crate::page::forward::SCHEME;
 use crate::page::ledger::{Ledger, Record};
 use crate::page::lens::Lens;
 use crate::page::{self, Address, Scene};
@@ -52,7 +53,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub workers: Option<u16>,
 
-    /// Start demo replicas for the Deployments, and send requests there
+    /// Start demo replicas for the Deployments and StatefulSets, and send requests there
     #[arg(long)]
     pub pods: bool,
 
@@ -103,7 +104,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let module = module::load(&wasm)?;
     let environment = Environment::new(filter_chain::host_clusters(&compiled));
     let mut config = if page.is_some() {
-        proxy_config(module, &compiled, BEHIND_A_PAGE, Report::Why)
+        let mut config = proxy_config(module, &compiled, BEHIND_A_PAGE, Report::Why);
+        config.scheme_header = Some(SCHEME);
+        config
     } else {
         proxy_config(module, &compiled, args.listen, Report::Summary)
     };

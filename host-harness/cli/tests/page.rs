@@ -24,8 +24,12 @@ impl Running {
 
     /// With endpoints of the test's own.
     fn start_with(extra: &[&str]) -> Self {
+        Self::start_for(SHOP, extra)
+    }
+
+    fn start_for(manifests: &str, extra: &[&str]) -> Self {
         let mut limpet = Command::new(env!("CARGO_BIN_EXE_limpet"))
-            .args(["run", "-f", SHOP, "--listen", "127.0.0.1:0"])
+            .args(["run", "-f", manifests, "--listen", "127.0.0.1:0"])
             .args(extra)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -144,6 +148,39 @@ fn the_page_is_strict_and_whole_and_there_only_where_it_is_asked_for() {
     let answer = without.ask("GET /limpet HTTP/1.1\r\nhost: sample.example.com", "");
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
     assert!(!answer.contains("limpet"), "{answer}");
+}
+
+#[test]
+fn a_host_that_sends_http_to_https_is_shown_as_if_by_https() {
+    let certified = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/examples/certified.yaml"
+    );
+    let running = Running::start_for(certified, &["--pods", "--page", "/limpet"]);
+    let here = running.get("/");
+    assert!(here.starts_with("HTTP/1.1 200 "), "{here}");
+    let (_, cookie) = here.split_once("set-cookie: SHOP=").expect(&here);
+    let cookie = cookie.lines().next().unwrap();
+    assert!(
+        cookie.contains("; Secure") && !cookie.contains("Domain"),
+        "{cookie}"
+    );
+    // Who asks for the host by its name is answered as Envoy would, whatever it claims.
+    for claim in [
+        "",
+        "\r\nlimpet-page-scheme: https",
+        "\r\nx-forwarded-proto: https",
+    ] {
+        let head = format!("GET / HTTP/1.1\r\nhost: shop.example.com{claim}");
+        let there = running.ask(&head, "");
+        assert!(there.starts_with("HTTP/1.1 308 "), "{claim}: {there}");
+    }
+    let as_page =
+        "GET / HTTP/1.1\r\nhost: shop.example.com\r\nlimpet-page: 1\r\nlimpet-page-scheme: https";
+    let there = running.ask(as_page, "");
+    assert!(there.starts_with("HTTP/1.1 200 "), "{there}");
+    assert!(there.contains("Domain=shop.example.com"), "{there}");
+    assert!(running.get("/limpet/places").contains("\"https\":true"));
 }
 
 // A name of somebody else that leads to this machine would make their site the page's origin.

@@ -3,6 +3,7 @@
 use crate::engine::EngineConfig;
 use crate::plugin::StartError;
 use crate::summary::Summary;
+use http::HeaderName;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +29,9 @@ pub struct ProxyConfig {
     /// The host of a request that names none: HTTP/1.0 (Envoy's `default_host_for_http_10`);
     /// `None`: 400.
     pub default_host: Option<String>,
+    /// In which the downstream, a proxy that ends TLS, says `https`; it is taken off. `None`: every
+    /// request came by http.
+    pub scheme_header: Option<HeaderName>,
     /// The names of the properties that [`AccessRecord::properties`] has.
     pub log_properties: Vec<String>,
     /// Called after each request, on the worker's thread.
@@ -51,6 +55,7 @@ impl ProxyConfig {
             idle_timeout: Duration::from_secs(60),
             connections_per_worker: 4096,
             default_host: None,
+            scheme_header: None,
             log_properties: Vec::new(),
             access_log: None,
         }

@@ -100,8 +100,12 @@ async fn answer(
         "HTTP/1.0".clone_into(&mut connection.protocol);
     }
     let default_host = context.config.default_host.as_deref();
-    let (parts, body) = request.into_parts();
-    let head = message::request_head(&parts, sent.as_deref(), default_host);
+    let (mut parts, body) = request.into_parts();
+    let said = context.config.scheme_header.as_ref();
+    let said = said.and_then(|name| parts.headers.remove(name));
+    let is_https = said.is_some_and(|scheme| scheme == "https");
+    let scheme = if is_https { "https" } else { "http" };
+    let head = message::request_head(&parts, sent.as_deref(), default_host, scheme);
     // Both as Envoy does: `missing_host_header`, and `http_reject_path_with_fragment`.
     let fragment = head.first(":path").is_some_and(|path| path.contains(&b'#'));
     if !head.contains(":authority") || fragment {

@@ -24,6 +24,7 @@ pub(super) fn request_head(
     parts: &request::Parts,
     target: Option<&[u8]>,
     default_host: Option<&str>,
+    scheme: &str,
 ) -> Headers {
     let mut head = Headers::with_capacity(parts.headers.len() + 4);
     let path_and_query = parts.uri.path_and_query();
@@ -42,7 +43,7 @@ pub(super) fn request_head(
     }
     head.add(":path", path);
     head.add(":method", parts.method.as_str());
-    head.add(":scheme", "http");
+    head.add(":scheme", scheme);
     let upgrade = is_upgrade(&parts.headers);
     for (name, value) in &parts.headers {
         if *name != header::HOST && (upgrade || !HOP_BY_HOP.contains(&name.as_str())) {
@@ -50,7 +51,7 @@ pub(super) fn request_head(
         }
     }
     if !head.contains("x-forwarded-proto") {
-        head.add("x-forwarded-proto", "http"); // as Envoy's connection manager
+        head.add("x-forwarded-proto", scheme); // as Envoy's connection manager
     }
     head
 }

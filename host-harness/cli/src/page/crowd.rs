@@ -39,6 +39,7 @@ struct Clients {
 #[derive(Clone)]
 struct Client {
     name: String,
+    is_https: bool,
     host: String,
     path: String,
     jar: CookieJar,
@@ -57,7 +58,13 @@ impl Crowd {
     }
 
     /// More of them, who ask for this.
-    pub(super) fn add(&self, count: usize, host: &str, path: &str) -> anyhow::Result<()> {
+    pub(super) fn add(
+        &self,
+        count: usize,
+        is_https: bool,
+        host: &str,
+        path: &str,
+    ) -> anyhow::Result<()> {
         request(host, path, None)?;
         let mut clients = self.clients();
         anyhow::ensure!(
@@ -68,6 +75,7 @@ impl Crowd {
             clients.started += 1;
             let client = Client {
                 name: format!("client {}", clients.started),
+                is_https,
                 host: host.to_owned(),
                 path: path.to_owned(),
                 jar: CookieJar::default(),
@@ -115,7 +123,8 @@ impl Crowd {
         let request = request(&client.host, &client.path, cookies)?;
         let visitor = Visitor::Played(client.name.clone());
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let response = self.way.send(address, visitor, request).await?;
+        let sent = self.way.send(address, visitor, client.is_https, request);
+        let response = sent.await?;
         let (head, body) = response.into_parts();
         body.collect().await?;
         let fields = head.headers.get_all(SET_COOKIE).iter();

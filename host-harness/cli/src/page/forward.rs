@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, COOKIE, HOST, HeaderName, SET_COOKIE, UPGRADE};
+use hyper::header::{CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, SET_COOKIE, UPGRADE};
 use hyper::upgrade::OnUpgrade;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -24,6 +24,9 @@ const HOP_BY_HOP: [HeaderName; 6] = [
     UPGRADE,
 ];
 
+/// Says that what comes stands for what came by https: the page is there without TLS.
+pub(crate) const SCHEME: HeaderName = HeaderName::from_static("limpet-page-scheme");
+
 /// The way to the proxy.
 #[derive(Clone)]
 pub(super) struct Way {
@@ -37,6 +40,7 @@ impl Way {
         &self,
         client: IpAddr,
         visitor: Visitor,
+        is_https: bool,
         mut request: Request<B>,
     ) -> anyhow::Result<Response<Incoming>>
     where
@@ -45,6 +49,11 @@ impl Way {
     {
         let asks_for_another = request.headers().contains_key(UPGRADE);
         remove_hops(request.headers_mut(), asks_for_another);
+        request.headers_mut().remove(&SCHEME);
+        if is_https {
+            let https = HeaderValue::from_static("https");
+            request.headers_mut().insert(SCHEME, https);
+        }
         let socket = TcpSocket::new_v4()?;
         // The proxy sees who asks, where that is an address of this machine.
         let source = match client {
@@ -56,6 +65,7 @@ impl Way {
         let from = stream.local_addr()?;
         let asked = Asked {
             method: request.method().to_string(),
+            is_https,
             host: values(request.headers(), &HOST).concat(),
             path: request.uri().path().to_owned(),
             cookies: values(request.headers(), &COOKIE),

@@ -36,6 +36,7 @@ pub(super) enum Visitor {
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) method: String,
+    pub(super) is_https: bool,
     pub(super) host: String,
     /// As it was before anything rewrote it.
     pub(super) path: String,
@@ -256,7 +257,6 @@ impl Inner {
         let state = text("/affinity/state");
         let sent = pending.and_then(|pending| sent(&pending.asked.cookies, name?));
         let set = pending.and_then(|pending| set(pending.answered.as_deref()?, name?));
-        self.history.count(record.endpoint.clone(), state);
         self.number += 1;
         let value = set.as_ref().map(|cookie| cookie.value.clone());
         let holds = value.or_else(|| sent.clone());
@@ -269,11 +269,18 @@ impl Inner {
             (Some(Visitor::Played(name)), None) => Some(name.clone()),
             _ => None,
         };
+        let mut has_moved = false;
         if let (Some(client), Some(_), Some(pod)) = (&client, &holds, &record.endpoint) {
             let cluster = text("/cluster").unwrap_or_default().to_owned();
             let pod = pod.clone();
-            self.shifts.lives(client, Home { cluster, pod });
+            has_moved = self.shifts.lives(client, Home { cluster, pod });
         }
+        // A balanced cookie names a place on a ring: it is kept, and leads to another pod.
+        let seen = state.map(|state| match state {
+            "kept" if has_moved => "moved",
+            state => state,
+        });
+        self.history.count(record.endpoint.clone(), seen);
         let why = record.decision.get("why").and_then(Value::as_array);
         let why = why.into_iter().flatten();
         let why: Vec<String> = why.map(|step| in_words(&without_query(step))).collect();
@@ -281,6 +288,7 @@ impl Inner {
             json!({
                 "name": name,
                 "state": state,
+                "moved": has_moved,
                 "names": text("/affinity/override"),
                 "sent": sent.as_deref().map(shortened),
                 "holds": holds.as_deref().map(shortened),
@@ -294,6 +302,7 @@ impl Inner {
             "client": client.filter(|_| page.is_none()),
             "page": page,
             "method": asked.map_or(&record.method, |asked| &asked.method),
+            "https": asked.is_some_and(|asked| asked.is_https),
             "host": asked.map_or(&record.host, |asked| &asked.host),
             "path": path.split('?').next(),
             "status": record.status,
@@ -401,6 +410,37 @@ mod tests {
     }
 
     #[test]
+    fn a_balanced_session_that_the_ring_leads_elsewhere_is_one_that_moved() {
+        let mut inner = Inner::default();
+        let mut visit = |pod: &str, state: &str| {
+            let asked = Asked {
+                method: "GET".into(),
+                is_https: false,
+                host: "h.example".into(),
+                path: "/".into(),
+                cookies: vec!["route=1.2.3.4|5".into()],
+            };
+            let pending = Pending {
+                visitor: Visitor::Played("client 1".into()),
+                asked,
+                answered: Some(Vec::new()),
+                record: None,
+            };
+            let record = Record {
+                endpoint: Some(pod.into()),
+                decision: json!({ "cluster": "up-a",
+                    "affinity": { "cookie": "route", "state": state, "override": null } }),
+                ..Record::default()
+            };
+            inner.told(Some(&pending), &record)["cookie"]["moved"] == true
+        };
+        assert!(!visit("p1", "kept") && visit("p2", "kept") && !visit("p2", "kept"));
+        let second = inner.history.tick();
+        let counted = [("kept".to_owned(), 2), ("moved".to_owned(), 1)];
+        assert_eq!(second.sessions, counted.into());
+    }
+
+    #[test]
     fn no_query_and_no_whole_cookie_is_told() {
         let mut inner = Inner::default();
         let value = "0123456789abcdef0123456789abcdef01234567";
@@ -408,6 +448,7 @@ mod tests {
             visitor: Visitor::Page("1".into()),
             asked: Asked {
                 method: "GET".into(),
+                is_https: false,
                 host: "h.example".into(),
                 path: "/app1/?token=secret".into(),
                 cookies: vec![format!("route={value}")],

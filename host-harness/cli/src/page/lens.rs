@@ -20,6 +20,7 @@ pub(crate) struct Lens {
 /// A request that nobody sends.
 #[derive(Debug, Default)]
 pub(super) struct Question {
+    pub(super) is_https: bool,
     pub(super) host: String,
     pub(super) path: String,
     /// The Cookie header; empty: none.
@@ -39,6 +40,7 @@ impl Lens {
         };
         anyhow::ensure!(question.path.starts_with('/'), "a path begins with a slash");
         let mut request = Request {
+            scheme: question.is_https.then(|| "https".into()),
             authority: Some(question.host.as_str().into()),
             path: question.path.as_str().into(),
             ..Request::default()

@@ -8,6 +8,7 @@ const SECONDS = 120;
 const WORDS = {
   new: "a new session: this answer brought the cookie",
   kept: "kept: the pod of the cookie answered",
+  led: "moved: the cookie is kept, and its place on the ring is this pod’s now",
   moved: "moved: the pod of the cookie is there, another one answered",
   dead: "its pod is gone: a new cookie",
   foreign: "a cookie of another format or application: a new one",
@@ -21,6 +22,7 @@ let marks = [];
 let lastShift = "";
 let own = 0;
 let isLocked = false;
+let burst = null; // who answered the requests of "Reload 20 times" so far
 const tiles = new Map(); // address -> what its tile is made of
 const homes = new Map(); // client -> address
 
@@ -28,6 +30,18 @@ function element(name, text, ...classes) {
   const made = document.createElement(name);
   if (text !== undefined) made.textContent = text;
   made.classList.add(...classes);
+  return made;
+}
+
+function row(cells, ...classes) {
+  const made = element("tr", undefined, ...classes);
+  made.setAttribute("role", "row"); // a phone shows tables as lists, and they stay tables
+  for (const [text, label, ...names] of cells) {
+    const cell = element("td", text, ...names);
+    cell.setAttribute("role", "cell");
+    cell.dataset.label = label;
+    made.append(cell);
+  }
   return made;
 }
 
@@ -57,21 +71,31 @@ async function act(action) {
 function here() {
   const place = places[$("place").value] || { host: "" };
   const path = $("path").value;
-  return { host: place.host, path: path.startsWith("/") ? path : `/${path}` };
+  return { https: $("https").checked, host: place.host, path: path.startsWith("/") ? path : `/${path}` };
 }
 
+const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
 async function ask(times) {
-  const { host, path } = here();
+  const { https, host, path } = here();
+  const headers = { "limpet-page": me, "limpet-page-host": host, "limpet-page-scheme": https ? "https" : "http" };
+  const answers = [];
+  if (times > 1) burst = answers;
   for (let time = 0; time < times; time += 1) {
-    const headers = { "limpet-page": me, "limpet-page-host": host };
     try {
       await fetch(location.origin + path, { headers, redirect: "manual", cache: "no-store" });
     } catch {
+      burst = null;
       say("No answer came.");
       return;
     }
-    if (times > 1) await new Promise((done) => setTimeout(done, 70));
+    if (times > 1) await wait(70);
   }
+  for (let tries = 0; tries < 20 && times > 1 && answers.length < times; tries += 1) await wait(50);
+  if (burst !== answers) return;
+  burst = null;
+  const counts = [...new Set(answers)].map((pod) => `${pod} answered ${answers.filter((one) => one === pod).length}`);
+  say(`${times} requests for ${path}: ${counts.join(", ")}.`);
 }
 
 async function busy(button, work) {
@@ -97,6 +121,7 @@ $("forget").addEventListener("click", async () => {
   $("session").hidden = true;
   $("why-part").hidden = true;
   $("nosession").hidden = false;
+  $("nosession").textContent = "No session. The next request is balanced like any other.";
   say("The cookie is forgotten. The next request is balanced like a stranger’s.");
 });
 $("another").addEventListener("click", () => act({ do: "clients", count: 1, ...here() }));
@@ -107,15 +132,25 @@ $("place").addEventListener("change", () => choose(places[$("place").value]));
 function choose(place) {
   if (!place) return;
   $("path").value = place.path;
+  $("https").checked = place.https;
+  $("e-https").checked = place.https;
   $("e-host").value = place.host;
   $("e-path").value = place.path;
 }
 
 $("explain").addEventListener("submit", async (event) => {
   event.preventDefault();
+  const button = $("explain").querySelector("button");
+  // The first answer has to wait until the module is compiled.
+  button.textContent = "Explaining …";
+  await busy(button, explain);
+  button.textContent = "Explain";
+});
+
+async function explain() {
   const typed = $("e-cookie").value.trim();
   const cookie = $("e-none").checked ? "" : typed || null;
-  const told = await act({ do: "explain", host: $("e-host").value, path: $("e-path").value, cookie });
+  const told = await act({ do: "explain", https: $("e-https").checked, host: $("e-host").value, path: $("e-path").value, cookie });
   if (told.error) {
     $("answer").hidden = false;
     $("outcome").textContent = told.error;
@@ -127,7 +162,7 @@ $("explain").addEventListener("submit", async (event) => {
   $("outcome").textContent = { forward: "forwarded", redirect: "redirected", not_found: "not found", reject: "refused" }[told.outcome];
   $("rows").replaceChildren(...told.rows.flatMap(([label, value]) => [element("dt", label), element("dd", named(value))]));
   $("steps").replaceChildren(...told.why.map((step) => element("li", named(step))));
-});
+}
 
 // Names pods where a sentence has their addresses.
 function named(text) {
@@ -248,34 +283,44 @@ function showSession(request) {
   $("s-requests").textContent = own;
   const pod = request.endpoint ? podName(request.endpoint) : "no pod";
   const last = request.why.map(named).slice(-1)[0];
-  say(`${request.path} was answered ${request.status} by ${pod}${last ? `: ${last}` : ""}.`);
+  if (burst) burst.push(pod);
+  else say(`${request.path} was answered ${request.status} by ${pod}${last ? `: ${last}` : ""}.`);
   $("why-part").hidden = request.why.length === 0;
   $("why").replaceChildren(...request.why.map((step) => element("li", named(step))));
   const { cookie } = request;
-  if (!cookie || !cookie.holds) return;
+  if (!cookie || !cookie.holds) {
+    $("nosession").textContent = "The last request has no session.";
+    $("s-state").textContent = WORDS.none;
+    return;
+  }
   $("nosession").hidden = true;
   $("session").hidden = false;
+  if ($("s-name").textContent !== cookie.name) $("s-attributes").textContent = "";
   $("s-name").textContent = cookie.name;
   $("s-value").textContent = cookie.holds;
   if (cookie.set !== null) $("s-attributes").textContent = cookie.set;
   else if (!$("s-attributes").textContent) $("s-attributes").textContent = "set before this page was opened";
   $("s-pod").textContent = `${pod} (${request.endpoint})`;
-  $("s-state").textContent = WORDS[cookie.state] || cookie.state;
+  $("s-state").textContent = WORDS[became(cookie)] || cookie.state;
+}
+
+// A balanced cookie is kept, and its place on the ring may be another pod's by now.
+function became(cookie) {
+  return cookie.moved && cookie.state === "kept" ? "led" : cookie.state;
 }
 
 function logRequest(request, isOwn) {
-  const row = element("tr");
-  if (isOwn) row.classList.add("own-row");
-  const status = element("td", request.status, "n");
-  row.append(
-    element("td", isOwn ? "this browser" : request.client || (request.page ? "another window" : "somebody")),
-    element("td", `${request.method} ${request.host}${request.path}`),
-    status,
-    element("td", request.endpoint ? podName(request.endpoint) : "none"),
-    element("td", request.cookie ? `${request.cookie.name}: ${request.cookie.state}` : ""),
-  );
+  const who = isOwn ? "this browser" : request.client || (request.page ? "another window" : "somebody");
+  const { cookie } = request;
+  const state = cookie && (became(cookie) === "led" ? "moved" : cookie.state);
   const body = $("log").tBodies[0];
-  body.prepend(row);
+  body.prepend(row([
+    [who, "Who", "who"],
+    [`${request.method} ${request.host}${request.path}${request.https ? " as https" : ""}`, "Asked for", "asked"],
+    [request.status, "Status", "status"],
+    [request.endpoint ? podName(request.endpoint) : "none", "Pod", "pod"],
+    [cookie ? `${cookie.name}: ${state}` : "", "Session", "cookie"],
+  ], ...(isOwn ? ["own-row"] : [])));
   while (body.rows.length > 12) body.deleteRow(-1);
 }
 
@@ -319,6 +364,15 @@ function draw() {
   const kinds = { kept: ["kept"], new: ["new"], moved: ["moved", "dead", "foreign"] };
   series($("by-session"), 57, highest, Object.keys(kinds), (second, name) => kinds[name].reduce((sum, kind) => sum + (second.sessions[kind] || 0), 0), (path, name) => path.setAttribute("class", name));
   const sums = pods.map((pod) => `${pod.name} ${seconds.reduce((sum, second) => sum + (second.pods[pod.address] || 0), 0)}`);
+  const legend = pods.map((pod) => pod.name);
+  if ($("legend").dataset.names !== legend.join()) {
+    $("legend").dataset.names = legend.join();
+    $("legend").replaceChildren(...pods.map((pod, index) => {
+      const key = element("span", pod.name, "key");
+      key.dataset.colour = index % 9;
+      return key;
+    }));
+  }
   $("most").textContent = `at most ${most}`;
   $("by-pod").setAttribute("aria-label", `Requests in two minutes, by pod: ${sums.join(", ")}`);
   const kind = (name) => seconds.reduce((sum, second) => kinds[name].reduce((all, one) => all + (second.sessions[one] || 0), sum), 0);
@@ -329,10 +383,15 @@ function showShifts(shifts) {
   $("shifts").hidden = shifts.length === 0;
   $("noshifts").hidden = shifts.length !== 0;
   $("shifts").tBodies[0].replaceChildren(...shifts.map((shift) => {
-    const row = element("tr");
     const predicted = shift.predicted === null ? "unknown" : shift.predicted;
-    row.append(element("td", shift.what), element("td", shift.cluster), element("td", shift.format), element("td", shift.sessions, "n"), element("td", predicted, "n"), element("td", shift.counted, "n"));
-    return row;
+    return row([
+      [shift.what, "Change", "what"],
+      [shift.cluster, "Sessions of", "of"],
+      [shift.format, "Cookie"],
+      [shift.sessions, "Sessions", "n"],
+      [predicted, "Expected to move", "n"],
+      [shift.counted, "Moved", "n"],
+    ]);
   }));
 }
 
@@ -376,5 +435,6 @@ fetch(`${base}/places`).then((answer) => answer.json()).then((told) => {
     option.value = index;
     return option;
   }));
+  for (const label of document.querySelectorAll(".tls")) label.hidden = !places.some((place) => place.https);
   choose(places[0]);
 });

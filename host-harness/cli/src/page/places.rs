@@ -20,6 +20,8 @@ pub(super) struct Place {
     /// The location's path as its Ingress writes it.
     pub(super) location: String,
     pub(super) ingress: String,
+    /// Who comes by http is sent to https, so it is asked for by https.
+    pub(super) https: bool,
     /// What its session cookies are, such as `route, sha1`; `None`: it has no sessions.
     pub(super) session: Option<String>,
 }
@@ -81,14 +83,14 @@ impl Places {
             path: beginning(location),
             location: location.path.clone(),
             ingress: location.ingress.clone(),
+            https: host.sends_to_https(location, !host.is_default()),
             session: cluster.and_then(session),
         });
     }
 
-    /// The host for a browser that asks for this machine by its address.
-    pub(super) fn first_host(&self) -> Option<&str> {
-        let mut hosts = self.places.iter().map(|place| place.host.as_str());
-        hosts.find(|host| !host.is_empty())
+    /// What a browser that asks for this machine by its address is taken to ask for.
+    pub(super) fn first(&self) -> Option<&Place> {
+        self.places.iter().find(|place| !place.host.is_empty())
     }
 }
 
@@ -143,7 +145,9 @@ mod tests {
         let places = Places::of(&compiled);
         let paths: Vec<_> = places.places.iter().map(|place| &*place.path).collect();
         assert_eq!(paths, ["/app1/", "/app2/"]);
-        assert_eq!(places.first_host(), Some("sample.example.com"));
+        let first = places.first().unwrap();
+        assert_eq!(first.host, "sample.example.com");
+        assert!(!first.https);
         let session = places.places[0].session.as_deref();
         assert_eq!(session, Some("route, sha1"));
         let cookie = ("route".to_owned(), "/".to_owned());

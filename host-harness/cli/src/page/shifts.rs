@@ -52,11 +52,15 @@ pub(super) struct Shifts {
 }
 
 impl Shifts {
-    /// A client's session was answered there.
-    pub(super) fn lives(&mut self, client: &str, home: Home) {
-        if self.homes.len() < CLIENTS || self.homes.contains_key(client) {
-            self.homes.insert(client.to_owned(), home);
+    /// A client's session was answered there; whether it lived on another pod before.
+    pub(super) fn lives(&mut self, client: &str, home: Home) -> bool {
+        if self.homes.len() >= CLIENTS && !self.homes.contains_key(client) {
+            return false;
         }
+        let pod = home.pod.clone();
+        let cluster = home.cluster.clone();
+        let before = self.homes.insert(client.to_owned(), home);
+        before.is_some_and(|before| before.cluster == cluster && before.pod != pod)
     }
 
     /// A client is gone, or its cookie is.

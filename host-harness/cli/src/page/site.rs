@@ -81,6 +81,8 @@ enum Action {
     },
     Clients {
         count: usize,
+        #[serde(default)]
+        https: bool,
         host: String,
         path: String,
     },
@@ -89,6 +91,8 @@ enum Action {
         page: String,
     },
     Explain {
+        #[serde(default)]
+        https: bool,
         host: String,
         path: String,
         /// `None`: the browser's own.
@@ -191,8 +195,13 @@ impl Site {
             Action::Start { pod } => self.changed(|fleet| fleet.start(pod)),
             Action::Drain { pod } => self.changed(|fleet| fleet.drain(pod)),
             Action::Add { deployment } => self.changed(|fleet| fleet.add(&deployment)),
-            Action::Clients { count, host, path } => {
-                self.crowd.add(count, &host, &path)?;
+            Action::Clients {
+                count,
+                https,
+                host,
+                path,
+            } => {
+                self.crowd.add(count, https, &host, &path)?;
                 Ok(json!({}))
             }
             Action::Dismiss => {
@@ -203,10 +212,20 @@ impl Site {
                 self.ledger.forget(&page);
                 Ok(json!({}))
             }
-            Action::Explain { host, path, cookie } => {
+            Action::Explain {
+                https: is_https,
+                host,
+                path,
+                cookie,
+            } => {
                 let own = headers.get(COOKIE).and_then(|field| field.to_str().ok());
                 let cookie = cookie.unwrap_or_else(|| own.unwrap_or_default().to_owned());
-                let question = Question { host, path, cookie };
+                let question = Question {
+                    is_https,
+                    host,
+                    path,
+                    cookie,
+                };
                 self.lens.answer(&self.fleet, &question)
             }
         }
