@@ -63,7 +63,10 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
             if args.json {
                 writeln!(std::io::stdout(), "{}", serde_json::to_string(&answer)?)?
             } else {
-                people::print(&mut anstream::stdout().lock(), &request, &answer)?
+                people::print(&mut anstream::stdout().lock(), &request, &answer)?;
+                if let Some(hint) = explainer.hint(&answer) {
+                    say::note(hint);
+                }
             }
         }
     }

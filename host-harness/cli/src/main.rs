@@ -35,7 +35,8 @@ not hold, 2 something cannot be used.";
 const COMPLETIONS: &str = "\
 Examples:
   source <(limpet completions bash)                  for this shell
-  limpet completions zsh > ~/.zfunc/_limpet          for good; fish: ~/.config/fish/completions/limpet.fish";
+  limpet completions zsh > ~/.zfunc/_limpet          for good
+  limpet completions fish > ~/.config/fish/completions/limpet.fish";
 
 const MAN: &str = "\
 Examples:

@@ -542,6 +542,16 @@ fn every_command_shows_examples_in_its_help() {
             help.contains("\nExamples:\n") && help.contains(example.trim_end()),
             "{command:?}: {help}"
         );
+        let (_, examples) = help.split_once("\nExamples:\n").unwrap();
+        let examples = examples.split("\n\n").next().unwrap().lines();
+        let begins = ["  limpet ", "  kubectl ", "  echo ", "  source ", "      "];
+        for line in examples {
+            let is_whole = begins.iter().any(|begin| line.starts_with(begin));
+            assert!(
+                is_whole,
+                "{command:?} has an example too long for a line: {line}"
+            );
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub struct EnvoyArgs {
 const EXAMPLES: &str = "\
 Examples:
   limpet render envoy -f shop.yaml --dns > envoy.yaml
-  limpet render envoy -f shop.yaml --endpoints prod/web:80=10.0.0.1:80 --wasm limpet.wasm > envoy.yaml
+  limpet render envoy -f shop.yaml --endpoints prod/web:80=10.0.0.1:80 > envoy.yaml
   limpet render envoy -f manifests/ --eds /etc/envoy/xds --tls tls.crt,tls.key > envoy.yaml";
 
 /// Connections of clients at a time; what Envoy's guide to edges has.

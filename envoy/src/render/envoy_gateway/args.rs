@@ -9,7 +9,7 @@ use crate::render::args::RenderArgs;
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  limpet render envoy-gateway -f ingress.yaml --image registry.example.com/limpet:0.1.0 | kubectl apply --server-side -f -
+  limpet render envoy-gateway -f shop.yaml --image registry.example.com/limpet:0.1.0 > limpet.yaml
   kubectl get ingress,service -A -o yaml | limpet render envoy-gateway -f - > limpet.yaml")]
 pub struct EnvoyGatewayArgs {
     /// What to read, and what to do about losses.

@@ -12,7 +12,7 @@ use crate::render::args::RenderArgs;
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  limpet render istio -f ingress.yaml --image oci://registry.example.com/limpet:0.1.0 | kubectl apply --server-side -f -
+  limpet render istio -f ingress.yaml --image oci://registry.example.com/limpet:0.1.0 > limpet.yaml
   kubectl get ingress,service -A -o yaml | limpet render istio -f - > limpet.yaml
   limpet render istio -f ingress.yaml --sidecar --namespace shop --selector app=frontend")]
 pub struct IstioArgs {

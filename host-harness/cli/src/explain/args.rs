@@ -59,7 +59,8 @@ pub struct ExplainArgs {
 const EXAMPLES: &str = "\
 Examples:
   limpet explain -f shop.yaml http://shop.example.com/cart -H 'cookie: route=3f2a...'
-  limpet explain -f manifests/ --endpoints prod/web:80=10.0.0.1:80,10.0.0.2:80 http://shop.example.com/
+  limpet explain -f manifests/ --endpoints prod/web:80=10.0.0.1:80,10.0.0.2:80 \\
+      http://shop.example.com/
   limpet explain -f shop.yaml --locations
   limpet explain -f shop.yaml --locations http://shop.example.com/cart
   echo '{\"path\":\"/\",\"authority\":\"shop.example.com\"}' | limpet explain -f shop.yaml --requests -

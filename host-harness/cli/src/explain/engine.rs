@@ -52,6 +52,8 @@ pub struct Explainer {
     engine: Engine,
     random: Arc<Scripted>,
     notes: Vec<String>,
+    /// Clusters of which no endpoint is known, as answers name them, and their Service ports.
+    empty: BTreeMap<String, String>,
 }
 
 impl Explainer {
@@ -98,13 +100,32 @@ impl Explainer {
         let at_start = remarks_at_start(&compiled);
         let remarks = compiled.remarks.iter().chain(&at_start);
         let remarks: Vec<String> = remarks.map(ToString::to_string).collect();
+        let empty = compiled.policy.clusters.iter().filter_map(|known| {
+            let mut clusters = compiled.clusters.iter();
+            let cluster = clusters.find(|cluster| cluster.name() == known.envoy_name)?;
+            let key = cluster.service_port.key();
+            let is_empty = cluster.endpoints.is_empty();
+            is_empty.then(|| (known.upstream_name.clone(), key))
+        });
+        let empty = empty.collect();
         let mut notes = compiled.notes;
         notes.extend(remarks);
         Ok(Self {
             engine,
             random,
             notes,
+            empty,
         })
+    }
+
+    /// What an answer of 503 is about where nobody has said which pods there are.
+    #[must_use]
+    pub fn hint(&self, answer: &Explanation) -> Option<String> {
+        let asked = self.empty.get(answer.cluster.as_ref()?)?;
+        Some(format!(
+            "no pod of {asked} is known here: give EndpointSlices among the manifests, or \
+             --endpoints {asked}=IP:PORT,..."
+        ))
     }
 
     /// What the operator should know: unused flags, and the module's own remarks on the
