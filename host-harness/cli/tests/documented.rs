@@ -1,18 +1,24 @@
 //! Every command that the README and `docs/` give to their reader, run as it stands there.
 //!
 //! What needs a cluster, a registry or a build is not run here: of `cargo xtask` the task and its
-//! flags have to exist, of other programs nothing is known but their names.
+//! flags have to exist, of other programs nothing is known but their names. The steps that start
+//! a real Envoy are run as one.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// Programs of somebody else.
-const OTHERS: [&str; 4] = ["kubectl", "curl", "skopeo", "target/envoy"];
+const OTHERS: [&str; 4] = ["kubectl", "curl", "skopeo", "export"];
+
+/// Where the steps of [`five_minutes_on_envoy_keep_a_session`] stand.
+const ON_ENVOY: &str = "## Five minutes on Envoy";
 
 const SETTINGS: &str = "\
 apiVersion: v1
@@ -37,6 +43,10 @@ fn documents() -> Vec<PathBuf> {
 /// The lines of its `sh` blocks, without comments; a backslash joins lines.
 fn commands(document: &Path) -> Vec<String> {
     let text = fs::read_to_string(document).unwrap();
+    let text = match text.split_once(ON_ENVOY) {
+        Some((before, rest)) => before.to_owned() + rest.split_once("\n## ").map_or("", |it| it.1),
+        None => text,
+    };
     let blocks = text.split("```sh\n").skip(1);
     let blocks = blocks.filter_map(|rest| rest.split("```").next());
     let lines = blocks.flat_map(|block| {
@@ -154,4 +164,85 @@ fn every_command_of_the_documents_does_what_it_is_there_for() {
         }
     }
     assert!(done >= 30, "{done} commands");
+}
+
+/// Killed when dropped, with all that it started.
+struct Script(Child);
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.0.id());
+        // Gone already is as good.
+        drop(Command::new("kill").args(["-KILL", "--", &group]).status());
+        drop(self.0.wait());
+    }
+}
+
+/// So many ports that nobody has.
+fn ports<const N: usize>() -> [u16; N] {
+    let taken = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    taken.map(|listener| listener.local_addr().unwrap().port())
+}
+
+/// The page, and the cookie that came with it.
+fn visit(port: u16, cookie: &str) -> (String, Option<String>) {
+    let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let head = "GET /app1/ HTTP/1.1\r\nhost: sample.example.com\r\nconnection: close\r\n";
+    write!(connection, "{head}{cookie}\r\n").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let page = answer.lines().find(|line| line.starts_with("pod "));
+    let set = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("set-cookie: "));
+    let set = set.map(|set| format!("cookie: {}\r\n", set.split(';').next().unwrap()));
+    (page.unwrap().to_owned(), set)
+}
+
+#[test]
+fn five_minutes_on_envoy_keep_a_session() {
+    let text = fs::read_to_string(root().join("docs/getting-started.md")).unwrap();
+    let (_, section) = text.split_once(ON_ENVOY).unwrap();
+    let blocks = section.split("```sh\n").skip(1);
+    let blocks: Vec<_> = blocks
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    let [pods, envoy, ask] = blocks.try_into().expect("pods, Envoy, a question");
+    assert!(ask.starts_with("curl ") && ask.contains("http://127.0.0.1:10000/app1/ "));
+    let [pod, listen, admin] = ports();
+    // Each as it stands there, but beside whatever else runs on this machine.
+    let until = |address: &str| {
+        format!("until (: > /dev/tcp/{address}) 2> /dev/null; do kill -0 $! || exit 1; done")
+    };
+    let both = format!(
+        "for pod in 2 3; do {}; done",
+        until(&format!("127.0.0.$pod/{pod}"))
+    );
+    let up = until(&format!("127.0.0.1/{listen}"));
+    let envoy = envoy
+        .replace("cargo xtask envoy\n", "")
+        .replace(
+            "--listen 127.0.0.1:10000",
+            &format!("--listen 127.0.0.1:{listen} --admin 127.0.0.1:{admin}"),
+        )
+        .replace("target/envoy ", "target/envoy --disable-hot-restart ");
+    let script =
+        format!("{pods}\n{both}\n{envoy}\n{up}\necho up\nwait").replace("8081", &pod.to_string());
+    let mut bash = shell(&desk("on-envoy"), &script);
+    bash.process_group(0).stdout(Stdio::piped());
+    let mut script = Script(bash.spawn().unwrap());
+    let said = BufReader::new(script.0.stdout.take().unwrap()).lines();
+    let said: Vec<String> = said.map_while(Result::ok).take(1).collect();
+    assert_eq!(said, ["up"], "Envoy does not start");
+    let (home, cookie) = visit(listen, "");
+    let cookie = cookie.expect("a session cookie");
+    for _ in 0..6 {
+        assert_eq!(visit(listen, &cookie), (home.clone(), None));
+    }
+    let mut strangers = (0..6).map(|_| visit(listen, "").0);
+    assert!(
+        strangers.any(|pod| pod != home),
+        "everybody is sent to {home}"
+    );
 }
