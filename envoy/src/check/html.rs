@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use super::annotations::{Judged, Verdict};
 use super::finding::{Finding, Level};
+use super::platform::Platform;
 use super::print;
 use super::report::Report;
 use crate::inert;
@@ -33,10 +34,11 @@ pub(super) fn page(out: &mut impl Write, report: &Report) -> io::Result<()> {
     out.write_all(include_str!("html/head.html").as_bytes())?;
     writeln!(
         out,
-        "<p class=\"verdict {}\">{}</p>\n<p>{}</p>",
+        "<p class=\"verdict {}\">{}</p>\n<p>{}</p>\n<p class=\"help\">{}</p>",
         word(report.exit_status()),
         text(print::verdict(report)),
         text(&print::counts(report)),
+        text(&about(report)),
     )?;
     contents(out, &entries)?;
     for (number, (name, entry)) in entries.iter().enumerate() {
@@ -50,6 +52,15 @@ pub(super) fn page(out: &mut impl Write, report: &Report) -> io::Result<()> {
     )?;
     list(out, "Notes", report.notes.iter().map(String::as_str))?;
     out.write_all(b"</main>\n</body>\n</html>\n")
+}
+
+/// What was asked, so that whoever is sent the page can ask again.
+fn about(report: &Report) -> String {
+    let platform = report
+        .on
+        .map_or("no platform in particular", Platform::name);
+    let version = env!("CARGO_PKG_VERSION");
+    format!("Moving from ingress-nginx to {platform}, said by limpet check {version}.")
 }
 
 fn word(exit_status: u8) -> &'static str {
@@ -67,9 +78,9 @@ fn contents(out: &mut impl Write, entries: &BTreeMap<&str, Entry<'_>>) -> io::Re
     }
     writeln!(
         out,
-        "<table>\n<thead><tr><th scope=\"col\">Ingress</th><th scope=\"col\">honoured</th>\
-         <th scope=\"col\">differs</th><th scope=\"col\">lost or left to others</th>\
-         <th scope=\"col\">to mend</th></tr></thead>\n<tbody>"
+        "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">Ingress</th><th scope=\"col\">to mend</th>\
+         <th scope=\"col\">lost or left to others</th><th scope=\"col\">differs</th>\
+         <th scope=\"col\">honoured</th></tr></thead>\n<tbody>"
     )?;
     for (number, (name, entry)) in entries.iter().enumerate() {
         let count = |wanted: &[Verdict]| {
@@ -83,23 +94,29 @@ fn contents(out: &mut impl Write, entries: &BTreeMap<&str, Entry<'_>>) -> io::Re
             out,
             "<tr><td><a href=\"#i{number}\">{}</a></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             text(name),
-            count(&[Verdict::Honoured]),
-            count(&[Verdict::Differs]),
-            count(&[Verdict::Elsewhere, Verdict::Retired, Verdict::Unknown]),
             grave.count(),
+            count(&[Verdict::Elsewhere, Verdict::Retired, Verdict::Unknown]),
+            count(&[Verdict::Differs]),
+            count(&[Verdict::Honoured]),
         )?;
     }
-    writeln!(out, "</tbody>\n</table>")
+    writeln!(out, "</tbody>\n</table></div>")
 }
 
 fn ingress(out: &mut impl Write, number: usize, name: &str, entry: &Entry<'_>) -> io::Result<()> {
     writeln!(out, "<section>\n<h2 id=\"i{number}\">{}</h2>", text(name))?;
+    // What somebody has to decide comes first, what needs nobody last.
+    let (grave, notes): (Vec<&Finding>, Vec<&Finding>) = entry
+        .findings
+        .iter()
+        .partition(|one| one.level > Level::Note);
+    findings(out, "To mend", &grave)?;
     for (verdict, title) in [
-        (Verdict::Honoured, "Honoured"),
-        (Verdict::Differs, "Honoured, with a difference"),
         (Verdict::Elsewhere, "Lost, or left to others"),
-        (Verdict::Retired, "Retired"),
         (Verdict::Unknown, "Unknown"),
+        (Verdict::Retired, "Retired"),
+        (Verdict::Differs, "Honoured, with a difference"),
+        (Verdict::Honoured, "Honoured"),
     ] {
         let of_it = entry
             .annotations
@@ -109,7 +126,9 @@ fn ingress(out: &mut impl Write, number: usize, name: &str, entry: &Entry<'_>) -
         if of_it.is_empty() {
             continue;
         }
-        writeln!(out, "<h3>{title}</h3>\n<ul>")?;
+        let is_short = verdict == Verdict::Honoured;
+        let class = if is_short { " class=\"short\"" } else { "" };
+        writeln!(out, "<h3>{title}</h3>\n<ul{class}>")?;
         for judged in of_it {
             let difference = if judged.difference.is_empty() {
                 String::new()
@@ -125,15 +144,15 @@ fn ingress(out: &mut impl Write, number: usize, name: &str, entry: &Entry<'_>) -
         }
         writeln!(out, "</ul>")?;
     }
-    findings(out, &entry.findings)?;
+    findings(out, "What to know", &notes)?;
     writeln!(out, "</section>")
 }
 
-fn findings(out: &mut impl Write, findings: &[&Finding]) -> io::Result<()> {
+fn findings(out: &mut impl Write, title: &str, findings: &[&Finding]) -> io::Result<()> {
     if findings.is_empty() {
         return Ok(());
     }
-    writeln!(out, "<h3>What to know</h3>\n<ul class=\"findings\">")?;
+    writeln!(out, "<h3>{title}</h3>\n<ul class=\"findings\">")?;
     for finding in findings {
         let level = finding.level.word();
         writeln!(
@@ -176,7 +195,7 @@ fn settings(out: &mut impl Write, report: &Report, others: &[&Finding]) -> io::R
         }
         writeln!(out, "</ul>")?;
     }
-    findings(out, others)?;
+    findings(out, "What to know", others)?;
     writeln!(out, "</section>")
 }
 
@@ -262,6 +281,10 @@ mod tests {
             "{page}"
         );
         assert!(page.ends_with("</html>\n"));
+        let at = |part: &str| page.find(part).expect(part);
+        assert!(at("<h3>To mend</h3>") < at("<h3>Honoured, with a difference</h3>"));
+        assert!(at("<h3>Honoured, with a difference</h3>") < at("<h3>Honoured</h3>"));
+        assert!(page.contains("to no platform in particular"), "{page}");
     }
 
     #[test]

@@ -34,6 +34,15 @@ impl Platform {
         }
     }
 
+    /// Its name for people.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Envoy => "an Envoy of your own",
+            Self::Istio => "Istio",
+            Self::EnvoyGateway => "Envoy Gateway",
+        }
+    }
+
     /// Its name in front of what does a job there.
     fn label(self) -> &'static str {
         match self {

@@ -18,6 +18,9 @@ use crate::manifests::{Manifests, Object};
 pub struct Report {
     /// How many Ingresses were read.
     pub ingresses: usize,
+    /// The platform that it is about; `None`: no one alone.
+    #[serde(skip)]
+    pub on: Option<Platform>,
     /// Every annotation under the prefix.
     pub annotations: Vec<Judged>,
     /// Every key of ingress-nginx's ConfigMap.
@@ -82,6 +85,7 @@ impl Report {
         findings.dedup();
         Self {
             ingresses: manifests.ingresses.len(),
+            on,
             annotations: judged,
             settings,
             defaults: settings::defaults(manifests),
