@@ -87,7 +87,7 @@ impl Address {
             listen.ip(),
             listen.port()
         );
-        let context = || format!("cannot listen on {listen}");
+        let context = || cannot_listen(listen);
         let listener = TcpListener::bind(listen).with_context(context)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -155,6 +155,11 @@ async fn tick(site: Arc<Site>) {
         seconds.tick().await;
         site.ledger.tell(&site.fleet, true);
     }
+}
+
+/// What is said of an address that somebody else has.
+pub(crate) fn cannot_listen(address: SocketAddr) -> String {
+    format!("cannot listen on {address} (--listen IP:PORT names another address)")
 }
 
 #[cfg(test)]

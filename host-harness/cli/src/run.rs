@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use host_harness::Environment;
-use host_harness::proxy::{AccessRecord, Proxy, ProxyConfig};
+use host_harness::proxy::{AccessRecord, Proxy, ProxyConfig, ProxyError};
 
 use crate::filter_chain;
 use crate::module;
@@ -122,7 +122,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             ledger.record(record.source, Record::from(record));
         }));
     }
-    let proxy = Proxy::start(config, &environment)?;
+    let proxy = Proxy::start(config, &environment).map_err(|error| match error {
+        ProxyError::Listen { address, source } => {
+            anyhow::Error::new(source).context(page::cannot_listen(address))
+        }
+        error => error.into(),
+    })?;
     let application = page.as_ref().map(Address::application);
     announce(&proxy, application, &compiled.clusters);
     let page = match page {
