@@ -130,7 +130,8 @@ fn is_a_task(command: &str) -> bool {
     let mut capital = task.to_owned();
     capital[..1].make_ascii_uppercase();
     let has_task = main.contains(&format!("Task::{capital}"));
-    let flags = words.all(|flag| {
+    let mut flags = words.filter(|word| word.starts_with("--") && task != "test");
+    let flags = flags.all(|flag| {
         let help = shell(&root(), "limpet demo --help").output().unwrap();
         let of_demo = String::from_utf8_lossy(&help.stdout).contains(flag);
         let field = format!("    {}: ", flag.trim_start_matches('-').replace('-', "_"));
@@ -164,6 +165,63 @@ fn every_command_of_the_documents_does_what_it_is_there_for() {
         }
     }
     assert!(done >= 30, "{done} commands");
+}
+
+/// What stands between backquotes in a sentence.
+fn in_sentences(text: &str) -> Vec<String> {
+    let sentences: Vec<&str> = text.split("```").step_by(2).collect();
+    let sentences = sentences.join("\n\n");
+    let paragraphs = sentences.split("\n\n");
+    let quoted = paragraphs.flat_map(|text| text.split('`').skip(1).step_by(2));
+    quoted.map(|words| words.replace('\n', " ")).collect()
+}
+
+/// Whether `limpet` has this command and these flags.
+fn is_a_command(command: &str) -> bool {
+    let words: Vec<&str> = command.split_whitespace().skip(1).collect();
+    let platforms = ["envoy", "istio", "envoy-gateway"];
+    let named = words.get(1).filter(|word| platforms.contains(word));
+    let helps: Vec<String> = match (*words.first().unwrap(), named) {
+        (flag, _) if flag.starts_with("--") => vec![String::new()],
+        ("render", Some(platform)) => vec![format!("render {platform}")],
+        ("render", None) => platforms
+            .map(|platform| format!("render {platform}"))
+            .into(),
+        (command, _) => vec![command.to_owned()],
+    };
+    let helps = helps.iter().map(|command| {
+        let help = shell(&root(), &format!("limpet {command} --help"))
+            .output()
+            .unwrap();
+        assert!(help.status.success(), "limpet {command}");
+        String::from_utf8(help.stdout).unwrap()
+    });
+    let help = helps.collect::<String>();
+    let mut flags = words.iter().filter(|word| word.starts_with("--"));
+    flags.all(|flag| help.contains(flag.split('=').next().unwrap()))
+}
+
+#[test]
+fn what_sentences_name_is_a_command() {
+    let mut found = 0;
+    for folder in ["", "docs", "envoy", "tests", "tests/recordings"] {
+        let entries = fs::read_dir(root().join(folder)).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        for path in paths.filter(|path| path.extension().is_some_and(|name| name == "md")) {
+            for words in in_sentences(&fs::read_to_string(&path).unwrap()) {
+                let is_one = if words.starts_with("cargo xtask ") {
+                    is_a_task(&words)
+                } else if words.starts_with("limpet 0.") || !words.starts_with("limpet ") {
+                    continue;
+                } else {
+                    is_a_command(&words)
+                };
+                assert!(is_one, "{}: {words}", path.display());
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 60, "{found} commands");
 }
 
 /// Killed when dropped, with all that it started.
