@@ -4,6 +4,7 @@ mod authorizer;
 mod crds;
 mod policies;
 mod protocols;
+mod ways;
 
 use limpet_tests::browser::Browser;
 use limpet_tests::http::{self, Request};

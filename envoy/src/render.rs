@@ -7,9 +7,11 @@ pub mod envoy_gateway;
 pub mod external_names;
 pub mod istio;
 pub mod left_out;
+mod proxys_own;
 pub mod resource;
 mod secrets;
 pub mod served;
+mod way;
 pub mod yaml;
 
 use std::process::ExitCode;

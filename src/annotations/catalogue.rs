@@ -129,16 +129,15 @@ pub(super) const CLIENT_CERTIFICATES: &str =
     "limpet render envoy asks for them; elsewhere use an Istio Gateway's tls.mode MUTUAL";
 const RATE_LIMIT: &str = "use Envoy's local_ratelimit filter";
 const BUFFER: &str = "Envoy streams bodies: use the buffer filter where a whole body is needed";
-const TIMEOUT: &str = "limpet render envoy writes it into routes and clusters; elsewhere use the route's idle_timeout or the cluster's connect_timeout";
-const RETRY: &str =
-    "limpet render envoy writes it into routes; elsewhere use the route's retry_policy";
+const TIMEOUT: &str = "limpet render writes it into routes and clusters; elsewhere use the route's idle_timeout or the cluster's connect_timeout";
+const RETRY: &str = "limpet render writes it into routes; elsewhere use the route's retry_policy";
 const WAF: &str = "use a WAF filter such as coraza-proxy-wasm";
 const TRACING: &str = "use Envoy's tracing configuration";
 const FASTCGI: &str = "Envoy speaks no FastCGI: put a FastCGI gateway in front of the pod";
 const SNIPPET: &str = "nginx configuration cannot be run: find the Envoy filter that does it";
 const UPSTREAM_TLS: &str = "use the cluster's transport_socket, or a DestinationRule's tls";
 const MIRROR: &str =
-    "limpet render envoy writes it into routes; elsewhere use the route's request_mirror_policies";
+    "limpet render writes it into routes; elsewhere use the route's request_mirror_policies";
 const ERROR_PAGES: &str = "pages come from the Service of default-backend, asked once and without the request's body; one longer than 1 MiB is none, and 502 stands in its place";
 const BALANCING: &str = "use the cluster's lb_policy";
 

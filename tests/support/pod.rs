@@ -68,6 +68,8 @@ pub enum Manner {
     Hold,
     /// Answers after so long, or when the script changes.
     After(Duration),
+    /// Sends its answer in five parts, each after so long.
+    Slowly(Duration),
     /// Sends the head of its answer, and closes the connection where the body should be.
     BreakOff,
     /// Closes the connection without a word.
@@ -228,7 +230,7 @@ fn serve(stream: &TcpStream, inner: &Inner, name: &str, life: u64) -> io::Result
                 let waited = inner.changed.wait_timeout_while(scripted, time, waits);
                 waited.unwrap().0
             }
-            Manner::Answer | Manner::BreakOff | Manner::Reset => scripted,
+            Manner::Answer | Manner::Slowly(_) | Manner::BreakOff | Manner::Reset => scripted,
         };
         let mut script = scripted.clone();
         // An upgraded connection goes on, and so do the others.
@@ -255,7 +257,16 @@ fn serve(stream: &TcpStream, inner: &Inner, name: &str, life: u64) -> io::Result
             writer.write_all(&answer[..head.unwrap() + 4])?;
             return stream.shutdown(Shutdown::Both);
         }
-        writer.write_all(&answer)?;
+        let Manner::Slowly(pause) = script.manner else {
+            writer.write_all(&answer)?;
+            continue;
+        };
+        for part in answer.chunks(answer.len().div_ceil(5)) {
+            let scripted = inner.script.lock().unwrap();
+            let waited = inner.changed.wait_timeout_while(scripted, pause, waits);
+            drop(waited.unwrap());
+            writer.write_all(part)?;
+        }
     }
 }
 

@@ -13,6 +13,9 @@ use std::path::Path;
 
 const RDS: &str = "rds";
 
+/// What the name of a cluster begins with that gets copies.
+pub const MIRROR: &str = "mirror=";
+
 /// Whose translation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Platform {
@@ -48,7 +51,8 @@ impl Platform {
 }
 
 /// The bootstrap of an Envoy with the configuration that was recorded, its clusters with the
-/// addresses that `pods` has for `namespace/service`, and for the origin of an authorizer outside.
+/// addresses that `pods` has for `namespace/service`, for the origin of an authorizer outside, and for
+/// [`MIRROR`] and the target of a mirror.
 ///
 /// # Panics
 /// There is no such recording, or no http listener in it.
@@ -81,6 +85,14 @@ pub fn bootstrap(platform: Platform, recording: &str, pods: impl Fn(&str) -> Vec
         if clusters.iter().all(|known| known["name"] != *name) {
             let mut cluster = named(&envoy["clusters"], name.as_str().unwrap());
             settle(&mut cluster, &pods(origin));
+            clusters.push(cluster);
+        }
+    }
+    for cluster in envoy["clusters"].as_array().unwrap() {
+        let name = cluster["name"].as_str().unwrap();
+        if name.starts_with(MIRROR) {
+            let mut cluster = cluster.clone();
+            settle(&mut cluster, &pods(name));
             clusters.push(cluster);
         }
     }

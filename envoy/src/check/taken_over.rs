@@ -97,11 +97,16 @@ data: {{keep-alive: '60'}}
 
     #[test]
     fn what_render_envoy_takes_over_is_no_warning_there() {
-        use Platform::{Envoy, Istio};
+        use Platform::{Envoy, EnvoyGateway, Istio};
         for (annotation, on, verdict) in [
             ("proxy-read-timeout: '30'", Some(Envoy), Verdict::Honoured),
             ("proxy-connect-timeout: '3'", Some(Envoy), Verdict::Differs),
-            ("proxy-read-timeout: '30'", Some(Istio), Verdict::Elsewhere),
+            ("proxy-read-timeout: '30'", Some(Istio), Verdict::Honoured),
+            (
+                "proxy-read-timeout: '30'",
+                Some(EnvoyGateway),
+                Verdict::Elsewhere,
+            ),
             ("proxy-read-timeout: '30'", None, Verdict::Elsewhere),
             (
                 "enable-access-log: 'false'",
@@ -129,9 +134,9 @@ data: {{keep-alive: '60'}}
 
     #[test]
     fn only_what_does_a_job_on_the_platform_is_advised() {
-        let report = report("proxy-read-timeout: '30'", Some(Platform::Istio));
+        let report = report("proxy-buffering: 'on'", Some(Platform::Istio));
         let mut findings = report.findings.iter();
-        let left = findings.find(|one| one.field == "proxy-read-timeout");
+        let left = findings.find(|one| one.field == "proxy-buffering");
         let help = &left.unwrap().help;
         assert!(!help.is_empty(), "{help:?}");
         assert!(

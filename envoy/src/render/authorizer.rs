@@ -1,12 +1,12 @@
 //! Clusters that are asked about requests, and serve none.
 
-use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::proxys_own::refused;
 use super::served::Served;
-use crate::clusters::{Cluster, off_limits};
+use crate::clusters::Cluster;
 use crate::forwarding::FORWARDED_FOR_HEADER;
 
 /// Where proxies' images have the certificates of everybody.
@@ -61,18 +61,12 @@ pub(super) fn transport_socket(cluster: &Cluster, ca: &Path) -> Value {
     json!({ "name": "envoy.transport_sockets.tls", "typed_config": context })
 }
 
-/// Ports that only the proxy's own pod should reach, its admin among them; a name in DNS may lead there.
-/// Source: "Ports used by Istio", istio.io; the bootstrap of Envoy Gateway 1.9.
-const PROXYS_OWN: [RangeInclusive<u16>; 2] = [15_000..=15_099, 19_000..=19_003];
-
 /// The name of an authorizer outside of the cluster, or its address, as a cluster of its own; `Err`: why
 /// nothing is sent there.
 fn rendered(cluster: &Cluster) -> Result<Value, &'static str> {
     let name = &cluster.service_port.service;
     let port = cluster.service_port.port.parse::<u16>().unwrap_or_default();
-    let may_be_the_proxys = PROXYS_OWN.iter().any(|own| own.contains(&port));
-    let why = off_limits::name(name, false);
-    if let Some(why) = why.or_else(|| may_be_the_proxys.then_some("on a port of the proxy's own")) {
+    if let Some(why) = refused(name, port) {
         return Err(why);
     }
     let is_name = cluster.external_name.is_some();

@@ -6,10 +6,12 @@ mod credential;
 mod destination;
 mod filter;
 mod gateway;
+mod other_names;
 mod plugin;
 pub mod protocols;
 mod route;
 mod sidecar;
+mod way;
 
 use std::process::ExitCode;
 

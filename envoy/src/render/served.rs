@@ -10,12 +10,16 @@ use serde_json::{Value, json};
 use crate::certificates::{Certificate, certificates};
 use crate::clusters::{Cluster, ServicePort};
 use crate::compiled::Compiled;
-use crate::forwarding::{self, DROPPED_HEADERS, Forwarding, HOST_HEADER};
+use crate::forwarding::{
+    self, DROPPED_HEADERS, Forwarding, HOST_HEADER, INTERNAL_HEADERS, POLICY_HEADER,
+};
 use crate::inert;
 use crate::manifests::Object;
 use crate::named_secrets::{self, SecretVariable};
 use crate::names;
 use crate::plugin_config::{self, Options, Unmatched, plugin_config};
+use crate::render::proxys_own;
+use crate::render::way::{CONNECT, Ways};
 
 /// What the manifests serve.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct Served<'c> {
     pub drops_underscores: bool,
     /// The keys of the clusters whose pods may see another Host than the client sent.
     pub with_other_host: BTreeSet<String>,
+    /// The ways to their pods.
+    pub(super) ways: Ways,
     /// What could not be taken over, for the operator.
     pub notes: Vec<String>,
 }
@@ -74,8 +80,12 @@ impl<'c> Served<'c> {
                 )),
             }
         }
+        for (cluster, _) in &with_ports {
+            CONNECT.of(compiled, cluster, &mut notes);
+        }
         Self {
             compiled,
+            ways: Ways::new(compiled, &proxys_own::refused, &mut notes),
             hosts: hosts(compiled, &mut notes),
             certificates: certificates(compiled).serving,
             clusters: with_ports,
@@ -137,22 +147,51 @@ impl<'c> Served<'c> {
     /// labels in place of a star is nobody's, and so the default server's.
     #[must_use]
     pub fn clusters_of(&self, host: &str) -> Vec<&(&'c Cluster, u16)> {
-        let policy = &self.compiled.policy;
-        let is_it = |one: &&VirtualHost| {
+        let keys: BTreeSet<&str> = self
+            .locations_of(host)
+            .flat_map(|location| serving(&self.compiled.policy, location))
+            .collect();
+        let is_one =
+            |(cluster, _): &&(&Cluster, u16)| keys.contains(cluster.service_port.key().as_str());
+        self.clusters.iter().filter(is_one).collect()
+    }
+
+    fn locations_of(&self, host: &str) -> impl Iterator<Item = &'c Location> {
+        let is_it = move |one: &&VirtualHost| {
             if one.is_default() {
                 host.starts_with('*')
             } else {
                 one.name.eq_ignore_ascii_case(host)
             }
         };
-        let hosts = policy.virtual_hosts().filter(is_it);
-        let locations = hosts.flat_map(|host| host.locations.iter());
-        let keys: BTreeSet<&str> = locations
-            .flat_map(|location| serving(policy, location))
-            .collect();
-        let is_one =
-            |(cluster, _): &&(&Cluster, u16)| keys.contains(cluster.service_port.key().as_str());
-        self.clusters.iter().filter(is_one).collect()
+        let hosts = self.compiled.policy.virtual_hosts().filter(is_it);
+        hosts.flat_map(|host| host.locations.iter().map(AsRef::as_ref))
+    }
+
+    /// The ways by which requests for that host go to each of the clusters, but for that of all.
+    #[must_use]
+    pub(super) fn ways_of(&self, host: &str) -> BTreeMap<&str, BTreeSet<&str>> {
+        let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for location in self.locations_of(host) {
+            if let Some(way) = self.ways.of.get(&location.ingress) {
+                for key in serving(&self.compiled.policy, location) {
+                    all.entry(key).or_default().insert(way);
+                }
+            }
+        }
+        all
+    }
+
+    /// How many seconds a connection to one of its pods may take to come about.
+    #[must_use]
+    pub(super) fn connect_timeout(&self, cluster: &Cluster) -> u64 {
+        CONNECT.of(self.compiled, cluster, &mut Vec::new())
+    }
+
+    /// The clusters of those who get copies.
+    #[must_use]
+    pub(super) fn mirrors(&self) -> Vec<Value> {
+        self.ways.mirrors(self.compiled.manifests)
     }
 
     /// Whether the pods of a Service port may see another Host than the client sent.
@@ -164,7 +203,14 @@ impl<'c> Served<'c> {
     /// The headers that no client may send, for its listener to drop.
     pub fn dropped_headers(&self) -> impl Iterator<Item = &'static str> {
         let host = (!self.with_other_host.is_empty()).then_some(HOST_HEADER);
-        DROPPED_HEADERS.into_iter().chain(host)
+        let way = (!self.ways.own.is_empty()).then_some(POLICY_HEADER);
+        DROPPED_HEADERS.into_iter().chain(host).chain(way)
+    }
+
+    /// The headers that lead a request to its pod, for a route to drop.
+    pub(super) fn leading_headers(&self) -> Vec<&'static str> {
+        let way = (!self.ways.own.is_empty()).then_some(POLICY_HEADER);
+        INTERNAL_HEADERS.into_iter().chain(way).collect()
     }
 
     /// Those that are asked about requests, and serve none.

@@ -92,8 +92,11 @@ impl Lot {
         self.rename(&mut listeners);
         edit_plugin(&mut listeners, |config| {
             self.rename(&mut config["clusters"]);
-            if let Some(authorizers) = config.get_mut("authorizers") {
-                self.rename(authorizers);
+            // A way that is nothing but a mirror is called as its cluster is.
+            for key in ["authorizers", "policies"] {
+                if let Some(named) = config.get_mut(key) {
+                    self.rename(named);
+                }
             }
             for service in services {
                 let cluster = &mut config["clusters"][service.service_port.key()];

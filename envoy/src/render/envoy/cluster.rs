@@ -6,11 +6,11 @@ use super::address::Address;
 use super::eds::{self, endpoint_file, load_assignment};
 use super::reach;
 use super::settings::EnvoySettings;
-use super::timeouts::CONNECT;
 use crate::clusters::Cluster;
 use crate::compiled::Compiled;
 use crate::manifests::Manifests;
 use crate::render::authorizer::{self, PROTOCOL_OPTIONS};
+use crate::render::way::CONNECT;
 
 pub(super) fn cluster(
     compiled: &Compiled<'_>,

@@ -9,13 +9,13 @@ use super::edge;
 use super::route;
 use super::settings::EnvoySettings;
 use super::tls::{self, Certificates};
-use super::way::Ways;
 use crate::compiled::Compiled;
 use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME, RELOAD_BACKOFF, proxy_protocol};
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written};
 use crate::forwarding::{self, DROPPED_HEADERS, ENDPOINT_HEADER, POLICY_HEADER};
 use crate::inert;
 use crate::plugin_config;
+use crate::render::way::Ways;
 
 /// Both listeners' common part.
 pub(super) struct Chain<'c> {

@@ -8,15 +8,14 @@ use serde_json::{Value, json};
 
 use super::args::IstioArgs;
 use super::authorizer;
-use super::route;
+use super::other_names;
+use super::way;
+use crate::clusters::Cluster;
 use crate::filter_chain::proxy_protocol;
-use crate::forwarding::envoy::{HTTPS, Written, originals};
-use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER, HOST_HEADER};
+use crate::forwarding::ENDPOINT_HEADER;
+use crate::forwarding::envoy::{Written, originals};
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
-
-const PREVIOUS_HOSTS: &str =
-    "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
 
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
@@ -25,22 +24,11 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
     if served.forwarding.proxied && !args.sidecar {
         patches.push(proxied(args));
     }
-    for (cluster, number) in &served.clusters {
-        if served.changes_host(&cluster.service_port) {
-            let names = route::names(served, args, cluster).into_iter();
-            patches.extend(names.map(|name| upstream_host(args, &name)));
-        }
-        if served.is_sticky(&cluster.service_port) {
-            patches.push(draining(
-                args,
-                &args.service_host(&cluster.service_port),
-                *number,
-            ));
-        }
-    }
+    patches.extend(clusters(served, args));
     patches.extend(authorizer::patches(served, args));
+    patches.extend(way::patches(served, args));
     if !args.sidecar && !served.certificates.is_empty() {
-        patches.push(other_names(served, args));
+        patches.push(other_names::patch(served, args));
     }
     let spec = json!({
         "workloadSelector": { "labels": args.labels() },
@@ -52,7 +40,8 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
         spec,
     )
     .comment("The session filter right before the router, client copies of limpet's headers removed before")
-    .comment("anything reads them, HTTP/1.0 clients served, and sessions kept on draining pods.")
+    .comment("anything reads them, HTTP/1.0 clients served, sessions kept on draining pods; and of the routes of limpet")
+    .comment("what a VirtualService cannot say: for how long a pod may be silent, what is tried again, who gets copies.")
 }
 
 /// `use-proxy-protocol`, before whatever looks at a connection's first bytes.
@@ -75,69 +64,6 @@ fn session_filter(args: &IstioArgs) -> Value {
             } } },
         },
         "patch": { "operation": "INSERT_BEFORE", "value": session_filter_value() },
-    })
-}
-
-/// The Host that limpet names is the one that the pods of this route see. A VirtualService can
-/// only say a fixed one, and not every name.
-fn upstream_host(args: &IstioArgs, route: &str) -> Value {
-    json!({
-        "applyTo": "HTTP_ROUTE",
-        "match": {
-            "context": args.context(),
-            "routeConfiguration": { "vhost": { "route": { "name": route } } },
-        },
-        "patch": {
-            "operation": "MERGE",
-            "value": { "route": { "host_rewrite_header": HOST_HEADER } },
-        },
-    })
-}
-
-/// On https a connection is made for one name and may be used for others: HTTP/2 does so where the
-/// certificate has them. Istio knows the hosts of the first alone; limpet decides by the Host, as
-/// nginx does.
-fn other_names(served: &Served<'_>, args: &IstioArgs) -> Value {
-    let remove = [CLUSTER_HEADER, ENDPOINT_HEADER];
-    json!({
-        "applyTo": "VIRTUAL_HOST",
-        "match": {
-            "context": args.context(),
-            "routeConfiguration": {
-                "portNumber": HTTPS.port,
-                "gateway": format!("{}/limpet", args.namespace),
-            },
-        },
-        "patch": { "operation": "ADD", "value": {
-            "name": "limpet.other_names",
-            "domains": ["*"],
-            "routes": [{
-                "name": "limpet.other_names",
-                "match": {
-                    "prefix": "/",
-                    "headers": [{ "name": CLUSTER_HEADER, "present_match": true }],
-                },
-                "route": {
-                    "cluster_header": CLUSTER_HEADER,
-                    "timeout": "0s",
-                    "host_rewrite_header": HOST_HEADER,
-                    "retry_policy": {
-                        "retry_on": "connect-failure,refused-stream",
-                        "num_retries": 2,
-                        "host_selection_retry_max_attempts": 5,
-                        "retry_host_predicate": [{
-                            "name": "envoy.retry_host_predicates.previous_hosts",
-                            "typed_config": { "@type": PREVIOUS_HOSTS },
-                        }],
-                    },
-                },
-                "request_headers_to_add": route::written(served, args, HTTPS)
-                    .iter()
-                    .map(Written::on_a_route)
-                    .collect::<Vec<_>>(),
-                "request_headers_to_remove": remove,
-            }],
-        } },
     })
 }
 
@@ -196,15 +122,26 @@ fn connection_manager_value(served: &Served<'_>) -> Value {
     })
 }
 
-fn draining(args: &IstioArgs, service: &str, number: u16) -> Value {
-    json!({
-        "applyTo": "CLUSTER",
-        "match": {
-            "context": args.context(),
-            "cluster": { "service": service, "portNumber": number },
-        },
-        "patch": { "operation": "MERGE", "value": { "common_lb_config": override_host_status() } },
-    })
+/// What each of the clusters is told: for how long a connection may take to come about, and that sessions
+/// stay on pods that drain.
+fn clusters(served: &Served<'_>, args: &IstioArgs) -> Vec<Value> {
+    let patch = |(cluster, number): &(&Cluster, u16)| {
+        let port = &cluster.service_port;
+        let timeout = served.connect_timeout(cluster);
+        let mut value = json!({ "connect_timeout": format!("{timeout}s") });
+        if let (true, Some(fields)) = (served.is_sticky(port), value.as_object_mut()) {
+            fields.insert("common_lb_config".to_owned(), override_host_status());
+        }
+        json!({
+            "applyTo": "CLUSTER",
+            "match": {
+                "context": args.context(),
+                "cluster": { "service": args.service_host(port), "portNumber": number },
+            },
+            "patch": { "operation": "MERGE", "value": value },
+        })
+    };
+    served.clusters.iter().map(patch).collect()
 }
 
 /// Which endpoints a session may stay on: a draining one too.

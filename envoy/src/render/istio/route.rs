@@ -5,13 +5,15 @@ use serde_json::{Map, Value, json};
 
 use super::args::IstioArgs;
 use crate::clusters::Cluster;
+use crate::filter_chain::NOT_RETRIED;
 use crate::forwarding::envoy::{
     CLIENT, HTTP, HTTPS, ListenerSide, PEER, Written, host, on_a_route,
 };
-use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER};
+use crate::forwarding::{CLUSTER_HEADER, POLICY_HEADER};
 use crate::names;
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
+use crate::render::way::{Requests, Way};
 
 pub(super) const VIRTUAL_SERVICE: Kind = Kind {
     api_version: "networking.istio.io/v1",
@@ -44,7 +46,7 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
     let hosts = hosts(served).enumerate();
     hosts
         .map(|(n, host)| {
-            let routes = cluster_routes(served, args, &served.clusters_of(host));
+            let routes = cluster_routes(served, args, host);
             let resource = virtual_service(args, host, routes);
             if n > 0 {
                 return resource;
@@ -77,16 +79,6 @@ struct Side {
     is_told_apart: bool,
 }
 
-impl Side {
-    fn route_name(self, cluster: &Cluster) -> String {
-        if self.is_told_apart {
-            format!("{}-{}", cluster.name(), self.listener.scheme)
-        } else {
-            cluster.name()
-        }
-    }
-}
-
 /// Which port a client used is nothing that Envoy can write, so it is a route's to know.
 fn sides(served: &Served<'_>, args: &IstioArgs) -> Vec<Side> {
     let is_told_apart = !args.sidecar && !served.certificates.is_empty();
@@ -102,57 +94,116 @@ fn sides(served: &Served<'_>, args: &IstioArgs) -> Vec<Side> {
     listeners.into_iter().map(side).collect()
 }
 
-/// The names of the routes to a cluster.
-pub(super) fn names(served: &Served<'_>, args: &IstioArgs, cluster: &Cluster) -> Vec<String> {
-    let sides = sides(served, args).into_iter();
-    sides.map(|side| side.route_name(cluster)).collect()
+/// What the route of a way is called: what it says beyond a VirtualService is merged into all that
+/// have the name. `changes_host`: its pods may see another Host than the client sent.
+pub(super) fn name(way: Option<&str>, kind: &str, changes_host: bool) -> String {
+    let host = if changes_host { "upstream-vhost-" } else { "" };
+    match way {
+        Some(way) => format!("limpet-{host}{way}-{kind}"),
+        None => format!("limpet-{host}{kind}"),
+    }
 }
 
-/// One route for each of the clusters.
-pub(super) fn cluster_routes(
-    served: &Served<'_>,
-    args: &IstioArgs,
-    clusters: &[&(&Cluster, u16)],
-) -> Vec<Value> {
-    let sides = sides(served, args).into_iter();
-    sides
-        .flat_map(|side| routes_of(served, args, side, clusters))
-        .collect()
+/// The routes of one host: for each cluster that may serve it those of the ways that lead there, and
+/// then those of all.
+///
+/// The last take a way too that nobody knows yet: routes and the module's configuration do not change
+/// in the same moment.
+pub(super) fn cluster_routes(served: &Served<'_>, args: &IstioArgs, host: &str) -> Vec<Value> {
+    let clusters = served.clusters_of(host);
+    let ways = served.ways_of(host);
+    let mut routes = Vec::new();
+    for side in sides(served, args) {
+        let routes_of = Routes {
+            served,
+            args,
+            side,
+            headers: headers(served, args, side),
+        };
+        for (cluster, number) in &clusters {
+            let own = ways.get(cluster.service_port.key().as_str());
+            let own = own.into_iter().flatten();
+            let own = own.filter_map(|name| Some((*name, served.ways.own.get(*name)?)));
+            for (name, way) in own {
+                routes.extend(routes_of.by(Some(name), way, cluster, *number));
+            }
+        }
+        for (cluster, number) in &clusters {
+            routes.extend(routes_of.by(None, &served.ways.all, cluster, *number));
+        }
+    }
+    routes
 }
 
-fn routes_of(
-    served: &Served<'_>,
-    args: &IstioArgs,
-    side: Side,
-    clusters: &[&(&Cluster, u16)],
-) -> Vec<Value> {
+/// What a route does to the headers of a request.
+fn headers(served: &Served<'_>, args: &IstioArgs, side: Side) -> Value {
     let written = written(served, args, side.listener).into_iter();
     let forwarding: Map<String, Value> = written
         .map(|header| (header.name.to_owned(), json!(header.value)))
         .collect();
-    let route = |(cluster, number): &&(&Cluster, u16)| {
-        let service_port = &cluster.service_port;
-        let mut wanted = json!({ "headers": {
-            CLUSTER_HEADER: { "exact": args.cluster_name(service_port, *number) },
-        } });
-        if let (true, Some(wanted)) = (side.is_told_apart, wanted.as_object_mut()) {
-            wanted.insert("port".to_owned(), json!(side.listener.port));
+    json!({ "request": { "set": forwarding, "remove": served.leading_headers() } })
+}
+
+/// The routes of one side.
+struct Routes<'a> {
+    served: &'a Served<'a>,
+    args: &'a IstioArgs,
+    side: Side,
+    headers: Value,
+}
+
+impl Routes<'_> {
+    fn by(&self, name: Option<&str>, way: &Way, cluster: &Cluster, number: u16) -> Vec<Value> {
+        let changes_host = self.served.changes_host(&cluster.service_port);
+        let called = |kind: &str| self::name(name, kind, changes_host);
+        if way.has_no_time() {
+            return vec![json!({
+                "name": called("no-time"),
+                "match": [self.matches(name, Requests::All, cluster, number)],
+                "directResponse": { "status": 504 },
+            })];
         }
-        json!({
-            "name": side.route_name(cluster),
-            "match": [wanted],
-            "route": [{ "destination": {
-                "host": args.service_host(service_port),
-                "port": { "number": number },
-            } }],
-            "headers": { "request": {
-                "set": forwarding,
-                "remove": [CLUSTER_HEADER, ENDPOINT_HEADER],
-            } },
-            "retries": { "attempts": 2, "retryOn": "connect-failure,refused-stream" },
-        })
-    };
-    clusters.iter().map(route).collect()
+        // The exception first: a method is told by a pattern here.
+        let requests = way.requests().iter().rev();
+        let routes = requests.map(|requests| {
+            json!({
+                "name": called(requests.kind()),
+                "match": [self.matches(name, *requests, cluster, number)],
+                "route": [{ "destination": {
+                    "host": self.args.service_host(&cluster.service_port),
+                    "port": { "number": number },
+                } }],
+                "headers": self.headers,
+                // The EnvoyFilter has them: a silence cannot be said here.
+                "retries": { "attempts": 0 },
+            })
+        });
+        routes.collect()
+    }
+
+    fn matches(
+        &self,
+        name: Option<&str>,
+        requests: Requests,
+        cluster: &Cluster,
+        number: u16,
+    ) -> Value {
+        let cluster = self.args.cluster_name(&cluster.service_port, number);
+        let mut headers = json!({ CLUSTER_HEADER: { "exact": cluster } });
+        if let (Some(name), Some(headers)) = (name, headers.as_object_mut()) {
+            headers.insert(POLICY_HEADER.to_owned(), json!({ "exact": name }));
+        }
+        let mut wanted = Map::new();
+        wanted.insert("headers".to_owned(), headers);
+        if requests == Requests::NotIdempotent {
+            let method = json!({ "regex": NOT_RETRIED.join("|") });
+            wanted.insert("method".to_owned(), method);
+        }
+        if self.side.is_told_apart {
+            wanted.insert("port".to_owned(), json!(self.side.listener.port));
+        }
+        Value::Object(wanted)
+    }
 }
 
 /// The forwarding headers that a route writes.

@@ -57,7 +57,7 @@ fn entry(host: &str, args: &IstioArgs, is_first: bool) -> Resource {
 }
 
 fn virtual_service(served: &Served<'_>, args: &IstioArgs, host: &str) -> Resource {
-    let mut routes = cluster_routes(served, args, &served.clusters_of(host));
+    let mut routes = cluster_routes(served, args, host);
     if host.starts_with('*') {
         if routes.is_empty() {
             routes.push(json!({ "name": "none", "directResponse": { "status": 404 } }));

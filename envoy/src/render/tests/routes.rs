@@ -9,7 +9,8 @@ use crate::manifests::Manifests;
 use crate::render::istio::{self, IstioArgs};
 use crate::render::served::Served;
 
-/// Host to the names of its routes; every VirtualService has one host.
+/// Host to where its routes lead, or the names of those that lead nowhere; every VirtualService has one
+/// host.
 fn routes(manifests: &str, sidecar: bool) -> BTreeMap<String, Vec<String>> {
     let manifests = Manifests::parse("in.yaml", manifests).unwrap();
     let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
@@ -28,9 +29,20 @@ fn routes(manifests: &str, sidecar: bool) -> BTreeMap<String, Vec<String>> {
         let [host] = spec["hosts"].as_array().unwrap().as_slice() else {
             panic!("{spec}");
         };
-        let names = spec["http"].as_array().unwrap().iter();
-        let names = names.map(|route| text(&route["name"])).collect();
-        assert!(all.insert(text(host), names).is_none(), "{host} twice");
+        let http = spec["http"].as_array().unwrap().iter();
+        let mut leads: Vec<String> = http
+            .map(|route| {
+                let name = text(&route["name"]);
+                let cluster = &route["match"][0]["headers"]["x-limpet-cluster"]["exact"];
+                match cluster.as_str() {
+                    // What a method may be tried again decides is told in another place.
+                    Some(cluster) => cluster.trim_end_matches(".svc.cluster.local").to_owned(),
+                    None => name,
+                }
+            })
+            .collect();
+        leads.dedup();
+        assert!(all.insert(text(host), leads).is_none(), "{host} twice");
     }
     all
 }
@@ -58,14 +70,20 @@ fn a_wildcard_beside_names_costs_no_host_on_istio() {
     let named = [
         (
             "admin.saas.test".to_owned(),
-            vec!["named/named:80".to_owned()],
+            vec!["outbound|80||named.named".to_owned()],
         ),
-        ("other.test".to_owned(), vec!["other/other:80".to_owned()]),
+        (
+            "other.test".to_owned(),
+            vec!["outbound|80||other.other".to_owned()],
+        ),
     ];
     // Of several labels under a star, and of no Ingress's name, the default server answers.
-    let wild = vec!["any/any:80".to_owned(), "wild/wild:80".to_owned()];
+    let wild = vec![
+        "outbound|80||any.any".to_owned(),
+        "outbound|80||wild.wild".to_owned(),
+    ];
     let mut expected = BTreeMap::from(named);
-    expected.insert("*".to_owned(), vec!["any/any:80".to_owned()]);
+    expected.insert("*".to_owned(), vec!["outbound|80||any.any".to_owned()]);
     let mut gateway = routes(&all, false);
     let mut of_wild = gateway.remove("*.saas.test").unwrap();
     of_wild.sort();
@@ -87,7 +105,10 @@ fn a_host_has_the_routes_of_whoever_may_serve_it_and_one_that_limpet_answers_lea
         ingress("other", "other.test", ""),
     ]
     .concat();
-    let (shop, other) = (["shop/shop:80", "next/next:80"], ["other/other:80"]);
+    let (shop, other) = (
+        ["outbound|80||shop.shop", "outbound|80||next.next"],
+        ["outbound|80||other.other"],
+    );
     let gateway = routes(&all, false);
     // A VirtualService without routes is refused.
     assert_eq!(gateway["www.shop.test"], ["none"]);

@@ -54,7 +54,9 @@ fn ports_on_istio(manifests: &Manifests) -> Vec<u64> {
     let routes = all.iter().filter(|one| one.kind() == "VirtualService");
     let routes = routes.flat_map(|one| one.value["spec"]["http"].as_array().unwrap());
     let port = |route: &Value| route["route"][0]["destination"]["port"]["number"].as_u64();
-    routes.filter_map(port).collect()
+    let mut ports: Vec<u64> = routes.filter_map(port).collect();
+    ports.dedup();
+    ports
 }
 
 /// The ports that Envoy Gateway's routes lead to.

@@ -16,7 +16,7 @@ const MANY: u32 = 10;
 
 /// What is tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NextUpstream {
+pub(crate) struct NextUpstream {
     /// A pod could not be reached, or broke off.
     error: bool,
     /// A pod was silent for too long.
@@ -33,7 +33,7 @@ pub(super) struct NextUpstream {
 
 impl NextUpstream {
     /// What holds where no Ingress says otherwise.
-    pub(super) fn of_all(manifests: &Manifests) -> Self {
+    pub(crate) fn of_all(manifests: &Manifests) -> Self {
         let mut all = Self {
             error: true,
             timeout: true,
@@ -56,7 +56,7 @@ impl NextUpstream {
     }
 
     /// What an Ingress says. What ingress-nginx refuses counts as not said.
-    pub(super) fn of(ingress: &TakenIngress<'_>, all: &Self, repeats_all: bool) -> Self {
+    pub(crate) fn of(ingress: &TakenIngress<'_>, all: &Self, repeats_all: bool) -> Self {
         let mut own = all.clone();
         if let Some(words) = ingress.annotation("proxy-next-upstream")
             && is_accepted(words)
@@ -72,7 +72,7 @@ impl NextUpstream {
     }
 
     /// Whether POST is tried again whatever an Ingress says.
-    pub(super) fn repeats_all(manifests: &Manifests) -> bool {
+    pub(crate) fn repeats_all(manifests: &Manifests) -> bool {
         let said = manifests.setting("retry-non-idempotent");
         said.and_then(parse_bool).unwrap_or_default()
     }
@@ -102,19 +102,19 @@ impl NextUpstream {
     }
 
     /// Whether some methods are not treated as others are.
-    pub(super) fn tells_methods_apart(&self) -> bool {
+    pub(crate) fn tells_methods_apart(&self) -> bool {
         !self.non_idempotent
             && self.tries > 1
             && (self.error || self.timeout || !self.statuses.is_empty())
     }
 
     /// Whether a pod that was silent for `read` seconds is the last one that is asked.
-    pub(super) fn ends_with_silence(&self, read: u64) -> bool {
+    pub(crate) fn ends_with_silence(&self, read: u64) -> bool {
         !self.timeout || (self.within > 0 && self.within <= read)
     }
 
     /// The route's retry policy; `is_safe`: the method may be tried again whatever a pod has begun.
-    pub(super) fn policy(&self, is_safe: bool, read: u64) -> Value {
+    pub(crate) fn policy(&self, is_safe: bool, read: u64) -> Value {
         let is_safe = is_safe || self.non_idempotent;
         let mut on = Vec::new();
         if self.error || self.timeout {
@@ -154,7 +154,7 @@ impl NextUpstream {
     }
 
     /// Its part of a route's name.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let mut words = Vec::new();
         words.extend(self.error.then_some("error".to_owned()));
         words.extend(self.timeout.then_some("timeout".to_owned()));

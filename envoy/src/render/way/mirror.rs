@@ -7,8 +7,6 @@ use limpet::annotations::catalogue;
 use limpet::annotations::validator::Patterns;
 use serde_json::{Value, json};
 
-use super::reach;
-use super::settings::EnvoySettings;
 use super::timeouts::CONNECT;
 use crate::forwarding::FORWARDING_HEADERS;
 use crate::manifests::Manifests;
@@ -17,9 +15,12 @@ use crate::taken::TakenIngress;
 /// What a mirror is told by.
 const TARGET: &str = "mirror-target";
 
+/// Why nothing is sent to a name in DNS and a port; `None`: something may be.
+pub(crate) type Refused<'r> = dyn Fn(&str, u16) -> Option<&'static str> + 'r;
+
 /// Who gets copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mirror {
+pub(crate) struct Mirror {
     is_tls: bool,
     /// A name in DNS or an address.
     server: String,
@@ -32,10 +33,10 @@ pub(super) struct Mirror {
 
 impl Mirror {
     /// What an Ingress says; a target that is none gets a note.
-    pub(super) fn of(
+    pub(crate) fn of(
         ingress: &TakenIngress<'_>,
         manifests: &Manifests,
-        settings: &EnvoySettings,
+        refused: &Refused<'_>,
         notes: &mut Vec<String>,
     ) -> Option<Self> {
         let target = ingress.annotation(TARGET)?.trim();
@@ -50,7 +51,7 @@ impl Mirror {
             note("is no http://HOST[:PORT][/PATH] or http://HOST[:PORT]$request_uri");
             return None;
         };
-        let refused = |name| reach::refused_name(settings, name, mirror.port);
+        let refused = |name: &str| refused(name, mirror.port);
         let external = || external_name(manifests, &mirror.server).and_then(refused);
         let why = refused(&mirror.server).or_else(external);
         if let Some(why) = why {
@@ -102,14 +103,14 @@ impl Mirror {
     }
 
     /// The name of its cluster, and its part of a route's name.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let scheme = if self.is_tls { "https" } else { "http" };
         let path = self.path.as_deref().unwrap_or_default();
         format!("mirror={scheme}://{}:{}{path}", self.server, self.port)
     }
 
     /// The policy of a route.
-    pub(super) fn policy(&self) -> Value {
+    pub(crate) fn policy(&self) -> Value {
         json!({
             "cluster": self.name(),
             "disable_shadow_host_suffix_append": true,
@@ -118,7 +119,7 @@ impl Mirror {
     }
 
     /// Its cluster.
-    pub(super) fn cluster(&self, manifests: &Manifests) -> Value {
+    pub(crate) fn cluster(&self, manifests: &Manifests) -> Value {
         let name = self.name();
         let path = self.path.as_deref().map(at);
         let filters: Vec<Value> = path.into_iter().chain([as_it_came(), codec()]).collect();

@@ -7,13 +7,13 @@ use crate::manifests::Manifests;
 use crate::taken::TakenIngress;
 
 /// nginx's words for how long a connection may take to come about, and its default.
-pub(super) const CONNECT: Timeout = Timeout {
+pub(crate) const CONNECT: Timeout = Timeout {
     name: "proxy-connect-timeout",
     default: 5,
 };
 
 /// For how long a pod may be silent.
-pub(super) const READ: Timeout = Timeout {
+pub(crate) const READ: Timeout = Timeout {
     name: "proxy-read-timeout",
     default: 60,
 };
@@ -23,14 +23,14 @@ const LONGEST: u64 = 31_536_000;
 
 /// A setting of ingress-nginx's ConfigMap that is an annotation too, in seconds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Timeout {
+pub(crate) struct Timeout {
     name: &'static str,
     default: u64,
 }
 
 impl Timeout {
     /// What holds where no Ingress says otherwise.
-    pub(super) fn of_all(self, manifests: &Manifests) -> u64 {
+    pub(crate) fn of_all(self, manifests: &Manifests) -> u64 {
         let given = manifests.setting(self.name);
         // Nothing is no number but 0 to it.
         let read = |value: &str| match value.trim_end_matches('s') {
@@ -43,7 +43,7 @@ impl Timeout {
 
     /// What the Ingresses say that name `cluster`: where they differ the longest, for a request
     /// that is cut off costs more than one that waits.
-    pub(super) fn of(
+    pub(crate) fn of(
         self,
         compiled: &Compiled<'_>,
         cluster: &Cluster,
@@ -71,7 +71,7 @@ impl Timeout {
     }
 
     /// What an Ingress says; `None`: nothing that ingress-nginx reads.
-    pub(super) fn annotated(self, ingress: &TakenIngress<'_>) -> Option<u64> {
+    pub(crate) fn annotated(self, ingress: &TakenIngress<'_>) -> Option<u64> {
         let value = ingress.annotation(self.name)?;
         Some(value.parse::<u64>().ok()?.min(LONGEST))
     }
