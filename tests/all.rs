@@ -38,6 +38,7 @@ mod recordings {
     mod nginx;
     mod on_envoy;
     mod on_module;
+    mod on_platforms;
 }
 mod sessions {
     mod in_the_harness;

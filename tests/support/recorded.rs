@@ -119,10 +119,13 @@ fn read(platform: Platform, recording: &str) -> Value {
     whole["envoy"].take()
 }
 
+/// Without the type, which only what is sent says.
 fn named(list: &Value, name: &str) -> Value {
     let mut all = list.as_array().unwrap().iter();
     let found = all.find(|one| one["name"] == name);
-    found.unwrap_or_else(|| panic!("no {name}")).clone()
+    let mut found = found.unwrap_or_else(|| panic!("no {name}")).clone();
+    found.as_object_mut().unwrap().remove("@type");
+    found
 }
 
 /// Puts routes and filters where the listener has their names, and the module where it is on this

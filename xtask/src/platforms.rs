@@ -82,7 +82,12 @@ impl Platform {
         match self {
             Self::Istio(Proxy::Gateway) => input.policies != Some(inputs::ENVOY_GATEWAY),
             Self::EnvoyGateway => input.policies != Some(inputs::ISTIO),
-            Self::Istio(Proxy::Sidecar) if input.policies.is_some() => false,
+            // The filter and the routes are a gateway's.
+            Self::Istio(Proxy::Sidecar)
+                if input.policies.is_some() || input.name == inputs::REST =>
+            {
+                false
+            }
             // Of the reports those that are about them.
             Self::Istio(Proxy::Sidecar) => input.is_asked || input.name.contains("sidecar"),
             Self::StandardChannel => input.name == "sample",
@@ -365,6 +370,7 @@ fn command(platform: Platform, input: &Input) -> Vec<String> {
     };
     let words = ["render", name, "--close", "--image", &image];
     let mut all: Vec<String> = words.iter().chain(flags).map(ToString::to_string).collect();
+    all.extend(input.is_strict.then(|| "--strict".to_owned()));
     for file in &input.files {
         all.extend(["-f".to_owned(), file.clone()]);
     }

@@ -34,7 +34,7 @@ fn the_rest_is_answered_as_recorded_or_closed() {
     let all = scenarios(&AGREE);
     let town = Town::of(&all);
     let proxy = Proxy::start(&all, &town);
-    let mut report = Report::on("envoy");
+    let mut report = Report::on(&["envoy"]);
     for (number, scenario) in all.iter().enumerate() {
         for (at, request) in list(&scenario["requests"]).iter().enumerate() {
             if let Some(reason) = has_no_answer(request) {

@@ -11,10 +11,10 @@ use limpet_envoy::check::Platform;
 use limpet_envoy::clusters::{Cluster, Endpoint, Health};
 use limpet_envoy::compiled::Compiled;
 use limpet_envoy::plugin_config::Report as Detail;
-use limpet_envoy::render::envoy::{EnvoySettings, render};
 use limpet_tests::recordings::list;
-use limpet_tests::recordings::rest::{Given, Report, Town, client, has_no_answer, scenarios, send};
-use limpet_tests::rendered::edit_plugin;
+use limpet_tests::recordings::rest::{
+    Given, Report, Town, asks_for_ways, client, has_no_answer, scenarios, send,
+};
 use limpet_tests::target::module;
 
 use serde_json::Value;
@@ -40,7 +40,7 @@ const AGREE: [(&str, usize); 12] = [
 fn the_rest_is_answered_as_recorded_or_closed() {
     let all = scenarios(&AGREE);
     let town = Town::of(&all);
-    let mut report = Report::on("module");
+    let mut report = Report::on(&["module"]);
     for scenario in &all {
         let given = Given::of(scenario).closed(Platform::Envoy);
         let proxies = Proxies::start(&given, &town);
@@ -63,18 +63,9 @@ fn the_rest_is_answered_as_recorded_or_closed() {
 
 /// Why a scenario is Envoy's; `None`: the module decides all of it.
 fn needs_envoy(compiled: &Compiled<'_>) -> Option<&'static str> {
-    let settings = EnvoySettings {
-        allow_loopback: true,
-        ..EnvoySettings::default()
-    };
-    let mut bootstrap = render(compiled, &settings).bootstrap;
-    let mut has_ways = false;
-    edit_plugin(&mut bootstrap, |config| {
-        has_ways = config["policies"].is_object()
-    });
     let mut all = compiled.clusters.iter().chain(&compiled.authorizers);
     let is_plain = |cluster: &Cluster| cluster.protocol.is_none_or(|one| !one.tls && !one.http2);
-    if has_ways {
+    if asks_for_ways(compiled) {
         Some("a route of its own: time-outs, tries, copies")
     } else if compiled.config.client_certificates.is_some() {
         Some("certificates of clients")

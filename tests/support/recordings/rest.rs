@@ -5,11 +5,13 @@ mod given;
 mod report;
 mod seen;
 mod sent;
+mod together;
 
-pub use given::Given;
+pub use given::{Given, asks_for_ways};
 pub use report::{Agree, Report};
 pub use seen::Seen;
 pub use sent::{client, send};
+pub use together::Together;
 
 use super::{endpoints, list, read};
 use crate::http::Response;
@@ -57,6 +59,21 @@ impl Town {
         Self {
             pods: names.into_iter().map(|name| (name, Pod::start())).collect(),
             authorizer: Pod::start(),
+        }
+    }
+
+    /// Who has the addresses of a Service in one of these scenarios, or of an authorizer's.
+    pub fn addresses<'s>(
+        &self,
+        scenarios: impl IntoIterator<Item = &'s Value>,
+    ) -> impl Fn(&str) -> Vec<String> {
+        let scenarios = scenarios.into_iter();
+        let of_pods = scenarios.flat_map(|scenario| given::addresses(scenario, &self.pods));
+        let of_pods: BTreeMap<String, Option<String>> = of_pods.collect();
+        let authorizer = self.authorizer.endpoint();
+        move |name| match of_pods.get(name) {
+            Some(pod) => pod.iter().cloned().collect(),
+            None => vec![authorizer.clone()],
         }
     }
 

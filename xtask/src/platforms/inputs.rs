@@ -14,6 +14,8 @@ pub(super) struct Input {
     pub(super) files: Vec<String>,
     /// Tests send requests to an Envoy that has its configuration.
     pub(super) is_asked: bool,
+    /// Annotations are validated, as ingress-nginx does.
+    pub(super) is_strict: bool,
     /// The group of the policies that are in it, which one platform alone knows.
     pub(super) policies: Option<&'static str>,
 }
@@ -21,6 +23,9 @@ pub(super) struct Input {
 /// Groups of policies, each of one platform.
 pub(super) const ISTIO: &str = "istio.io";
 pub(super) const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
+
+/// The recorded scenarios, whose ingress-nginx validated annotations.
+pub(super) const REST: &str = "rest";
 
 impl Input {
     /// Their text, in one.
@@ -48,6 +53,7 @@ pub(super) fn all() -> Result<Vec<Input>> {
         name: "sample".to_owned(),
         files: vec!["envoy/examples/sample-ingress.yaml".to_owned()],
         is_asked: true,
+        is_strict: false,
         policies: None,
     }];
     for file in files(Path::new("tests/cases/ingresses"))? {
@@ -55,6 +61,7 @@ pub(super) fn all() -> Result<Vec<Input>> {
             name: format!("case-{}", stem(&file)),
             files: vec![file],
             is_asked: true,
+            is_strict: false,
             policies: None,
         });
     }
@@ -62,6 +69,7 @@ pub(super) fn all() -> Result<Vec<Input>> {
         let text = fs::read_to_string(workspace::root().join(&file))?;
         let groups = [ISTIO, ENVOY_GATEWAY];
         inputs.push(Input {
+            is_strict: stem(&file) == REST,
             name: stem(&file),
             files: vec![file],
             is_asked: true,
@@ -98,6 +106,7 @@ fn report(folder: &Path) -> Result<Vec<Input>> {
         },
         files: settings.iter().cloned().chain([file]).collect(),
         is_asked: false,
+        is_strict: false,
         policies: None,
     };
     Ok(ingresses.into_iter().map(input).collect())

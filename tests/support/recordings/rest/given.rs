@@ -2,11 +2,13 @@
 
 use crate::pod::Pod;
 use crate::recordings;
+use crate::rendered::edit_plugin;
 use limpet_envoy::check::Platform;
 use limpet_envoy::clusters::EndpointsFlag;
-use limpet_envoy::compiled::Flags;
+use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::losses::{LossArgs, settle};
 use limpet_envoy::manifests::Manifests;
+use limpet_envoy::render::envoy::{EnvoySettings, render};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -71,25 +73,50 @@ impl<'s> Given<'s> {
     /// A Service of it has no pod.
     #[must_use]
     pub fn flags_with(&self, pods: &BTreeMap<String, Pod>) -> Flags {
-        let serves = |endpoint: &String| {
-            let nobody = endpoint.ends_with(":9") || endpoint.starts_with("192.0.2.");
-            !nobody
-        };
-        let flag = |(name, recorded): (String, Vec<String>)| -> EndpointsFlag {
-            let pod = if recorded.iter().any(serves) {
-                pods[&name].endpoint()
-            } else if recorded.is_empty() {
-                String::new()
-            } else {
-                // Nobody listens there.
-                "127.0.0.1:9".to_owned()
-            };
+        let flag = |(name, pod): (String, Option<String>)| -> EndpointsFlag {
+            let pod = pod.unwrap_or_default();
             format!("{name}={pod}").parse().unwrap()
         };
-        let endpoints = recordings::endpoints(self.scenario).into_iter().map(flag);
+        let endpoints = addresses(self.scenario, pods).map(flag);
         Flags {
             endpoints: endpoints.collect(),
             ..self.flags()
         }
     }
+}
+
+/// Where each Service of a scenario is: one of the pods, or where nobody is.
+pub(super) fn addresses<'p>(
+    scenario: &Value,
+    pods: &'p BTreeMap<String, Pod>,
+) -> impl Iterator<Item = (String, Option<String>)> + use<'p> {
+    let serves = |endpoint: &String| {
+        let nobody = endpoint.ends_with(":9") || endpoint.starts_with("192.0.2.");
+        !nobody
+    };
+    let all = recordings::endpoints(scenario).into_iter();
+    all.map(move |(name, recorded)| {
+        let at = if recorded.iter().any(serves) {
+            Some(pods[&name].endpoint())
+        } else {
+            // Nobody listens there.
+            (!recorded.is_empty()).then(|| "127.0.0.1:9".to_owned())
+        };
+        (name, at)
+    })
+}
+
+/// Whether `render envoy` writes a way to pods of its own for some Ingress: time-outs, tries, copies.
+#[must_use]
+pub fn asks_for_ways(compiled: &Compiled<'_>) -> bool {
+    let settings = EnvoySettings {
+        allow_loopback: true,
+        ..EnvoySettings::default()
+    };
+    let mut bootstrap = render(compiled, &settings).bootstrap;
+    let mut asks = false;
+    edit_plugin(&mut bootstrap, |config| {
+        asks = config["policies"].is_object();
+    });
+    asks
 }

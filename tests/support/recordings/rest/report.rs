@@ -52,12 +52,12 @@ struct Count {
 }
 
 impl Report {
-    /// Nothing compared yet.
+    /// Nothing compared yet. A request is listed that is for any of these names.
     ///
     /// # Panics
     /// A line of the list says nothing.
     #[must_use]
-    pub fn on(proxy: &str) -> Self {
+    pub fn on(proxies: &[&str]) -> Self {
         let path = format!(
             "{}/recordings/rest/divergences.yaml",
             env!("CARGO_MANIFEST_DIR")
@@ -68,7 +68,7 @@ impl Report {
         for line in list {
             let says = !line.ingress_nginx.is_empty() && !line.limpet.is_empty();
             assert!(says, "{:?}: no reason", line.requests);
-            if line.on.is_empty() || line.on.iter().any(|on| on == proxy) {
+            if line.on.is_empty() || line.on.iter().any(|on| proxies.contains(&&**on)) {
                 listed.extend(line.requests.into_iter().map(|one| (one, line.sometimes)));
             }
         }

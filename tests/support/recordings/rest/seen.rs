@@ -45,6 +45,39 @@ impl Seen {
         !self.pods.is_empty()
     }
 
+    /// The same without what an Envoy with another's configuration adds: fields of its own, and the address of this machine
+    /// where it would append that of a client on it.
+    ///
+    /// # Panics
+    /// The client has no address.
+    #[must_use]
+    pub fn but_for_envoys_own(mut self, request: &Value) -> Self {
+        let echoes = self.pods.iter_mut().map(|(_, _, echo)| echo);
+        let asked = self.asked.iter_mut().map(|(_, echo)| echo);
+        for echo in echoes.chain(asked) {
+            echo.headers
+                .retain(|(name, _)| !name.starts_with("x-envoy-"));
+            for (_, value) in echo
+                .headers
+                .iter_mut()
+                .filter(|one| one.0 == "x-forwarded-for")
+            {
+                let at = value.rfind(' ').map_or(0, |space| space + 1);
+                let last = value[at..].parse::<std::net::IpAddr>();
+                let is_said = request["headers"].to_string().contains(&value[at..]);
+                if last.is_ok_and(|ip| !ip.is_loopback()) && !is_said {
+                    value.replace_range(at.., request["client"].as_str().unwrap());
+                }
+            }
+        }
+        if let Ok(answer) = &mut self.answer {
+            answer
+                .headers
+                .retain(|(name, _)| !name.starts_with("x-envoy-"));
+        }
+        self
+    }
+
     /// How it differs from what was recorded.
     ///
     /// # Panics
