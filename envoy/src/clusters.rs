@@ -84,15 +84,24 @@ pub(crate) fn clusters(
             clusters.push(cluster);
         }
     }
-    let is_unused = |flag: &&EndpointsFlag| {
-        let mut clusters = clusters.iter();
+    let notes = clusters.iter().filter_map(|cluster| known.no_port(cluster));
+    let notes = notes.collect();
+    (clusters, notes)
+}
+
+/// A note for each `--endpoints` of a Service port that is none of these clusters.
+pub(crate) fn unused<'f>(
+    manifests: &'f Manifests,
+    flags: &'f [EndpointsFlag],
+    clusters: impl Iterator<Item = &'f Cluster> + Clone + 'f,
+) -> impl Iterator<Item = String> + 'f {
+    let known = Known { manifests, flags };
+    let is_unused = move |flag: &&EndpointsFlag| {
+        let mut clusters = clusters.clone();
         clusters.all(|cluster| !known.flags_of(&cluster.service_port).contains(flag))
     };
     let note = |flag| format!("--endpoints {flag}: no Ingress names this Service port; not used");
-    let unused = flags.iter().filter(is_unused).map(note);
-    let no_port = clusters.iter().filter_map(|cluster| known.no_port(cluster));
-    let notes = no_port.chain(unused).collect();
-    (clusters, notes)
+    flags.iter().filter(is_unused).map(note)
 }
 
 /// What `default_backend` says: `namespace/service`, or with its port.

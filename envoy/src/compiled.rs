@@ -107,6 +107,8 @@ impl<'m> Compiled<'m> {
         }
         config.clusters = clusters::told(&clusters).collect();
         let authorizers = clusters::authorizers(manifests, &ingresses, &flags.endpoints, &config);
+        let named = clusters.iter().chain(&authorizers);
+        notes.extend(clusters::unused(manifests, &flags.endpoints, named));
         if clusters::asks(manifests, &ingresses) {
             let told = config.authorizers.get_or_insert_default();
             told.extend(authorizers.iter().filter_map(|cluster| {

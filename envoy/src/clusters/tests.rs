@@ -303,7 +303,8 @@ fn the_port_of_a_name_need_not_be_declared() {
     );
 }
 
-fn authorizers(url: &str, flags: &[&str]) -> Vec<Cluster> {
+/// The authorizers of an Ingress, and how many of the flags are of nobody's Service.
+fn authorizers(url: &str, flags: &[&str]) -> (Vec<Cluster>, usize) {
     let text = format!(
         "\
 apiVersion: networking.k8s.io/v1
@@ -331,7 +332,9 @@ spec:
         told.into_values().collect::<Vec<_>>(),
         names.collect::<Vec<_>>()
     );
-    compiled.authorizers
+    let unused = compiled.notes.iter();
+    let unused = unused.filter(|note| note.starts_with("--endpoints"));
+    (compiled.authorizers, unused.count())
 }
 
 #[test]
@@ -369,13 +372,17 @@ fn an_authorizer_is_a_service_an_address_or_a_name() {
             None,
         ),
     ] {
-        let all = authorizers(url, &flags);
+        let (all, unused) = authorizers(url, &flags);
         let one = all.first().unwrap();
+        assert_eq!(
+            unused,
+            usize::from(endpoints.first() != Some(&"10.0.0.1:4180"))
+        );
         let addresses: Vec<&str> = one.endpoints.iter().map(|e| e.address.as_str()).collect();
         assert_eq!((one.name().as_str(), &addresses[..]), (name, endpoints));
         assert_eq!(one.external_name.as_deref(), external, "{url}");
         assert_eq!(one.is_verified(), url.starts_with("https:"), "{url}");
     }
-    assert!(authorizers("https://$host/oauth2/auth", &[]).is_empty());
-    assert!(authorizers("https://$http_x_a/", &[]).is_empty());
+    assert!(authorizers("https://$host/oauth2/auth", &[]).0.is_empty());
+    assert!(authorizers("https://$http_x_a/", &[]).0.is_empty());
 }
