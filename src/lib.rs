@@ -74,6 +74,7 @@ pub mod endpoints;
 pub mod error_pages;
 pub mod facts;
 pub(crate) mod fields;
+pub mod head;
 pub mod ingress;
 pub mod limits;
 pub mod nearest;

@@ -18,6 +18,7 @@ use crate::cluster::{Cluster, ClusterId};
 use crate::config::{Discovery, HeaderNames, PathDecoding, Report, StripHeader, Unmatched};
 use crate::error_pages::ErrorPages;
 use crate::fields::{Answers, Requests};
+use crate::head::HeadBuffers;
 use crate::protection::Protection;
 use crate::remark::{Effect, Problem, Remark};
 use crate::route::host::Hosts;
@@ -69,6 +70,7 @@ pub struct Policy {
     pub(crate) error_pages: Option<Arc<ErrorPages>>,
     /// `http-redirect-code`.
     pub(crate) redirect_code: u16,
+    pub(crate) head_buffers: HeadBuffers,
     pub(crate) strip_headers: Vec<StripHeader>,
     pub(crate) protect: Protection,
 }

@@ -267,6 +267,8 @@ pub enum Expected {
     WholeNumber,
     /// An integer above zero.
     Positive,
+    /// A number of buffers and their size.
+    Buffers,
     /// A string with something in it.
     Text,
     /// A header's name.

@@ -212,7 +212,7 @@ impl Stream {
                 telemetry.count = match reason {
                     Reason::Address => Some(Count::DeniedAddress),
                     Reason::Client => Some(Count::DeniedClient),
-                    Reason::TooLarge => Some(Count::TooLarge),
+                    Reason::TooLarge | Reason::LargeHead => Some(Count::TooLarge),
                     Reason::TooFast | Reason::TooMany => Some(Count::Limited),
                     Reason::Password => Some(Count::DeniedPassword),
                     Reason::Unauthorized | Reason::SignIn | Reason::NoAuthorizer => {

@@ -7,6 +7,7 @@ use crate::access::{Lists, Networks};
 use crate::annotations::catalogue::Risk;
 use crate::annotations::validator::parse_bool;
 use crate::body;
+use crate::head::HeadBuffers;
 use crate::remark::{Effect, Expected, Problem, Remark};
 use std::collections::BTreeMap;
 
@@ -63,6 +64,8 @@ pub struct Settings {
     pub limit_header: Option<String>,
     /// `proxy-body-size`, in bytes; 0: no bound.
     pub proxy_body_size: u64,
+    /// `large-client-header-buffers`.
+    pub large_client_header_buffers: HeadBuffers,
     /// `custom-http-errors`.
     pub custom_http_errors: Vec<u16>,
     /// `disable-proxy-intercept-errors`.
@@ -157,6 +160,7 @@ impl Default for Settings {
             limit_conn_status_code: 503,
             limit_header: None,
             proxy_body_size: body::DEFAULT,
+            large_client_header_buffers: HeadBuffers::default(),
             custom_http_errors: Vec::new(),
             disable_proxy_intercept_errors: false,
             add_headers: String::new(),
@@ -234,6 +238,10 @@ impl Settings {
             "limit-conn-zone-variable" => {
                 let header = value.strip_prefix("$http_");
                 self.limit_header = header.map(|name| name.to_ascii_lowercase().replace('_', "-"));
+            }
+            "large-client-header-buffers" => {
+                self.large_client_header_buffers =
+                    HeadBuffers::read(value).ok_or(Expected::Buffers)?;
             }
             "custom-http-errors" => {
                 // `filterErrors`

@@ -67,6 +67,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
         hsts: settings.hsts.value(),
         error_pages,
         redirect_code: settings.http_redirect_code,
+        head_buffers: settings.large_client_header_buffers,
         strip_headers: config.strip_headers.clone(),
         protect: config.protect.clone(),
     };

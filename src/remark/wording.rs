@@ -287,6 +287,7 @@ fn noun(expected: Expected) -> &'static str {
         Expected::Flag => "true or false",
         Expected::WholeNumber => "a whole number",
         Expected::Positive => "a whole number above 0",
+        Expected::Buffers => "a number of buffers and their size, such as 4 8k",
         Expected::Text => "a non-empty string",
         Expected::HeaderName => "a header's name",
         Expected::Names => "a list of names",

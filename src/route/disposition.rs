@@ -136,6 +136,8 @@ pub enum Reason {
     Client,
     /// Its body is longer than `proxy-body-size`: 413.
     TooLarge,
+    /// Its head is longer than `large-client-header-buffers`: 414 or 400.
+    LargeHead,
     /// `limit-rps` or `limit-rpm`: its client sends too many: 503.
     TooFast,
     /// `limit-connections`: its client has too many under way: 503.
@@ -194,6 +196,7 @@ impl Reason {
             Self::Address => "address",
             Self::Client => "client",
             Self::TooLarge => "too_large",
+            Self::LargeHead => "large_head",
             Self::TooFast => "too_fast",
             Self::TooMany => "too_many",
             Self::Password => "password",

@@ -58,13 +58,20 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
             };
             return Err(Box::new(stray(policy, Some(unknown), otherwise)));
         };
-        let Ok(target) = target else {
-            // A host that an Ingress names is limpet's, and such a path cannot be compared.
-            return Err(if host.is_default() {
-                stray_refused(400, Reason::BadRequest)
+        let refused = |status, reason| {
+            // A host that an Ingress names is limpet's.
+            if host.is_default() {
+                stray_refused(status, reason)
             } else {
-                Box::new(refuse(400, Reason::BadRequest))
-            });
+                Box::new(refuse(status, reason))
+            }
+        };
+        if let Some(status) = policy.head_buffers.refusal(headers, facts) {
+            return Err(refused(status, Reason::LargeHead));
+        }
+        // Such a path cannot be compared.
+        let Ok(target) = target else {
+            return Err(refused(400, Reason::BadRequest));
         };
         if method == b"TRACE" {
             return Err(stray_refused(405, Reason::NotAllowed));

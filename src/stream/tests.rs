@@ -665,7 +665,7 @@ fn a_request_that_would_be_too_much_work_is_answered_500_and_counted() {
             { "path": "/.*[ab].{2000}q$", "pathType": "ImplementationSpecific",
               "backend": { "service": { "name": "web", "port": { "number": 80 } } } },
         ] } }] },
-    }], "report": "why" });
+    }], "report": "why", "config_map": { "large-client-header-buffers": "4 64k" } });
     let (policy, remarks) = policy::read(config.to_string().as_bytes()).unwrap();
     let [remark] = remarks.as_slice() else {
         panic!("{remarks:?}")

@@ -218,6 +218,7 @@ const CORE: &[&[&str]] = &[
         "authentication",
         "body",
         "cors",
+        "head",
     ],
     &["edit", "facts", "same_site", "sorted"],
 ];

@@ -112,6 +112,7 @@ fn answered(reason: &str) -> String {
         "too_fast" => "its client sends more than limit-rps or limit-rpm lets through",
         "too_many" => "its client has as many under way as limit-connections lets",
         "too_large" => "its body is longer than proxy-body-size: 413",
+        "large_head" => "its head is longer than large-client-header-buffers: 414 or 400",
         "password" => "it names nobody of auth-secret with the right password: 401",
         "unauthorized" => "the authorizer of auth-url does not let it in",
         "sign_in" => "the authorizer of auth-url does not know who it is: auth-signin",
