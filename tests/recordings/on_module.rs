@@ -8,7 +8,7 @@ use limpet_tests::target::Harness;
 #[test]
 fn paths_are_answered_as_recorded() {
     let recorded = &read("paths.json")["vectors"];
-    paths("paths", recorded, Harness::start, |_| true, 422);
+    paths("paths", recorded, Harness::start, |_| true, 424);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use limpet_tests::target::Core;
 use serde_json::Value;
 
 /// How many recorded answers agree: may only grow.
-const FLOOR: usize = 422;
+const FLOOR: usize = 424;
 /// The same for the clusters.
 const BACKENDS: usize = 28;
 
