@@ -236,15 +236,21 @@ impl Drop for Script {
     }
 }
 
-/// So many ports that nobody has.
-fn ports<const N: usize>() -> [u16; N] {
-    let taken = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+/// A part of 127.0.0.0/8 where nobody else listens, as it stands before the last number.
+fn own_network() -> String {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    format!("127.{}.{low}.", high | 0x80)
+}
+
+/// So many ports of its first address.
+fn ports<const N: usize>(network: &str) -> [u16; N] {
+    let taken = [(); N].map(|()| TcpListener::bind(format!("{network}1:0")).unwrap());
     taken.map(|listener| listener.local_addr().unwrap().port())
 }
 
 /// The page, and the cookie that came with it.
-fn visit(port: u16, cookie: &str) -> (String, Option<String>) {
-    let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
+fn visit(address: &str, cookie: &str) -> (String, Option<String>) {
+    let mut connection = TcpStream::connect(address).unwrap();
     let head = "GET /app1/ HTTP/1.1\r\nhost: sample.example.com\r\nconnection: close\r\n";
     write!(connection, "{head}{cookie}\r\n").unwrap();
     let mut answer = String::new();
@@ -268,37 +274,41 @@ fn five_minutes_on_envoy_keep_a_session() {
         .collect();
     let [pods, envoy, ask] = blocks.try_into().expect("pods, Envoy, a question");
     assert!(ask.starts_with("curl ") && ask.contains("http://127.0.0.1:10000/app1/ "));
-    let [pod, listen, admin] = ports();
+    let network = own_network();
+    let [pod, listen, admin] = ports(&network);
     // Each as it stands there, but beside whatever else runs on this machine.
     let until = |address: &str| {
         format!("until (: > /dev/tcp/{address}) 2> /dev/null; do kill -0 $! || exit 1; done")
     };
     let both = format!(
         "for pod in 2 3; do {}; done",
-        until(&format!("127.0.0.$pod/{pod}"))
+        until(&format!("{network}$pod/{pod}"))
     );
-    let up = until(&format!("127.0.0.1/{listen}"));
+    let up = until(&format!("{network}1/{listen}"));
     let envoy = envoy
         .replace("cargo xtask envoy\n", "")
         .replace(
             "--listen 127.0.0.1:10000",
-            &format!("--listen 127.0.0.1:{listen} --admin 127.0.0.1:{admin}"),
+            &format!("--listen {network}1:{listen} --admin {network}1:{admin}"),
         )
         .replace("target/envoy ", "target/envoy --disable-hot-restart ");
-    let script =
-        format!("{pods}\n{both}\n{envoy}\n{up}\necho up\nwait").replace("8081", &pod.to_string());
+    let script = format!("{pods}\n{both}\n{envoy}\n{up}\necho up\nwait");
+    let script = script
+        .replace("8081", &pod.to_string())
+        .replace("127.0.0.", &network);
     let mut bash = shell(&desk("on-envoy"), &script);
     bash.process_group(0).stdout(Stdio::piped());
     let mut script = Script(bash.spawn().unwrap());
     let said = BufReader::new(script.0.stdout.take().unwrap()).lines();
     let said: Vec<String> = said.map_while(Result::ok).take(1).collect();
     assert_eq!(said, ["up"], "Envoy does not start");
-    let (home, cookie) = visit(listen, "");
+    let address = format!("{network}1:{listen}");
+    let (home, cookie) = visit(&address, "");
     let cookie = cookie.expect("a session cookie");
     for _ in 0..6 {
-        assert_eq!(visit(listen, &cookie), (home.clone(), None));
+        assert_eq!(visit(&address, &cookie), (home.clone(), None));
     }
-    let mut strangers = (0..6).map(|_| visit(listen, "").0);
+    let mut strangers = (0..6).map(|_| visit(&address, "").0);
     assert!(
         strangers.any(|pod| pod != home),
         "everybody is sent to {home}"
