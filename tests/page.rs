@@ -293,6 +293,14 @@ fn plays(arguments: &[&str], look: &str) {
     );
     let complaints = shown.chromium.complaints();
     assert!(complaints.is_empty(), "{complaints:?}");
+
+    // The application by itself, as any other tab of this browser sees it.
+    let tab = shown.chromium.value("document.getElementById('tab').href");
+    let number = new_home.rsplit('-').next().unwrap();
+    for _ in 0..5 {
+        let text = shown.chromium.open(tab.as_str().unwrap());
+        assert_eq!(text.trim(), format!("app1-{number}"));
+    }
 }
 
 #[test]

@@ -129,6 +129,13 @@ $("twenty").addEventListener("click", () => act({ do: "clients", count: 20, ...h
 $("dismiss").addEventListener("click", () => act({ do: "dismiss" }));
 $("place").addEventListener("change", () => choose(places[$("place").value]));
 
+// A browser that comes by this machine's address is taken to ask for the first host.
+function showTab() {
+  const { host, path } = here();
+  $("tab").href = path;
+  $("tab").hidden = host !== places.map((place) => place.host).find(Boolean);
+}
+
 function choose(place) {
   if (!place) return;
   $("path").value = place.path;
@@ -136,7 +143,10 @@ function choose(place) {
   $("e-https").checked = place.https;
   $("e-host").value = place.host;
   $("e-path").value = place.path;
+  showTab();
 }
+
+$("path").addEventListener("input", showTab);
 
 $("explain").addEventListener("submit", async (event) => {
   event.preventDefault();
