@@ -54,6 +54,50 @@ impl Answers {
     }
 }
 
+/// `add-headers`: fields of every answer, with nginx's variables.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Additions {
+    /// Those that are the same in every answer.
+    pub fixed: Answers,
+    /// Those that depend on the request.
+    open: Vec<(String, Template)>,
+}
+
+impl Additions {
+    /// Those of a ConfigMap; `tell` is told the name of one that cannot be filled in, and why.
+    pub(crate) fn of(data: &BTreeMap<String, String>, mut tell: impl FnMut(&str, String)) -> Self {
+        let mut additions = Self::default();
+        for (name, value) in data.iter().filter(|(name, _)| is_name(name)) {
+            let key = name.to_ascii_lowercase();
+            if !value.contains('$') {
+                additions.fixed.0.push((key, value.clone()));
+                continue;
+            }
+            match Template::compile(value, &[]) {
+                Ok(template) => additions.open.push((key, template)),
+                Err(why) => tell(name, why),
+            }
+        }
+        additions
+    }
+
+    /// Whether they are the same in every answer.
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Those of the answer to one request.
+    pub(crate) fn filled(&self, scope: &Scope) -> Answers {
+        let mut fields = self.fixed.0.clone();
+        let open = self.open.iter();
+        fields.extend(open.map(|(name, value)| {
+            let value = value.value(scope);
+            (name.clone(), String::from_utf8_lossy(&value).into_owned())
+        }));
+        Answers(fields)
+    }
+}
+
 /// Fields of requests, `proxy-set-headers`, with nginx's variables.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Requests(Vec<(String, Template)>);

@@ -17,7 +17,7 @@ use crate::access::{Networks, RealIp};
 use crate::cluster::{Cluster, ClusterId};
 use crate::config::{Discovery, HeaderNames, PathDecoding, Report, StripHeader, Unmatched};
 use crate::error_pages::ErrorPages;
-use crate::fields::{Answers, Requests};
+use crate::fields::{Additions, Requests};
 use crate::head::HeadBuffers;
 use crate::protection::Protection;
 use crate::remark::{Effect, Problem, Remark};
@@ -59,7 +59,7 @@ pub struct Policy {
     /// Whom `block-user-agents` and `block-referers` keep out.
     pub(crate) clients: Option<Clients>,
     /// `add-headers`.
-    pub(crate) answers: Answers,
+    pub(crate) additions: Additions,
     /// `proxy-set-headers`.
     pub(crate) requests: Requests,
     /// `hide-headers`.

@@ -16,6 +16,7 @@ use crate::edit::{Edit, FieldValue, Headers, Name, Reply, all, first};
 use crate::endpoints::EndpointTable;
 use crate::error_pages::{Instead, Page};
 use crate::facts::{Facts, Knowledge};
+use crate::fields::Answers;
 use crate::limits::{Demand, Verdict};
 use crate::policy::Policy;
 use crate::route::{self, Disposition, Forward, Known, Location, Reason};
@@ -134,6 +135,8 @@ pub struct Stream {
     paging: Option<(Box<Page>, Fields)>,
     /// What became of counting it.
     counted: Option<Verdict>,
+    /// What `add-headers` says of the answer; `None`: what it says of every answer.
+    additions: Option<Answers>,
 }
 
 /// What is remembered of a request that went on to a cluster.
@@ -186,7 +189,9 @@ impl Stream {
             counted: self.counted.as_ref(),
             page: self.page.as_ref(),
         };
-        let step = match route::dispose_knowing(policy, endpoints, headers, facts, known) {
+        let disposition = route::dispose_knowing(policy, endpoints, headers, facts, known);
+        self.additions = route::additions(policy, headers, facts, disposition.location());
+        let step = match disposition {
             Disposition::Count(demand) => Step::Count(demand),
             Disposition::Ask(question) => {
                 self.asks_for_page = question.wants_body;
@@ -203,7 +208,8 @@ impl Stream {
                 reason,
                 paged,
             } => {
-                reply = add_fields(policy, location, reply, paged.is_some());
+                let additions = self.additions(policy);
+                reply = add_fields(additions, location, reply, paged.is_some());
                 let redirect = (300..400).contains(&reply.status);
                 if let (Reason::RewriteRedirect, Some(location)) = (reason, location) {
                     let to = reply.headers.first().map_or(&b""[..], |(_, url)| url);
@@ -255,7 +261,8 @@ impl Stream {
                     reply.headers.extend(told);
                     reply
                 });
-                let reply = add_fields(policy, location, reply, is_page);
+                let additions = self.additions(policy);
+                let reply = add_fields(additions, location, reply, is_page);
                 self.reply(Outcome::NotFound, reply)
             }
             Disposition::Pass { unknown } => {
@@ -345,7 +352,7 @@ impl Stream {
         decided
             .edits
             .extend(hidden.map(|name| Edit::Remove(name.into())));
-        decided.edits.extend(policy.answers.edits());
+        decided.edits.extend(self.additions(policy).edits());
         if let Some(custom) = &forwarded.location.custom_headers {
             decided.edits.extend(custom.edits());
         }
@@ -373,7 +380,7 @@ impl Stream {
         if let Some((status, page)) = paged {
             self.note(Why::ErrorPage { status });
             self.replied = true;
-            let fields = page_fields(policy, session_cookie);
+            let fields = page_fields(self.additions(policy), session_cookie);
             decided.instead = Some(match page.instead(status) {
                 Instead::Reply(reply) => Instead::Reply(with(reply, fields)),
                 question => {
@@ -558,6 +565,10 @@ impl Stream {
         })
     }
 
+    fn additions<'a>(&'a self, policy: &'a Policy) -> &'a Answers {
+        self.additions.as_ref().unwrap_or(&policy.additions.fixed)
+    }
+
     fn reply(&mut self, outcome: Outcome, reply: Reply) -> Step<'static> {
         self.replied = true;
         if let Some(decision) = &mut self.decision {
@@ -570,19 +581,19 @@ impl Stream {
 /// What `custom-headers` and `add-headers` say of every answer; a page is not of the location, and
 /// what it says itself of these does not count.
 fn add_fields(
-    policy: &Policy,
+    additions: &Answers,
     location: Option<&Arc<Location>>,
     mut reply: Reply,
     is_page: bool,
 ) -> Reply {
     if is_page {
         let mut fields = Fields::new();
-        policy.answers.add_to(&mut fields);
+        additions.add_to(&mut fields);
         return with(reply, fields);
     }
     let custom = location.and_then(|location| location.custom_headers.as_deref());
     let custom = custom.filter(|_| location.is_some_and(|location| !location.denied));
-    for fields in custom.into_iter().chain([&policy.answers]) {
+    for fields in custom.into_iter().chain([additions]) {
         fields.add_to(&mut reply.headers);
     }
     reply
@@ -604,12 +615,12 @@ fn status(page: &Page, head: &ResponseHead, facts: &Facts) -> Option<u16> {
 
 /// What goes with a page: what goes with every answer, and the session that the pod began. What is
 /// of the location is not of its pages: CORS, `custom-headers`, Strict-Transport-Security.
-fn page_fields(policy: &Policy, session_cookie: Option<Vec<u8>>) -> Fields {
+fn page_fields(additions: &Answers, session_cookie: Option<Vec<u8>>) -> Fields {
     let mut fields = Fields::new();
     if let Some(value) = session_cookie {
         fields.push(("set-cookie".into(), FieldValue::new(value)));
     }
-    policy.answers.add_to(&mut fields);
+    additions.add_to(&mut fields);
     fields
 }
 

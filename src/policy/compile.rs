@@ -5,7 +5,6 @@ use crate::access::clients::Clients;
 use crate::access::{Proxied, RealIp};
 use crate::config::settings::Settings;
 use crate::config::{self, Config, ConfigError};
-use crate::fields::Answers;
 use crate::remark::{Effect, Problem, Remark};
 
 /// Reads a configuration and compiles it. Environment variables that it names are not looked up.
@@ -37,6 +36,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
     let hosts = hosts::compile(&merged, &loaded, &ids, &settings, config, &mut remarks);
     let real_ip = real_ip(&settings, config);
     let clients = clients(&settings, &mut remarks);
+    let additions = headers::additions(&settings, config, &mut remarks);
     let requests = headers::requests(&settings, config, &mut remarks);
     let endpoints = clusters::endpoints(config, &clusters, &mut remarks);
     let error_pages = error_pages::of(None, None, &settings, config, &ids);
@@ -57,11 +57,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
         blocked: settings.block_cidrs,
         real_ip,
         clients,
-        answers: config
-            .config_maps
-            .get(&settings.add_headers)
-            .map(Answers::of)
-            .unwrap_or_default(),
+        additions,
         requests,
         hidden: settings.hide_headers,
         hsts: settings.hsts.value(),

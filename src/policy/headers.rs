@@ -3,7 +3,7 @@
 use crate::annotations::Annotations;
 use crate::config::Config;
 use crate::config::settings::Settings;
-use crate::fields::{Answers, Requests};
+use crate::fields::{Additions, Answers, Requests};
 use crate::remark::{Effect, Expected, Field, Problem, Remark};
 use std::collections::BTreeMap;
 
@@ -18,15 +18,29 @@ pub(super) fn requests(
         return Requests::default();
     };
     Requests::of(data, |field, why| {
-        let key = format!("config_maps.{name}.{field}");
-        let problem = Problem::Unusable(why);
-        remarks.push(Remark::key(
-            &key,
-            data.get(field).cloned(),
-            problem,
-            Effect::Setting,
-        ));
+        remarks.push(unusable(name, field, data, why));
     })
+}
+
+/// `add-headers`.
+pub(super) fn additions(
+    settings: &Settings,
+    config: &Config,
+    remarks: &mut Vec<Remark>,
+) -> Additions {
+    let name = &settings.add_headers;
+    let Some(data) = config.config_maps.get(name) else {
+        return Additions::default();
+    };
+    Additions::of(data, |field, why| {
+        remarks.push(unusable(name, field, data, why));
+    })
+}
+
+fn unusable(map: &str, field: &str, data: &BTreeMap<String, String>, why: String) -> Remark {
+    let key = format!("config_maps.{map}.{field}");
+    let problem = Problem::Unusable(why);
+    Remark::key(&key, data.get(field).cloned(), problem, Effect::Setting)
 }
 
 /// `custom-headers`; `None`: there are none. `Err`: a ConfigMap that is not there, or says what it may

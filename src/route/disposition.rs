@@ -60,6 +60,16 @@ impl<'p> Disposition<'p> {
         }
     }
 
+    /// The location that was found.
+    #[must_use]
+    pub fn location(&self) -> Option<&'p Arc<Location>> {
+        match self {
+            Self::Forward(forward) => Some(forward.location),
+            Self::Reply { location, .. } | Self::NotFound { location, .. } => *location,
+            Self::Ask(_) | Self::Count(_) | Self::Pass { .. } => None,
+        }
+    }
+
     /// A redirect; `None`: it would lead astray, which is a bad request.
     pub(super) fn redirect(
         reply: Option<Reply>,

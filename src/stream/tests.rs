@@ -656,6 +656,37 @@ fn headers_that_say_who_a_client_is_are_taken_off_where_they_are_to_be() {
 }
 
 #[test]
+fn add_headers_are_filled_in_for_each_request() {
+    let added = json!({ "X-A": "1", "X-Host": "$host $ingress_name", "X-Empty": "$http_x_none" });
+    let keys = json!({
+        "config_map": { "add-headers": "default/added" },
+        "config_maps": { "default/added": added },
+    });
+    let host = |stream: &mut Stream, shop: &Shop| {
+        let (response, _) = shop.response(stream, &[(":status", "200")], b"via_upstream");
+        response.edits
+    };
+    let shop = Shop::configured(json!({}), keys.clone());
+    let mut stream = Stream::default();
+    shop.request(&mut stream, &[], Knowledge::Current);
+    let edits = host(&mut stream, &shop);
+    for edit in [
+        set("x-a", "1"),
+        set("x-host", "shop.test shop"),
+        remove("x-empty"),
+    ] {
+        assert!(edits.contains(&edit), "{edit:?} is not in {edits:?}");
+    }
+    let shop = Shop::configured(json!({ "permanent-redirect": "http://away.test" }), keys);
+    let decided = shop.request(&mut stream, &[], Knowledge::Current);
+    let Step::Reply(reply) = decided.step else {
+        panic!("{:?}", decided.step)
+    };
+    let value = reply.headers.iter().find(|(name, _)| *name == "x-host");
+    assert_eq!(&*value.unwrap().1, b"shop.test shop");
+}
+
+#[test]
 fn a_request_that_would_be_too_much_work_is_answered_500_and_counted() {
     let config = json!({ "ingresses": [{
         "metadata": { "namespace": "default", "name": "web", "annotations": {
