@@ -7,6 +7,7 @@ mod configuration;
 mod documented;
 mod files;
 mod finding;
+mod groups;
 mod header_maps;
 mod html;
 mod idle;

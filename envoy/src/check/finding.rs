@@ -202,14 +202,17 @@ impl Finding {
         )
     }
 
+    /// The value in quotes, no longer than a line bears.
+    pub(super) fn quoted(&self) -> Option<String> {
+        let value = self.value.as_ref()?;
+        Some(format!("{:?}", shorten(value)))
+    }
+
     /// The remark in one line, without its place.
     #[must_use]
     pub fn message(&self) -> String {
-        let value = self
-            .value
-            .as_ref()
-            .map(|value| format!("{:?} ", shorten(value)))
-            .unwrap_or_default();
+        let value = self.quoted().map(|value| format!("{value} "));
+        let value = value.unwrap_or_default();
         let consequence = if self.consequence.is_empty() {
             String::new()
         } else {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use super::annotations::{Judged, Verdict};
 use super::finding::{Finding, Level};
+use super::groups::groups;
 use super::platform::Platform;
 use super::print;
 use super::report::Report;
@@ -153,7 +154,10 @@ fn findings(out: &mut impl Write, title: &str, findings: &[&Finding]) -> io::Res
         return Ok(());
     }
     writeln!(out, "<h3>{title}</h3>\n<ul class=\"findings\">")?;
-    for finding in findings {
+    for group in groups(findings.iter().copied()) {
+        let Some((finding, others)) = group.split_first() else {
+            continue;
+        };
         let level = finding.level.word();
         writeln!(
             out,
@@ -161,6 +165,11 @@ fn findings(out: &mut impl Write, title: &str, findings: &[&Finding]) -> io::Res
             text(&finding.message()),
             link(&finding.file, finding.line)
         )?;
+        for other in others {
+            let value = other.quoted().map(|value| text(&value));
+            let place = link(&other.file, other.line);
+            write!(out, "<br>{} {place}", value.unwrap_or_default())?;
+        }
         for line in &finding.help {
             writeln!(out, "<br><span class=\"help\">{}</span>", text(line))?;
         }

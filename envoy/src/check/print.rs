@@ -8,8 +8,12 @@ use serde_json::json;
 
 use super::annotations::Verdict;
 use super::finding::{Finding, IDLE, Level};
+use super::groups::groups;
 use super::report::Report;
 use crate::inert;
+
+/// How many further places of one note are told.
+const PLACES: usize = 8;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -20,9 +24,17 @@ pub(crate) fn text(out: &mut impl Write, report: &Report) -> io::Result<()> {
         writeln!(out, "{DIM}note: {}{DIM:#}", inert::line(note))?;
     }
     let mut helped: Vec<&Finding> = Vec::new();
-    for finding in &report.findings {
+    for group in groups(report.findings.iter()) {
+        let Some((finding, others)) = group.split_first() else {
+            continue;
+        };
         let before = helped.iter().find(|other| other.help == finding.help);
-        one(out, finding, before.map(|other| other.field.as_str()))?;
+        one(
+            out,
+            finding,
+            others,
+            before.map(|other| other.field.as_str()),
+        )?;
         if before.is_none() && !finding.help.is_empty() {
             helped.push(finding);
         }
@@ -32,8 +44,14 @@ pub(crate) fn text(out: &mut impl Write, report: &Report) -> io::Result<()> {
     summary(out, report)
 }
 
-/// `helped`: the field of an earlier finding with the same advice.
-fn one(out: &mut impl Write, finding: &Finding, helped: Option<&str>) -> io::Result<()> {
+/// `others` say the same of other places; `helped`: the field of an earlier finding with the same
+/// advice.
+fn one(
+    out: &mut impl Write,
+    finding: &Finding,
+    others: &[&Finding],
+    helped: Option<&str>,
+) -> io::Result<()> {
     let style = style(finding.level);
     let (word, code) = (finding.level.word(), finding.code);
     writeln!(
@@ -41,18 +59,14 @@ fn one(out: &mut impl Write, finding: &Finding, helped: Option<&str>) -> io::Res
         "{style}{word}[{code}]{style:#}: {BOLD}{}{BOLD:#}",
         inert::line(&finding.message())
     )?;
-    let ingress = finding
-        .ingress
-        .as_ref()
-        .map(|id| format!(" ingress {}", inert::line(id)))
-        .unwrap_or_default();
-    if !finding.file.is_empty() {
-        writeln!(
-            out,
-            "  {DIM}-->{DIM:#} {}:{}{ingress}",
-            inert::line(&finding.file),
-            finding.line
-        )?;
+    place(out, finding, "")?;
+    for other in others.iter().take(PLACES) {
+        let value = other.quoted().map(|value| format!(": {value}"));
+        place(out, other, &value.unwrap_or_default())?;
+    }
+    let more = others.len().saturating_sub(PLACES);
+    if more > 0 {
+        writeln!(out, "  {DIM}-->{DIM:#} and {more} more, which --json lists")?;
     }
     match helped {
         Some(field) => {
@@ -66,6 +80,23 @@ fn one(out: &mut impl Write, finding: &Finding, helped: Option<&str>) -> io::Res
         }
     }
     writeln!(out)
+}
+
+/// Where a finding is; `rest` stands behind it.
+fn place(out: &mut impl Write, finding: &Finding, rest: &str) -> io::Result<()> {
+    if finding.file.is_empty() {
+        return Ok(());
+    }
+    let ingress = finding.ingress.as_ref();
+    let ingress = ingress.map(|id| format!(" ingress {}", inert::line(id)));
+    writeln!(
+        out,
+        "  {DIM}-->{DIM:#} {}:{}{}{}",
+        inert::line(&finding.file),
+        finding.line,
+        ingress.unwrap_or_default(),
+        inert::line(rest)
+    )
 }
 
 /// Each annotation and key that is honoured with a difference, once, but for those that a finding
