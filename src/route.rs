@@ -3,6 +3,7 @@
 //! Source: the `server` and `location` blocks of `rootfs/etc/nginx/template/nginx.tmpl` and
 //! `_M.rewrite` of `rootfs/etc/nginx/lua/lua_ingress.lua`, ingress-nginx dbb11b92d.
 
+mod additions;
 mod admission;
 mod asking;
 mod certificate;
@@ -17,6 +18,7 @@ pub(crate) mod pattern;
 mod request;
 pub(crate) mod target;
 
+pub(crate) use additions::additions;
 pub use disposition::{Disposition, Forward, Reason, Unknown};
 pub use host::{VirtualHost, is_meant_by};
 pub use location::Location;
@@ -28,7 +30,6 @@ use crate::cluster::ClusterId;
 use crate::edit::{self, Edit, FieldValue, Headers, Name, Reply};
 use crate::endpoints::EndpointTable;
 use crate::facts::Facts;
-use crate::fields::Answers;
 use crate::limits::Verdict;
 use crate::policy::Policy;
 use crate::redirect;
@@ -168,24 +169,6 @@ fn of_host<'p: 'r, 'r>(
         }
         _ => stray(policy, Some(unknown), here),
     }
-}
-
-/// What `add-headers` says of the answer to a request; `None`: what it says of every answer.
-pub(crate) fn additions(
-    policy: &Policy,
-    headers: &Headers,
-    facts: &Facts,
-    location: Option<&Arc<Location>>,
-) -> Option<Answers> {
-    if policy.additions.is_fixed() {
-        return None;
-    }
-    let work = Work::of_a_request();
-    let mut scope = Request::read(policy, headers, facts, &work).ok()?.scope;
-    scope.names = location
-        .map(|location| location.names())
-        .unwrap_or_default();
-    Some(policy.additions.filled(&scope))
 }
 
 /// The host that a request is for, as it is compared; `None`: it has none, or one that is none.
