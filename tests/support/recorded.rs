@@ -90,9 +90,22 @@ pub fn bootstrap(platform: Platform, recording: &str, pods: impl Fn(&str) -> Vec
     }
     for cluster in envoy["clusters"].as_array().unwrap() {
         let name = cluster["name"].as_str().unwrap();
-        if name.starts_with(MIRROR) {
+        let is_known = clusters.iter().any(|known| known["name"] == name);
+        let service = || {
+            let mut named = names.as_object().into_iter().flatten();
+            let is_it = |other: &Value| endpoints(&envoy, other.as_str().unwrap());
+            let own = endpoints(&envoy, name)?;
+            let (key, _) = named.find(|(_, other)| is_it(other).as_ref() == Some(&own))?;
+            Some(key.rsplit_once(':').unwrap().0.to_owned())
+        };
+        let of = if name.starts_with(MIRROR) {
+            Some(name.to_owned())
+        } else {
+            service()
+        };
+        if let (false, Some(of)) = (is_known, of) {
             let mut cluster = cluster.clone();
-            settle(&mut cluster, &pods(name));
+            settle(&mut cluster, &pods(&of));
             clusters.push(cluster);
         }
     }
@@ -151,6 +164,23 @@ fn put_together(value: &mut Value, envoy: &Value) {
         Value::Object(fields) => fields.values_mut().for_each(|v| put_together(v, envoy)),
         _ => {}
     }
+}
+
+/// The endpoints that a cluster was recorded with: a Service has several where it is led to by several
+/// ways.
+fn endpoints(envoy: &Value, cluster: &str) -> Option<Value> {
+    let mut all = envoy["endpoints"].as_array()?.iter();
+    let own = all.find(|one| one["cluster_name"] == cluster)?;
+    let addresses = own["endpoints"].as_array()?.iter();
+    let addresses = addresses.flat_map(|one| one["lb_endpoints"].as_array());
+    let addresses: Value = addresses
+        .flatten()
+        .map(|one| one["endpoint"]["address"].clone())
+        .collect();
+    addresses
+        .as_array()
+        .is_some_and(|all| !all.is_empty())
+        .then_some(addresses)
 }
 
 /// Gives a cluster its endpoints.

@@ -83,7 +83,10 @@ pub(super) fn run(compiled: &Compiled<'_>, platform: Option<Platform>) -> Vec<Fi
 
 /// What the resources cannot hold; `render` writes the same at their head.
 fn not_rendered(compiled: &Compiled<'_>, platform: Platform) -> Vec<Finding> {
-    let served = Served::new(compiled);
+    let served = match platform {
+        Platform::Envoy | Platform::Istio => Served::new(compiled),
+        Platform::EnvoyGateway => Served::on_envoy_gateway(compiled),
+    };
     let mut notes = served.notes.clone();
     match platform {
         Platform::Envoy => {}

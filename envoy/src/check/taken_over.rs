@@ -105,7 +105,7 @@ data: {{keep-alive: '60'}}
             (
                 "proxy-read-timeout: '30'",
                 Some(EnvoyGateway),
-                Verdict::Elsewhere,
+                Verdict::Differs,
             ),
             ("proxy-read-timeout: '30'", None, Verdict::Elsewhere),
             (

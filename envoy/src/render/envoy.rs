@@ -24,7 +24,7 @@ pub use eds::{endpoint_file, endpoint_resource, load_assignment, write_in_place}
 pub use settings::{EnvoyArgs, EnvoySettings};
 
 use self::eds::{Readers, write_for};
-use super::way::Ways;
+use super::way::{Copies, Ways};
 use super::yaml::{comments, to_yaml};
 use crate::check::{self, Finding};
 use crate::clusters::Cluster;
@@ -87,8 +87,11 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     let mut plugin = plugin_config(compiled, options);
     let mut notes = Vec::new();
     let certificates = tls::certificates(compiled, settings.tls.as_ref(), &mut notes);
-    let refused = |name: &str, port: u16| reach::refused_name(settings, name, port);
-    let ways = Ways::new(compiled, &refused, &mut notes);
+    let copies = Copies {
+        refused: &|name, port| reach::refused_name(settings, name, port),
+        to_services: false,
+    };
+    let ways = Ways::new(compiled, &copies, &mut notes);
     if let (false, Some(fields)) = (ways.of.is_empty(), plugin.as_object_mut()) {
         fields.insert("policies".to_owned(), json!(ways.of));
     }

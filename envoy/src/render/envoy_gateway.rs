@@ -6,6 +6,7 @@ mod grant;
 mod listener;
 mod policy;
 mod route;
+mod way;
 
 use std::process::ExitCode;
 
@@ -37,7 +38,7 @@ pub fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> 
 /// When a key of `--config` has no usable shape, or a value cannot be written as YAML.
 pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<String> {
     let compiled = Compiled::new(manifests, &args.render.flags())?;
-    let served = Served::new(&compiled);
+    let served = Served::on_envoy_gateway(&compiled);
     let mut head: Vec<String> = HEAD.lines().map(str::to_owned).collect();
     let secrets = served.secret_lines();
     if !secrets.is_empty() {
@@ -77,7 +78,6 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
             )
         })
     }));
-    head.extend(listener::together(&served));
     head.extend(left_out::on_envoy_gateway(&served).map(|note| format!("note: {note}")));
     let tenants = check::tenants(&compiled).into_iter();
     let tenants = tenants.map(|finding| finding.located());
@@ -95,8 +95,8 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
 /// What Envoy Gateway cannot be told in resources, so in words.
 const HEAD: &str = "\
 limpet on Envoy Gateway. Replace the image name in the EnvoyExtensionPolicy; nothing else needs
-editing. It takes Envoy Gateway 1.4 or newer (1.7 with use-forwarded-headers), and Gateway API's
-experimental channel for sessionPersistence.
+editing. It takes Envoy Gateway 1.8 or newer, for the silence of pods (streamIdleTimeout), and Gateway
+API's experimental channel for sessionPersistence.
 
 What Envoy Gateway cannot say:
 - failure policy FAIL_RELOAD: after a trap the requests of that worker are answered 503 until the

@@ -19,7 +19,7 @@ use crate::named_secrets::{self, SecretVariable};
 use crate::names;
 use crate::plugin_config::{self, Options, Unmatched, plugin_config};
 use crate::render::proxys_own;
-use crate::render::way::{CONNECT, Ways};
+use crate::render::way::{CONNECT, Copies, Way, Ways};
 
 /// What the manifests serve.
 #[derive(Debug)]
@@ -54,6 +54,16 @@ impl<'c> Served<'c> {
     /// What `compiled` serves.
     #[must_use]
     pub fn new(compiled: &'c Compiled<'c>) -> Self {
+        Self::with(compiled, false)
+    }
+
+    /// The same where copies of requests go to Services alone.
+    #[must_use]
+    pub fn on_envoy_gateway(compiled: &'c Compiled<'c>) -> Self {
+        Self::with(compiled, true)
+    }
+
+    fn with(compiled: &'c Compiled<'c>, to_services: bool) -> Self {
         let mut notes = compiled.notes.clone();
         let mut with_ports = Vec::new();
         for cluster in &compiled.clusters {
@@ -83,9 +93,13 @@ impl<'c> Served<'c> {
         for (cluster, _) in &with_ports {
             CONNECT.of(compiled, cluster, &mut notes);
         }
+        let copies = Copies {
+            refused: &proxys_own::refused,
+            to_services,
+        };
         Self {
             compiled,
-            ways: Ways::new(compiled, &proxys_own::refused, &mut notes),
+            ways: Ways::new(compiled, &copies, &mut notes),
             hosts: hosts(compiled, &mut notes),
             certificates: certificates(compiled).serving,
             clusters: with_ports,
@@ -171,8 +185,15 @@ impl<'c> Served<'c> {
     /// The ways by which requests for that host go to each of the clusters, but for that of all.
     #[must_use]
     pub(super) fn ways_of(&self, host: &str) -> BTreeMap<&str, BTreeSet<&str>> {
+        self.ways_by(self.locations_of(host))
+    }
+
+    fn ways_by(
+        &self,
+        locations: impl Iterator<Item = &'c Location>,
+    ) -> BTreeMap<&str, BTreeSet<&str>> {
         let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for location in self.locations_of(host) {
+        for location in locations {
             if let Some(way) = self.ways.of.get(&location.ingress) {
                 for key in serving(&self.compiled.policy, location) {
                     all.entry(key).or_default().insert(way);
@@ -182,10 +203,29 @@ impl<'c> Served<'c> {
         all
     }
 
+    /// The ways by which requests for any host go to each of the clusters, but for that of all.
+    #[must_use]
+    pub(super) fn ways_of_all(&self) -> BTreeMap<&str, BTreeSet<&str>> {
+        let hosts = self.compiled.policy.virtual_hosts();
+        self.ways_by(hosts.flat_map(|host| host.locations.iter().map(AsRef::as_ref)))
+    }
+
+    /// The Service that gets copies of what goes by `way`.
+    #[must_use]
+    pub(super) fn copied_to(&self, way: &Way) -> Option<ServicePort> {
+        way.copied_to(self.compiled.manifests)
+    }
+
     /// How many seconds a connection to one of its pods may take to come about.
     #[must_use]
     pub(super) fn connect_timeout(&self, cluster: &Cluster) -> u64 {
         CONNECT.of(self.compiled, cluster, &mut Vec::new())
+    }
+
+    /// The same for all clusters of which no Ingress says it.
+    #[must_use]
+    pub(super) fn connect_timeout_of_all(&self) -> u64 {
+        CONNECT.of_all(self.compiled.manifests).max(1)
     }
 
     /// The clusters of those who get copies.
@@ -258,6 +298,9 @@ impl<'c> Served<'c> {
                 if let Some(headers) = headers.as_object_mut() {
                     headers.insert("host".to_owned(), json!(HOST_HEADER));
                 }
+            }
+            if !self.ways.of.is_empty() {
+                object.insert("policies".to_owned(), json!(self.ways.of));
             }
         }
         config

@@ -4,6 +4,7 @@ mod protocols;
 mod routes;
 mod services;
 mod upstream_vhost;
+mod ways;
 
 use super::args::RenderArgs;
 use super::envoy::{EnvoySettings, render};

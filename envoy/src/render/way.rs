@@ -13,12 +13,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use self::mirror::{Mirror, Refused};
-use self::next_upstream::NextUpstream;
+use self::mirror::Mirror;
+use self::next_upstream::{NextUpstream, Repeats};
 use self::timeouts::READ;
+use crate::clusters::ServicePort;
 use crate::compiled::Compiled;
 use crate::manifests::Manifests;
 
+pub(super) use self::mirror::Copies;
 pub(super) use self::timeouts::CONNECT;
 
 /// How long a silent stream lives where no route says otherwise: Envoy's default, in seconds.
@@ -27,7 +29,6 @@ const STREAM_IDLE: u64 = 300;
 /// One way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Way {
-    /// For how many seconds a pod may be silent.
     read: u64,
     next: NextUpstream,
     /// Who gets a copy of each request.
@@ -70,7 +71,7 @@ impl Requests {
 impl Ways {
     pub(super) fn new(
         compiled: &Compiled<'_>,
-        refused: &Refused<'_>,
+        copies: &Copies<'_>,
         notes: &mut Vec<String>,
     ) -> Self {
         let all = Way {
@@ -88,7 +89,7 @@ impl Ways {
             let way = Way {
                 read: READ.annotated(ingress).unwrap_or(ways.all.read),
                 next: NextUpstream::of(ingress, &ways.all.next, repeats_all),
-                mirror: Mirror::of(ingress, compiled.manifests, refused, notes),
+                mirror: Mirror::of(ingress, compiled.manifests, copies, notes),
             };
             if way == ways.all {
                 continue;
@@ -135,14 +136,39 @@ impl Way {
         }
     }
 
+    /// For how many seconds a pod may be silent.
+    pub(super) fn read(&self) -> u64 {
+        self.read
+    }
+
+    /// Whether a pod that was silent is the last one that is asked.
+    pub(super) fn ends_with_silence(&self) -> bool {
+        self.next.ends_with_silence(self.read)
+    }
+
+    /// Whether nobody said what is tried again.
+    pub(super) fn repeats_as_usual(&self) -> bool {
+        self.next.is_usual()
+    }
+
+    /// What of `requests` is tried again.
+    pub(super) fn repeats(&self, requests: Requests) -> Repeats<'_> {
+        let is_safe = requests != Requests::NotIdempotent;
+        self.next.repeats(is_safe, self.read)
+    }
+
+    /// The Service that gets copies, where it is one.
+    pub(super) fn copied_to(&self, manifests: &Manifests) -> Option<ServicePort> {
+        self.mirror.as_ref()?.service(manifests)
+    }
+
     /// What Envoy's route says of `requests`: what nginx tries again is what reached no pod; and, where
     /// the method is idempotent, what got no answer, or one that its Ingress names.
     pub(super) fn action(&self, requests: Requests) -> Map<String, Value> {
-        let is_safe = requests != Requests::NotIdempotent;
-        let mut retry = self.next.policy(is_safe, self.read);
+        let mut retry = self.repeats(requests).policy();
         // proxy-read-timeout: silence, not the whole.
         let silence = format!("{}s", self.read);
-        let ends = self.next.ends_with_silence(self.read);
+        let ends = self.ends_with_silence();
         // A silence that is not tried again ends the stream: one that ends a try alone is a reset.
         if let (false, Some(fields)) = (ends, retry.as_object_mut()) {
             fields.insert("per_try_idle_timeout".to_owned(), json!(silence));

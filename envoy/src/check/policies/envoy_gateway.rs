@@ -58,7 +58,13 @@ fn targets(policy: &Object) -> Vec<(String, Target)> {
         let target = match (text("kind")?, text("name")?) {
             ("Gateway", "limpet") => Target::Gateway,
             ("HTTPRoute", "limpet") => Target::First,
-            ("HTTPRoute", name) if name.starts_with("limpet-clusters-") => Target::Last,
+            ("HTTPRoute", name)
+                if ["limpet-clusters-", "limpet-way-"]
+                    .iter()
+                    .any(|own| name.starts_with(own)) =>
+            {
+                Target::Last
+            }
             _ => return None,
         };
         Some((pointer, target))

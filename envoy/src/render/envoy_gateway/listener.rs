@@ -110,17 +110,6 @@ fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
         .comment("It takes no routes of other namespaces: one that names a host would take that host from limpet.")
 }
 
-/// That the certificates depend on each other with an older Envoy Gateway.
-///
-/// Source: bug fixes in `release-notes/v1.7.0.yaml`, envoyproxy/gateway.
-pub(super) fn together(served: &Served<'_>) -> Option<String> {
-    (secrets(served).len() > 1).then(|| {
-        "note: take Envoy Gateway 1.7 or newer: before, one Secret that is missing or no certificate, \
-         whosever it is, ends https for all hosts"
-            .to_owned()
-    })
-}
-
 fn reference(certificate: &Certificate<'_>) -> Value {
     json!({
         "kind": "Secret",

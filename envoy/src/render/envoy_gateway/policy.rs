@@ -1,11 +1,14 @@
 //! Policies: the module, the listener's manners, retries.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 
 use super::args::EnvoyGatewayArgs;
 use super::authorizer;
 use super::listener::GATEWAY;
-use super::route::{ClusterRoute, ROUTE, insert, leading, names};
+use super::route::{ClusterRoute, ROUTE, insert, names};
+use super::way::Going;
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written, early, originals};
 use crate::plugin_config::Unmatched;
 use crate::render::resource::{Kind, Resource};
@@ -23,10 +26,7 @@ pub(super) fn resources(
     routes: &[ClusterRoute<'_>],
 ) -> Vec<Resource> {
     let mut all: Vec<Resource> = client_traffic(served, args).into();
-    let leading = leading(routes);
-    if !leading.is_empty() {
-        all.push(backend_traffic(args, &leading));
-    }
+    all.extend(backend_traffic(args, routes));
     all.push(extension(served, args, routes));
     all
 }
@@ -115,27 +115,39 @@ fn underscores(served: &Served<'_>) -> &'static str {
     }
 }
 
-fn backend_traffic(args: &EnvoyGatewayArgs, routes: &[&str]) -> Resource {
-    let targets: Vec<Value> = routes
-        .iter()
-        .map(|route| target(ROUTE.name, route))
-        .collect();
-    let spec = json!({
-        "targetRefs": targets,
-        "mergeType": "StrategicMerge",
-        "circuitBreaker": {
-            "maxConnections": NO_LIMIT,
-            "maxPendingRequests": NO_LIMIT,
-            "maxParallelRequests": NO_LIMIT,
-        },
-        "retry": {
-            "numRetries": 2,
-            "retryOn": { "triggers": ["connect-failure", "refused-stream"] },
-        },
+/// One for each way.
+fn backend_traffic(args: &EnvoyGatewayArgs, routes: &[ClusterRoute<'_>]) -> Vec<Resource> {
+    let mut policies: BTreeMap<String, (&Going<'_>, BTreeSet<&str>)> = BTreeMap::new();
+    for route in routes {
+        let policy = policies.entry(route.going.policy());
+        let (_, targets) = policy.or_insert_with(|| (&route.going, BTreeSet::new()));
+        targets.insert(&route.route);
+    }
+    let policies = policies.into_iter();
+    let policies = policies.map(|(name, (going, routes))| {
+        let targets: Vec<Value> = routes.iter().map(|route| target(ROUTE.name, route)).collect();
+        let mut spec = json!({
+            "targetRefs": targets,
+            "mergeType": "StrategicMerge",
+            "circuitBreaker": {
+                "maxConnections": NO_LIMIT,
+                "maxPendingRequests": NO_LIMIT,
+                "maxParallelRequests": NO_LIMIT,
+            },
+        });
+        for (key, said) in going.said() {
+            insert(&mut spec, key, said);
+        }
+        let resource = policy("BackendTrafficPolicy", &args.namespace, &name, spec);
+        if !going.is_usual {
+            return resource.comment(format!("Of a way of some: {}", going.told()));
+        }
+        resource
+            .comment("proxy-next-upstream: after an endpoint that cannot be reached another is asked. The time-outs of")
+            .comment("ingress-nginx: silence, not the whole. No limits of Envoy's own, which answers 503 above 1,024")
+            .comment("requests; what the Gateway's policy says beside it stays.")
     });
-    policy("BackendTrafficPolicy", &args.namespace, spec)
-        .comment("proxy-next-upstream as ingress-nginx has it by default: an endpoint that cannot be reached. No limits")
-        .comment("of Envoy's own, which answers 503 above 1,024 requests; what the Gateway's policy says stays.")
+    policies.collect()
 }
 
 fn extension(
@@ -164,19 +176,19 @@ fn extension(
         fields.insert("env".to_owned(), json!({ "hostKeys": variables }));
     }
     let spec = json!({ "targetRefs": [target(GATEWAY.name, "limpet")], "wasm": [wasm] });
-    policy("EnvoyExtensionPolicy", &args.namespace, spec)
+    policy("EnvoyExtensionPolicy", &args.namespace, "limpet", spec)
         .comment("The module, with the Ingresses as they are. On the Gateway, so that no route of anybody's goes past it:")
         .comment("what no Ingress names is 404 there.")
 }
 
-fn policy(kind: &'static str, namespace: &str, spec: Value) -> Resource {
+fn policy(kind: &'static str, namespace: &str, name: &str, spec: Value) -> Resource {
     Resource::new(
         Kind {
             api_version: API,
             name: kind,
         },
         namespace,
-        "limpet",
+        name,
         spec,
     )
 }

@@ -9,11 +9,13 @@ use serde_json::{Value, json};
 
 use super::args::EnvoyGatewayArgs;
 use super::grant::Grant;
-use crate::clusters::Cluster;
-use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER, HOST_HEADER};
+use super::way::{Going, IDEMPOTENT};
+use crate::clusters::{Cluster, ServicePort};
+use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER, HOST_HEADER, POLICY_HEADER};
 use crate::render::authorizer::by_routes;
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
+use crate::render::way::Requests;
 
 pub(super) const ROUTE: Kind = Kind {
     api_version: "gateway.networking.k8s.io/v1",
@@ -28,6 +30,7 @@ const FILTER: Kind = Kind {
 /// The filters of this kind.
 const NOT_FOUND: &str = "limpet-not-found";
 const UPSTREAM_HOST: &str = "limpet-upstream-host";
+const NO_TIME: &str = "limpet-no-time";
 
 /// Gateway API's limit for the rules of one HTTPRoute.
 const MOST: usize = 16;
@@ -47,7 +50,7 @@ const SERVICES: Grant = Grant {
     comment: "Lets the routes of limpet lead to these Services of the namespace, and no others.",
 };
 
-/// The place of a cluster's rule.
+/// The place of a rule that leads to a cluster.
 #[derive(Debug)]
 pub(super) struct ClusterRoute<'c> {
     /// The cluster.
@@ -62,6 +65,14 @@ pub(super) struct ClusterRoute<'c> {
     pub(super) rule: usize,
     /// Its pods may see another Host than the client sent.
     changes_host: bool,
+    /// For which requests.
+    pub(super) going: Going<'c>,
+    /// What the module calls the cluster: as its first rule is called.
+    named: String,
+    /// Who gets copies.
+    copies: Option<ServicePort>,
+    /// The headers that pods do not see.
+    hidden: Vec<&'static str>,
 }
 
 impl ClusterRoute<'_> {
@@ -72,14 +83,24 @@ impl ClusterRoute<'_> {
         format!("httproute/{}/{}/rule/{}", self.home, self.route, self.rule)
     }
 
+    /// Whether it gives the cluster its name.
+    fn is_first(&self) -> bool {
+        self.named == self.envoy_name()
+    }
+
+    /// Nobody is asked: 504.
+    fn has_no_time(&self) -> bool {
+        self.going.name.is_some() && self.going.way.has_no_time()
+    }
+
     fn backend(&self) -> Value {
         let port = &self.cluster.service_port;
         json!({ "name": port.service, "namespace": port.namespace, "port": self.number })
     }
 }
 
-/// Where the rule of each cluster goes: in HTTPRoutes for the Service's namespace, sixteen to each, so
-/// that no other tenant's Service changes the number of a rule.
+/// Where the rules of each cluster go: in HTTPRoutes for the Service's namespace and the way, sixteen to
+/// each, so that no other tenant's Service changes the number of a rule.
 ///
 /// All are beside the Gateway, which takes none of another namespace: who may write there could else take
 /// a host away, by a route that names it, or the module, by a policy on a route.
@@ -88,33 +109,39 @@ pub(super) fn cluster_routes<'c>(
     served: &'c Served<'_>,
     args: &'c EnvoyGatewayArgs,
 ) -> Vec<ClusterRoute<'c>> {
-    let mut in_namespace: BTreeMap<&str, usize> = BTreeMap::new();
-    let place = |(cluster, number): (&'c Cluster, u16)| {
-        let before = in_namespace
-            .entry(&cluster.service_port.namespace)
-            .or_default();
-        let route = ClusterRoute {
-            cluster,
-            number,
-            home: &args.namespace,
-            route: format!(
-                "limpet-clusters-{}-{}",
-                cluster.service_port.namespace,
-                *before / MOST
-            ),
-            rule: *before % MOST,
-            changes_host: served.changes_host(&cluster.service_port),
-        };
-        *before += 1;
-        route
-    };
     let is_served = |asked: &&Cluster| {
         let mut served = served.clusters.iter();
         served.any(|(cluster, _)| cluster.service_port == asked.service_port)
     };
     let asked = by_routes(served).filter(|(cluster, _)| !is_served(cluster));
-    let all = served.clusters.iter().copied().chain(asked);
-    all.map(place).collect()
+    let ways = served.ways_of_all();
+    let mut before: BTreeMap<String, usize> = BTreeMap::new();
+    let mut routes: Vec<ClusterRoute<'c>> = Vec::new();
+    for (cluster, number) in served.clusters.iter().copied().chain(asked) {
+        let port = &cluster.service_port;
+        let own = ways.get(port.key().as_str()).into_iter().flatten().copied();
+        let mut named: Option<String> = None;
+        for going in Going::to(served, cluster, own) {
+            let group = going.route(&port.namespace);
+            let before = before.entry(group.clone()).or_default();
+            let mut route = ClusterRoute {
+                cluster,
+                number,
+                home: &args.namespace,
+                route: format!("{group}-{}", *before / MOST),
+                rule: *before % MOST,
+                changes_host: served.changes_host(port),
+                going,
+                named: String::new(),
+                copies: served.copied_to(going.way),
+                hidden: served.leading_headers(),
+            };
+            *before += 1;
+            route.named = named.get_or_insert_with(|| route.envoy_name()).clone();
+            routes.push(route);
+        }
+    }
+    routes
 }
 
 /// `namespace/service:port` to what Envoy Gateway calls the cluster.
@@ -122,7 +149,7 @@ pub(super) fn cluster_routes<'c>(
 pub(super) fn names(routes: &[ClusterRoute<'_>]) -> BTreeMap<String, String> {
     let serving = routes.iter();
     serving
-        .filter(|route| route.cluster.authorizer.is_none())
+        .filter(|route| route.cluster.authorizer.is_none() && route.is_first())
         .map(|route| (route.cluster.service_port.key(), route.envoy_name()))
         .collect()
 }
@@ -134,17 +161,15 @@ pub(super) fn resources(args: &EnvoyGatewayArgs, routes: &[ClusterRoute<'_>]) ->
     if routes.iter().any(|route| route.changes_host) {
         all.push(upstream_host(args));
     }
+    if routes.iter().any(ClusterRoute::has_no_time) {
+        all.push(no_time(args));
+    }
     all.extend(nobody(args));
     all.push(catch_all(args));
     let groups = groups(routes).into_iter();
     all.extend(groups.map(|(name, group)| clusters(args, name, &group)));
     all.extend(grants(args, routes));
     all
-}
-
-/// The HTTPRoutes that lead to Services.
-pub(super) fn leading<'r>(routes: &'r [ClusterRoute<'_>]) -> Vec<&'r str> {
-    groups(routes).into_keys().collect()
 }
 
 /// The rules of one HTTPRoute each, by its name.
@@ -158,10 +183,11 @@ fn groups<'r, 'c>(routes: &'r [ClusterRoute<'c>]) -> BTreeMap<&'r str, Vec<&'r C
 
 /// That these HTTPRoutes may lead to the Services of other namespaces.
 fn grants(args: &EnvoyGatewayArgs, routes: &[ClusterRoute<'_>]) -> Vec<Resource> {
-    let services = routes.iter().map(|route| {
-        let port = &route.cluster.service_port;
-        (port.namespace.as_str(), port.service.as_str())
+    let services = routes.iter().flat_map(|route| {
+        let services = [&route.cluster.service_port].into_iter();
+        services.chain(&route.copies)
     });
+    let services = services.map(|port| (port.namespace.as_str(), port.service.as_str()));
     SERVICES.resources(args, services)
 }
 
@@ -169,6 +195,12 @@ fn not_found(args: &EnvoyGatewayArgs) -> Resource {
     let spec = json!({ "directResponse": { "statusCode": 404 } });
     Resource::new(FILTER, &args.namespace, NOT_FOUND, spec)
         .comment("What a request gets that limpet does not send on: it never comes to that.")
+}
+
+fn no_time(args: &EnvoyGatewayArgs) -> Resource {
+    let spec = json!({ "directResponse": { "statusCode": 504 } });
+    Resource::new(FILTER, &args.namespace, NO_TIME, spec)
+        .comment("proxy-read-timeout 0: nginx asks its pods, and takes no answer.")
 }
 
 /// The filter that makes the Host of the one that limpet names. Gateway API's URLRewrite can only say
@@ -240,28 +272,68 @@ fn nobody(args: &EnvoyGatewayArgs) -> [Resource; 2] {
 
 fn clusters(args: &EnvoyGatewayArgs, name: &str, group: &[&ClusterRoute<'_>]) -> Resource {
     let rules = group.iter().map(|route| rule(route)).collect();
-    Resource::new(ROUTE, &args.namespace, name, spec(args, rules))
-        .comment("One rule for each Service port. A regex ranks above the catch-all's prefix.")
+    let resource = Resource::new(ROUTE, &args.namespace, name, spec(args, rules));
+    match group.first() {
+        Some(first) if !first.going.is_usual => {
+            resource.comment(format!("By the way of some: {}", first.going.told()))
+        }
+        _ => resource
+            .comment("One rule for each Service port. A regex ranks above the catch-all's prefix."),
+    }
 }
 
 fn rule(route: &ClusterRoute<'_>) -> Value {
+    let matches = matches(route);
+    if route.has_no_time() {
+        return json!({ "matches": matches, "filters": [extension_ref(NO_TIME)] });
+    }
+    let hidden = route.hidden.iter().copied().chain([ADDRESS_HEADER]);
+    let hidden: Vec<&str> = hidden.collect();
     let mut filters = vec![json!({
         "type": "RequestHeaderModifier",
-        "requestHeaderModifier": { "remove": [CLUSTER_HEADER, ENDPOINT_HEADER, ADDRESS_HEADER] },
+        "requestHeaderModifier": { "remove": hidden },
     })];
     if route.changes_host {
         filters.push(extension_ref(UPSTREAM_HOST));
     }
+    if let Some(copies) = &route.copies {
+        let port = copies.port.parse::<u16>().unwrap_or_default();
+        filters.push(json!({
+            "type": "RequestMirror",
+            "requestMirror": { "backendRef": {
+                "name": copies.service, "namespace": copies.namespace, "port": port,
+            } },
+        }));
+    }
     json!({
-        "matches": [{
-            "path": { "type": "RegularExpression", "value": "/.*" },
-            "headers": [{ "name": CLUSTER_HEADER, "value": route.envoy_name() }],
-        }],
+        "matches": matches,
         "filters": filters,
         "sessionPersistence": persistence(),
         "timeouts": { "request": "0s" },
         "backendRefs": [route.backend()],
     })
+}
+
+/// The longer pattern ranks first, then more headers, of which a method is one.
+fn matches(route: &ClusterRoute<'_>) -> Vec<Value> {
+    let pattern = route.going.name.map_or("/.*", |_| "(/.*)");
+    let named = json!({ "name": CLUSTER_HEADER, "value": route.named });
+    let way = route.going.name;
+    let way = way.map(|name| json!({ "name": POLICY_HEADER, "value": name }));
+    let headers: Vec<Value> = [named].into_iter().chain(way).collect();
+    let one = json!({
+        "path": { "type": "RegularExpression", "value": pattern },
+        "headers": headers,
+    });
+    if route.going.requests != Requests::Idempotent {
+        return vec![one];
+    }
+    let of_method = |method: &&str| {
+        let mut one = one.clone();
+        insert(&mut one, "method", json!(method));
+        one
+    };
+    IDEMPOTENT.iter().map(of_method).collect()
 }
 
 fn persistence() -> Value {

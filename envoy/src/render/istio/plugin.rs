@@ -23,10 +23,7 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
         })
         .collect();
     let asked = authorizer::names(served, args);
-    let mut config = served.plugin_config(&names, asked, Unmatched::Pass);
-    if let (false, Some(fields)) = (served.ways.of.is_empty(), config.as_object_mut()) {
-        fields.insert("policies".to_owned(), json!(served.ways.of));
-    }
+    let config = served.plugin_config(&names, asked, Unmatched::Pass);
     let mut spec = json!({
         "selector": { "matchLabels": args.labels() },
         "url": args.image,

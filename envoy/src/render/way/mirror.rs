@@ -8,6 +8,7 @@ use limpet::annotations::validator::Patterns;
 use serde_json::{Value, json};
 
 use super::timeouts::CONNECT;
+use crate::clusters::ServicePort;
 use crate::forwarding::FORWARDING_HEADERS;
 use crate::manifests::Manifests;
 use crate::taken::TakenIngress;
@@ -15,8 +16,13 @@ use crate::taken::TakenIngress;
 /// What a mirror is told by.
 const TARGET: &str = "mirror-target";
 
-/// Why nothing is sent to a name in DNS and a port; `None`: something may be.
-pub(crate) type Refused<'r> = dyn Fn(&str, u16) -> Option<&'static str> + 'r;
+/// To whom copies are sent.
+pub(crate) struct Copies<'r> {
+    /// Why nothing is sent to a name in DNS and a port; `None`: something may be.
+    pub(crate) refused: &'r dyn Fn(&str, u16) -> Option<&'static str>,
+    /// To Services alone, as their pods would get them.
+    pub(crate) to_services: bool,
+}
 
 /// Who gets copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +42,7 @@ impl Mirror {
     pub(crate) fn of(
         ingress: &TakenIngress<'_>,
         manifests: &Manifests,
-        refused: &Refused<'_>,
+        copies: &Copies<'_>,
         notes: &mut Vec<String>,
     ) -> Option<Self> {
         let target = ingress.annotation(TARGET)?.trim();
@@ -51,11 +57,18 @@ impl Mirror {
             note("is no http://HOST[:PORT][/PATH] or http://HOST[:PORT]$request_uri");
             return None;
         };
-        let refused = |name: &str| refused(name, mirror.port);
+        let refused = |name: &str| (copies.refused)(name, mirror.port);
         let external = || external_name(manifests, &mirror.server).and_then(refused);
         let why = refused(&mirror.server).or_else(external);
         if let Some(why) = why {
             note(&format!("is {why}"));
+            return None;
+        }
+        if copies.to_services && mirror.service(manifests).is_none() {
+            note(
+                "is not what Envoy Gateway sends copies to: a Service among the manifests, in the clear, at the \
+                 path that pods see (http://NAME.NAMESPACE.svc.cluster.local:PORT$request_uri)",
+            );
             return None;
         }
         let host = ingress.annotation("mirror-host").map(str::trim);
@@ -99,6 +112,24 @@ impl Mirror {
             port,
             host: server.to_owned(),
             path,
+        })
+    }
+
+    /// The Service that it is, and its port, where copies go to that and as pods see them.
+    pub(crate) fn service(&self, manifests: &Manifests) -> Option<ServicePort> {
+        let name = self.server.strip_suffix(".cluster.local");
+        let labels: Vec<&str> = name.unwrap_or(&self.server).split('.').collect();
+        let [service, namespace, "svc"] = labels.as_slice() else {
+            return None;
+        };
+        let known = manifests.service(&format!("{namespace}/{service}"))?;
+        let has_port = |port: &Value| port.get("port") == Some(&json!(self.port));
+        let is_to_be_had = known.text("/spec/externalName").is_none()
+            && known.list("/spec/ports").iter().any(has_port);
+        (is_to_be_had && !self.is_tls && self.path.is_none()).then(|| ServicePort {
+            namespace: (*namespace).to_owned(),
+            service: (*service).to_owned(),
+            port: self.port.to_string(),
         })
     }
 

@@ -31,17 +31,41 @@ pub(crate) struct NextUpstream {
     within: u64,
 }
 
+/// The same in Envoy's words.
+#[derive(Debug)]
+pub(crate) struct Repeats<'n> {
+    /// After what.
+    pub(crate) on: Vec<&'static str>,
+    /// After these statuses too.
+    pub(crate) statuses: &'n [u16],
+    /// How often.
+    pub(crate) times: u32,
+}
+
+impl Repeats<'_> {
+    /// The retry policy of a route.
+    pub(crate) fn policy(&self) -> Value {
+        let mut policy = json!({
+            "retry_on": self.on.join(","),
+            "num_retries": self.times,
+            "retry_host_predicate": [{
+                "name": "envoy.retry_host_predicates.previous_hosts",
+                "typed_config": { "@type":
+                    "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate" },
+            }],
+            "host_selection_retry_max_attempts": 5,
+        });
+        if let (false, Some(fields)) = (self.statuses.is_empty(), policy.as_object_mut()) {
+            fields.insert("retriable_status_codes".to_owned(), json!(self.statuses));
+        }
+        policy
+    }
+}
+
 impl NextUpstream {
     /// What holds where no Ingress says otherwise.
     pub(crate) fn of_all(manifests: &Manifests) -> Self {
-        let mut all = Self {
-            error: true,
-            timeout: true,
-            statuses: Vec::new(),
-            non_idempotent: false,
-            tries: RETRIES.saturating_add(1),
-            within: 0,
-        };
+        let mut all = Self::usual();
         let setting = |name: &str| manifests.setting(name).filter(|text| !text.is_empty());
         if let Some(words) = setting("proxy-next-upstream") {
             all.read(words);
@@ -53,6 +77,17 @@ impl NextUpstream {
             setting("proxy-next-upstream-timeout"),
         );
         all
+    }
+
+    fn usual() -> Self {
+        Self {
+            error: true,
+            timeout: true,
+            statuses: Vec::new(),
+            non_idempotent: false,
+            tries: RETRIES.saturating_add(1),
+            within: 0,
+        }
     }
 
     /// What an Ingress says. What ingress-nginx refuses counts as not said.
@@ -113,8 +148,14 @@ impl NextUpstream {
         !self.timeout || (self.within > 0 && self.within <= read)
     }
 
-    /// The route's retry policy; `is_safe`: the method may be tried again whatever a pod has begun.
-    pub(crate) fn policy(&self, is_safe: bool, read: u64) -> Value {
+    /// Whether it is what ingress-nginx does where nobody says anything.
+    pub(crate) fn is_usual(&self) -> bool {
+        *self == Self::usual()
+    }
+
+    /// What Envoy tries again, and how often; `is_safe`: the method may be tried again whatever a pod has
+    /// begun.
+    pub(crate) fn repeats(&self, is_safe: bool, read: u64) -> Repeats<'_> {
         let is_safe = is_safe || self.non_idempotent;
         let mut on = Vec::new();
         if self.error || self.timeout {
@@ -132,25 +173,15 @@ impl NextUpstream {
             Ok(fit) if self.within > read => self.tries.min(fit),
             _ => self.tries,
         };
-        let retries = if on.is_empty() {
-            0
-        } else {
-            fit.saturating_sub(1)
-        };
-        let mut policy = json!({
-            "retry_on": on.join(","),
-            "num_retries": retries,
-            "retry_host_predicate": [{
-                "name": "envoy.retry_host_predicates.previous_hosts",
-                "typed_config": { "@type":
-                    "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate" },
-            }],
-            "host_selection_retry_max_attempts": 5,
-        });
-        if let (true, Some(fields)) = (has_statuses, policy.as_object_mut()) {
-            fields.insert("retriable_status_codes".to_owned(), json!(self.statuses));
+        Repeats {
+            times: if on.is_empty() {
+                0
+            } else {
+                fit.saturating_sub(1)
+            },
+            on,
+            statuses: if has_statuses { &self.statuses } else { &[] },
         }
-        policy
     }
 
     /// Its part of a route's name.
