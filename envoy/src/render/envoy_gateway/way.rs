@@ -24,6 +24,8 @@ pub(super) struct Going<'c> {
     pub(super) requests: Requests,
     /// In how many seconds a connection has to come about.
     connect: u64,
+    /// No Ingress says otherwise.
+    connects_as_all: bool,
     /// It is the one that most go.
     pub(super) is_usual: bool,
 }
@@ -36,7 +38,7 @@ impl<'c> Going<'c> {
         own: impl Iterator<Item = &'c str>,
     ) -> Vec<Self> {
         let connect = served.connect_timeout(cluster);
-        let is_usual = connect == served.connect_timeout_of_all();
+        let connects_as_all = connect == served.connect_timeout_of_all();
         let own = own.filter_map(|name| Some((Some(name), served.ways.own.get(name)?)));
         let all = [(None, &served.ways.all)].into_iter().chain(own);
         let kinds = all.flat_map(|(name, way)| {
@@ -46,7 +48,8 @@ impl<'c> Going<'c> {
                 way,
                 requests: *requests,
                 connect,
-                is_usual: is_usual && name.is_none() && n == 0,
+                connects_as_all,
+                is_usual: connects_as_all && name.is_none() && n == 0,
             })
         });
         kinds.collect()
@@ -70,10 +73,14 @@ impl<'c> Going<'c> {
         }
     }
 
-    /// The same for who reads it.
+    /// The same for who reads it: what is different from all, so that no setting renames it.
     pub(super) fn told(&self) -> String {
         let (name, kind) = (self.name.unwrap_or("all"), self.requests.kind());
-        format!("{name}, {kind}, connect={}s", self.connect)
+        if self.connects_as_all {
+            format!("{name}, {kind}")
+        } else {
+            format!("{name}, {kind}, connect={}s", self.connect)
+        }
     }
 
     /// What a BackendTrafficPolicy says of it: `retry` and `timeout`.
