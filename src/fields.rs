@@ -54,6 +54,9 @@ impl Answers {
     }
 }
 
+/// Variables, and captures of a rewrite, that nginx fills in when it answers.
+const OF_THE_ANSWER: [&str; 4] = ["$upstream_", "${upstream_", "proxy_alternative", "$1"];
+
 /// `add-headers`: fields of every answer, with nginx's variables.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Additions {
@@ -71,6 +74,13 @@ impl Additions {
             let key = name.to_ascii_lowercase();
             if !value.contains('$') {
                 additions.fixed.0.push((key, value.clone()));
+                continue;
+            }
+            if OF_THE_ANSWER.iter().any(|unknown| value.contains(unknown)) {
+                tell(
+                    name,
+                    "is known when the answer is there, and not here".to_owned(),
+                );
                 continue;
             }
             match Template::compile(value, &[]) {

@@ -56,7 +56,7 @@ impl HeadBuffers {
         if protocol.starts_with(b"HTTP/1") {
             self.refusal_of_lines(headers)
         } else {
-            self.refusal_of_fields(headers, all)
+            self.refusal_of_fields(headers)
         }
     }
 
@@ -72,18 +72,23 @@ impl HeadBuffers {
         if !room.takes(line) {
             return Some(414);
         }
-        let mut came = headers.iter().filter(|(name, _)| is_clients(name));
-        let is_refused = came.any(|field| !room.takes(length(field)));
+        let mut came = headers.iter().filter(|(name, _)| is_a_field(name));
+        let is_refused = came.any(|field| {
+            let line = length(field);
+            line > self.size || is_clients(field.0) && !room.takes(line)
+        });
         is_refused.then_some(400)
     }
 
     /// In HTTP/2 every field has to fit, and all together what all the buffers hold. A cookie may have come
     /// in pieces, which Envoy has joined.
-    fn refusal_of_fields(self, headers: &Headers, all: usize) -> Option<u16> {
+    fn refusal_of_fields(self, headers: &Headers) -> Option<u16> {
         let whole = |(name, value): &(&[u8], &[u8])| {
             let is_joined = *name == b"cookie";
             is_joined || name.len().max(value.len()) <= self.size
         };
+        let came = headers.iter().filter(|(name, _)| is_clients(name));
+        let all = came.map(length).fold(0, usize::saturating_add);
         let fits = all <= self.size.saturating_mul(self.count) && headers.iter().all(whole);
         (!fits).then_some(400)
     }
@@ -98,10 +103,16 @@ fn length((name, value): &(&[u8], &[u8])) -> usize {
     text.saturating_add(": \r\n".len())
 }
 
-/// Whether a client sent it, but for what the request line says.
+/// Whether it is a line of its own: the others are in the request line.
+fn is_a_field(name: &[u8]) -> bool {
+    !name.starts_with(b":") || name == b":authority"
+}
+
+/// Whether it takes a client's room: the proxy itself may have written these.
 fn is_clients(name: &[u8]) -> bool {
-    let is_pseudo = name.starts_with(b":") && name != b":authority";
-    !is_pseudo && !name.starts_with(b"x-limpet-") && !name.starts_with(b"x-envoy-")
+    const WRITTEN: [&[u8]; 4] = [b"x-limpet-", b"x-envoy-", b"x-forwarded-", b"x-original-"];
+    let is_written = WRITTEN.iter().any(|start| name.starts_with(start));
+    !is_written && ![&b"x-real-ip"[..], b"x-scheme", b"x-request-id"].contains(&name)
 }
 
 /// What the buffers still hold.
@@ -173,6 +184,11 @@ mod tests {
         let five = [("x-a", 7000); 5];
         assert_eq!(refusal("4 8k", "HTTP/1.1", 10, &five), Some(400));
         assert_eq!(refusal("5 8k", "HTTP/1.1", 10, &five), None);
+        // What the proxy has written takes no room, and has to be short all the same.
+        let beside = [("x-a", 8000), ("x-real-ip", 100), ("x-forwarded-for", 100)];
+        assert_eq!(refusal("1 8k", "HTTP/1.1", 10, &beside), None);
+        let long = [("x-forwarded-for", 8200)];
+        assert_eq!(refusal("4 8k", "HTTP/1.1", 10, &long), Some(400));
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub(crate) fn head(reply: &Reply) -> Vec<(&str, Vec<u8>)> {
     if !reply.body.is_empty() {
         head.push(("grpc-message", message(&reply.body).into_bytes()));
     }
-    let of_the_body = |name: &str| name.starts_with("content-");
+    let of_the_body =
+        |name: &str| matches!(name, "content-type" | "content-length" | "grpc-status");
     for (name, value) in &reply.headers {
         if !of_the_body(name) {
             head.push((name, value.to_vec()));

@@ -117,7 +117,7 @@ impl Way {
     fn name(&self, all: &Self) -> String {
         let read = (self.read != all.read).then(|| format!("read={}s", self.read));
         let next = (self.next != all.next).then(|| self.next.name());
-        let mirror = self.mirror.as_ref().map(Mirror::name);
+        let mirror = self.mirror.as_ref().map(Mirror::told);
         let parts: Vec<String> = read.into_iter().chain(next).chain(mirror).collect();
         parts.join(",")
     }

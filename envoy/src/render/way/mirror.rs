@@ -16,6 +16,9 @@ use crate::taken::TakenIngress;
 /// What a mirror is told by.
 const TARGET: &str = "mirror-target";
 
+/// The longest target and host, in bytes.
+const LONGEST: usize = 1024;
+
 /// To whom copies are sent.
 pub(crate) struct Copies<'r> {
     /// Why nothing is sent to a name in DNS and a port; `None`: something may be.
@@ -51,8 +54,14 @@ impl Mirror {
         }
         let mut note = |why: &str| {
             let place = ingress.place_of(TARGET);
+            let target: String = target.chars().take(LONGEST).collect();
             notes.push(format!("{place}: nobody gets copies: {target:?} {why}"));
         };
+        // It is part of names that every tenant's objects have.
+        if target.len() > LONGEST {
+            note(&format!("is longer than {LONGEST} bytes"));
+            return None;
+        }
         let Some(mut mirror) = Self::read(target, &ingress.ingress.uid) else {
             note("is no http://HOST[:PORT][/PATH] or http://HOST[:PORT]$request_uri");
             return None;
@@ -73,7 +82,8 @@ impl Mirror {
         }
         let host = ingress.annotation("mirror-host").map(str::trim);
         if let Some(host) = host.filter(|host| !host.is_empty()) {
-            if is_accepted("mirror-host", host) && host.bytes().all(is_of_url) {
+            let is_short = host.len() <= LONGEST;
+            if is_short && is_accepted("mirror-host", host) && host.bytes().all(is_of_url) {
                 host.clone_into(&mut mirror.host);
             } else {
                 let place = ingress.place_of("mirror-host");
@@ -133,7 +143,17 @@ impl Mirror {
         })
     }
 
-    /// The name of its cluster, and its part of a route's name.
+    /// Its part of a route's name: who shares a route shares all that it says.
+    pub(crate) fn told(&self) -> String {
+        let name = self.name();
+        if self.host == self.server {
+            name
+        } else {
+            format!("{name},host={}", self.host)
+        }
+    }
+
+    /// The name of its cluster.
     pub(crate) fn name(&self) -> String {
         let scheme = if self.is_tls { "https" } else { "http" };
         let path = self.path.as_deref().unwrap_or_default();
