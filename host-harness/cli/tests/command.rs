@@ -303,6 +303,57 @@ fn a_cookie_key_comes_from_the_environment_of_the_command() {
     assert!(said.contains("no session cookie is written"), "{said}");
 }
 
+/// Neither authorizers nor error Services are there to be asked.
+#[test]
+fn explain_plays_the_authorizer_and_says_so() {
+    let folder = folder("authorizer");
+    let file = folder.join("ingress.yaml");
+    let ingress = "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: a, annotations: \
+        {nginx.ingress.kubernetes.io/auth-url: 'http://auth.test/verify', \
+        nginx.ingress.kubernetes.io/auth-response-headers: X-User, \
+        nginx.ingress.kubernetes.io/auth-signin: 'https://auth.test/start'}}, \
+        spec: {rules: [{host: a.test, http: {paths: [{path: /, pathType: Prefix, \
+        backend: {service: {name: web, port: {number: 80}}}}]}}]}}";
+    std::fs::write(&file, ingress).unwrap();
+    let given = [
+        "-f",
+        file.to_str().unwrap(),
+        "--endpoints",
+        "default/web:80=10.0.0.1:80",
+    ];
+    for (status, expected) in [
+        (None, "  status       200"),
+        (Some("202"), "  status       200"),
+        (Some("401"), "  location:    https://auth.test/start?rd="),
+        (Some("403"), "  status       403"),
+        (Some("502"), "  status       500"),
+    ] {
+        let mut command = limpet(&["explain", "http://a.test/"]);
+        command.args(given);
+        command.args(
+            status
+                .map(|status| ["--auth-status", status])
+                .into_iter()
+                .flatten(),
+        );
+        let answer = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let played = format!(
+            "the authorizer auth.test/verify is asked, and taken to answer {}",
+            status.unwrap_or("200")
+        );
+        assert!(answer.contains(&played), "{answer}");
+        assert!(answer.contains(expected), "{status:?}: {answer}");
+    }
+
+    let requests = folder.join("requests");
+    let request = r#"{"path":"/","authority":"a.test","auth_headers":[["x-user","ann"]]}"#;
+    std::fs::write(&requests, request).unwrap();
+    let mut command = limpet(&["explain", "--requests", requests.to_str().unwrap()]);
+    let answer = command.args(given).output().unwrap().stdout;
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.contains(r#"["x-user","ann"]"#), "{answer}");
+}
+
 #[test]
 fn what_the_manifests_say_cannot_be_given_beside_them() {
     for (config, wrong) in [

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, value_parser};
 use limpet_envoy::args::{EndpointArgs, ManifestArgs, ip_port};
 
 /// Flags of `limpet explain`.
@@ -33,6 +33,10 @@ pub struct ExplainArgs {
     /// The endpoint that answers it, over the load balancer's head
     #[arg(long, value_name = "IP:PORT", value_parser = ip_port)]
     pub served_by: Option<SocketAddr>,
+
+    /// What the authorizer of auth-url answers [default: 200]
+    #[arg(long, value_name = "STATUS", value_parser = value_parser!(u16).range(100..=599))]
+    pub auth_status: Option<u16>,
 
     /// Requests as JSON lines, answers likewise: a file, or - for standard input
     #[arg(long, value_name = "FILE|-", conflicts_with_all = ["url", "locations"])]
@@ -71,5 +75,6 @@ A line of --requests is an object; only path is required (every string is bytes,
   served_by         the endpoint that answers where limpet pins none, or instead of the pinned one
   upstream_status   the status that it answers with, 200 if absent
   upstream_headers  [[name, value], ...] that it answers with, such as location or set-cookie
+  auth_status       what an authorizer answers, 200 if absent; auth_headers [[name, value], ...]
   attempts          [{\"endpoint\": ..., \"status\": 503 or \"refused\"}, ...] that failed before
   draw              what a canary's random number is";

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use host_harness::{
-    Answer, Attempt as HostAttempt, Attempted, Connection, Engine, Exchange, Headers, PickRequest,
-    Picker, Step,
+    Answer, Attempt as HostAttempt, Attempted, CallResponse, Connection, Engine, Exchange, Headers,
+    PickRequest, Picker, Step,
 };
 
 use super::{AttemptResult, ByteString, Decision, Explanation, Request, Response, Upstream, why};
@@ -22,6 +22,7 @@ pub(super) fn answer(engine: &Engine, request: &Request) -> Explanation {
     let (mut exchange, mut step) = engine.request(head, connection(request), true, Some(picker));
     let mut last: Option<HostAttempt> = None;
     let mut answered = false;
+    let mut asked = Vec::new();
     let mut patience = PATIENCE;
     let response = loop {
         step = match step {
@@ -30,6 +31,7 @@ pub(super) fn answer(engine: &Engine, request: &Request) -> Explanation {
             }
             Step::Paused => {
                 patience -= 1;
+                asked.extend(answer_calls(engine, request));
                 engine.tick();
                 exchange.resume()
             }
@@ -43,7 +45,50 @@ pub(super) fn answer(engine: &Engine, request: &Request) -> Explanation {
         };
     };
     let upstream = last.map(|attempt| upstream(attempt, answered));
-    finish(request, &exchange, upstream, &response)
+    let mut explanation = finish(request, &exchange, upstream, &response);
+    explanation.why.extend(asked);
+    explanation
+}
+
+/// Plays authorizers and error Services; what they are taken to say, in words.
+fn answer_calls(engine: &Engine, request: &Request) -> Vec<String> {
+    let calls = engine.poll_calls().into_iter();
+    let played = calls.map(|call| {
+        let first = |name: &str| {
+            let value = call.head.first(name).unwrap_or_default();
+            String::from_utf8_lossy(value).into_owned()
+        };
+        // An error Service is told the status; the usual ones answer with it.
+        let code = first("x-code");
+        let (head, words) = match code.parse() {
+            Ok(status) => (
+                Headers::with_status(status),
+                format!(
+                    "the error Service is asked for {}, and taken to answer {status}",
+                    first(":path")
+                ),
+            ),
+            Err(_) => {
+                let status = request.auth_status.unwrap_or(200);
+                let mut head = Headers::with_status(status);
+                for (name, value) in &request.auth_headers {
+                    head.add(String::from_utf8_lossy(&name.0), value.0.clone());
+                }
+                let url = format!("{}{}", first(":authority"), first(":path"));
+                (
+                    head,
+                    format!("the authorizer {url} is asked, and taken to answer {status}"),
+                )
+            }
+        };
+        let response = CallResponse {
+            head,
+            ..CallResponse::default()
+        };
+        engine.answer_call(call.token, Some(response));
+        words
+    });
+    played.collect()
 }
 
 /// Header fields between two neighbours alone: no proxy hands them on.

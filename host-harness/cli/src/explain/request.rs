@@ -44,6 +44,12 @@ pub struct Request {
     /// Further header fields of its response.
     #[serde(default)]
     pub upstream_headers: Vec<(ByteString, ByteString)>,
+    /// What an authorizer answers; 200 if absent.
+    #[serde(default)]
+    pub auth_status: Option<u16>,
+    /// The header fields of its answer.
+    #[serde(default)]
+    pub auth_headers: Vec<(ByteString, ByteString)>,
     /// Tries that failed before.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
@@ -99,6 +105,7 @@ pub(super) fn from_flags(url: &str, args: &ExplainArgs) -> anyhow::Result<Reques
         authority: Some(authority.into()),
         path: format!("{slash}{path}").as_str().into(),
         served_by: args.served_by.map(|address| address.to_string()),
+        auth_status: args.auth_status,
         ..Request::default()
     };
     for header in &args.headers {
