@@ -54,8 +54,8 @@ impl Answers {
     }
 }
 
-/// Variables, and captures of a rewrite, that nginx fills in when it answers.
-const OF_THE_ANSWER: [&str; 4] = ["$upstream_", "${upstream_", "proxy_alternative", "$1"];
+/// Variables that nginx fills in when it answers.
+const OF_THE_ANSWER: [&str; 3] = ["$upstream_", "${upstream_", "proxy_alternative"];
 
 /// `add-headers`: fields of every answer, with nginx's variables.
 #[derive(Debug, Clone, Default)]
@@ -76,15 +76,16 @@ impl Additions {
                 additions.fixed.0.push((key, value.clone()));
                 continue;
             }
-            if OF_THE_ANSWER.iter().any(|unknown| value.contains(unknown)) {
-                tell(
+            let is_of_the_answer = OF_THE_ANSWER.iter().any(|known| value.contains(known));
+            match Template::compile(value, &[]) {
+                Ok(template) if !is_of_the_answer && !template.has_groups() => {
+                    additions.open.push((key, template));
+                }
+                // Captures are a rewrite's.
+                Ok(_) => tell(
                     name,
                     "is known when the answer is there, and not here".to_owned(),
-                );
-                continue;
-            }
-            match Template::compile(value, &[]) {
-                Ok(template) => additions.open.push((key, template)),
+                ),
                 Err(why) => tell(name, why),
             }
         }
@@ -212,6 +213,21 @@ mod tests {
             Answers::custom(&map(&[]), &allowed),
             Some(Answers::default())
         );
+    }
+
+    #[test]
+    fn what_is_known_with_the_answer_alone_is_left_out_and_told() {
+        let mut told = Vec::new();
+        let said = map(&[
+            ("X-A", "$host"),
+            ("X-B", "${upstream_addr}"),
+            ("X-C", "/$2"),
+            ("X-D", "$proxy_alternative_upstream_name"),
+            ("X-E", "costs $"),
+        ]);
+        let additions = Additions::of(&said, |name, _| told.push(name.to_owned()));
+        assert_eq!(additions.open.len(), 1);
+        assert_eq!(told, ["X-B", "X-C", "X-D", "X-E"]);
     }
 
     #[test]
