@@ -2,7 +2,7 @@
 
 mod tally;
 
-use crate::{browser, deny, process, wasm, workspace};
+use crate::{browser, deny, platforms, process, wasm, workspace};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::process::{Command, Stdio};
@@ -27,6 +27,9 @@ pub(crate) fn run() -> Result<()> {
     step("the README's demo", readme_demo)?;
     let tally = step("the contributor's tests", contributors_tests)?;
     step("pages in a browser", browser::run)?;
+    step("the control planes", || {
+        platforms::run(&platforms::Options::check())
+    })?;
     step("clippy", || {
         let everything = ["clippy", "--workspace", "--all-targets"];
         cargo(&[&everything[..], &["--", "-D", "warnings"]].concat())

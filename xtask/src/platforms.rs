@@ -51,6 +51,17 @@ pub(crate) struct Options {
     part: Option<Part>,
 }
 
+impl Options {
+    /// Every recording, compared.
+    pub(crate) fn check() -> Self {
+        Self {
+            check: true,
+            names: Vec::new(),
+            part: None,
+        }
+    }
+}
+
 /// Who translates.
 #[derive(Debug, Clone, Copy)]
 enum Platform {
