@@ -79,6 +79,11 @@ pub enum Problem {
         /// The one that is meant, probably; without its prefix.
         meant: Option<&'static str>,
     },
+    /// An annotation that what surrounds the module honours.
+    NotAlone {
+        /// Who does its job.
+        instead: &'static str,
+    },
     /// An annotation that is not limpet's business.
     NotHonoured {
         /// What does its job.

@@ -9,7 +9,7 @@ use super::validator::Validator::{
 };
 use super::validator::{Case, Spaces};
 use Risk::{Critical, High, Low, Medium};
-use Support::{No, Partly, Yes};
+use Support::{No, Partly, Rendered, Yes};
 
 /// One annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,9 @@ pub enum Support {
     Yes,
     /// With the difference named here.
     Partly(&'static str),
+    /// By what `limpet render` writes for the platform, beside the module; what to use where that is
+    /// not it.
+    Rendered(&'static str),
     /// Not at all; what to use instead in Envoy or Istio.
     No(&'static str),
 }
@@ -167,12 +170,12 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("auth-signin", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Annotation, Yes),
     row("auth-signin-redirect-param", "authentication", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, Yes),
     row("auth-snippet", "authentication", Any, Critical, Refused::Annotation, No(SNIPPET)),
-    row("auth-tls-error-page", "authentication", Pattern(r"^(@[A-Za-z0-9_-]+|((https?://)?[A-Za-z0-9\-.]+(:\d+)?)?(/[A-Za-z0-9\-_.]+)*/?)$", Spaces::Removed), High, Refused::Annotation, No(CLIENT_CERTIFICATES)),
-    row("auth-tls-match-cn", "authentication", Pattern(r"^CN=", Spaces::Kept), High, Refused::Ingress, No(CLIENT_CERTIFICATES)),
-    row("auth-tls-pass-certificate-to-upstream", "authentication", Bool, Low, Refused::Annotation, No(CLIENT_CERTIFICATES)),
-    row("auth-tls-secret", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Ingress, No(CLIENT_CERTIFICATES)),
-    row("auth-tls-verify-client", "authentication", Pattern(r"^(on|off|optional|optional_no_ca)$", Spaces::Removed), Medium, Refused::Annotation, No(CLIENT_CERTIFICATES)),
-    row("auth-tls-verify-depth", "authentication", Int, Low, Refused::Annotation, No(CLIENT_CERTIFICATES)),
+    row("auth-tls-error-page", "authentication", Pattern(r"^(@[A-Za-z0-9_-]+|((https?://)?[A-Za-z0-9\-.]+(:\d+)?)?(/[A-Za-z0-9\-_.]+)*/?)$", Spaces::Removed), High, Refused::Annotation, Rendered(CLIENT_CERTIFICATES)),
+    row("auth-tls-match-cn", "authentication", Pattern(r"^CN=", Spaces::Kept), High, Refused::Ingress, Rendered(CLIENT_CERTIFICATES)),
+    row("auth-tls-pass-certificate-to-upstream", "authentication", Bool, Low, Refused::Annotation, Rendered(CLIENT_CERTIFICATES)),
+    row("auth-tls-secret", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Ingress, Rendered(CLIENT_CERTIFICATES)),
+    row("auth-tls-verify-client", "authentication", Pattern(r"^(on|off|optional|optional_no_ca)$", Spaces::Removed), Medium, Refused::Annotation, Rendered(CLIENT_CERTIFICATES)),
+    row("auth-tls-verify-depth", "authentication", Int, Low, Refused::Annotation, Rendered(CLIENT_CERTIFICATES)),
     row("auth-type", "authentication", Pattern(r"basic|digest", Spaces::Removed), Low, Refused::Ingress, Partly("digest is not honoured")),
     row("auth-url", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Ingress, Partly(AUTHORIZER)),
     row("backend-protocol", "backend", Options(&["auto_http", "http", "https", "grpc", "grpcs", "fcgi"], Case::Folded), Low, Refused::Annotation, Partly("the cluster decides: `render envoy` and `istio` give it TLS or HTTP/2, on Envoy Gateway you do")),
@@ -227,9 +230,9 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("load-balance", "backend", Options(&["round_robin", "chash", "chashsubset", "sticky_balanced", "sticky_persistent", "ewma"], Case::Kept), Low, Refused::Ingress, No(BALANCING)),
     row("lua-resty-waf", "modsecurity", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; use a WAF filter such as coraza-proxy-wasm")),
     row("max-worker-connections", "backend", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; without effect")),
-    row("mirror-host", "mirror", ServerName, High, Refused::Annotation, No(MIRROR)),
-    row("mirror-request-body", "mirror", Pattern(r"^(on|off)$", Spaces::Removed), Low, Refused::Annotation, No(MIRROR)),
-    row("mirror-target", "mirror", ServerName, High, Refused::Annotation, No(MIRROR)),
+    row("mirror-host", "mirror", ServerName, High, Refused::Annotation, Rendered(MIRROR)),
+    row("mirror-request-body", "mirror", Pattern(r"^(on|off)$", Spaces::Removed), Low, Refused::Annotation, Rendered(MIRROR)),
+    row("mirror-target", "mirror", ServerName, High, Refused::Annotation, Rendered(MIRROR)),
     row("modsecurity-snippet", "modsecurity", Any, Critical, Refused::Annotation, No(WAF)),
     row("modsecurity-transaction-id", "modsecurity", Pattern(VAR, Spaces::Removed), High, Refused::Annotation, No(WAF)),
     row("opentelemetry-operation-name", "opentelemetry", Pattern(r"^[A-Za-z0-9_-]*$", Spaces::Removed), Medium, Refused::Annotation, No(TRACING)),
@@ -243,19 +246,19 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("proxy-buffering", "backend", Options(&["on", "off"], Case::Kept), Low, Refused::Annotation, No(BUFFER)),
     row("proxy-buffers-number", "backend", Int, Low, Refused::Annotation, No(BUFFER)),
     row("proxy-busy-buffers-size", "backend", Pattern(SIZE, Spaces::Removed), Low, Refused::Annotation, No(BUFFER)),
-    row("proxy-connect-timeout", "backend", Int, Low, Refused::Annotation, No(TIMEOUT)),
+    row("proxy-connect-timeout", "backend", Int, Low, Refused::Annotation, Rendered(TIMEOUT)),
     row("proxy-cookie-domain", "backend", Pattern(r"^(off|[\-._~a-zA-Z0-9/:]+\s+[\-._~a-zA-Z0-9/:]+)$", Spaces::Kept), Medium, Refused::Annotation, Yes),
     row("proxy-cookie-path", "backend", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, Yes),
     row("proxy-http-version", "backend", Options(&["1.0", "1.1"], Case::Kept), Low, Refused::Annotation, No("the cluster's protocol options decide")),
     row("proxy-max-temp-file-size", "backend", Pattern(SIZE, Spaces::Removed), Low, Refused::Annotation, No(BUFFER)),
-    row("proxy-next-upstream", "backend", Pattern(r"^((error|timeout|invalid_header|http_500|http_502|http_503|http_504|http_403|http_404|http_429|non_idempotent|off)\s?)+$", Spaces::Kept), Medium, Refused::Annotation, No(RETRY)),
-    row("proxy-next-upstream-timeout", "backend", Int, Low, Refused::Annotation, No(RETRY)),
-    row("proxy-next-upstream-tries", "backend", Int, Low, Refused::Annotation, No(RETRY)),
-    row("proxy-read-timeout", "backend", Int, Low, Refused::Annotation, No(TIMEOUT)),
+    row("proxy-next-upstream", "backend", Pattern(r"^((error|timeout|invalid_header|http_500|http_502|http_503|http_504|http_403|http_404|http_429|non_idempotent|off)\s?)+$", Spaces::Kept), Medium, Refused::Annotation, Rendered(RETRY)),
+    row("proxy-next-upstream-timeout", "backend", Int, Low, Refused::Annotation, Rendered(RETRY)),
+    row("proxy-next-upstream-tries", "backend", Int, Low, Refused::Annotation, Rendered(RETRY)),
+    row("proxy-read-timeout", "backend", Int, Low, Refused::Annotation, Rendered(TIMEOUT)),
     row("proxy-redirect-from", "backend", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, Yes),
     row("proxy-redirect-to", "backend", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, Yes),
     row("proxy-request-buffering", "backend", Options(&["on", "off"], Case::Kept), Low, Refused::Annotation, No(BUFFER)),
-    row("proxy-send-timeout", "backend", Int, Low, Refused::Annotation, No(TIMEOUT)),
+    row("proxy-send-timeout", "backend", Int, Low, Refused::Annotation, Rendered(TIMEOUT)),
     row("proxy-ssl-ca-secret", "proxy", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; use the cluster's transport_socket, or a DestinationRule's tls")),
     row("proxy-ssl-ciphers", "proxy", Pattern(r"^[A-Za-z0-9+:_\-!]*$", Spaces::Removed), Medium, Refused::Annotation, No(UPSTREAM_TLS)),
     row("proxy-ssl-name", "proxy", ServerName, High, Refused::Annotation, No(UPSTREAM_TLS)),

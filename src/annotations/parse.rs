@@ -22,6 +22,7 @@ pub fn parse(
         strict: config.strict,
         asks: config.authorizers.is_some(),
         asks_for_certificates: config.client_certificates.is_some(),
+        names_routes: !config.policies.is_empty(),
         patterns,
         remarks,
     };

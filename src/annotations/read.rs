@@ -31,6 +31,8 @@ pub struct Reader<'a> {
     pub asks: bool,
     /// The listener asks for certificates: `auth-tls-secret` and what goes with it is honoured.
     pub asks_for_certificates: bool,
+    /// Routes are rendered: time-outs, retries and mirrors are honoured by them.
+    pub names_routes: bool,
     /// What values are validated by.
     pub patterns: &'a mut Patterns,
     /// What was found on the way.
@@ -231,19 +233,24 @@ impl Reader<'_> {
     }
 
     fn unsupported(&mut self, row: &catalogue::Annotation, value: &str) {
-        let instead = match row.support {
-            catalogue::Support::No(catalogue::CLIENT_CERTIFICATES)
-                if self.asks_for_certificates =>
-            {
-                None
+        let problem = match row.support {
+            catalogue::Support::Rendered(instead) => {
+                let is_rendered = match instead {
+                    catalogue::CLIENT_CERTIFICATES => self.asks_for_certificates,
+                    _ => self.names_routes,
+                };
+                if is_rendered {
+                    return;
+                }
+                Problem::NotAlone { instead }
             }
-            catalogue::Support::No(instead) => Some(instead),
-            _ => (row.name == "auth-url" && !self.asks).then_some(catalogue::AUTHENTICATION),
+            catalogue::Support::No(instead) => Problem::NotHonoured { instead },
+            _ if row.name == "auth-url" && !self.asks => Problem::NotHonoured {
+                instead: catalogue::AUTHENTICATION,
+            },
+            _ => return,
         };
-        if let Some(instead) = instead {
-            let problem = Problem::NotHonoured { instead };
-            self.remark(row.name, value, problem, Effect::Setting);
-        }
+        self.remark(row.name, value, problem, Effect::Setting);
     }
 
     /// What ingress-nginx drops because of `value`, told in a remark. `None`: it is good, or

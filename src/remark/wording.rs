@@ -49,6 +49,7 @@ impl Remark {
                 return write!(out, "is set, but ingress-nginx knows no annotation {name}");
             }
             Problem::UnknownOwn { .. } => "is set, but limpet knows no such annotation",
+            Problem::NotAlone { .. } => "is not honoured by the module alone",
             Problem::NotHonoured { .. } => "is not honoured by limpet",
             Problem::Not(expected) | Problem::Replaced { expected, .. } => {
                 out.write_str("is not ")?;
@@ -190,7 +191,7 @@ impl Remark {
             Problem::UnknownOwn { meant: Some(near) } => {
                 return write!(out, "did you mean {OWN_PREFIX}{near}? Ignored");
             }
-            Problem::NotHonoured { instead } => instead,
+            Problem::NotAlone { instead } | Problem::NotHonoured { instead } => instead,
             Problem::Replaced { by, .. } => return write!(out, "{by} is used"),
             Problem::UnknownWord { .. } => "the default is used",
             Problem::NoIngress => {
@@ -273,7 +274,8 @@ const OTHER_KEYS: &str = "the other keys are used";
 /// What stands between the two: a colon where the second explains the first.
 fn joint(problem: &Problem) -> &'static str {
     match problem {
-        Problem::NotHonoured { .. }
+        Problem::NotAlone { .. }
+        | Problem::NotHonoured { .. }
         | Problem::Carries { .. }
         | Problem::Superseded { .. }
         | Problem::NoAffinity { .. }

@@ -15,24 +15,32 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// First what limpet does, then what it leaves to others, one row per remedy.
+/// First what the module does, then what is rendered beside it, last what is left to others; of these
+/// one row per remedy.
 fn table() -> String {
     let mut honoured = String::from("| annotation | honoured | difference |\n|---|---|---|\n");
-    let mut left: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut rendered: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut left = rendered.clone();
     for annotation in ANNOTATIONS {
         let name = format!("`{}`", annotation.name);
         match annotation.support {
             Support::Yes => writeln!(honoured, "| {name} | yes | |").unwrap(),
             Support::Partly(how) => writeln!(honoured, "| {name} | partly | {how} |").unwrap(),
+            Support::Rendered(instead) => rendered.entry(instead).or_default().push(name),
             Support::No(instead) => left.entry(instead).or_default().push(name),
         }
     }
-    let mut others = String::from("| not honoured | instead |\n|---|---|\n");
-    for (instead, names) in left {
-        writeln!(others, "| {} | {instead} |", names.join(", ")).unwrap();
-    }
+    let remedies = |head: &str, remedies: BTreeMap<&str, Vec<String>>| {
+        let mut rows = format!("| {head} |\n|---|---|\n");
+        for (instead, names) in remedies {
+            writeln!(rows, "| {} | {instead} |", names.join(", ")).unwrap();
+        }
+        rows
+    };
+    let rendered = remedies("honoured beside the module | by whom", rendered);
+    let others = remedies("not honoured | instead", left);
     let summary = "<summary>The rest is not limpet's business: what does it in Envoy</summary>";
-    format!("{honoured}\n<details>\n{summary}\n\n{others}\n</details>\n")
+    format!("{honoured}\n{rendered}\n<details>\n{summary}\n\n{others}\n</details>\n")
 }
 
 /// Compares a page with what it should be; with `UPDATE` it is written.

@@ -196,7 +196,7 @@ fn verdict(ingress: &Ingress, name: &str, value: &str) -> (Verdict, &'static str
         Some(Support::Yes) => (Verdict::Honoured, ""),
         Some(Support::Partly(difference)) => (Verdict::Differs, difference),
         _ if alternatives::retired(name).is_some() => (Verdict::Retired, ""),
-        Some(Support::No(_)) => (Verdict::Elsewhere, ""),
+        Some(Support::Rendered(_) | Support::No(_)) => (Verdict::Elsewhere, ""),
         None => (Verdict::Unknown, ""),
     }
 }

@@ -33,7 +33,10 @@ pub(super) fn run(manifests: &Manifests, remarks: &[Remark], said: &[Finding]) -
         .filter(|remark| {
             !matches!(
                 remark.problem,
-                Problem::NotHonoured { .. } | Problem::Nameless | Problem::CostlyUsers { .. }
+                Problem::NotAlone { .. }
+                    | Problem::NotHonoured { .. }
+                    | Problem::Nameless
+                    | Problem::CostlyUsers { .. }
             )
         })
         .filter(|remark| !is_said(said, remark))

@@ -54,7 +54,7 @@ fn of_annotation(annotation: &Annotation) -> String {
     match annotation.support {
         Support::Yes => "exact".to_owned(),
         Support::Partly(how) => format!("differs: {how}"),
-        Support::No(_) => match alternatives::job(annotation.name, "") {
+        Support::Rendered(_) | Support::No(_) => match alternatives::job(annotation.name, "") {
             Some(job) => of_job(job),
             None => "without effect".to_owned(),
         },
