@@ -56,7 +56,7 @@ fn charts_lose_what_they_say_and_nothing_else() {
             ..LossArgs::default()
         };
         let flags = Flags {
-            client_certificates: true,
+            on_envoy: true,
             ..Flags::default()
         };
         settle(&mut manifests, &flags, &args, Platform::Envoy).unwrap();

@@ -15,6 +15,7 @@ mod refused_calls;
 mod soak;
 mod takeover;
 mod traps;
+mod upstream_tls;
 
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::manifests::Manifests;

@@ -63,7 +63,7 @@ impl ManifestArgs {
         Flags {
             strict: self.strict,
             endpoints: endpoints.endpoints.clone(),
-            client_certificates: false,
+            on_envoy: false,
         }
     }
 }

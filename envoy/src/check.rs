@@ -38,7 +38,7 @@ pub use platform::Platform;
 pub(crate) use print::text as print_text;
 pub use report::{Report, left_to_others};
 pub use settings::JudgedKey;
-pub(crate) use taken_over::{is_asked_for, taken_over};
+pub(crate) use taken_over::{is_written, taken_over};
 
 use crate::args::ManifestArgs;
 use crate::progress::Progress;

@@ -17,6 +17,7 @@ use crate::manifests::{Manifests, Object};
 use crate::named_secrets;
 use crate::names;
 use crate::taken::{self, TakenIngress};
+use crate::upstream_tls::{self, UpstreamTls};
 
 /// The flags that bear on what manifests mean.
 #[derive(Debug, Clone, Default)]
@@ -25,8 +26,9 @@ pub struct Flags {
     pub strict: bool,
     /// `--endpoints`.
     pub endpoints: Vec<EndpointsFlag>,
-    /// The listener asks clients for certificates, as that of `render envoy`.
-    pub client_certificates: bool,
+    /// What `render envoy` alone writes is written: clients are asked for certificates, and pods
+    /// spoken to by `proxy-ssl-*`.
+    pub on_envoy: bool,
 }
 
 /// What the core makes of some manifests.
@@ -42,6 +44,10 @@ pub struct Compiled<'m> {
     pub authorizers: Vec<Cluster>,
     /// Who signs certificates of clients, by `namespace/name` of the Secret.
     pub authorities: BTreeMap<String, Authority>,
+    /// How TLS is spoken to pods where Ingresses say it.
+    pub(crate) upstream_tls: upstream_tls::Found,
+    /// As [`Flags`] say it.
+    pub(crate) on_envoy: bool,
     /// What ingress-nginx's ConfigMap says about forwarding headers.
     pub forwarding: Forwarding,
     /// The plugin configuration as far as the manifests say it: the Ingresses that the module takes,
@@ -97,7 +103,7 @@ impl<'m> Compiled<'m> {
             said.insert("secrets".to_owned(), secrets.into());
         }
         let mut authorities = BTreeMap::new();
-        if flags.client_certificates
+        if flags.on_envoy
             && let Some(all) = authorities::authorities(manifests, &ingresses, &mut notes)
         {
             let told = authorities::told(&all);
@@ -116,7 +122,16 @@ impl<'m> Compiled<'m> {
                 Some((origin, cluster.name()))
             }));
         }
-        let (policy, more) = policy::compile(&config);
+        let (mut policy, mut more) = policy::compile(&config);
+        let mut upstream_tls = upstream_tls::Found::default();
+        if flags.on_envoy {
+            upstream_tls = UpstreamTls::all(manifests, &ingresses, &clusters, &policy);
+            if !upstream_tls.closed.is_empty() {
+                config.close.extend(upstream_tls.closed.iter().cloned());
+                said.insert("close".to_owned(), json!(config.close));
+                (policy, more) = policy::compile(&config);
+            }
+        }
         remarks.extend(more);
         Ok(Self {
             manifests,
@@ -124,6 +139,8 @@ impl<'m> Compiled<'m> {
             clusters,
             authorizers,
             authorities,
+            upstream_tls,
+            on_envoy: flags.on_envoy,
             forwarding: Forwarding::read(manifests.settings()),
             said,
             config,
@@ -135,7 +152,8 @@ impl<'m> Compiled<'m> {
 
     /// What the operator should know: of the manifests as they were read, and of what they mean.
     pub fn all_notes(&self) -> impl Iterator<Item = String> {
-        self.manifests.all_notes().chain(self.notes.iter().cloned())
+        let own = self.notes.iter().chain(&self.upstream_tls.notes);
+        self.manifests.all_notes().chain(own.cloned())
     }
 
     /// Why the module takes some Ingresses not at all.

@@ -19,7 +19,7 @@ use self::pem::Block;
 use self::private_key::PrivateKey;
 
 /// A pair that Envoy takes.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPair {
     /// The certificate and those that vouch for it, as PEM; written anew, so that nothing else is in it.
     pub chain: String,

@@ -23,3 +23,4 @@ pub mod progress;
 pub mod render;
 pub mod say;
 pub mod taken;
+pub(crate) mod upstream_tls;

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::check::{Finding, Platform, is_asked_for, left_to_others, taken_over};
+use crate::check::{Finding, Platform, is_written, left_to_others, taken_over};
 use crate::compiled::{Compiled, Flags};
 use crate::manifests::Manifests;
 
@@ -54,7 +54,7 @@ pub fn settle(
 ) -> Result<Vec<String>, LossError> {
     let compiled = Compiled::new(manifests, flags)?;
     let left = left_to_others(&compiled).into_iter();
-    let left = left.filter(|finding| !is_asked_for(&compiled, finding));
+    let left = left.filter(|finding| !is_written(&compiled, finding));
     let (mut losses, harmless): (Vec<Finding>, Vec<Finding>) = left.partition(Finding::is_loss);
     losses.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     let mut acceptances = args.accept_loss.clone();

@@ -138,7 +138,9 @@ const WAF: &str = "use a WAF filter such as coraza-proxy-wasm";
 const TRACING: &str = "use Envoy's tracing configuration";
 const FASTCGI: &str = "Envoy speaks no FastCGI: put a FastCGI gateway in front of the pod";
 const SNIPPET: &str = "nginx configuration cannot be run: find the Envoy filter that does it";
-const UPSTREAM_TLS: &str = "use the cluster's transport_socket, or a DestinationRule's tls";
+/// What is said of `proxy-ssl-*`.
+pub(super) const UPSTREAM_TLS: &str =
+    "limpet render envoy writes it into clusters; elsewhere use a DestinationRule's tls";
 const MIRROR: &str =
     "limpet render writes it into routes; elsewhere use the route's request_mirror_policies";
 const ERROR_PAGES: &str = "pages come from the Service of default-backend, asked once and without the request's body; one longer than 1 MiB is none, and 502 stands in its place";
@@ -260,13 +262,13 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("proxy-request-buffering", "backend", Options(&["on", "off"], Case::Kept), Low, Refused::Annotation, No(BUFFER)),
     row("proxy-send-timeout", "backend", Int, Low, Refused::Annotation, Rendered(TIMEOUT)),
     row("proxy-ssl-ca-secret", "proxy", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; use the cluster's transport_socket, or a DestinationRule's tls")),
-    row("proxy-ssl-ciphers", "proxy", Pattern(r"^[A-Za-z0-9+:_\-!]*$", Spaces::Removed), Medium, Refused::Annotation, No(UPSTREAM_TLS)),
-    row("proxy-ssl-name", "proxy", ServerName, High, Refused::Annotation, No(UPSTREAM_TLS)),
-    row("proxy-ssl-protocols", "proxy", Pattern(r"^(TLSv1\.2|TLSv1\.3| )*$", Spaces::Removed), Low, Refused::Annotation, No(UPSTREAM_TLS)),
-    row("proxy-ssl-secret", "proxy", Pattern(BASIC, Spaces::Removed), Medium, Refused::Ingress, No(UPSTREAM_TLS)),
-    row("proxy-ssl-server-name", "proxy", Pattern(r"^(on|off)$", Spaces::Removed), Low, Refused::Annotation, No(UPSTREAM_TLS)),
-    row("proxy-ssl-verify", "proxy", Pattern(r"^(on|off)$", Spaces::Removed), Low, Refused::Annotation, No(UPSTREAM_TLS)),
-    row("proxy-ssl-verify-depth", "proxy", Int, Low, Refused::Annotation, No(UPSTREAM_TLS)),
+    row("proxy-ssl-ciphers", "proxy", Pattern(r"^[A-Za-z0-9+:_\-!]*$", Spaces::Removed), Medium, Refused::Annotation, Rendered(UPSTREAM_TLS)),
+    row("proxy-ssl-name", "proxy", ServerName, High, Refused::Annotation, Rendered(UPSTREAM_TLS)),
+    row("proxy-ssl-protocols", "proxy", Pattern(r"^(TLSv1\.2|TLSv1\.3| )*$", Spaces::Removed), Low, Refused::Annotation, Rendered(UPSTREAM_TLS)),
+    row("proxy-ssl-secret", "proxy", Pattern(BASIC, Spaces::Removed), Medium, Refused::Ingress, Rendered(UPSTREAM_TLS)),
+    row("proxy-ssl-server-name", "proxy", Pattern(r"^(on|off)$", Spaces::Removed), Low, Refused::Annotation, Rendered(UPSTREAM_TLS)),
+    row("proxy-ssl-verify", "proxy", Pattern(r"^(on|off)$", Spaces::Removed), Low, Refused::Annotation, Rendered(UPSTREAM_TLS)),
+    row("proxy-ssl-verify-depth", "proxy", Int, Low, Refused::Annotation, Rendered(UPSTREAM_TLS)),
     row("relative-redirects", "redirect", Bool, Low, Refused::Ingress, Yes),
     row("rewrite-target", "rewrite", Pattern(PATH, Spaces::Kept), Medium, Refused::Annotation, Yes),
     row("satisfy", "authentication", Options(&["any", "all"], Case::Kept), Low, Refused::Annotation, Yes),

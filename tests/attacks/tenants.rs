@@ -61,7 +61,7 @@ fn flags(endpoints: &[String]) -> Flags {
     let endpoints = endpoints.iter().map(|flag| flag.parse().unwrap());
     Flags {
         endpoints: endpoints.collect(),
-        client_certificates: true,
+        on_envoy: true,
         ..Flags::default()
     }
 }

@@ -272,7 +272,7 @@ fn folder() -> TempDir {
 fn compiled<'m>(manifests: &'m Manifests, endpoints: &[EndpointsFlag]) -> Compiled<'m> {
     let flags = Flags {
         endpoints: endpoints.to_vec(),
-        client_certificates: true,
+        on_envoy: true,
         ..Flags::default()
     };
     Compiled::new(manifests, &flags).unwrap()

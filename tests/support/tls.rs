@@ -1,7 +1,9 @@
 //! A certificate, as the Secret in which Ingresses find theirs; clients that have some.
 
+mod pods;
 mod relay;
 
+pub use pods::{TlsPod, TlsPods};
 pub use relay::{Greeting, Relay};
 
 use serde_json::{Value, json};
@@ -52,4 +54,15 @@ pub fn secret() -> Value {
             "tls.key": include_str!("tls/key.pem"),
         },
     })
+}
+
+/// The file `name` of those of pods: certificates, and the key of all of them.
+///
+/// # Panics
+/// There is no such file.
+#[must_use]
+pub fn of_pod(name: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/support/tls/pods");
+    let path = format!("{folder}/{name}");
+    std::fs::read_to_string(&path).unwrap_or_else(|why| panic!("{path}: {why}"))
 }

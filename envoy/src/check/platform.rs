@@ -89,7 +89,7 @@ fn not_rendered(compiled: &Compiled<'_>, platform: Platform) -> Vec<Finding> {
     };
     let mut notes = served.notes.clone();
     match platform {
-        Platform::Envoy => {}
+        Platform::Envoy => notes.extend(compiled.upstream_tls.notes.iter().cloned()),
         Platform::Istio => {
             notes.extend(left_out::on_istio(&served));
             notes.extend(external_names::on_istio(&served));

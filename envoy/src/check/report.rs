@@ -53,7 +53,7 @@ impl Report {
         findings.extend(about_them);
         let flags = Flags {
             strict,
-            client_certificates: on == Some(Platform::Envoy),
+            on_envoy: on == Some(Platform::Envoy),
             ..Flags::default()
         };
         match Compiled::new(manifests, &flags) {
@@ -62,7 +62,7 @@ impl Report {
                 let at_stake = at_stake(&compiled);
                 let is_of = |id: &String| at_stake.contains(id);
                 findings.retain(|one| !one.is_loss() || one.ingress.as_ref().is_none_or(is_of));
-                findings.retain(|one| !taken_over::is_asked_for(&compiled, one));
+                findings.retain(|one| !taken_over::is_written(&compiled, one));
                 findings.extend(access::run(&compiled));
                 findings.extend(header_maps::run(&compiled));
                 findings.extend(lint::run(&compiled));

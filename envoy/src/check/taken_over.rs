@@ -13,12 +13,14 @@ pub(crate) fn taken_over(finding: &Finding, on: Platform) -> Option<&'static str
     is_left.then(|| difference(&finding.field, on)).flatten()
 }
 
-/// Whether it is about a certificate for which the listener asks. What the module does not read as text is
-/// lost there too.
-pub(crate) fn is_asked_for(compiled: &Compiled<'_>, finding: &Finding) -> bool {
+/// Whether it is about certificates, those of clients or those toward pods, and `compiled` is written with
+/// them. What the module does not read as text is lost there too.
+pub(crate) fn is_written(compiled: &Compiled<'_>, finding: &Finding) -> bool {
     let mut ingresses = compiled.ingresses.iter();
-    compiled.config.client_certificates.is_some()
-        && finding.field.starts_with("auth-tls-")
+    compiled.on_envoy
+        && ["auth-tls-", "proxy-ssl-"]
+            .iter()
+            .any(|kind| finding.field.starts_with(kind))
         && ingresses.any(|one| {
             Some(one.id()) == finding.ingress.as_deref() && one.annotation(&finding.field).is_some()
         })

@@ -32,6 +32,7 @@ use crate::compiled::{Compiled, Flags};
 use crate::plugin_config::{Options, Report, Unmatched, plugin_config};
 use crate::progress::Progress;
 use crate::say;
+use crate::upstream_tls::UpstreamTls;
 
 /// What is rendered.
 #[derive(Debug)]
@@ -102,6 +103,11 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
             .map(|one| (one.service_port.key(), json!(one.name())));
         fields.insert("error_pages".to_owned(), names.collect());
     }
+    let shown = compiled.upstream_tls.by_cluster.iter();
+    let shown = shown.filter(|(_, said)| said.holds_a_key());
+    notes.extend(shown.map(|(service, _)| {
+        format!("{service}: the private key that its pods are shown is in the output")
+    }));
     let chain = listener::Chain {
         compiled,
         plugin: &plugin,
@@ -139,7 +145,12 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     let mut written = keys.filter(|key| matches!(key, Secret::Value(_)));
     let has_secret = written.next().is_some()
         || !compiled.config.secrets.is_empty()
-        || certificates.iter().any(tls::Certificate::holds_a_key);
+        || certificates.iter().any(tls::Certificate::holds_a_key)
+        || compiled
+            .upstream_tls
+            .by_cluster
+            .values()
+            .any(UpstreamTls::holds_a_key);
     let readers = if has_secret {
         Readers::Owner
     } else {
@@ -184,7 +195,7 @@ pub fn error_pages(compiled: &Compiled<'_>) -> Vec<Cluster> {
 pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::of("rendering");
     let flags = Flags {
-        client_certificates: true,
+        on_envoy: true,
         ..args.render.manifests.flags(&args.endpoints)
     };
     let (manifests, mut head) = args.render.load(&flags, check::Platform::Envoy)?;

@@ -32,7 +32,7 @@ impl Chain {
         let flags = Flags {
             strict: false,
             endpoints: endpoints.to_vec(),
-            client_certificates: true,
+            on_envoy: true,
         };
         let compiled = Compiled::new(manifests, &flags).unwrap();
         let options = Options {

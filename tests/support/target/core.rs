@@ -53,7 +53,7 @@ impl Core {
         let flags = Flags {
             strict,
             endpoints: endpoints.to_vec(),
-            client_certificates: true,
+            on_envoy: true,
         };
         let compiled = Compiled::new(manifests, &flags).unwrap();
         let options = Options {

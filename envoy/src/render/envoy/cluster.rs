@@ -61,8 +61,16 @@ pub(super) fn cluster(
         json!({ PROTOCOL_OPTIONS: options }),
     );
     if protocol.tls {
-        let socket = authorizer::transport_socket(cluster, &settings.authorizer_ca);
-        // As ingress-nginx: proxy-ssl-verify is off by default, nobody's certificate is checked.
+        let said = compiled
+            .upstream_tls
+            .by_cluster
+            .get(&cluster.service_port.key());
+        let said = said.filter(|_| cluster.authorizer.is_none());
+        let socket = match said {
+            Some(said) => said.transport_socket(),
+            // As ingress-nginx: proxy-ssl-verify is off by default, nobody's certificate is checked.
+            None => authorizer::transport_socket(cluster, &settings.authorizer_ca),
+        };
         fields.insert("transport_socket".to_owned(), socket);
     }
     value

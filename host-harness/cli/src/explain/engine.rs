@@ -41,8 +41,8 @@ impl Settings {
         Flags {
             strict: self.strict,
             endpoints: self.endpoints.clone(),
-            // Nobody shows one here, and without one nobody comes in.
-            client_certificates: true,
+            // Nobody shows a certificate here, and without one nobody comes in.
+            on_envoy: true,
         }
     }
 }

@@ -62,7 +62,7 @@ impl<'s> Given<'s> {
     pub fn flags(&self) -> Flags {
         Flags {
             strict: recordings::is_strict(self.scenario),
-            client_certificates: true,
+            on_envoy: true,
             ..Flags::default()
         }
     }

@@ -1,0 +1,174 @@
+//! What one Ingress says of TLS toward pods.
+//!
+//! Source: `Parse` of `internal/ingress/annotations/proxyssl`; `getPemCertificate`,
+//! `internal/ingress/controller/store/backend_ssl.go`; ingress-nginx dbb11b92d.
+
+use limpet::annotations::validator::parse_bool;
+
+use super::cipher;
+use crate::inert;
+use crate::key_pair::{Authority, KeyPair, UnusableAuthority};
+use crate::manifests::{Manifests, Object};
+use crate::names;
+use crate::taken::TakenIngress;
+
+/// The annotation without which the others do nothing.
+pub(super) const SECRET: &str = "proxy-ssl-secret";
+
+/// What the name of a pod is to nginx where nobody says it: that of its own upstream.
+const UPSTREAM: &str = "upstream_balancer";
+
+/// What one Ingress says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    /// What goes with `ca.crt`; `None`: the Secret has none.
+    pub(super) checked: Option<Checked>,
+    /// `tls.crt` and `tls.key`, which nginx shows where `ca.crt` is beside them alone.
+    pub(super) shown: Option<KeyPair>,
+    /// `proxy-ssl-name`; `None`: nothing.
+    pub(super) name: Option<String>,
+    /// `proxy-ssl-server-name`.
+    pub(super) names_pods: bool,
+}
+
+/// What nginx reads beside an authority alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Checked {
+    /// Who signs pods' certificates, where `proxy-ssl-verify` is on.
+    pub(super) authority: Option<Authority>,
+    /// `proxy-ssl-protocols`: the lowest and the highest.
+    pub(super) versions: [&'static str; 2],
+    /// `proxy-ssl-ciphers`; empty: Envoy's own.
+    pub(super) ciphers: Vec<String>,
+}
+
+/// What `ingress` says; `None`: nothing. `Err`: why its paths answer 503.
+pub(super) fn said(
+    manifests: &Manifests,
+    ingress: &TakenIngress<'_>,
+) -> Result<Option<Said>, String> {
+    let text = |name: &str| ingress.annotation(name).unwrap_or_default().trim();
+    let named = text(SECRET);
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let id = own(manifests, ingress, named)?;
+    let secret = manifests
+        .secret(id)
+        .ok_or_else(|| format!("Secret {} is not among the manifests (-f)", inert::line(id)))?;
+    let is_verified = text("proxy-ssl-verify") == "on";
+    let (authority, shown) = read(secret, is_verified)
+        .map_err(|why| format!("Secret {} is of no use: {why}", inert::line(id)))?;
+    let name = name(text("proxy-ssl-name"));
+    let names_pods = text("proxy-ssl-server-name") == "on";
+    let checked = authority.map(|authority| Checked {
+        authority: authority.filter(|_| is_verified),
+        versions: versions(text("proxy-ssl-protocols")),
+        ciphers: cipher::list(text("proxy-ssl-ciphers")),
+    });
+    // A name that is none matters where somebody is to be told or asked for it.
+    let name = match name {
+        Err(()) if is_verified || names_pods => {
+            return Err("proxy-ssl-name is no host name".to_owned());
+        }
+        name => name.unwrap_or_default(),
+    };
+    Ok(Some(Said {
+        checked,
+        shown,
+        name,
+        names_pods,
+    }))
+}
+
+/// The name that pods' certificates have to be for.
+pub(super) fn name_or_default(name: Option<&str>) -> String {
+    name.unwrap_or(UPSTREAM).to_owned()
+}
+
+/// The Secret's name, where it may be named.
+fn own<'n>(
+    manifests: &Manifests,
+    ingress: &TakenIngress<'_>,
+    named: &'n str,
+) -> Result<&'n str, String> {
+    let (namespace, _) = named
+        .split_once('/')
+        .filter(|(_, name)| !name.contains('/'))
+        .ok_or_else(|| format!("{SECRET} {} is no NAMESPACE/NAME", inert::line(named)))?;
+    let allows = manifests.setting("allow-cross-namespace-resources");
+    let allows = allows.and_then(parse_bool).unwrap_or_default();
+    if namespace == ingress.ingress.namespace || allows {
+        Ok(named)
+    } else {
+        let named = inert::line(named);
+        Err(format!("Secret {named} is in another namespace"))
+    }
+}
+
+/// The authority of a Secret, and the pair that pods are shown. `Some(None)`: an authority at which no
+/// chain ends, which matters to nobody who verifies nothing.
+#[allow(
+    clippy::option_option,
+    reason = "without ca.crt the rest says nothing either"
+)]
+fn read(
+    secret: &Object,
+    is_verified: bool,
+) -> Result<(Option<Option<Authority>>, Option<KeyPair>), String> {
+    let texts = secret.secret_texts();
+    let text = |key: &str| {
+        let is_there = || ["data", "stringData"].map(|map| secret.text(&format!("/{map}/{key}")));
+        match texts.get(key).and_then(|text| text.as_str()) {
+            Some(text) => Ok(Some(text)),
+            None if is_there().iter().any(Option::is_some) => Err(format!("{key} is no text")),
+            None => Ok(None),
+        }
+    };
+    let authority = match text("ca.crt")? {
+        None | Some("") => None,
+        Some(authority) => match Authority::read(authority, None) {
+            Ok(authority) => Some(Some(authority)),
+            Err(UnusableAuthority::NoRoot) if !is_verified => Some(None),
+            Err(why) => return Err(why.to_string()),
+        },
+    };
+    if authority.is_none() && is_verified {
+        return Err(
+            "without ca.crt ingress-nginx verifies nothing, and proxy-ssl-verify is on".to_owned(),
+        );
+    }
+    let pair = match (text("tls.crt")?, text("tls.key")?) {
+        (Some(chain), Some(key)) => Some(KeyPair::read(chain, key).map_err(|why| why.to_string())?),
+        _ if authority.is_none() => return Err("it has neither a pair nor ca.crt".to_owned()),
+        _ => None,
+    };
+    let pair = pair.filter(|_| authority.is_some());
+    Ok((authority, pair))
+}
+
+/// A name, without its port as nginx takes it. `Err`: it is none, or has variables of nginx's in it.
+fn name(text: &str) -> Result<Option<String>, ()> {
+    let name = text.split(':').next().unwrap_or_default();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    (names::is_host(name) && !name.starts_with('*'))
+        .then(|| Some(name.to_owned()))
+        .ok_or(())
+}
+
+/// The default is what a Secret without the annotation gets, and one with a bad value.
+fn versions(text: &str) -> [&'static str; 2] {
+    const TWO: &str = "TLSv1_2";
+    const THREE: &str = "TLSv1_3";
+    let words = text.split_whitespace();
+    let (has_two, has_three) = words.fold((false, false), |(two, three), word| {
+        (two || word == "TLSv1.2", three || word == "TLSv1.3")
+    });
+    match (has_two, has_three) {
+        (_, false) => [TWO; 2],
+        (true, true) => [TWO, THREE],
+        (false, true) => [THREE; 2],
+    }
+}
