@@ -9,6 +9,7 @@ mod error_pages;
 mod front;
 mod keys;
 mod limits;
+mod passthrough;
 mod protocols;
 mod proxies;
 mod refused_calls;

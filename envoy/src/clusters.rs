@@ -17,7 +17,7 @@ use crate::names;
 use crate::taken::TakenIngress;
 
 pub(crate) use authorizer::{asks, authorizers};
-pub use cluster::Cluster;
+pub use cluster::{Cluster, Twin};
 pub use endpoint::{Endpoint, Health};
 pub use flag::EndpointsFlag;
 pub use protocol::Protocol;
@@ -198,7 +198,7 @@ impl Known<'_> {
             protocol: None,
             by_annotation: false,
             authorizer: None,
-            has_pages: false,
+            twin: None,
         }
     }
 

@@ -18,6 +18,7 @@ pub mod losses;
 pub mod manifests;
 pub(crate) mod named_secrets;
 pub mod names;
+pub(crate) mod passthrough;
 pub mod plugin_config;
 pub mod progress;
 pub mod render;

@@ -72,6 +72,8 @@ pub struct Manifests {
     /// `accept_loss` there, which is no key of the plugin configuration: which losses `render` is to
     /// accept.
     pub accept_loss: Option<Value>,
+    /// `ssl_passthrough` there: whether the controller has `--enable-ssl-passthrough`.
+    pub ssl_passthrough: Option<bool>,
     /// Whose Ingresses are taken: `ingress_classes`, `controllers` and `annotations_prefix` there, or
     /// the flags of those names.
     pub selection: Selection,
@@ -121,6 +123,7 @@ impl Manifests {
         self.duplicates.extend(duplicates);
         self.given = given;
         self.accept_loss = self.given.remove("accept_loss");
+        self.ssl_passthrough = given::ssl_passthrough(&mut self.given)?;
         let selection = given::selection(&mut self.given)?;
         Ok(self.with_selection(&selection))
     }

@@ -141,6 +141,8 @@ const SNIPPET: &str = "nginx configuration cannot be run: find the Envoy filter 
 /// What is said of `proxy-ssl-*`.
 pub(super) const UPSTREAM_TLS: &str =
     "limpet render envoy writes it into clusters; elsewhere use a DestinationRule's tls";
+/// What is said of `ssl-passthrough`.
+pub(super) const PASSTHROUGH: &str = "limpet render envoy passes TLS on where ssl_passthrough (--config) is true; elsewhere use a TLS-passthrough listener (tcp_proxy with SNI filter chains)";
 const MIRROR: &str =
     "limpet render writes it into routes; elsewhere use the route's request_mirror_policies";
 const ERROR_PAGES: &str = "pages come from the Service of default-backend, asked once and without the request's body; one longer than 1 MiB is none, and 502 stands in its place";
@@ -289,7 +291,7 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("session-cookie-samesite", "affinity", Options(&["none", "lax", "strict"], Case::Folded), Low, Refused::Annotation, Yes),
     row("session-cookie-secure", "affinity", Bool, Low, Refused::Annotation, Yes),
     row("ssl-ciphers", "backend", Pattern(r"^(?:(?:[A-Za-z0-9!:+\-_])*(?:@STRENGTH)*(?:@SECLEVEL=[0-5])*(?:@STRENGTH)*)*$", Spaces::Removed), Low, Refused::Ingress, No(DOWNSTREAM_TLS)),
-    row("ssl-passthrough", "tls", Bool, Low, Refused::Ingress, No("use a TLS-passthrough listener (tcp_proxy with SNI filter chains)")),
+    row("ssl-passthrough", "tls", Bool, Low, Refused::Ingress, Rendered(PASSTHROUGH)),
     row("ssl-prefer-server-ciphers", "backend", Bool, Low, Refused::Annotation, No(DOWNSTREAM_TLS)),
     row("ssl-redirect", "rewrite", Bool, Low, Refused::Annotation, Yes),
     row("ssl-redirect-code", "redirect", Any, Low, Refused::Annotation, No("no release of ingress-nginx knows it: use http-redirect-code in config_map")),

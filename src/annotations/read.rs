@@ -237,8 +237,8 @@ impl Reader<'_> {
             catalogue::Support::Rendered(instead) => {
                 let is_rendered = match instead {
                     catalogue::CLIENT_CERTIFICATES => self.asks_for_certificates,
-                    // Of clusters nobody tells the module.
-                    catalogue::UPSTREAM_TLS => false,
+                    // Of clusters and filter chains nobody tells the module.
+                    catalogue::UPSTREAM_TLS | catalogue::PASSTHROUGH => false,
                     _ => self.names_routes,
                 };
                 if is_rendered {

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::alternatives::{self, Weight};
 use super::finding::{ELSEWHERE, Finding, LOSS, Level, Place};
-use super::{idle, shape};
+use super::idle::{self, Controller};
+use super::shape;
 use crate::inert;
 use crate::manifests::{Object, annotation_pointer};
 use crate::taken::under_the_prefix;
@@ -58,10 +59,9 @@ const OTHER_PREFIXES: [&str; 5] = [
     "haproxy-ingress.github.io/",
 ];
 
-/// Every annotation under the prefix with its verdict, and what is to be said about it; `settings`:
-/// ingress-nginx's own, where they are known.
+/// Every annotation under the prefix with its verdict, and what is to be said about it.
 #[must_use]
-pub(crate) fn judge(object: &Object, settings: Option<&Value>) -> (Vec<Judged>, Vec<Finding>) {
+pub(crate) fn judge(object: &Object, controller: Controller<'_>) -> (Vec<Judged>, Vec<Finding>) {
     let mut judged = Vec::new();
     let mut findings = Vec::new();
     let Some(ingress) = object.ingress() else {
@@ -69,7 +69,7 @@ pub(crate) fn judge(object: &Object, settings: Option<&Value>) -> (Vec<Judged>, 
     };
     for (name, value) in under_the_prefix(&ingress) {
         let idle = alternatives::job(name, value)
-            .and_then(|job| idle::annotation(job, &ingress, (name, value), settings));
+            .and_then(|job| idle::annotation(job, &ingress, (name, value), controller));
         let (verdict, difference) = match &idle {
             Some(idle) if idle.level == Level::Note => (Verdict::Honoured, ""),
             _ => verdict(&ingress, name, value),
@@ -93,7 +93,8 @@ pub(crate) fn judge(object: &Object, settings: Option<&Value>) -> (Vec<Judged>, 
                 idle.consequence,
             )),
             None => finding(object, name, value, verdict).map(|finding| {
-                if finding.is_loss() && settings.is_none() && name.ends_with("-snippet") {
+                if finding.is_loss() && controller.settings.is_none() && name.ends_with("-snippet")
+                {
                     finding.help(SNIPPETS)
                 } else {
                     finding

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use super::alternatives::{Job, Weight};
 use super::finding::{ELSEWHERE, IDLE, Level};
+use crate::manifests::Manifests;
+use crate::passthrough;
 
 /// Why nothing is lost.
 pub(super) struct Idle {
@@ -37,13 +39,33 @@ impl Idle {
     }
 }
 
-/// An annotation, beside the others of its Ingress and the settings, if they are known.
+/// What is known of ingress-nginx itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Controller<'m> {
+    /// Its ConfigMap, where that is known.
+    pub(crate) settings: Option<&'m Value>,
+    /// Whether it has `--enable-ssl-passthrough`.
+    ssl_passthrough: Option<bool>,
+}
+
+impl<'m> Controller<'m> {
+    /// What manifests and `--config` say of it.
+    pub(crate) fn of(manifests: &'m Manifests) -> Self {
+        Self {
+            settings: manifests.known_settings(),
+            ssl_passthrough: manifests.ssl_passthrough,
+        }
+    }
+}
+
+/// An annotation, beside the others of its Ingress and what is known of the controller.
 pub(super) fn annotation(
     job: &Job,
     ingress: &Ingress,
     (name, value): (&str, &str),
-    settings: Option<&Value>,
+    controller: Controller<'_>,
 ) -> Option<Idle> {
+    let settings = controller.settings;
     let given = |name: &str| {
         let value = ingress.annotations.get(&format!("{PREFIX}{name}"))?;
         Some(value.as_str())
@@ -53,6 +75,9 @@ pub(super) fn annotation(
     }
     if job.weight == Weight::Loss && !is_of_server(name) && given("canary").is_some_and(is_true) {
         return Idle::note("stands on a canary, which takes this from the Ingress that it is of");
+    }
+    if name == passthrough::ANNOTATION && controller.ssl_passthrough == Some(false) {
+        return Idle::note("does nothing: the controller has no --enable-ssl-passthrough");
     }
     let is_on = |head: &str| {
         let here = given(head).is_some_and(|value| is_usable(head, value) && !job.is_off(value));

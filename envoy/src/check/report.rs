@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::annotations::{self, Judged, Verdict};
 use super::finding::{Finding, Level};
+use super::idle::Controller;
 use super::platform::{self, Platform};
 use super::settings::{self, JudgedKey};
 use super::{access, configuration, files, header_maps, lint, taken_over};
@@ -40,7 +41,7 @@ impl Report {
     pub fn new(manifests: &Manifests, strict: bool, on: Option<Platform>) -> Self {
         let mut judged = Vec::new();
         let mut findings = files::run(manifests);
-        let known = manifests.known_settings();
+        let known = Controller::of(manifests);
         for object in &manifests.ingresses {
             let (of_it, about_it) = annotations::judge(object, known);
             judged.extend(of_it);
@@ -128,7 +129,7 @@ impl Report {
 #[must_use]
 pub fn left_to_others(compiled: &Compiled<'_>) -> Vec<Finding> {
     let at_stake = at_stake(compiled);
-    let known = compiled.manifests.known_settings();
+    let known = Controller::of(compiled.manifests);
     let ingresses = compiled.manifests.ingresses.iter();
     let all = ingresses.chain(&compiled.manifests.old_ingresses);
     let mut findings: Vec<Finding> = all

@@ -1,11 +1,14 @@
 //! What `limpet render` does itself on one platform, and leaves to others elsewhere.
 
+use std::collections::BTreeSet;
+
 use super::alternatives::{self, Known};
 use super::annotations::{Judged, Verdict};
 use super::finding::{ELSEWHERE, Finding, SETTING};
 use super::platform::Platform;
 use super::settings::JudgedKey;
 use crate::compiled::Compiled;
+use crate::passthrough;
 
 /// With which difference what `finding` leaves to others is done on `on`: `exact` is none; `None`: others do it.
 pub(crate) fn taken_over(finding: &Finding, on: Platform) -> Option<&'static str> {
@@ -13,14 +16,15 @@ pub(crate) fn taken_over(finding: &Finding, on: Platform) -> Option<&'static str
     is_left.then(|| difference(&finding.field, on)).flatten()
 }
 
-/// Whether it is about certificates, those of clients or those toward pods, and `compiled` is written with
-/// them. What the module does not read as text is lost there too.
+/// Whether it is about certificates, those of clients or those toward pods, or about TLS that is passed on,
+/// and `compiled` is written with that. What the module does not read as text is lost there too.
 pub(crate) fn is_written(compiled: &Compiled<'_>, finding: &Finding) -> bool {
     let mut ingresses = compiled.ingresses.iter();
+    let is_passed = finding.field == passthrough::ANNOTATION
+        && compiled.manifests.ssl_passthrough == Some(true);
+    let mut kinds = ["auth-tls-", "proxy-ssl-"].iter();
     compiled.on_envoy
-        && ["auth-tls-", "proxy-ssl-"]
-            .iter()
-            .any(|kind| finding.field.starts_with(kind))
+        && (is_passed || kinds.any(|kind| finding.field.starts_with(kind)))
         && ingresses.any(|one| {
             Some(one.id()) == finding.ingress.as_deref() && one.annotation(&finding.field).is_some()
         })
@@ -42,7 +46,7 @@ pub(super) fn narrow(
     on: Platform,
 ) {
     findings.retain(|finding| taken_over(finding, on).is_none());
-    for finding in findings {
+    for finding in findings.iter_mut() {
         let help = &mut finding.help;
         help.retain(|line| on.is_for(line));
     }
@@ -51,8 +55,10 @@ pub(super) fn narrow(
         annotations.map(|one| (&*one.annotation, &mut one.verdict, &mut one.difference));
     let keys = keys.iter_mut();
     let keys = keys.map(|one| (&*one.key, &mut one.verdict, &mut one.difference));
+    let lost = findings.iter().filter(|finding| finding.is_loss());
+    let lost: BTreeSet<&str> = lost.map(|finding| finding.field.as_str()).collect();
     for (name, verdict, told) in annotations.chain(keys) {
-        if *verdict != Verdict::Elsewhere {
+        if *verdict != Verdict::Elsewhere || lost.contains(name) {
             continue;
         }
         match difference(name, on) {

@@ -38,12 +38,38 @@ pub struct Cluster {
     pub by_annotation: bool,
     /// Not served by it are requests, but asked it is about them: its origin, as `auth-url` writes it.
     pub authorizer: Option<String>,
-    /// Not served by it are requests, but asked it is for pages of `custom-http-errors`: the same
-    /// endpoints under another name.
-    pub has_pages: bool,
+    /// The same endpoints under another name; `None`: it is no twin.
+    pub twin: Option<Twin>,
+}
+
+/// What a cluster stands there once more for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Twin {
+    /// It is asked for pages of `custom-http-errors`, and serves no requests.
+    Pages,
+    /// It takes connections as they come, with the TLS that is in them.
+    Passthrough,
+}
+
+impl Twin {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Pages => "error-pages",
+            Self::Passthrough => "passthrough",
+        }
+    }
 }
 
 impl Cluster {
+    /// The same endpoints once more.
+    #[must_use]
+    pub fn twin(&self, twin: Twin) -> Self {
+        Self {
+            twin: Some(twin),
+            ..self.clone()
+        }
+    }
+
     /// Why nothing is sent to its `externalName`: it leads to the host that the proxy runs on.
     #[must_use]
     pub fn leads_to_its_proxy(&self) -> Option<&'static str> {
@@ -80,15 +106,18 @@ impl Cluster {
     pub fn name(&self) -> String {
         match &self.authorizer {
             Some(origin) => format!("authorizer/{origin}"),
-            None if self.has_pages => format!("error-pages/{}", self.service_port.key()),
-            None => self.service_port.key(),
+            None => {
+                let key = self.service_port.key();
+                self.twin
+                    .map_or(key.clone(), |twin| format!("{}/{key}", twin.kind()))
+            }
         }
     }
 
     /// Whether it is asked by the module alone.
     #[must_use]
     pub fn is_asked(&self) -> bool {
-        self.authorizer.is_some() || self.has_pages
+        self.authorizer.is_some() || self.twin == Some(Twin::Pages)
     }
 
     /// The same for people.

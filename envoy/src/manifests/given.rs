@@ -10,7 +10,7 @@ use super::selection::{Selection, prefix};
 use super::source;
 
 /// What may be given. The other keys are what the manifests and the other flags say.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "cookie_keys",
     "cookie_keys_only",
     "cookie_format",
@@ -23,6 +23,7 @@ const KEYS: [&str; 15] = [
     "protect",
     "default_backend",
     "accept_loss",
+    "ssl_passthrough",
     "ingress_classes",
     "controllers",
     "annotations_prefix",
@@ -48,6 +49,18 @@ pub(super) fn load(path: Option<&Path>) -> anyhow::Result<(Map<String, Value>, V
             KEYS.join(", ")
         ),
         None => Ok((given, duplicates)),
+    }
+}
+
+/// Takes out whether the controller has `--enable-ssl-passthrough`; `None`: nobody says.
+///
+/// # Errors
+/// When it is neither `true` nor `false`.
+pub(super) fn ssl_passthrough(given: &mut Map<String, Value>) -> anyhow::Result<Option<bool>> {
+    match given.remove("ssl_passthrough") {
+        None => Ok(None),
+        Some(Value::Bool(said)) => Ok(Some(said)),
+        Some(_) => bail!("ssl_passthrough: expected true or false"),
     }
 }
 

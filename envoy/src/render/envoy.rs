@@ -6,6 +6,7 @@ mod cluster;
 mod edge;
 mod eds;
 mod listener;
+mod passthrough;
 mod reach;
 mod route;
 mod settings;
@@ -27,8 +28,9 @@ use self::eds::{Readers, write_for};
 use super::way::{Copies, Ways};
 use super::yaml::{comments, to_yaml};
 use crate::check::{self, Finding};
-use crate::clusters::Cluster;
+use crate::clusters::{Cluster, Twin};
 use crate::compiled::{Compiled, Flags};
+use crate::passthrough::Passthrough;
 use crate::plugin_config::{Options, Report, Unmatched, plugin_config};
 use crate::progress::Progress;
 use crate::say;
@@ -87,7 +89,9 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     };
     let mut plugin = plugin_config(compiled, options);
     let mut notes = Vec::new();
-    let certificates = tls::certificates(compiled, settings.tls.as_ref(), &mut notes);
+    let passed = Passthrough::all(compiled);
+    notes.extend(passed.iter().filter_map(Passthrough::note));
+    let certificates = tls::certificates(compiled, settings.tls.as_ref(), &passed, &mut notes);
     let copies = Copies {
         refused: &|name, port| reach::refused_name(settings, name, port),
         to_services: false,
@@ -114,6 +118,7 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
         ways: &ways,
         settings,
         has_certificates: client::asks(compiled),
+        passed: &passed,
     };
     let listeners = chain.listeners(&certificates);
     let mut rendered_clusters: Vec<Value> = Vec::new();
@@ -125,6 +130,7 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     let asked = pages.iter();
     rendered_clusters
         .extend(asked.map(|one| cluster::cluster(compiled, one, settings, &mut Vec::new())));
+    rendered_clusters.extend(passthrough::clusters(compiled, &passed, settings));
     rendered_clusters.extend(ways.mirrors(compiled.manifests));
     rendered_clusters.push(cluster::admin_cluster(&settings.admin));
     let mut bootstrap = json!({
@@ -180,12 +186,7 @@ pub fn error_pages(compiled: &Compiled<'_>) -> Vec<Cluster> {
         core.is_some_and(|core| core.has_pages)
     };
     let asked = compiled.clusters.iter().filter(has_pages);
-    asked
-        .map(|cluster| Cluster {
-            has_pages: true,
-            ..cluster.clone()
-        })
-        .collect()
+    asked.map(|cluster| cluster.twin(Twin::Pages)).collect()
 }
 
 /// Prints the bootstrap; notes go to standard error.

@@ -68,7 +68,12 @@ impl Lot {
         };
         for cluster in clusters.iter_mut() {
             if cluster["type"] == "EDS" {
-                cluster["eds_cluster_config"]["service_name"] = cluster["name"].clone();
+                // A twin names the other one.
+                let name = cluster["name"].clone();
+                let service = &mut cluster["eds_cluster_config"]["service_name"];
+                if service.is_null() {
+                    *service = name;
+                }
             }
             lot.rename(&mut cluster["name"]);
         }

@@ -6,7 +6,7 @@ use super::address::Address;
 use super::eds::{self, endpoint_file, load_assignment};
 use super::reach;
 use super::settings::EnvoySettings;
-use crate::clusters::Cluster;
+use crate::clusters::{Cluster, Twin};
 use crate::compiled::Compiled;
 use crate::manifests::Manifests;
 use crate::render::authorizer::{self, PROTOCOL_OPTIONS};
@@ -40,6 +40,9 @@ pub(super) fn cluster(
     );
     fields.insert("outlier_detection".to_owned(), outlier_detection());
     fields.insert("circuit_breakers".to_owned(), no_limits());
+    if cluster.twin == Some(Twin::Passthrough) {
+        return value;
+    }
     let connections = if cluster.is_asked() {
         authorizer::connections()
     } else {
@@ -153,7 +156,7 @@ fn discovery(
     }
     notes.extend(reach::notes(settings, cluster));
     if let Some(folder) = &settings.eds {
-        let of = if cluster.has_pages {
+        let of = if cluster.twin.is_some() {
             cluster.service_port.key()
         } else {
             name.clone()

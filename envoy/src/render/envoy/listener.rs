@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::client::{self, Asking};
 use super::edge;
+use super::passthrough;
 use super::route;
 use super::settings::EnvoySettings;
 use super::tls::{self, Certificates};
@@ -14,6 +15,7 @@ use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME, RELOAD_BACKOFF, proxy_proto
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written};
 use crate::forwarding::{self, DROPPED_HEADERS, ENDPOINT_HEADER, POLICY_HEADER};
 use crate::inert;
+use crate::passthrough::Passthrough;
 use crate::plugin_config;
 use crate::render::way::Ways;
 
@@ -25,6 +27,8 @@ pub(super) struct Chain<'c> {
     pub(super) settings: &'c EnvoySettings,
     /// Some host asks for certificates.
     pub(super) has_certificates: bool,
+    /// The hosts whose connections go to pods as they come.
+    pub(super) passed: &'c [Passthrough],
 }
 
 impl Chain<'_> {
@@ -46,17 +50,19 @@ impl Chain<'_> {
                 "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector" },
         });
         let filters: Vec<Value> = proxied.into_iter().chain([tls_inspector]).collect();
-        if !certificates.is_empty() {
+        if !certificates.is_empty() || !self.passed.is_empty() {
+            let chains = tls::filter_chains(
+                certificates,
+                |asked| self.connection_manager(HTTPS, asked),
+                &edge::header_timeout(self.compiled.manifests),
+            );
+            let passed = passthrough::filter_chains(self.passed);
+            let chains: Vec<Value> = passed.chain(chains).collect();
             listeners.push(json!({
                 "name": "https",
                 "address": self.settings.listen_tls.to_envoy(),
                 "listener_filters": filters,
-                "filter_chains":
-                    tls::filter_chains(
-                        certificates,
-                        |asked| self.connection_manager(HTTPS, asked),
-                        &edge::header_timeout(self.compiled.manifests),
-                    ),
+                "filter_chains": chains,
             }));
         }
         listeners

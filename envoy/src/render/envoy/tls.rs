@@ -9,6 +9,7 @@ use super::client::{self, Asking};
 use crate::certificates;
 use crate::compiled::Compiled;
 use crate::key_pair::KeyPair;
+use crate::passthrough::Passthrough;
 use crate::taken::TakenIngress;
 
 /// One certificate and the hosts it serves.
@@ -39,6 +40,7 @@ pub(super) type Pair = (PathBuf, PathBuf);
 pub(super) fn certificates(
     compiled: &Compiled<'_>,
     given: Option<&Pair>,
+    passed: &[Passthrough],
     notes: &mut Vec<String>,
 ) -> Certificates {
     let mut certificates = Vec::new();
@@ -97,16 +99,17 @@ pub(super) fn certificates(
         .into_iter()
         .flat_map(|certificate| split(compiled, certificate))
         .collect();
-    let certificates = each_name_once(certificates);
-    if certificates.is_empty() {
+    let certificates = each_name_once(certificates, passed);
+    if certificates.is_empty() && passed.is_empty() {
         notes.extend(dead_redirects(&compiled.ingresses));
     }
     certificates
 }
 
-/// Envoy takes no listener in which two chains are for one name: the first one is.
-fn each_name_once(all: Certificates) -> Certificates {
-    let mut seen = HashSet::new();
+/// Envoy takes no listener in which two chains are for one name: the first one is, and before all of them
+/// those that pass a name on.
+fn each_name_once(all: Certificates, passed: &[Passthrough]) -> Certificates {
+    let mut seen: HashSet<String> = passed.iter().map(|one| one.host.clone()).collect();
     let mut first = |mut one: Certificate| {
         let is_for_all = one.hosts.is_empty();
         let names = one.hosts.iter().map(|host| host.to_ascii_lowercase());

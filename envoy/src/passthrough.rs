@@ -1,0 +1,94 @@
+//! `ssl-passthrough`: hosts whose TLS is their pods' own, where the controller has
+//! `--enable-ssl-passthrough`.
+//!
+//! Source: `getConfiguration` and `createServers`, `internal/ingress/controller/controller.go`, and
+//! `pkg/tcpproxy/tcp.go`, ingress-nginx dbb11b92d: the first location `/` of a host counts, and of a host
+//! without one, or with a Service that has no address of its own, no connection comes to anything.
+
+use std::collections::BTreeMap;
+
+use limpet::annotations::validator::parse_bool;
+use limpet::route::location::Backend;
+
+use crate::clusters::{Cluster, Twin};
+use crate::compiled::Compiled;
+use crate::names;
+
+/// The annotation.
+pub(crate) const ANNOTATION: &str = "ssl-passthrough";
+
+/// A host whose connections go to pods as they come.
+#[derive(Debug)]
+pub(crate) struct Passthrough {
+    /// In lower case; no wildcard, which is no name in a greeting.
+    pub(crate) host: String,
+    /// `Err`: why no connection comes to anything.
+    pub(crate) to: Result<Cluster, &'static str>,
+    /// Where an Ingress asks for it, `file:line`.
+    place: String,
+}
+
+impl Passthrough {
+    /// Every one, where the controller passes connections on and the platform can.
+    pub(crate) fn all(compiled: &Compiled<'_>) -> Vec<Self> {
+        if compiled.manifests.ssl_passthrough != Some(true) || !compiled.on_envoy {
+            return Vec::new();
+        }
+        let asks = compiled.ingresses.iter().filter(|ingress| {
+            let said = ingress.annotation(ANNOTATION).and_then(parse_bool);
+            said == Some(true) && ingress.annotations.canary.is_none()
+        });
+        let mut all = BTreeMap::new();
+        for ingress in asks {
+            for rule in &ingress.ingress.rules {
+                let host = rule.host.to_ascii_lowercase();
+                if host.starts_with('*') || !names::is_host(&host) || all.contains_key(&host) {
+                    continue;
+                }
+                let one = Self {
+                    to: to(compiled, &host),
+                    place: ingress.place_of(ANNOTATION),
+                    host: host.clone(),
+                };
+                all.insert(host, one);
+            }
+        }
+        all.into_values().collect()
+    }
+
+    /// What the operator should know of one that comes to nothing.
+    pub(crate) fn note(&self) -> Option<String> {
+        let why = self.to.as_ref().err()?;
+        let (place, host) = (&self.place, &self.host);
+        Some(format!(
+            "{place}: TLS for {host} is passed to nobody: {why}"
+        ))
+    }
+}
+
+fn to(compiled: &Compiled<'_>, host: &str) -> Result<Cluster, &'static str> {
+    let locations = compiled.virtual_host(host).map(|host| &host.locations);
+    let mut locations = locations.into_iter().flat_map(|all| all.iter());
+    let location = locations.find(|one| one.path == "/" && !one.is_implicit);
+    let location = location.ok_or("no Ingress has its path /")?;
+    let mut closed = compiled.config.close.iter();
+    if closed.any(|one| *one == location.ingress || one == "*") {
+        return Err("its Ingress is closed");
+    }
+    let Backend::Cluster(id) = location.backend else {
+        return Err("its Service has no such port");
+    };
+    let service = compiled.policy.cluster(id).map(|cluster| &cluster.service);
+    let mut clusters = compiled.clusters.iter();
+    let cluster = clusters.find(|one| Some(&one.service_port.key()) == service);
+    match cluster {
+        None => Err("its Service is not known"),
+        Some(cluster) if cluster.external_name.is_some() => {
+            Err("a Service of type ExternalName has no address")
+        }
+        Some(cluster) => Ok(cluster.twin(Twin::Passthrough)),
+    }
+}
+
+#[cfg(test)]
+mod tests;
