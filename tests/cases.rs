@@ -170,3 +170,8 @@ fn every_case_holds_on_a_sidecar_that_istiod_configures() {
 fn every_case_holds_on_an_envoy_that_envoy_gateway_configures() {
     ask_platform(Platform::EnvoyGateway);
 }
+
+#[test]
+fn every_case_holds_on_an_envoy_that_an_older_envoy_gateway_configures() {
+    ask_platform(Platform::OlderEnvoyGateway);
+}

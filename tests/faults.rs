@@ -20,6 +20,7 @@ mod upstream_tls;
 
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::manifests::Manifests;
+use limpet_tests::manifest::{self, Rule};
 use limpet_tests::pod::Pod;
 use limpet_tests::rendered::{Rendered, Setup};
 
@@ -99,19 +100,10 @@ impl Shop {
 }
 
 fn ingress(kind: usize, annotations: &[(&str, &str)]) -> serde_json::Value {
-    let prefixed = |(name, value): &(&str, &str)| {
-        let name = format!("nginx.ingress.kubernetes.io/{name}");
-        (name, (*value).into())
+    let rule = Rule {
+        host: &host(kind),
+        path: "/",
+        service: &service(kind),
     };
-    let annotations: serde_json::Map<_, _> = annotations.iter().map(prefixed).collect();
-    serde_json::json!({
-        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-        "metadata": {
-            "name": format!("shop-{kind}"), "namespace": "default", "annotations": annotations,
-        },
-        "spec": {"rules": [{"host": host(kind), "http": {"paths": [{
-            "path": "/", "pathType": "Prefix",
-            "backend": {"service": {"name": service(kind), "port": {"number": 80}}},
-        }]}}]},
-    })
+    manifest::ingress(&format!("shop-{kind}"), rule, annotations)
 }

@@ -102,6 +102,11 @@ fn envoy_gateway_keeps_sessions_with_what_is_rendered_for_it() {
     play(Platform::EnvoyGateway);
 }
 
+#[test]
+fn an_older_envoy_gateway_keeps_sessions_with_what_is_rendered_for_it() {
+    play(Platform::OlderEnvoyGateway);
+}
+
 /// What a client sends that would like to be somebody else.
 const LIES: [(&str, &str); 9] = [
     ("proxy", "liar.example"),

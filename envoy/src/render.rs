@@ -11,6 +11,7 @@ mod proxys_own;
 pub mod resource;
 mod secrets;
 pub mod served;
+mod version;
 mod way;
 pub mod yaml;
 
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 pub use args::RenderArgs;
+pub use version::Version;
 
 /// Which proxy.
 #[derive(Debug, Subcommand)]

@@ -2,9 +2,10 @@
 
 use limpet_envoy::manifests::Manifests;
 use limpet_tests::http::{self, Connection, Request};
+use limpet_tests::manifest::{self, Rule};
 use limpet_tests::pod::{Echo, Manner, Pod, Script};
 use limpet_tests::rendered::{Rendered, Setup};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const HOST: &str = "shop.example";
 
@@ -23,21 +24,12 @@ impl Guarded {
 
     fn of(annotations: &[(&str, &str)]) -> Self {
         let ingress = |name: &str, path: &str, annotations: &[(&str, &str)]| {
-            let annotations: serde_json::Map<_, Value> = annotations
-                .iter()
-                .map(|(name, value)| (format!("nginx.ingress.kubernetes.io/{name}"), json!(value)))
-                .collect();
-            json!({
-                "apiVersion": "networking.k8s.io/v1",
-                "kind": "Ingress",
-                "metadata": { "name": name, "annotations": annotations },
-                "spec": { "ingressClassName": "nginx", "rules": [{
-                    "host": HOST,
-                    "http": { "paths": [{ "path": path, "pathType": "Prefix", "backend": {
-                        "service": { "name": name, "port": { "number": 80 } },
-                    } }] },
-                }] },
-            })
+            let rule = Rule {
+                host: HOST,
+                path,
+                service: name,
+            };
+            manifest::ingress(name, rule, annotations)
         };
         let list = json!({ "apiVersion": "v1", "kind": "List", "items": [
             ingress("web", "/", annotations),

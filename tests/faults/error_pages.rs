@@ -2,9 +2,10 @@
 
 use limpet_envoy::manifests::Manifests;
 use limpet_tests::http::{self, Request};
+use limpet_tests::manifest::{self, Rule};
 use limpet_tests::pod::{Manner, Pod, Script};
 use limpet_tests::rendered::{Rendered, Setup};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const HOST: &str = "shop.example";
 
@@ -18,26 +19,16 @@ struct Shop {
 impl Shop {
     fn start() -> Self {
         let ingress = |name: &str, path: &str, own: &[(&str, &str)]| {
-            let all = [
+            let pages = [
                 ("custom-http-errors", "403,404,502,503"),
                 ("default-backend", "pages"),
             ];
-            let annotations: serde_json::Map<_, Value> = all
-                .iter()
-                .chain(own)
-                .map(|(name, value)| (format!("nginx.ingress.kubernetes.io/{name}"), json!(value)))
-                .collect();
-            json!({
-                "apiVersion": "networking.k8s.io/v1",
-                "kind": "Ingress",
-                "metadata": { "name": name, "annotations": annotations },
-                "spec": { "ingressClassName": "nginx", "rules": [{
-                    "host": HOST,
-                    "http": { "paths": [{ "path": path, "pathType": "Prefix", "backend": {
-                        "service": { "name": "web", "port": { "number": 80 } },
-                    } }] },
-                }] },
-            })
+            let rule = Rule {
+                host: HOST,
+                path,
+                service: "web",
+            };
+            manifest::ingress(name, rule, &[&pages, own].concat())
         };
         let list = json!({ "apiVersion": "v1", "kind": "List", "items": [
             ingress("web", "/", &[("affinity", "cookie"), ("enable-cors", "true")]),

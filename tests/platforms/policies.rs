@@ -46,7 +46,7 @@ fn told(platform: Platform, recording: &str) -> Vec<(Level, String)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/control-planes/ingresses");
     let manifests = Manifests::load(&[format!("{folder}/{recording}.yaml")]).unwrap();
     let on = match platform {
-        Platform::EnvoyGateway => check::Platform::EnvoyGateway,
+        Platform::EnvoyGateway | Platform::OlderEnvoyGateway => check::Platform::EnvoyGateway,
         Platform::Istio | Platform::IstioSidecar => check::Platform::Istio,
     };
     let report = Report::new(&manifests, false, Some(on));

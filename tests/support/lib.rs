@@ -20,6 +20,7 @@ pub mod grpc;
 pub mod guest;
 pub mod http;
 mod latin1;
+pub mod manifest;
 pub mod pod;
 pub mod recorded;
 pub mod recordings;

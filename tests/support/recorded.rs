@@ -25,10 +25,12 @@ pub enum Platform {
     IstioSidecar,
     /// Envoy Gateway.
     EnvoyGateway,
+    /// The oldest one that `render envoy-gateway` has a flag for.
+    OlderEnvoyGateway,
 }
 
 impl Platform {
-    /// All of them.
+    /// All of them, the newest of each.
     pub const EVERY: [Self; 3] = [Self::Istio, Self::IstioSidecar, Self::EnvoyGateway];
 
     /// Its folder of recordings, and what it is called where a test says what differs.
@@ -38,6 +40,7 @@ impl Platform {
             Self::Istio => "istio-gateway",
             Self::IstioSidecar => "istio-sidecar",
             Self::EnvoyGateway => "envoy-gateway",
+            Self::OlderEnvoyGateway => "older-envoy-gateway",
         }
     }
 
@@ -45,7 +48,7 @@ impl Platform {
     fn http(self) -> &'static str {
         match self {
             Self::Istio | Self::IstioSidecar => "0.0.0.0_80",
-            Self::EnvoyGateway => "envoy-gateway-system/limpet/http",
+            Self::EnvoyGateway | Self::OlderEnvoyGateway => "envoy-gateway-system/limpet/http",
         }
     }
 }

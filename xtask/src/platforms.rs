@@ -44,6 +44,9 @@ pub(crate) struct Options {
     /// Compare with what is recorded, and record nothing
     #[arg(long)]
     check: bool,
+    /// Ask an older Envoy Gateway, about what is rendered for it
+    #[arg(long)]
+    older: bool,
     /// Only recordings whose name has one of these in it, such as istio-gateway/sample
     names: Vec<String>,
     /// In the namespaces: how this task calls itself
@@ -56,6 +59,7 @@ impl Options {
     pub(crate) fn check() -> Self {
         Self {
             check: true,
+            older: false,
             names: Vec::new(),
             part: None,
         }
@@ -67,16 +71,21 @@ impl Options {
 enum Platform {
     Istio(Proxy),
     EnvoyGateway,
+    /// One that `render envoy-gateway` has a flag for.
+    OlderEnvoyGateway,
     /// Where Gateway API's standard channel is installed: what the API server alone says.
     StandardChannel,
 }
 
-const PLATFORMS: [(&str, Platform); 4] = [
+const PLATFORMS: &[(&str, Platform)] = &[
     ("istio-gateway", Platform::Istio(Proxy::Gateway)),
     ("istio-sidecar", Platform::Istio(Proxy::Sidecar)),
     ("envoy-gateway", Platform::EnvoyGateway),
     ("standard-channel", Platform::StandardChannel),
 ];
+
+/// Apart: its resource definitions are of the same names.
+const OLDER: &[(&str, Platform)] = &[("older-envoy-gateway", Platform::OlderEnvoyGateway)];
 
 /// How many ask at once: each waits for the others' processes as much as it works.
 const PARTS: usize = 3;
@@ -93,6 +102,9 @@ impl Platform {
         match self {
             Self::Istio(Proxy::Gateway) => input.policies != Some(inputs::ENVOY_GATEWAY),
             Self::EnvoyGateway => input.policies != Some(inputs::ISTIO),
+            Self::OlderEnvoyGateway => {
+                input.is_asked && input.policies.is_none() && input.name != inputs::REST
+            }
             // The filter and the routes are a gateway's.
             Self::Istio(Proxy::Sidecar)
                 if input.policies.is_some() || input.name == inputs::REST =>
@@ -117,7 +129,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     needs(&["unshare", "ip", "openssl", "base64"])?;
-    Programs::built()?;
+    Programs::built(options.older)?;
     demo::limpet()?;
     envoy::envoy()?;
     process::announce("asking the control planes");
@@ -174,6 +186,7 @@ fn part(program: &Path, options: &Options, Part { number, of }: Part) -> Command
         .arg(program)
         .args(["platforms", "--part", &format!("{number}/{of}")])
         .args(options.check.then_some("--check"))
+        .args(options.older.then_some("--older"))
         .args(&options.names)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
@@ -251,7 +264,7 @@ fn inside(options: &Options, part: Part) -> Result<Outcome> {
         limpet: workspace::target("debug/limpet"),
         module: workspace::target("platforms").join(MODULE),
         envoy: fs::canonicalize(workspace::target("envoy"))?,
-        programs: Programs::built()?,
+        programs: Programs::built(options.older)?,
         folder: workspace::target("platforms").join(part.number.to_string()),
     };
     process::output(Command::new("ip").args(["link", "set", "lo", "up"]))
@@ -266,7 +279,8 @@ fn inside(options: &Options, part: Part) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let mut webhook = None;
     let mut wanted = 0..;
-    for (name, platform) in PLATFORMS {
+    let platforms = if options.older { OLDER } else { PLATFORMS };
+    for &(name, platform) in platforms {
         let taken: Vec<&Input> = inputs
             .iter()
             .filter(|input| platform.takes(input))
@@ -321,7 +335,7 @@ fn prepare(
             api::namespace_exists("istio-system")?;
             *webhook = Some(istio::Webhook::start(place, cluster)?);
         }
-        Platform::EnvoyGateway => {
+        Platform::EnvoyGateway | Platform::OlderEnvoyGateway => {
             define("gateway-api-experimental")?;
             define("envoy-gateway")?;
             envoy_gateway::prepare(place, cluster)?;
@@ -352,7 +366,9 @@ fn ask(place: &Place, cluster: &Cluster, platform: Platform, input: &Input) -> R
     let rendering = String::from_utf8(render.stdout)?;
     let answer: Answer = match platform {
         Platform::Istio(proxy) => istio::ask(place, cluster, proxy, &rendering)?,
-        Platform::EnvoyGateway => envoy_gateway::ask(place, cluster, &rendering)?,
+        Platform::EnvoyGateway | Platform::OlderEnvoyGateway => {
+            envoy_gateway::ask(place, cluster, &rendering)?
+        }
         Platform::StandardChannel => cluster.apply(&rendering)?.into(),
     };
     let recording = Recording {
@@ -373,10 +389,14 @@ fn ask(place: &Place, cluster: &Cluster, platform: Platform, input: &Input) -> R
 fn command(platform: Platform, input: &Input) -> Vec<String> {
     let (name, image, flags): (_, _, &[&str]) = match platform {
         Platform::Istio(proxy) => ("istio", "file:///limpet.wasm".to_owned(), proxy.flags()),
-        Platform::EnvoyGateway | Platform::StandardChannel => (
+        Platform::EnvoyGateway | Platform::StandardChannel | Platform::OlderEnvoyGateway => (
             "envoy-gateway",
             format!("{}/limpet:recorded", registry::ADDRESS),
-            &[],
+            if matches!(platform, Platform::OlderEnvoyGateway) {
+                &["--envoy-gateway", "1.7"]
+            } else {
+                &[]
+            },
         ),
     };
     let words = ["render", name, "--close", "--image", &image];

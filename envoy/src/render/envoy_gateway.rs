@@ -15,9 +15,11 @@ use super::external_names;
 use super::left_out;
 use super::resource::{Resource, too_large, yaml};
 use super::served::Served;
+use super::version::Version;
 use crate::check;
 use crate::compiled::Compiled;
 use crate::manifests::Manifests;
+use args::BOUNDS_SILENCE;
 use route::cluster_routes;
 
 pub use args::EnvoyGatewayArgs;
@@ -40,6 +42,7 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
     let compiled = Compiled::new(manifests, &args.render.flags())?;
     let served = Served::on_envoy_gateway(&compiled);
     let mut head: Vec<String> = HEAD.lines().map(str::to_owned).collect();
+    head.extend(needed(args.envoy_gateway).lines().map(str::to_owned));
     let secrets = served.secret_lines();
     if !secrets.is_empty() {
         head.push(
@@ -95,8 +98,7 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
 /// What Envoy Gateway cannot be told in resources, so in words.
 const HEAD: &str = "\
 limpet on Envoy Gateway. Replace the image name in the EnvoyExtensionPolicy; nothing else needs
-editing. It takes Envoy Gateway 1.8 or newer, for the silence of pods (streamIdleTimeout), and Gateway
-API's experimental channel for sessionPersistence.
+editing. It takes Gateway API's experimental channel, for sessionPersistence.
 
 What Envoy Gateway cannot say:
 - failure policy FAIL_RELOAD: after a trap the requests of that worker are answered 503 until the
@@ -114,6 +116,19 @@ What Envoy Gateway cannot say:
 - an older ClientTrafficPolicy of somebody else's on this Gateway or on a listener of it wins, and limpet's
   is Accepted=False Conflicted: HTTP/1.0 is 400 then, and pods get Envoy's forwarding headers instead
   of ingress-nginx's. Take it away, or write what limpet's says into it.";
+
+/// What depends on the version.
+fn needed(version: Version) -> &'static str {
+    if version < BOUNDS_SILENCE {
+        "\
+- how long pods may be silent: Envoy Gateway 1.7 has no time for it, and its Envoy waits without end, whatever
+  proxy-read-timeout says. For 1.8 render without --envoy-gateway."
+    } else {
+        "\
+- Envoy Gateway 1.7: this is for 1.8 or newer, which bound how long pods may be silent (streamIdleTimeout);
+  --envoy-gateway 1.7 renders for 1.7."
+    }
+}
 
 /// Prints the resources.
 ///

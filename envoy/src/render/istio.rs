@@ -23,6 +23,7 @@ use super::served::Served;
 use crate::check;
 use crate::compiled::Compiled;
 use crate::manifests::Manifests;
+use args::RELOADS;
 
 pub use args::IstioArgs;
 
@@ -80,6 +81,13 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
         "Upgrades: the filter of limpet comes before CORS and fault injection; authorization sees the".to_owned(),
         "original path and host.".to_owned(),
     ];
+    if args.istio < RELOADS {
+        head.push(format!(
+            "Istio {}: it starts no module anew after a trap (FAIL_CLOSED). The requests of that worker fail then until",
+            args.istio
+        ));
+        head.push("its proxy restarts.".to_owned());
+    }
     if served.forwarding.trusted && !args.sidecar {
         head.extend(TRUSTED.lines().map(str::to_owned));
     }

@@ -119,3 +119,10 @@ pub fn yaml(head: &[String], resources: &[Resource]) -> anyhow::Result<String> {
     }
     Ok(text)
 }
+
+/// Sets a field of an object.
+pub(super) fn insert(object: &mut Value, key: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(key.to_owned(), value);
+    }
+}

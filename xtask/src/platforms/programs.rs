@@ -33,27 +33,34 @@ const ISTIOD: Program = Program {
     )],
 };
 
-const ENVOY_GATEWAY: Program = Program {
-    folder: "envoy-gateway",
-    packages: &["github.com/envoyproxy/gateway/cmd/envoy-gateway"],
-    definitions: &[
-        (
-            "sigs.k8s.io/gateway-api",
-            "config/crd/standard",
-            "gateway-api-standard",
-        ),
-        (
-            "sigs.k8s.io/gateway-api",
-            "config/crd/experimental",
-            "gateway-api-experimental",
-        ),
-        (
-            "github.com/envoyproxy/gateway",
-            "charts/gateway-crds-helm/templates/generated",
-            "envoy-gateway",
-        ),
-    ],
-};
+const ENVOY_GATEWAY: Program = envoy_gateway("envoy-gateway");
+
+/// The oldest that `limpet render` has a flag for.
+const OLDER_ENVOY_GATEWAY: Program = envoy_gateway("older-envoy-gateway");
+
+const fn envoy_gateway(folder: &'static str) -> Program {
+    Program {
+        folder,
+        packages: &["github.com/envoyproxy/gateway/cmd/envoy-gateway"],
+        definitions: &[
+            (
+                "sigs.k8s.io/gateway-api",
+                "config/crd/standard",
+                "gateway-api-standard",
+            ),
+            (
+                "sigs.k8s.io/gateway-api",
+                "config/crd/experimental",
+                "gateway-api-experimental",
+            ),
+            (
+                "github.com/envoyproxy/gateway",
+                "charts/gateway-crds-helm/templates/generated",
+                "envoy-gateway",
+            ),
+        ],
+    }
+}
 
 /// Where the built programs are.
 #[derive(Debug)]
@@ -68,11 +75,16 @@ impl Programs {
     ///
     /// # Errors
     /// There is no Go, or one of them does not compile.
-    pub(super) fn built() -> Result<Programs> {
+    pub(super) fn built(older: bool) -> Result<Programs> {
         Ok(Programs {
             api_server: API_SERVER.built()?,
             istiod: ISTIOD.built()?,
-            envoy_gateway: ENVOY_GATEWAY.built()?,
+            envoy_gateway: if older {
+                OLDER_ENVOY_GATEWAY
+            } else {
+                ENVOY_GATEWAY
+            }
+            .built()?,
         })
     }
 

@@ -4,6 +4,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::render::args::RenderArgs;
+use crate::render::version::{self, Version};
 
 /// Flags of `limpet render envoy-gateway`.
 #[derive(Debug, Clone, Args)]
@@ -27,6 +28,18 @@ pub struct EnvoyGatewayArgs {
     /// The namespace of the Gateway and of its policies
     #[arg(long, default_value = "envoy-gateway-system", value_parser = NonEmptyStringValueParser::new())]
     pub namespace: String,
+
+    /// The version of Envoy Gateway, 1.7 or newer
+    #[arg(long, value_name = "VERSION", default_value_t = BOUNDS_SILENCE, value_parser = envoy_gateway)]
+    pub envoy_gateway: Version,
+}
+
+/// The first that knows `streamIdleTimeout`.
+pub(super) const BOUNDS_SILENCE: Version = Version::of(8);
+
+/// Before 1.7 one tenant's broken Secret took the listener of all.
+fn envoy_gateway(text: &str) -> Result<Version, String> {
+    version::from(text, Version::of(7))
 }
 
 /// The image name that an operator replaces.
@@ -39,6 +52,7 @@ impl Default for EnvoyGatewayArgs {
             image: DEFAULT_IMAGE.to_owned(),
             image_pull_secret: None,
             namespace: "envoy-gateway-system".to_owned(),
+            envoy_gateway: BOUNDS_SILENCE,
         }
     }
 }

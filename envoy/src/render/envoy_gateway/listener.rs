@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use super::args::EnvoyGatewayArgs;
 use super::grant::Grant;
-use super::route::insert;
 use crate::certificates::Certificate;
-use crate::render::resource::{Kind, Resource};
+use crate::render::resource::{Kind, Resource, insert};
 use crate::render::secrets::{MOST_CERTIFICATES, MOST_LISTENERS, secrets};
 use crate::render::served::Served;
 

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use super::args::EnvoyGatewayArgs;
 use super::authorizer;
 use super::listener::GATEWAY;
-use super::route::{ClusterRoute, ROUTE, insert, names};
+use super::route::{ClusterRoute, ROUTE, names};
 use super::way::Going;
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written, early, originals};
 use crate::plugin_config::Unmatched;
-use crate::render::resource::{Kind, Resource};
+use crate::render::resource::{Kind, Resource, insert};
 use crate::render::served::Served;
 
 const API: &str = "gateway.envoyproxy.io/v1alpha1";
@@ -135,7 +135,7 @@ fn backend_traffic(args: &EnvoyGatewayArgs, routes: &[ClusterRoute<'_>]) -> Vec<
                 "maxParallelRequests": NO_LIMIT,
             },
         });
-        for (key, said) in going.said() {
+        for (key, said) in going.said(args.envoy_gateway) {
             insert(&mut spec, key, said);
         }
         let resource = policy("BackendTrafficPolicy", &args.namespace, &name, spec);

@@ -13,7 +13,7 @@ use super::way::{Going, IDEMPOTENT};
 use crate::clusters::{Cluster, ServicePort};
 use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER, HOST_HEADER, POLICY_HEADER};
 use crate::render::authorizer::by_routes;
-use crate::render::resource::{Kind, Resource};
+use crate::render::resource::{Kind, Resource, insert};
 use crate::render::served::Served;
 use crate::render::way::Requests;
 
@@ -345,10 +345,4 @@ fn spec(args: &EnvoyGatewayArgs, rules: Vec<Value>) -> Value {
         "parentRefs": [{ "name": "limpet", "namespace": args.namespace }],
         "rules": rules,
     })
-}
-
-pub(super) fn insert(object: &mut Value, key: &str, value: Value) {
-    if let Some(object) = object.as_object_mut() {
-        object.insert(key.to_owned(), value);
-    }
 }

@@ -4,8 +4,11 @@
 use limpet::endpoints::digest::backend_key;
 use serde_json::{Map, Value, json};
 
+use super::args::BOUNDS_SILENCE;
 use crate::clusters::Cluster;
+use crate::render::resource::insert;
 use crate::render::served::Served;
+use crate::render::version::Version;
 use crate::render::way::{Requests, Way};
 
 /// The methods whose requests are tried again after a pod has begun: Gateway API knows neither LOCK nor
@@ -84,7 +87,7 @@ impl<'c> Going<'c> {
     }
 
     /// What a BackendTrafficPolicy says of it: `retry` and `timeout`.
-    pub(super) fn said(&self) -> [(&'static str, Value); 2] {
+    pub(super) fn said(&self, version: Version) -> [(&'static str, Value); 2] {
         let repeats = self.way.repeats(self.requests);
         let mut retry = Map::new();
         retry.insert("numRetries".to_owned(), json!(repeats.times));
@@ -105,10 +108,14 @@ impl<'c> Going<'c> {
         } else {
             read
         };
-        let timeout = json!({
-            "tcp": { "connectTimeout": duration(self.connect) },
-            "http": { "streamIdleTimeout": duration(silence) },
-        });
+        let mut timeout = json!({ "tcp": { "connectTimeout": duration(self.connect) } });
+        if version >= BOUNDS_SILENCE {
+            insert(
+                &mut timeout,
+                "http",
+                json!({ "streamIdleTimeout": duration(silence) }),
+            );
+        }
         [("retry", Value::Object(retry)), ("timeout", timeout)]
     }
 }

@@ -7,6 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::clusters::ServicePort;
 use crate::render::args::RenderArgs;
+use crate::render::version::{self, Version};
 
 /// Flags of `limpet render istio`.
 #[derive(Debug, Clone, Args)]
@@ -43,6 +44,18 @@ pub struct IstioArgs {
     /// The DNS domain of the cluster
     #[arg(long, default_value = "cluster.local")]
     pub cluster_domain: String,
+
+    /// The version of Istio, 1.22 or newer
+    #[arg(long, value_name = "VERSION", default_value_t = RELOADS, value_parser = istio)]
+    pub istio: Version,
+}
+
+/// The first that starts a module anew after a trap.
+pub(super) const RELOADS: Version = Version::of(27);
+
+/// `networking.istio.io/v1` is as old as 1.22.
+fn istio(text: &str) -> Result<Version, String> {
+    version::from(text, Version::of(22))
 }
 
 /// The image name that an operator replaces.
@@ -61,6 +74,7 @@ impl Default for IstioArgs {
             namespace: "istio-system".to_owned(),
             selector: "istio=ingressgateway".to_owned(),
             cluster_domain: "cluster.local".to_owned(),
+            istio: RELOADS,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::args::IstioArgs;
+use super::args::{IstioArgs, RELOADS};
 use super::authorizer;
 use crate::plugin_config::Unmatched;
 use crate::render::resource::{Kind, Resource};
@@ -29,7 +29,7 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
         "url": args.image,
         "imagePullPolicy": "IfNotPresent",
         "pluginName": "limpet",
-        "failStrategy": "FAIL_RELOAD",
+        "failStrategy": if args.istio < RELOADS { "FAIL_CLOSED" } else { "FAIL_RELOAD" },
         // A gateway's listeners are CLIENT, as the outbound ones of a sidecar: there is no GATEWAY.
         // Source: `workloadModeForListenerClass`, `pilot/pkg/model/extensions.go`, istio 86c9f01f;
         // `WorkloadMode`, `type/v1beta1/selector.proto`, istio/api b8f8791d.

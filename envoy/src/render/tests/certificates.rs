@@ -109,12 +109,36 @@ fn a_secret_of_no_possible_name_costs_its_own_hosts_on_istio() {
     );
 }
 
-// Before 1.7 one tenant's broken Secret took the listener of all; before 1.8 silence has no bound.
 #[test]
-fn envoy_gateway_is_to_be_new_enough() {
+fn an_older_platform_gets_what_it_knows_and_its_operator_is_told() {
     let all = manifests(&[("shop", "shop.test", "tls")]);
-    let text = envoy_gateway::text(&all, &EnvoyGatewayArgs::default()).unwrap();
-    assert!(text.contains("Envoy Gateway 1.8 or newer"), "{text}");
+    for (version, knows) in [("1.7", false), ("1.8", true), ("v1.9.1", true)] {
+        let args = EnvoyGatewayArgs {
+            envoy_gateway: version.parse().unwrap(),
+            ..EnvoyGatewayArgs::default()
+        };
+        let text = envoy_gateway::text(&all, &args).unwrap();
+        assert_eq!(text.contains("streamIdleTimeout:"), knows, "{version}");
+        let told = "its Envoy waits without end, whatever";
+        assert_eq!(text.contains(told), !knows, "{version}: {text}");
+    }
+    for (version, strategy) in [("1.24", "FAIL_CLOSED"), ("1.27", "FAIL_RELOAD")] {
+        let args = IstioArgs {
+            istio: version.parse().unwrap(),
+            ..IstioArgs::default()
+        };
+        let text = istio::text(&all, &args).unwrap();
+        assert!(
+            text.contains(&format!("failStrategy: {strategy}")),
+            "{version}: {text}"
+        );
+        let told = "it starts no module anew after a trap";
+        assert_eq!(
+            text.contains(told),
+            strategy == "FAIL_CLOSED",
+            "{version}: {text}"
+        );
+    }
 }
 
 #[test]
