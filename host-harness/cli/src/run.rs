@@ -12,6 +12,7 @@ use anyhow::Context;
 use clap::Args;
 use host_harness::Environment;
 use host_harness::proxy::{AccessRecord, Proxy, ProxyConfig, ProxyError};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::filter_chain;
 use crate::module;
@@ -154,7 +155,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         }
         None => None,
     };
-    wait_for_ctrl_c()?;
+    wait_for_the_end()?;
     eprintln!("stopping");
     drop(page);
     proxy.shutdown(GRACE);
@@ -212,11 +213,20 @@ fn announce(proxy: &Proxy, front: Option<SocketAddr>, clusters: &[Cluster]) {
     }
 }
 
-pub(crate) fn wait_for_ctrl_c() -> anyhow::Result<()> {
+/// Until somebody presses Ctrl-C, or asks it to end as a container's runtime or a closed terminal does.
+pub(crate) fn wait_for_the_end() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime
-        .block_on(tokio::signal::ctrl_c())
-        .context("Ctrl-C cannot be waited for")
+        .block_on(async {
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut hangup = signal(SignalKind::hangup())?;
+            tokio::select! {
+                pressed = tokio::signal::ctrl_c() => pressed,
+                _ = terminate.recv() => Ok(()),
+                _ = hangup.recv() => Ok(()),
+            }
+        })
+        .context("signals cannot be waited for")
 }

@@ -64,6 +64,12 @@ spec:
 
 #[test]
 fn run_serves_until_it_is_told_to_stop() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        serves_until(signal);
+    }
+}
+
+fn serves_until(signal: &str) {
     let mut running = limpet(&["run", "-f", SHOP, "--pods", "--listen", "127.0.0.1:0"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -81,11 +87,14 @@ fn run_serves_until_it_is_told_to_stop() {
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     assert!(response.contains("set-cookie: route="), "{response}");
     let interrupt = Command::new("kill")
-        .args(["-INT", &running.id().to_string()])
+        .args([signal, &running.id().to_string()])
         .status();
     assert!(interrupt.unwrap().success());
     let rest: Vec<String> = said.map_while(Result::ok).collect();
-    assert!(rest.iter().any(|line| line == "stopping"), "{rest:?}");
+    assert!(
+        rest.iter().any(|line| line == "stopping"),
+        "{signal}: {rest:?}"
+    );
     assert_eq!(running.wait().unwrap().code(), Some(0));
 }
 
