@@ -2,6 +2,7 @@
 
 mod authorizer;
 mod crds;
+mod passthrough;
 mod policies;
 mod protocols;
 mod ways;

@@ -54,7 +54,7 @@ pub fn settle(
 ) -> Result<Vec<String>, LossError> {
     let compiled = Compiled::new(manifests, flags)?;
     let left = left_to_others(&compiled).into_iter();
-    let left = left.filter(|finding| !is_written(&compiled, finding));
+    let left = left.filter(|finding| !is_written(&compiled, finding, Some(on)));
     let (mut losses, harmless): (Vec<Finding>, Vec<Finding>) = left.partition(Finding::is_loss);
     losses.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     let mut acceptances = args.accept_loss.clone();

@@ -29,9 +29,9 @@ pub(crate) struct Passthrough {
 }
 
 impl Passthrough {
-    /// Every one, where the controller passes connections on and the platform can.
+    /// Every one, where the controller passes connections on.
     pub(crate) fn all(compiled: &Compiled<'_>) -> Vec<Self> {
-        if compiled.manifests.ssl_passthrough != Some(true) || !compiled.on_envoy {
+        if compiled.manifests.ssl_passthrough != Some(true) {
             return Vec::new();
         }
         let asks = compiled.ingresses.iter().filter(|ingress| {

@@ -142,7 +142,7 @@ const SNIPPET: &str = "nginx configuration cannot be run: find the Envoy filter 
 pub(super) const UPSTREAM_TLS: &str =
     "limpet render envoy writes it into clusters; elsewhere use a DestinationRule's tls";
 /// What is said of `ssl-passthrough`.
-pub(super) const PASSTHROUGH: &str = "limpet render envoy passes TLS on where ssl_passthrough (--config) is true; elsewhere use a TLS-passthrough listener (tcp_proxy with SNI filter chains)";
+pub(super) const PASSTHROUGH: &str = "limpet render passes TLS on where ssl_passthrough (--config) is true; elsewhere use a TLS-passthrough listener (tcp_proxy with SNI filter chains)";
 const MIRROR: &str =
     "limpet render writes it into routes; elsewhere use the route's request_mirror_policies";
 const ERROR_PAGES: &str = "pages come from the Service of default-backend, asked once and without the request's body; one longer than 1 MiB is none, and 502 stands in its place";

@@ -218,3 +218,40 @@ fn base() -> Value {
     };
     render(&compiled, &settings).bootstrap
 }
+
+/// The bootstrap of an Envoy with what was recorded of https for `name`, which goes to `pod` as it comes,
+/// in a listener `https`.
+///
+/// # Panics
+/// It does not, or there is no such recording.
+#[must_use]
+pub fn passthrough(platform: Platform, recording: &str, name: &str, pod: &str) -> Value {
+    let recorded = read(platform, recording);
+    let is_its = |chain: &&Value| chain["filter_chain_match"]["server_names"] == json!([name]);
+    let mut listeners = recorded["listeners"].as_array().unwrap().iter();
+    let mut listener = listeners
+        .find(|one| {
+            one["filter_chains"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|chain| is_its(&chain)))
+        })
+        .unwrap()
+        .clone();
+    let chains = listener["filter_chains"].as_array().unwrap();
+    let chain = chains.iter().find(is_its).unwrap().clone();
+    let filters = chain["filters"].as_array().unwrap();
+    let cluster = filters
+        .iter()
+        .find_map(|filter| filter["typed_config"]["cluster"].as_str());
+    let mut cluster = named(&recorded["clusters"], cluster.unwrap());
+    settle(&mut cluster, &[pod.to_owned()]);
+    // The others of that listener end TLS, with certificates that come from elsewhere.
+    listener["filter_chains"] = json!([chain]);
+    let fields = listener.as_object_mut().unwrap();
+    fields.retain(|key, _| ["filter_chains", "listener_filters"].contains(&key.as_str()));
+    listener["name"] = json!("https");
+    listener["address"] = json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } });
+    let mut envoy = base();
+    envoy["static_resources"] = json!({ "listeners": [listener], "clusters": [cluster] });
+    envoy
+}

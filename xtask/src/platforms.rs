@@ -107,7 +107,7 @@ impl Platform {
             }
             // The filter and the routes are a gateway's.
             Self::Istio(Proxy::Sidecar)
-                if input.policies.is_some() || input.name == inputs::REST =>
+                if input.policies.is_some() || inputs::OF_GATEWAYS.contains(&&*input.name) =>
             {
                 false
             }
@@ -404,6 +404,10 @@ fn command(platform: Platform, input: &Input) -> Vec<String> {
     all.extend(input.is_strict.then(|| "--strict".to_owned()));
     for file in &input.files {
         all.extend(["-f".to_owned(), file.clone()]);
+        let config = file.replace(".yaml", ".config");
+        if workspace::root().join(&config).exists() {
+            all.extend(["--config".to_owned(), config]);
+        }
     }
     all
 }

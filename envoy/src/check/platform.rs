@@ -7,7 +7,6 @@ use super::finding::{Finding, Level, Place};
 use super::policies;
 use crate::clusters::{Cluster, Protocol};
 use crate::compiled::Compiled;
-use crate::passthrough::Passthrough;
 use crate::render::istio::protocols;
 use crate::render::left_out;
 use crate::render::served::Served;
@@ -90,11 +89,7 @@ fn not_rendered(compiled: &Compiled<'_>, platform: Platform) -> Vec<Finding> {
     };
     let mut notes = served.notes.clone();
     match platform {
-        Platform::Envoy => {
-            notes.extend(compiled.upstream_tls.notes.iter().cloned());
-            let passed = Passthrough::all(compiled);
-            notes.extend(passed.iter().filter_map(Passthrough::note));
-        }
+        Platform::Envoy => notes.extend(compiled.upstream_tls.notes.iter().cloned()),
         Platform::Istio => {
             notes.extend(left_out::on_istio(&served));
             notes.extend(external_names::on_istio(&served));

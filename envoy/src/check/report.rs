@@ -63,7 +63,7 @@ impl Report {
                 let at_stake = at_stake(&compiled);
                 let is_of = |id: &String| at_stake.contains(id);
                 findings.retain(|one| !one.is_loss() || one.ingress.as_ref().is_none_or(is_of));
-                findings.retain(|one| !taken_over::is_written(&compiled, one));
+                findings.retain(|one| !taken_over::is_written(&compiled, one, on));
                 findings.extend(access::run(&compiled));
                 findings.extend(header_maps::run(&compiled));
                 findings.extend(lint::run(&compiled));

@@ -18,13 +18,14 @@ pub(crate) fn taken_over(finding: &Finding, on: Platform) -> Option<&'static str
 
 /// Whether it is about certificates, those of clients or those toward pods, or about TLS that is passed on,
 /// and `compiled` is written with that. What the module does not read as text is lost there too.
-pub(crate) fn is_written(compiled: &Compiled<'_>, finding: &Finding) -> bool {
+pub(crate) fn is_written(compiled: &Compiled<'_>, finding: &Finding, on: Option<Platform>) -> bool {
     let mut ingresses = compiled.ingresses.iter();
-    let is_passed = finding.field == passthrough::ANNOTATION
+    let is_passed = on.is_some()
+        && finding.field == passthrough::ANNOTATION
         && compiled.manifests.ssl_passthrough == Some(true);
     let mut kinds = ["auth-tls-", "proxy-ssl-"].iter();
-    compiled.on_envoy
-        && (is_passed || kinds.any(|kind| finding.field.starts_with(kind)))
+    let is_of_envoy = compiled.on_envoy && kinds.any(|kind| finding.field.starts_with(kind));
+    (is_passed || is_of_envoy)
         && ingresses.any(|one| {
             Some(one.id()) == finding.ingress.as_deref() && one.annotation(&finding.field).is_some()
         })

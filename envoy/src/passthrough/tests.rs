@@ -129,7 +129,8 @@ fn what_is_lost_depends_on_what_the_controller_was_started_with() {
     for (passes, on, lost) in [
         (None, Platform::Envoy, 1),
         (Some(true), Platform::Envoy, 0),
-        (Some(true), Platform::Istio, 1),
+        (Some(true), Platform::Istio, 0),
+        (None, Platform::EnvoyGateway, 1),
         (Some(false), Platform::Envoy, 0),
         (Some(false), Platform::Istio, 0),
         (Some(false), Platform::EnvoyGateway, 0),

@@ -4,6 +4,7 @@ mod args;
 mod authorizer;
 mod grant;
 mod listener;
+mod passthrough;
 mod policy;
 mod route;
 mod way;
@@ -30,6 +31,7 @@ pub fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> 
     let routes = cluster_routes(served, args);
     let mut all = listener::resources(served, args);
     all.extend(route::resources(args, &routes));
+    all.extend(passthrough::resources(served, args));
     all.extend(policy::resources(served, args, &routes));
     all
 }

@@ -62,6 +62,11 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
          and the ConfigMap's lists away, and say the same by an AuthorizationPolicy at the Service"
     );
     let served = Served::new(&compiled);
+    anyhow::ensure!(
+        !args.sidecar || served.passed.is_empty(),
+        "TLS that goes on to pods as it comes (ssl-passthrough) is a gateway's: sidecars pass it on without \
+         limpet. Take ssl_passthrough out of the file of --config, and accept the loss"
+    );
     let mut head = vec![
         "limpet on Istio. Replace the image name in the WasmPlugin; nothing else needs editing.".to_owned(),
         String::new(),

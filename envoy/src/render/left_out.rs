@@ -14,7 +14,9 @@ pub fn on_istio<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's
 
 /// The hosts whose certificates are beyond what a Gateway can hold, or in a Secret that it refuses.
 pub fn on_envoy_gateway<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
-    of_other_types(served).chain(beyond(served))
+    of_other_types(served)
+        .chain(beyond(served))
+        .chain(not_passed(served))
 }
 
 /// Source: `validateTLSConfiguration`, `internal/gatewayapi/validate.go`, Envoy Gateway 1.9.1.
@@ -33,13 +35,30 @@ fn of_other_types<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 
     })
 }
 
+/// The hosts whose TLS goes to pods as it comes: each takes a listener.
+fn passed<'s>(served: &'s Served<'_>) -> impl Iterator<Item = &'s str> {
+    let hosts = served.passed.iter().map(|one| one.host.as_str());
+    hosts.filter(|host| served.passed_to(host).is_some())
+}
+
+fn not_passed(served: &Served<'_>) -> Option<String> {
+    let has_certificates = !served.certificates.is_empty();
+    let room = MOST_LISTENERS - 1 - usize::from(has_certificates);
+    let first = passed(served).nth(room)?;
+    Some(format!(
+        "a Gateway holds {MOST_LISTENERS} listeners, and each host whose TLS goes to pods as it comes takes \
+         one: that of {first} and of those after it ends at the proxy. Render a part of the Ingresses for a \
+         Gateway of its own"
+    ))
+}
+
 fn beyond(served: &Served<'_>) -> Option<String> {
     let certificates = secrets(served);
     let further = certificates.iter().skip(MOST_CERTIFICATES);
     let beyond: Vec<&str> = further
         .flat_map(|one| one.with_hosts())
         .map(|(_, host)| host)
-        .skip(MOST_LISTENERS - 2)
+        .skip((MOST_LISTENERS - 2).saturating_sub(passed(served).count()))
         .collect();
     let first = beyond.first()?;
     Some(format!(

@@ -17,6 +17,7 @@ use crate::inert;
 use crate::manifests::Object;
 use crate::named_secrets::{self, SecretVariable};
 use crate::names;
+use crate::passthrough::Passthrough;
 use crate::plugin_config::{self, Options, Unmatched, plugin_config};
 use crate::render::proxys_own;
 use crate::render::way::{CONNECT, Copies, Way, Ways};
@@ -40,6 +41,8 @@ pub struct Served<'c> {
     pub with_other_host: BTreeSet<String>,
     /// The ways to their pods.
     pub(super) ways: Ways,
+    /// The hosts whose TLS goes to pods as it comes.
+    pub(crate) passed: Vec<Passthrough>,
     /// What could not be taken over, for the operator.
     pub notes: Vec<String>,
 }
@@ -93,6 +96,8 @@ impl<'c> Served<'c> {
         for (cluster, _) in &with_ports {
             CONNECT.of(compiled, cluster, &mut notes);
         }
+        let passed = Passthrough::all(compiled);
+        notes.extend(passed.iter().filter_map(Passthrough::note));
         let copies = Copies {
             refused: &proxys_own::refused,
             to_services,
@@ -106,8 +111,17 @@ impl<'c> Served<'c> {
             forwarding: &compiled.forwarding,
             drops_underscores: forwarding::drops_underscores(compiled.manifests.settings()),
             with_other_host: with_other_host(&compiled.policy),
+            passed,
             notes,
         }
+    }
+
+    /// Where the TLS for one of the [`Served::hosts`] goes as it comes; `None`: it ends at the proxy, or
+    /// nowhere.
+    pub(super) fn passed_to(&self, host: &str) -> Option<(&Cluster, u16)> {
+        let mut passed = self.passed.iter();
+        let to = passed.find(|one| one.host == host)?.to.as_ref().ok()?;
+        Some((to, to.number?))
     }
 
     /// What the operator should know: of the manifests as they were read, and of what they serve.

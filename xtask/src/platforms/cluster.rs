@@ -19,7 +19,7 @@ const KUBECONFIG: &str = r#"{
 }"#;
 
 /// Everything that is applied for one input goes again before the next.
-const KINDS: [&str; 31] = [
+const KINDS: [&str; 32] = [
     "ingresses",
     "ingressclasses",
     "services",
@@ -33,6 +33,7 @@ const KINDS: [&str; 31] = [
     "gatewayclasses",
     "gateways.gateway.networking.k8s.io",
     "httproutes",
+    "tlsroutes",
     "referencegrants",
     "backendtlspolicies",
     "envoyproxies",

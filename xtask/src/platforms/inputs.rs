@@ -27,6 +27,9 @@ pub(super) const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
 /// The recorded scenarios, whose ingress-nginx validated annotations.
 pub(super) const REST: &str = "rest";
 
+/// What sidecars have no part in.
+pub(super) const OF_GATEWAYS: [&str; 2] = [REST, "passthrough"];
+
 impl Input {
     /// Their text, in one.
     ///

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::args::EnvoyGatewayArgs;
 use super::grant::Grant;
+use super::passthrough;
 use crate::certificates::Certificate;
 use crate::render::resource::{Kind, Resource, insert};
 use crate::render::secrets::{MOST_CERTIFICATES, MOST_LISTENERS, secrets};
@@ -98,6 +99,18 @@ fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
         let references = shared.iter().map(|one| reference(one.first)).collect();
         listeners.push(https(HTTPS, references));
     }
+    let passed = passthrough::passed(served).enumerate();
+    let passed = passed.take(MOST_LISTENERS - listeners.len());
+    listeners.extend(passed.map(|(n, one)| {
+        json!({
+            "name": passthrough::listener(n),
+            "port": 443,
+            "protocol": "TLS",
+            "hostname": one.host,
+            "allowedRoutes": { "namespaces": { "from": "Same" }, "kinds": [{ "kind": passthrough::ROUTE.name }] },
+            "tls": { "mode": "Passthrough" },
+        })
+    }));
     let further = further.iter().flat_map(|one| one.with_hosts());
     for (n, (certificate, host)) in further.enumerate().take(MOST_LISTENERS - listeners.len()) {
         let mut listener = https(&format!("{HTTPS}-{n}"), vec![reference(certificate)]);

@@ -1,10 +1,11 @@
 //! How the proxy speaks to the pods: `backend-protocol`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use super::args::IstioArgs;
+use super::route::PASSED;
 use crate::clusters::Protocol;
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
@@ -24,13 +25,29 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
             }
         }
     }
+    let passed = served.passed.iter().filter_map(|one| one.to.as_ref().ok());
+    let passed: Vec<(String, u16)> = passed
+        .filter_map(|to| Some((args.service_host(&to.service_port), to.number?)))
+        .collect();
     let rule = |((name, host), ports): ((String, String), Vec<Value>)| {
         // Of this namespace alone: in the root namespace it would else reach the whole mesh.
-        let spec = json!({
+        let mut spec = json!({
             "host": host,
             "exportTo": ["."],
             "trafficPolicy": { "portLevelSettings": ports },
         });
+        let passed = passed.iter().filter(|(known, _)| *known == host);
+        let passed: BTreeSet<u16> = passed.map(|(_, number)| *number).collect();
+        let passed: Vec<Value> = passed
+            .into_iter()
+            .map(|number| json!({ "port": { "number": number }, "tls": { "mode": "DISABLE" } }))
+            .collect();
+        if let (false, Some(fields)) = (passed.is_empty(), spec.as_object_mut()) {
+            let subset = json!({
+                "name": PASSED, "trafficPolicy": { "portLevelSettings": passed },
+            });
+            fields.insert("subsets".to_owned(), json!([subset]));
+        }
         Resource::new(
             Kind { api_version: "networking.istio.io/v1", name: "DestinationRule" },
             &args.namespace, &name,

@@ -19,6 +19,7 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Option<Resource
         "hosts": hosts,
     })];
     servers.extend(https(served, args));
+    servers.extend(passed(served));
     let spec = json!({ "selector": args.labels(), "servers": servers });
     let gateway = Resource::new(
         Kind { api_version: "networking.istio.io/v1", name: "Gateway" },
@@ -29,6 +30,19 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Option<Resource
     Some(gateway)
 }
 
+/// One server for all whose TLS goes on as it comes: their routes tell them apart.
+fn passed(served: &Served<'_>) -> Option<Value> {
+    let hosts = hosts(served).filter(|host| served.passed_to(host).is_some());
+    let hosts: Vec<&str> = hosts.collect();
+    (!hosts.is_empty()).then(|| {
+        json!({
+            "port": { "number": 443, "name": "tls", "protocol": "TLS" },
+            "tls": { "mode": "PASSTHROUGH" },
+            "hosts": hosts,
+        })
+    })
+}
+
 /// One server for each Secret: two servers of one certificate, and a browser that has a connection
 /// to one of them would use it for hosts of the other.
 fn https(served: &Served<'_>, args: &IstioArgs) -> Vec<Value> {
@@ -37,10 +51,15 @@ fn https(served: &Served<'_>, args: &IstioArgs) -> Vec<Value> {
         let Ok(name) = credential::name(certificate, served, args) else {
             continue;
         };
+        let is_passed = |host: &&str| served.passed.iter().any(|one| one.host == **host);
         let hosts = certificate.hosts.iter().map(String::as_str);
+        let hosts: Vec<&str> = hosts.filter(|host| !is_passed(host)).collect();
+        if hosts.is_empty() {
+            continue;
+        }
         match by_name.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => known.extend(hosts),
-            None => by_name.push((name, hosts.collect())),
+            None => by_name.push((name, hosts)),
         }
     }
     let server = |(index, (name, hosts)): (usize, (String, Vec<&str>))| {

@@ -20,6 +20,9 @@ pub(super) const VIRTUAL_SERVICE: Kind = Kind {
     name: "VirtualService",
 };
 
+/// The subset of a Service to which TLS goes as it comes.
+pub(super) const PASSED: &str = "passthrough";
+
 /// The hosts that Istio takes: a name of one label it takes for a Service.
 pub(super) fn hosts<'s>(served: &'s Served<'_>) -> impl Iterator<Item = &'s str> {
     let hosts = served.hosts.iter().map(String::as_str);
@@ -47,7 +50,8 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
     hosts
         .map(|(n, host)| {
             let routes = cluster_routes(served, args, host);
-            let resource = virtual_service(args, host, routes);
+            let passed = served.passed_to(host).map(|to| passed(args, host, to));
+            let resource = virtual_service(args, host, routes, passed);
             if n > 0 {
                 return resource;
             }
@@ -58,16 +62,41 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
         .collect()
 }
 
-fn virtual_service(args: &IstioArgs, host: &str, mut routes: Vec<Value>) -> Resource {
+/// The route of a host's connections whose TLS goes on as it comes.
+fn passed(args: &IstioArgs, host: &str, (cluster, number): (&Cluster, u16)) -> Value {
+    let mut destination = json!({
+        "host": args.service_host(&cluster.service_port),
+        "port": { "number": number },
+    });
+    // Without it TLS would be in TLS.
+    let tls = cluster.protocol.is_some_and(|protocol| protocol.tls);
+    if let (true, Some(fields)) = (tls, destination.as_object_mut()) {
+        fields.insert("subset".to_owned(), json!(PASSED));
+    }
+    json!({
+        "match": [{ "port": 443, "sniHosts": [host] }],
+        "route": [{ "destination": destination }],
+    })
+}
+
+fn virtual_service(
+    args: &IstioArgs,
+    host: &str,
+    mut routes: Vec<Value>,
+    passed: Option<Value>,
+) -> Resource {
     if routes.is_empty() {
         // Redirects alone, which limpet answers; a VirtualService without routes is refused.
         routes.push(json!({ "name": "none", "directResponse": { "status": 404 } }));
     }
-    let spec = json!({
+    let mut spec = json!({
         "hosts": [host],
         "gateways": [format!("{}/limpet", args.namespace)],
         "http": routes,
     });
+    if let (Some(passed), Some(fields)) = (passed, spec.as_object_mut()) {
+        fields.insert("tls".to_owned(), json!([passed]));
+    }
     Resource::new(VIRTUAL_SERVICE, &args.namespace, &object_name(host), spec)
 }
 

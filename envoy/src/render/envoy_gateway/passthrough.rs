@@ -1,0 +1,73 @@
+//! TLS that goes to pods as it comes: a listener and a route for each host.
+
+use serde_json::json;
+
+use super::args::EnvoyGatewayArgs;
+use super::grant::Grant;
+use crate::clusters::Cluster;
+use crate::render::resource::{Kind, Resource};
+use crate::render::served::Served;
+
+/// The Gateway API of Envoy Gateway 1.7 serves no later one.
+pub(super) const ROUTE: Kind = Kind {
+    api_version: "gateway.networking.k8s.io/v1alpha2",
+    name: "TLSRoute",
+};
+
+const SERVICES: Grant = Grant {
+    name: "limpet-passthrough",
+    from: ROUTE.name,
+    to: "Service",
+    comment: "Lets TLS go to these Services of the namespace as it comes, and to no others.",
+};
+
+/// One host.
+pub(super) struct Passed<'s> {
+    pub(super) host: &'s str,
+    cluster: &'s Cluster,
+    number: u16,
+}
+
+/// Those that somebody gets.
+pub(super) fn passed<'s>(served: &'s Served<'_>) -> impl Iterator<Item = Passed<'s>> {
+    served.passed.iter().filter_map(|one| {
+        let (cluster, number) = served.passed_to(&one.host)?;
+        Some(Passed {
+            host: &one.host,
+            cluster,
+            number,
+        })
+    })
+}
+
+/// What the listener of one is called.
+pub(super) fn listener(n: usize) -> String {
+    format!("tls-{n}")
+}
+
+/// The routes, and what lets them lead to Services.
+pub(super) fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
+    let route = |(n, one): (usize, Passed<'_>)| {
+        let port = &one.cluster.service_port;
+        let spec = json!({
+            "parentRefs": [{ "name": "limpet", "sectionName": listener(n) }],
+            "hostnames": [one.host],
+            "rules": [{ "backendRefs": [{
+                "name": port.service, "namespace": port.namespace, "port": one.number,
+            }] }],
+        });
+        Resource::new(
+            ROUTE,
+            &args.namespace,
+            &format!("limpet-{}", listener(n)),
+            spec,
+        )
+    };
+    let mut all: Vec<Resource> = passed(served).enumerate().map(route).collect();
+    let services = passed(served).map(|one| {
+        let port = &one.cluster.service_port;
+        (port.namespace.as_str(), port.service.as_str())
+    });
+    all.extend(SERVICES.resources(args, services));
+    all
+}
