@@ -125,7 +125,8 @@ impl<'m> Compiled<'m> {
         let (mut policy, mut more) = policy::compile(&config);
         let mut upstream_tls = upstream_tls::Found::default();
         if flags.on_envoy {
-            upstream_tls = UpstreamTls::all(manifests, &ingresses, &clusters, &policy);
+            upstream_tls =
+                UpstreamTls::all(manifests, &ingresses, [&clusters, &authorizers], &policy);
             if !upstream_tls.closed.is_empty() {
                 config.close.extend(upstream_tls.closed.iter().cloned());
                 said.insert("close".to_owned(), json!(config.close));

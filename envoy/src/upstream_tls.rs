@@ -61,13 +61,15 @@ pub(crate) struct Found {
 type Holds = Result<Option<UpstreamTls>, String>;
 
 impl UpstreamTls {
-    /// What `ingresses` say; `policy`: what the module makes of them.
+    /// What `ingresses` say; `clusters`: those that they name, and their authorizers; `policy`: what the
+    /// module makes of them.
     pub(crate) fn all(
         manifests: &Manifests,
         ingresses: &[TakenIngress<'_>],
-        clusters: &[Cluster],
+        clusters: [&[Cluster]; 2],
         policy: &Policy,
     ) -> Found {
+        let [clusters, authorizers] = clusters;
         let own: Vec<Result<Option<Said>, String>> =
             ingresses.iter().map(|one| said(manifests, one)).collect();
         let mut found = Found::default();
@@ -77,6 +79,12 @@ impl UpstreamTls {
         let servers = servers(manifests, ingresses, &own, policy);
         for (ingress, own) in ingresses.iter().zip(&own) {
             if let Err(why) = own {
+                found.close(ingress, why);
+            }
+        }
+        for ingress in ingresses {
+            if asks_unverified(ingress, authorizers, &servers) {
+                let why = "nginx verifies its authorizer by what is said of its host's pods, and nobody does here";
                 found.close(ingress, why);
             }
         }
@@ -298,6 +306,37 @@ fn servers(
         }
     }
     servers
+}
+
+/// Whether an Ingress asks an authorizer in TLS whose certificate is looked at by nginx alone: what is said
+/// of a server holds for these questions too. They are no Ingress's own, so nothing said here can hold for them.
+fn asks_unverified(
+    ingress: &TakenIngress<'_>,
+    authorizers: &[Cluster],
+    servers: &BTreeMap<String, Result<Said, String>>,
+) -> bool {
+    let is_verified = |host: &str| match servers.get(&host.to_ascii_lowercase()) {
+        Some(Ok(said)) => said
+            .checked
+            .as_ref()
+            .is_some_and(|one| one.authority.is_some()),
+        Some(Err(_)) => true,
+        None => false,
+    };
+    let asks = |authorizer: &&Cluster| {
+        let is_global = authorizer.named_by.is_empty()
+            && ingress
+                .annotation("enable-global-auth")
+                .and_then(parse_bool)
+                != Some(false);
+        is_global || authorizer.named_by.iter().any(|id| id == ingress.id())
+    };
+    let is_tls = |one: &&Cluster| one.protocol.is_some_and(|protocol| protocol.tls);
+    let mut unverified = authorizers
+        .iter()
+        .filter(|one| is_tls(one) && !one.is_verified());
+    let mut rules = ingress.ingress.rules.iter();
+    rules.any(|rule| is_verified(&rule.host)) && unverified.any(|one| asks(&one))
 }
 
 /// Empty: the default server.

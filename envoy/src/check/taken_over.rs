@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use limpet::annotations::validator::parse_bool;
+
 use super::alternatives::{self, Known};
 use super::annotations::{Judged, Verdict};
 use super::finding::{ELSEWHERE, Finding, SETTING};
@@ -27,7 +29,10 @@ pub(crate) fn is_written(compiled: &Compiled<'_>, finding: &Finding, on: Option<
     let is_of_envoy = compiled.on_envoy && kinds.any(|kind| finding.field.starts_with(kind));
     (is_passed || is_of_envoy)
         && ingresses.any(|one| {
-            Some(one.id()) == finding.ingress.as_deref() && one.annotation(&finding.field).is_some()
+            let said = one.annotation(&finding.field);
+            // With one that is neither true nor false, the Ingress may be no Ingress.
+            let is_read = said.is_some_and(|said| !is_passed || parse_bool(said).is_some());
+            Some(one.id()) == finding.ingress.as_deref() && is_read
         })
 }
 

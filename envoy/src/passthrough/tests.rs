@@ -148,3 +148,18 @@ fn what_is_lost_depends_on_what_the_controller_was_started_with() {
         assert_eq!(settled.is_err(), lost > 0, "{passes:?} {on:?}");
     }
 }
+
+// ingress-nginx serves nothing of such an Ingress, and without its validation does not pass it on.
+#[test]
+fn a_value_that_is_neither_true_nor_false_stays_lost() {
+    let items = [ingress(
+        "web",
+        "web.test",
+        &["/"],
+        &json!({ "ssl-passthrough": "many" }),
+    )];
+    for on in [Platform::Envoy, Platform::Istio] {
+        let report = Report::new(&manifests(&items, Some(true)), false, Some(on));
+        assert_eq!(report.losses().count(), 1, "{on:?}");
+    }
+}

@@ -205,3 +205,39 @@ fn a_canary_is_verified_as_the_ingress_that_it_is_of() {
     let items = [ingress("a", "web", &said), canary("HTTP"), secret];
     assert_eq!(rendered(&items, &settings).1, ["default/a"]);
 }
+
+// nginx asks it from within the server, so what is said there holds for it too.
+#[test]
+fn an_authorizer_that_nginx_verified_is_not_asked_unverified() {
+    let verified = [
+        ("proxy-ssl-secret", "default/pods"),
+        ("proxy-ssl-verify", "on"),
+        ("proxy-ssl-name", "web.test"),
+    ];
+    let secret = secret(&json!({ "ca.crt": authority() }));
+    for (url, settings, is_closed) in [
+        ("https://sso.auth.svc.cluster.local/ask", json!({}), true),
+        ("http://sso.auth.svc.cluster.local/ask", json!({}), false),
+        // By the authorities of the world.
+        ("https://sso.example.com/ask", json!({}), false),
+        ("https://192.0.2.7/ask", json!({}), true),
+        (
+            "https://sso.auth.svc.cluster.local/ask",
+            json!({ "proxy-ssl-location-only": "true" }),
+            false,
+        ),
+    ] {
+        let said = [&verified[..], &[("auth-url", url)]].concat();
+        let other = ingress("b", "else", &[("auth-url", url)]);
+        let items = [ingress("a", "web", &said), other, secret.clone()];
+        let (_, closed) = rendered(&items, &settings);
+        assert_eq!(
+            closed,
+            if is_closed { vec!["default/a"] } else { vec![] },
+            "{url}"
+        );
+    }
+    let items = [ingress("a", "web", &verified), secret];
+    let global = json!({ "global-auth-url": "https://sso.auth.svc.cluster.local/ask" });
+    assert_eq!(rendered(&items, &global).1, ["default/a"]);
+}
