@@ -24,6 +24,9 @@ use crate::key_pair::{Authority, KeyPair};
 use crate::manifests::Manifests;
 use crate::taken::TakenIngress;
 
+/// Who gets copies.
+const MIRROR: &str = "mirror-target";
+
 /// How TLS is spoken to the pods of a Service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UpstreamTls {
@@ -82,10 +85,18 @@ impl UpstreamTls {
                 found.close(ingress, why);
             }
         }
-        for ingress in ingresses {
-            if asks_unverified(ingress, authorizers, &servers) {
+        let verified = ingresses.iter();
+        for ingress in verified.filter(|one| is_on_verified_host(one, &servers)) {
+            if asks_in_tls(ingress, authorizers) {
                 let why = "nginx verifies its authorizer by what is said of its host's pods, and nobody does here";
                 found.close(ingress, why);
+            }
+            let target = ingress.annotation(MIRROR).unwrap_or_default();
+            if target.trim_start().starts_with("https://") {
+                found.notes.push(format!(
+                    "{}: nginx verifies {MIRROR} by what is said of its host's pods, and nobody does here",
+                    ingress.place_of(MIRROR)
+                ));
             }
         }
         let used = used(ingresses, policy);
@@ -308,35 +319,37 @@ fn servers(
     servers
 }
 
-/// Whether an Ingress asks an authorizer in TLS whose certificate is looked at by nginx alone: what is said
-/// of a server holds for these questions too. They are no Ingress's own, so nothing said here can hold for them.
-fn asks_unverified(
+/// Whether pods of one of its hosts are verified: what is said of a server holds for authorizers and mirrors
+/// too. They are no Ingress's own, so nothing that one says can hold for them here.
+fn is_on_verified_host(
     ingress: &TakenIngress<'_>,
-    authorizers: &[Cluster],
     servers: &BTreeMap<String, Result<Said, String>>,
 ) -> bool {
-    let is_verified = |host: &str| match servers.get(&host.to_ascii_lowercase()) {
+    let mut rules = ingress.ingress.rules.iter();
+    rules.any(|rule| match servers.get(&rule.host.to_ascii_lowercase()) {
         Some(Ok(said)) => said
             .checked
             .as_ref()
             .is_some_and(|one| one.authority.is_some()),
         Some(Err(_)) => true,
         None => false,
+    })
+}
+
+/// Whether it asks an authorizer in TLS whose certificate nobody looks at.
+fn asks_in_tls(ingress: &TakenIngress<'_>, authorizers: &[Cluster]) -> bool {
+    let is_global = ingress
+        .annotation("enable-global-auth")
+        .and_then(parse_bool)
+        != Some(false);
+    let asks = |authorizer: &Cluster| {
+        let mut named = authorizer.named_by.iter();
+        (authorizer.named_by.is_empty() && is_global) || named.any(|id| id == ingress.id())
     };
-    let asks = |authorizer: &&Cluster| {
-        let is_global = authorizer.named_by.is_empty()
-            && ingress
-                .annotation("enable-global-auth")
-                .and_then(parse_bool)
-                != Some(false);
-        is_global || authorizer.named_by.iter().any(|id| id == ingress.id())
-    };
-    let is_tls = |one: &&Cluster| one.protocol.is_some_and(|protocol| protocol.tls);
-    let mut unverified = authorizers
-        .iter()
-        .filter(|one| is_tls(one) && !one.is_verified());
-    let mut rules = ingress.ingress.rules.iter();
-    rules.any(|rule| is_verified(&rule.host)) && unverified.any(|one| asks(&one))
+    let mut all = authorizers.iter();
+    all.any(|one| {
+        one.protocol.is_some_and(|protocol| protocol.tls) && !one.is_verified() && asks(one)
+    })
 }
 
 /// Empty: the default server.

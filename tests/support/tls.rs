@@ -56,7 +56,9 @@ pub fn secret() -> Value {
     })
 }
 
-/// The file `name` of those of pods: certificates, and the key of all of them.
+/// The file `name` of those of pods: certificates, each for `web.pods.example` but where it is called for
+/// what is otherwise, and the key of all of them. `ca.crt` signed them but for `foreign`, and two of them by
+/// authorities in between; they end in 2046, and `expired` did in 2021.
 ///
 /// # Panics
 /// There is no such file.

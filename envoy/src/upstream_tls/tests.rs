@@ -241,3 +241,34 @@ fn an_authorizer_that_nginx_verified_is_not_asked_unverified() {
     let global = json!({ "global-auth-url": "https://sso.auth.svc.cluster.local/ask" });
     assert_eq!(rendered(&items, &global).1, ["default/a"]);
 }
+
+#[test]
+fn that_copies_go_to_whom_nobody_verifies_is_said() {
+    let said = |target| {
+        [
+            ("proxy-ssl-secret", "default/pods"),
+            ("proxy-ssl-verify", "on"),
+            ("mirror-target", target),
+        ]
+    };
+    let secret = secret(&json!({ "ca.crt": authority() }));
+    for (target, is_said) in [
+        ("https://copies.example", true),
+        ("http://copies.example", false),
+    ] {
+        let items = [ingress("a", "web", &said(target)), secret.clone()];
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+        let manifests = Manifests::parse("in.json", &list.to_string()).unwrap();
+        let flags = Flags {
+            on_envoy: true,
+            ..Flags::default()
+        };
+        let compiled = Compiled::new(&manifests, &flags).unwrap();
+        let mut notes = compiled.all_notes();
+        assert_eq!(
+            notes.any(|note| note.contains("mirror-target by what")),
+            is_said,
+            "{target}"
+        );
+    }
+}
