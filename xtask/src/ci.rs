@@ -30,6 +30,9 @@ pub(crate) fn run() -> Result<()> {
     step("the control planes", || {
         platforms::run(&platforms::Options::check())
     })?;
+    step("the story on the control planes", || {
+        platforms::run(&platforms::Options::story())
+    })?;
     step("clippy", || {
         let everything = ["clippy", "--workspace", "--all-targets"];
         cargo(&[&everything[..], &["--", "-D", "warnings"]].concat())

@@ -14,23 +14,27 @@ mod istio;
 mod layout;
 mod module;
 mod place;
+mod platform;
 mod processes;
 mod programs;
 mod recording;
 mod registry;
+mod rendering;
 mod services;
 mod status;
+mod story;
 
-use crate::package::layout::{self as image, Form, sha256};
-use crate::{demo, envoy, process, workspace};
+use crate::package::layout::{self as image, Form};
+use crate::{demo, envoy, process, wasm, workspace};
 use answer::Answer;
 use anyhow::{Context, Result, bail};
 use cluster::Cluster;
 use inputs::Input;
-use istio::Proxy;
 use place::Place;
+use platform::{OLDER, PLATFORMS, Platform};
 use programs::Programs;
 use recording::Recording;
+use rendering::{command, hash, render};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Read;
@@ -39,7 +43,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// What is asked, and what becomes of the answers.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct Options {
     /// Compare with what is recorded, and record nothing
     #[arg(long)]
@@ -47,6 +51,9 @@ pub(crate) struct Options {
     /// Ask an older Envoy Gateway, about what is rendered for it
     #[arg(long)]
     older: bool,
+    /// Play the whole story, with requests, and record nothing: takes iptables as well
+    #[arg(long, conflicts_with_all = ["check", "older", "names"])]
+    story: bool,
     /// Only recordings whose name has one of these in it, such as istio-gateway/sample
     names: Vec<String>,
     /// In the namespaces: how this task calls itself
@@ -59,33 +66,18 @@ impl Options {
     pub(crate) fn check() -> Self {
         Self {
             check: true,
-            older: false,
-            names: Vec::new(),
-            part: None,
+            ..Self::default()
+        }
+    }
+
+    /// The whole story.
+    pub(crate) fn story() -> Self {
+        Self {
+            story: true,
+            ..Self::default()
         }
     }
 }
-
-/// Who translates.
-#[derive(Debug, Clone, Copy)]
-enum Platform {
-    Istio(Proxy),
-    EnvoyGateway,
-    /// One that `render envoy-gateway` has a flag for.
-    OlderEnvoyGateway,
-    /// Where Gateway API's standard channel is installed: what the API server alone says.
-    StandardChannel,
-}
-
-const PLATFORMS: &[(&str, Platform)] = &[
-    ("istio-gateway", Platform::Istio(Proxy::Gateway)),
-    ("istio-sidecar", Platform::Istio(Proxy::Sidecar)),
-    ("envoy-gateway", Platform::EnvoyGateway),
-    ("standard-channel", Platform::StandardChannel),
-];
-
-/// Apart: its resource definitions are of the same names.
-const OLDER: &[(&str, Platform)] = &[("older-envoy-gateway", Platform::OlderEnvoyGateway)];
 
 /// How many ask at once: each waits for the others' processes as much as it works.
 const PARTS: usize = 3;
@@ -96,27 +88,6 @@ const IMAGE: &str = "image";
 
 /// Where the answers are.
 const RECORDED: &str = "tests/control-planes/recorded";
-
-impl Platform {
-    fn takes(self, input: &Input) -> bool {
-        match self {
-            Self::Istio(Proxy::Gateway) => input.policies != Some(inputs::ENVOY_GATEWAY),
-            Self::EnvoyGateway => input.policies != Some(inputs::ISTIO),
-            Self::OlderEnvoyGateway => {
-                input.is_asked && input.policies.is_none() && input.name != inputs::REST
-            }
-            // The filter and the routes are a gateway's.
-            Self::Istio(Proxy::Sidecar)
-                if input.policies.is_some() || inputs::OF_GATEWAYS.contains(&&*input.name) =>
-            {
-                false
-            }
-            // Of the reports those that are about them.
-            Self::Istio(Proxy::Sidecar) => input.is_asked || input.name.contains("sidecar"),
-            Self::StandardChannel => input.name == "sample",
-        }
-    }
-}
 
 /// Builds the control planes, asks them, and records or compares.
 ///
@@ -129,6 +100,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     needs(&["unshare", "ip", "openssl", "base64"])?;
+    if options.story {
+        needs(&["iptables"])?;
+    }
     Programs::built(options.older)?;
     demo::limpet()?;
     envoy::envoy()?;
@@ -137,7 +111,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
-    let module = module::idle();
+    let module = if options.story {
+        fs::read(wasm::module()?)?
+    } else {
+        module::idle()
+    };
     image::write(&folder.join(IMAGE), Form::Compat, &module)?;
     fs::write(folder.join(MODULE), module)?;
     let program = &std::env::current_exe()?;
@@ -162,6 +140,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         asked,
         mut differing,
     } = outcome;
+    if options.story {
+        if !differing.is_empty() {
+            bail!("the story does not hold\n{}", differing.join("\n"));
+        }
+        println!("the story holds, {asked} times");
+        return Ok(());
+    }
     if asked == 0 {
         bail!("no recording has such a name");
     }
@@ -187,6 +172,7 @@ fn part(program: &Path, options: &Options, Part { number, of }: Part) -> Command
         .args(["platforms", "--part", &format!("{number}/{of}")])
         .args(options.check.then_some("--check"))
         .args(options.older.then_some("--older"))
+        .args(options.story.then_some("--story"))
         .args(&options.names)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
@@ -278,6 +264,16 @@ fn inside(options: &Options, part: Part) -> Result<Outcome> {
     let inputs = inputs::all()?;
     let mut outcome = Outcome::default();
     let mut webhook = None;
+    if options.story {
+        // One for each part; where nothing runs there is nothing to play.
+        let (name, platform) = PLATFORMS.get(part.number).copied().context("a platform")?;
+        prepare(place, &mut cluster, platform, &mut webhook)?;
+        if let Err(why) = story::play(place, &cluster, (name, platform)) {
+            outcome.differing.push(format!("{name}: {why:#}"));
+        }
+        outcome.asked = 1;
+        return Ok(outcome);
+    }
     let mut wanted = 0..;
     let platforms = if options.older { OLDER } else { PLATFORMS };
     for &(name, platform) in platforms {
@@ -355,11 +351,7 @@ fn ask(place: &Place, cluster: &Cluster, platform: Platform, input: &Input) -> R
     let given = cluster.apply(&text)?;
     services::provide(cluster)?;
     let command = command(platform, input);
-    let mut render = Command::new(&place.limpet);
-    let render = render
-        .args(&command)
-        .current_dir(workspace::root())
-        .output()?;
+    let render = render(place, &command)?;
     if !render.status.success() {
         return Ok(Recording::without_rendering(command, given, &render.stderr).text());
     }
@@ -384,38 +376,6 @@ fn ask(place: &Place, cluster: &Cluster, platform: Platform, input: &Input) -> R
         },
     };
     Ok(recording.text())
-}
-
-fn command(platform: Platform, input: &Input) -> Vec<String> {
-    let (name, image, flags): (_, _, &[&str]) = match platform {
-        Platform::Istio(proxy) => ("istio", "file:///limpet.wasm".to_owned(), proxy.flags()),
-        Platform::EnvoyGateway | Platform::StandardChannel | Platform::OlderEnvoyGateway => (
-            "envoy-gateway",
-            format!("{}/limpet:recorded", registry::ADDRESS),
-            if matches!(platform, Platform::OlderEnvoyGateway) {
-                &["--envoy-gateway", "1.7"]
-            } else {
-                &[]
-            },
-        ),
-    };
-    let words = ["render", name, "--close", "--image", &image];
-    let mut all: Vec<String> = words.iter().chain(flags).map(ToString::to_string).collect();
-    all.extend(input.is_strict.then(|| "--strict".to_owned()));
-    for file in &input.files {
-        all.extend(["-f".to_owned(), file.clone()]);
-        let config = file.replace(".yaml", ".config");
-        if workspace::root().join(&config).exists() {
-            all.extend(["--config".to_owned(), config]);
-        }
-    }
-    all
-}
-
-/// Of what is applied: its comments may change.
-fn hash(rendering: &str) -> String {
-    let lines = rendering.lines().filter(|line| !line.starts_with('#'));
-    sha256(lines.collect::<Vec<_>>().join("\n").as_bytes())
 }
 
 /// Writes the file, or says how it differs.

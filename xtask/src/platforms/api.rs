@@ -228,7 +228,7 @@ fn accepted(request: Request<'_>) -> Result<()> {
 }
 
 fn send(request: Request<'_>) -> Result<Response> {
-    http::send(PORT, request)
+    http::send((http::HERE, PORT), request)
 }
 
 /// Of each group the version that it prefers, which comes first, and then the others.

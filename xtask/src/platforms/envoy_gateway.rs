@@ -1,6 +1,6 @@
 //! Envoy Gateway and an Envoy as its Deployment would start it.
 
-use super::answer::Answer;
+use super::answer::{Answer, Running};
 use super::api::namespace_exists;
 use super::cluster::Cluster;
 use super::http::get;
@@ -61,6 +61,20 @@ pub(super) fn prepare(place: &Place, cluster: &Cluster) -> Result<()> {
 /// # Errors
 /// Something does not come up.
 pub(super) fn ask(place: &Place, cluster: &Cluster, rendering: &str) -> Result<Answer> {
+    let running = start(place, cluster, rendering)?;
+    let envoy = configuration()?;
+    Ok(Answer {
+        status: status::settled(cluster)?,
+        envoy,
+        applied: running.applied,
+    })
+}
+
+/// Applies what limpet rendered, and starts Envoy Gateway and its Envoy.
+///
+/// # Errors
+/// Something does not come up.
+pub(super) fn start(place: &Place, cluster: &Cluster, rendering: &str) -> Result<Running> {
     services::certify(
         place,
         cluster,
@@ -73,7 +87,7 @@ pub(super) fn ask(place: &Place, cluster: &Cluster, rendering: &str) -> Result<A
     gateway
         .args(["server", "--config-path"])
         .arg(place.folder.join("gateway.json"));
-    let _gateway = Process::start(place, "envoy-gateway", &mut gateway)?;
+    let gateway = Process::start(place, "envoy-gateway", &mut gateway)?;
     wait_for("Envoy Gateway runs", || Ok(get(ITS_ADMIN, "/").map(|_| ())))?;
     let arguments = wait_for("Envoy Gateway wants an Envoy", || deployed(cluster))?;
     fs::write(place.folder.join("envoy.yaml"), arguments)?;
@@ -90,12 +104,10 @@ pub(super) fn ask(place: &Place, cluster: &Cluster, rendering: &str) -> Result<A
             "envoy",
         ])
         .args(["--disable-hot-restart", "-l", "warn", "--concurrency", "1"]);
-    let _envoy = Process::start(place, "envoy", &mut envoy)?;
-    let envoy = configuration()?;
-    Ok(Answer {
+    let envoy = Process::start(place, "envoy", &mut envoy)?;
+    Ok(Running {
         applied,
-        status: status::settled(cluster)?,
-        envoy,
+        processes: [gateway, envoy],
     })
 }
 

@@ -5,12 +5,16 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+/// This machine.
+pub(super) const HERE: &str = "127.0.0.1";
+
 /// What is sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Request<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
-    /// Names and values, beside those of the connection and of the body's length.
+    /// Names and values, beside those of the connection and of the body's length; `Host` is `localhost`
+    /// where it is not among them.
     pub(super) headers: &'a [(&'a str, &'a str)],
     pub(super) body: &'a str,
 }
@@ -19,15 +23,16 @@ pub(super) struct Request<'a> {
 #[derive(Debug)]
 pub(super) struct Response {
     pub(super) status: u16,
+    pub(super) head: String,
     pub(super) body: String,
 }
 
-/// Sends it to a port of this machine, on a connection of its own.
+/// Sends it on a connection of its own.
 ///
 /// # Errors
 /// Nobody is there, or what comes is no answer.
-pub(super) fn send(port: u16, request: Request<'_>) -> Result<Response> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+pub(super) fn send(to: (&str, u16), request: Request<'_>) -> Result<Response> {
+    let mut stream = TcpStream::connect(to)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let Request {
         method,
@@ -36,7 +41,10 @@ pub(super) fn send(port: u16, request: Request<'_>) -> Result<Response> {
         body,
     } = request;
     // Envoy's admin speaks no 1.0.
-    let mut text = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+    let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    if !headers.iter().any(|(name, _)| *name == "Host") {
+        text.push_str("Host: localhost\r\n");
+    }
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -55,7 +63,7 @@ pub(super) fn get(port: u16, path: &str) -> Option<String> {
         headers: &[],
         body: "",
     };
-    let answer = send(port, request).ok()?;
+    let answer = send((HERE, port), request).ok()?;
     (answer.status == 200).then_some(answer.body)
 }
 
@@ -70,7 +78,11 @@ fn parsed(answer: &str) -> Option<Response> {
     } else {
         body.to_owned()
     };
-    Some(Response { status, body })
+    Some(Response {
+        status,
+        head: head.to_owned(),
+        body,
+    })
 }
 
 /// Without the lengths of the pieces that it came in.

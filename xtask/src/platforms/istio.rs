@@ -3,7 +3,7 @@
 //! The switches leave out what only Istio's own Envoy and its agent know: other filters,
 //! certificates of the mesh.
 
-use super::answer::Answer;
+use super::answer::{Answer, Running};
 use super::cluster::Cluster;
 use super::http::get;
 use super::place::Place;
@@ -182,6 +182,24 @@ pub(super) fn ask(
     proxy: Proxy,
     rendering: &str,
 ) -> Result<Answer> {
+    let running = start(place, cluster, proxy, rendering)?;
+    Ok(Answer {
+        status: Map::new(), // istiod writes none by default
+        envoy: configuration()?,
+        applied: running.applied,
+    })
+}
+
+/// Applies what limpet rendered, and starts istiod and an Envoy of that kind.
+///
+/// # Errors
+/// Something does not come up.
+pub(super) fn start(
+    place: &Place,
+    cluster: &Cluster,
+    proxy: Proxy,
+    rendering: &str,
+) -> Result<Running> {
     cluster.set_up(&[proxy.surroundings()])?;
     let applied = cluster.apply(rendering)?;
     let credentials = credentials(cluster)?;
@@ -195,7 +213,7 @@ pub(super) fn ask(
             "127.0.0.1:8088",
         ])
         .args(["--monitoringAddr", "127.0.0.1:15014", "--httpsAddr", ""]);
-    let _istiod = Process::start(place, "istiod", &mut istiod)?;
+    let istiod = Process::start(place, "istiod", &mut istiod)?;
     wait_for("istiod is ready", || Ok(get(8088, "/ready").map(|_| ())))?;
     fs::write(
         place.folder.join("envoy.json"),
@@ -209,11 +227,10 @@ pub(super) fn ask(
         "--concurrency",
         "1",
     ]);
-    let _envoy = Process::start(place, "envoy", &mut envoy)?;
-    Ok(Answer {
+    let envoy = Process::start(place, "envoy", &mut envoy)?;
+    Ok(Running {
         applied,
-        status: Map::new(), // istiod writes none by default
-        envoy: configuration()?,
+        processes: [istiod, envoy],
     })
 }
 
