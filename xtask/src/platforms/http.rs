@@ -67,7 +67,8 @@ pub(super) fn get(port: u16, path: &str) -> Option<String> {
     (answer.status == 200).then_some(answer.body)
 }
 
-fn parsed(answer: &str) -> Option<Response> {
+/// An answer as it came.
+pub(super) fn parsed(answer: &str) -> Option<Response> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
     let is_chunked = head

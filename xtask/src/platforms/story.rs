@@ -3,7 +3,7 @@
 
 use super::answer::Running;
 use super::cluster::Cluster;
-use super::http::{HERE, Request, Response, send};
+use super::http::{HERE, Request, Response, parsed, send};
 use super::inputs::{self, Input};
 use super::istio::Proxy;
 use super::place::Place;
@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 
 const HOST: &str = "sample.example.com";
 
@@ -93,6 +94,10 @@ pub(super) fn play(
         "the annotation changed: {} stays on {}",
         seat.0, seat.1
     ));
+    if let Some(at) = tls_entrance(platform) {
+        over_tls(place, cluster, platform, at)?;
+        told("two hosts got certificates, and their sessions stay over TLS");
+    }
     Ok(())
 }
 
@@ -102,9 +107,56 @@ fn input(platform: Platform) -> Result<Input> {
         Platform::Istio(Proxy::Sidecar) => "sample-for-sidecars",
         _ => "sample",
     };
+    named(name)
+}
+
+fn named(name: &str) -> Result<Input> {
     let mut all = inputs::all()?.into_iter();
     all.find(|input| input.name == name)
         .context("no such input")
+}
+
+/// Two hosts with TLS in place of the one: the same Service and its pods.
+fn over_tls(place: &Place, cluster: &Cluster, platform: Platform, port: u16) -> Result<()> {
+    let input = named("tls-two-hosts")?;
+    taken(&cluster.apply(&input.text()?)?.refused)?;
+    let secrets = services::secrets(&cluster.all("ingresses")?);
+    services::certify(place, cluster, &secrets)?;
+    let rendering = rendered(place, platform, &input)?;
+    taken(&cluster.apply(&rendering)?.refused)?;
+    for host in ["a.example.com", "b.example.com"] {
+        let first = wait_for("somebody answers over TLS", || {
+            let answer = visit_over_tls(port, host, None)?;
+            Ok(answer.filter(|answer| answer.status == 200))
+        })?;
+        let cookie = cookie(&first, "route").context("no session cookie over TLS")?;
+        for n in 1..=VISITS {
+            let answer = visit_over_tls(port, host, Some(&cookie))?.context("no answer")?;
+            stayed(n, &answer, &cookie, &first.body)?;
+        }
+    }
+    Ok(())
+}
+
+fn visit_over_tls(port: u16, host: &str, cookie: Option<&str>) -> Result<Option<Response>> {
+    let cookie = cookie.map(|cookie| format!("Cookie: {cookie}\r\n"));
+    let cookie = cookie.unwrap_or_default();
+    let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n{cookie}Connection: close\r\n\r\n");
+    let mut client = Command::new("openssl");
+    client
+        .args(["s_client", "-quiet", "-servername", host, "-connect"])
+        .arg(format!("{HERE}:{port}"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut client = client.spawn().context("cannot start openssl")?;
+    let mut input = client.stdin.take().context("no standard input")?;
+    // One that could not connect reads nothing.
+    drop(input.write_all(request.as_bytes()));
+    let said = client.wait_with_output()?.stdout;
+    let said = String::from_utf8_lossy(&said);
+    let start = said.find("HTTP/1.1 ");
+    Ok(start.and_then(|start| parsed(said.get(start..)?)))
 }
 
 fn with(text: &str, old: &str, new: &str) -> Result<String> {
@@ -133,7 +185,7 @@ fn entrance(platform: Platform) -> Result<(&'static str, u16)> {
         Platform::Istio(Proxy::Sidecar) => {
             let rule =
                 "-t nat -A OUTPUT -p tcp -d 10.99.0.0/16 --dport 80 -j REDIRECT --to-ports 15001";
-            let mut iptables = std::process::Command::new("iptables");
+            let mut iptables = Command::new("iptables");
             process::output(iptables.args(rule.split(' ')))?;
             Ok((ELSEWHERE, 80))
         }
@@ -141,6 +193,11 @@ fn entrance(platform: Platform) -> Result<(&'static str, u16)> {
         // It adds 10000 to the ports that are root's.
         _ => Ok((HERE, 10080)),
     }
+}
+
+/// The same with TLS; `None`: there is none. istiod hands certificates to its own agents alone.
+fn tls_entrance(platform: Platform) -> Option<u16> {
+    matches!(platform, Platform::EnvoyGateway).then_some(10443)
 }
 
 fn visit(at: (&str, u16), cookie: Option<&str>) -> Result<Response> {
@@ -166,14 +223,18 @@ fn cookie(answer: &Response, name: &str) -> Option<String> {
 
 fn stays(at: (&str, u16), cookie: &str, pod: &str) -> Result<()> {
     for n in 1..=VISITS {
-        let answer = visit(at, Some(cookie))?;
-        ensure!(
-            answer.status == 200 && answer.body == pod,
-            "visit {n} with {cookie}: {} from {}, expected {pod}",
-            answer.status,
-            answer.body
-        );
+        stayed(n, &visit(at, Some(cookie))?, cookie, pod)?;
     }
+    Ok(())
+}
+
+fn stayed(n: usize, answer: &Response, cookie: &str, pod: &str) -> Result<()> {
+    ensure!(
+        answer.status == 200 && answer.body == pod,
+        "visit {n} with {cookie}: {} from {}, expected {pod}",
+        answer.status,
+        answer.body
+    );
     Ok(())
 }
 
