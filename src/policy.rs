@@ -17,7 +17,7 @@ use crate::access::{Networks, RealIp};
 use crate::cluster::{Cluster, ClusterId};
 use crate::config::{Discovery, HeaderNames, PathDecoding, Report, StripHeader, Unmatched};
 use crate::error_pages::ErrorPages;
-use crate::fields::{Additions, Requests};
+use crate::fields::{Additions, Requests, is_name};
 use crate::head::HeadBuffers;
 use crate::protection::Protection;
 use crate::remark::{Effect, Problem, Remark};
@@ -62,6 +62,8 @@ pub struct Policy {
     pub(crate) additions: Additions,
     /// `proxy-set-headers`.
     pub(crate) requests: Requests,
+    /// `ignore-invalid-headers`: what nginx finds no name reaches nobody.
+    pub(crate) drops_odd_names: bool,
     /// `hide-headers`.
     pub(crate) hidden: Vec<String>,
     /// Strict-Transport-Security of every location over https.
@@ -86,6 +88,12 @@ impl Policy {
     #[must_use]
     pub fn owns_listener(&self) -> bool {
         self.unmatched == Unmatched::NotFound
+    }
+
+    /// Whether nginx drops a field of a request for its name (`ngx_http_parse_header_line`, nginx 1.27.1).
+    /// Those with `_` are Envoy's to drop.
+    pub(crate) fn drops(&self, name: &str) -> bool {
+        self.drops_odd_names && !name.starts_with(':') && !is_name(name)
     }
 
     /// Every virtual host, aliases and the default server included.

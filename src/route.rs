@@ -11,6 +11,7 @@ mod counting;
 mod disposition;
 mod fallback;
 pub(crate) mod host;
+mod hsts;
 pub mod location;
 pub(crate) mod lookup;
 mod paging;
@@ -21,13 +22,14 @@ pub(crate) mod target;
 pub(crate) use additions::additions;
 pub use disposition::{Disposition, Forward, Reason, Unknown};
 pub use host::{VirtualHost, is_meant_by};
+pub(crate) use hsts::HSTS;
 pub use location::Location;
 
 use crate::access::forwarded;
 use crate::authorizer::Answer;
 use crate::body;
 use crate::cluster::ClusterId;
-use crate::edit::{self, Edit, FieldValue, Headers, Name, Reply};
+use crate::edit::{self, Edit, FieldValue, Headers, Reply};
 use crate::endpoints::EndpointTable;
 use crate::facts::Facts;
 use crate::limits::Verdict;
@@ -37,6 +39,7 @@ use crate::rewrite::Rewritten;
 use crate::rewrite::variable::Scope;
 use admission::Admission;
 use disposition::stray;
+use hsts::{has_hsts, hsts};
 use location::Backend;
 use lookup::Found;
 use pattern::Work;
@@ -225,7 +228,9 @@ fn enter<'p: 'r, 'r>(
         return Disposition::reply(redirect::plain(503), Some(location), Reason::Closed);
     }
     if location.denied {
-        return Disposition::reply(redirect::plain(503), Some(location), Reason::Denied);
+        let mut reply = redirect::plain(503);
+        reply.headers.extend(hsts(policy, scope));
+        return Disposition::reply(reply, Some(location), Reason::Denied);
     }
     let cors = location.cors.as_deref();
     let allowed = cors.and_then(|cors| Some((cors, cors.allowed(scope.headers)?)));
@@ -242,9 +247,18 @@ fn enter<'p: 'r, 'r>(
         }
         Disposition::Reply {
             reply: Reply { headers, .. },
+            reason,
             ..
+        } => {
+            // What leads to the sign-in is a location of its own.
+            if *reason != Reason::SignIn {
+                headers.extend(hsts(policy, scope));
+            }
+            if let Some((cors, allowed)) = allowed {
+                headers.extend(cors.fields(allowed));
+            }
         }
-        | Disposition::NotFound { headers, .. } => {
+        Disposition::NotFound { headers, .. } => {
             headers.extend(hsts(policy, scope));
             if let Some((cors, allowed)) = allowed {
                 headers.extend(cors.fields(allowed));
@@ -253,27 +267,6 @@ fn enter<'p: 'r, 'r>(
         Disposition::Pass { .. } | Disposition::Ask(_) | Disposition::Count(_) => {}
     }
     disposition
-}
-
-/// The field that keeps browsers at https.
-pub(crate) const HSTS: Name = Name::Borrowed("strict-transport-security");
-
-/// The same, with its value, for an answer of limpet's own.
-fn hsts(policy: &Policy, scope: &Scope) -> Option<(Name<'static>, FieldValue<'static>)> {
-    let value = policy.hsts.as_deref().filter(|_| has_hsts(policy, scope))?;
-    Some((HSTS, FieldValue::new(value.as_bytes().to_vec())))
-}
-
-/// Whether a location's answer has it: over TLS.
-fn has_hsts(policy: &Policy, scope: &Scope) -> bool {
-    let is_tls = || {
-        if scope.is_behind {
-            scope.is_tls()
-        } else {
-            redirect::is_https(policy, scope)
-        }
-    };
-    policy.hsts.is_some() && is_tls()
 }
 
 /// The same, after what every answer of the location is given.
@@ -465,6 +458,10 @@ fn edits<'p>(policy: &'p Policy, location: &'p Location, scope: &Scope) -> Vec<E
     }
     edits.extend(scope.client.edits(scope.headers));
     edits.extend(policy.requests.edits(scope));
+    let names = scope.headers.iter();
+    let names = names.filter_map(|(name, _)| std::str::from_utf8(name).ok());
+    let dropped = names.filter(|name| policy.drops(name));
+    edits.extend(dropped.map(|name| Edit::Remove(name.to_owned().into())));
     // `proxy_set_header Authorization ""`.
     if location.basic.is_some() && edit::first(scope.headers, "authorization").is_some() {
         edits.push(Edit::Remove("authorization".into()));

@@ -62,7 +62,11 @@ pub(super) fn client_certificate(
         Err(Unset::Missing | Unset::Content) => return None,
         Err(Unset::Refused) => return Some(Unusable),
     };
-    let authority = of_namespace(&named, &reader.ingress.namespace, settings);
+    // `ParseNameNS`, `internal/k8s`: the namespace is never left out.
+    let authority = named
+        .contains('/')
+        .then(|| of_namespace(&named, &reader.ingress.namespace, settings));
+    let authority = authority.flatten();
     let keys = authority.as_ref().and_then(|name| told.get(name));
     let (Some(authority), Some(keys)) = (authority, keys) else {
         let problem = Problem::Not(Expected::Authority);

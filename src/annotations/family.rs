@@ -99,7 +99,9 @@ fn custom_http_errors(reader: &mut Reader) -> Vec<u16> {
     let Ok(text) = reader.text(NAME) else {
         return Vec::new();
     };
-    let statuses = text.split(',').map(|status| status.parse().ok());
+    let statuses = text.split(',').map(str::trim);
+    let statuses = statuses.filter(|status| !status.is_empty());
+    let statuses = statuses.map(|status| status.parse().ok());
     statuses.collect::<Option<Vec<u16>>>().unwrap_or_else(|| {
         let problem = Problem::Not(Expected::WholeNumber);
         reader.remark(NAME, &text, problem, Effect::AsBefore);

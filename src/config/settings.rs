@@ -28,6 +28,8 @@ pub struct Settings {
     pub use_forwarded_headers: bool,
     /// `enable-underscores-in-headers`: whether headers with `_` in their names count.
     pub underscores_in_headers: bool,
+    /// `ignore-invalid-headers`: fields with odd names are dropped.
+    pub ignore_invalid_headers: bool,
     /// `http-redirect-code`.
     pub http_redirect_code: u16,
     /// `no-tls-redirect-locations`: beginnings of paths.
@@ -142,6 +144,7 @@ impl Default for Settings {
             relative_redirects: false,
             use_forwarded_headers: false,
             underscores_in_headers: false,
+            ignore_invalid_headers: true,
             http_redirect_code: 308,
             no_tls_redirect_locations: vec!["/.well-known/acme-challenge".to_owned()],
             no_auth_locations: vec!["/.well-known/acme-challenge".to_owned()],
@@ -210,6 +213,7 @@ impl Settings {
             "relative-redirects" => self.relative_redirects = flag(value)?,
             "use-forwarded-headers" => self.use_forwarded_headers = flag(value)?,
             "enable-underscores-in-headers" => self.underscores_in_headers = flag(value)?,
+            "ignore-invalid-headers" => self.ignore_invalid_headers = flag(value)?,
             "http-redirect-code" => self.http_redirect_code = redirect_code(value)?,
             "no-tls-redirect-locations" => self.no_tls_redirect_locations = list(value),
             "no-auth-locations" => self.no_auth_locations = list(value),

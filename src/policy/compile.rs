@@ -59,6 +59,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
         clients,
         additions,
         requests,
+        drops_odd_names: settings.ignore_invalid_headers,
         hidden: settings.hide_headers,
         hsts: settings.hsts.value(),
         error_pages,

@@ -36,7 +36,9 @@ pub(super) fn admission(
     if is_enough && verdict == Verdict::Allowed {
         return Admission::Admitted(None);
     }
+    let authorizer = location.authorizer.as_deref();
     let mut refused = None;
+    let mut challenge = None;
     if verdict == Verdict::Denied {
         let denied = (redirect::plain(403), Reason::Address);
         if !is_enough {
@@ -52,16 +54,20 @@ pub(super) fn admission(
                 return Admission::Refused(redirect::plain(400), Reason::BadRequest);
             }
             Err(Refusal::Unknown) => {
-                let mut reply = redirect::plain(401);
-                reply.headers.push(basic.challenge());
+                let (mut reply, reason) = match asking::sign_in(authorizer, policy, scope) {
+                    Some(reply) => (reply, Reason::SignIn),
+                    None => (redirect::plain(401), Reason::Password),
+                };
+                challenge = Some(basic.challenge());
+                reply.headers.extend(challenge.clone());
                 if !is_enough {
-                    return Admission::Refused(reply, Reason::Password);
+                    return Admission::Refused(reply, reason);
                 }
-                refused = Some((reply, Reason::Password));
+                refused = Some((reply, reason));
             }
         }
     }
-    if let Some(authorizer) = &location.authorizer {
+    if let Some(authorizer) = authorizer {
         let Some(answer) = answer else {
             return match asking::question(authorizer, policy, host, scope) {
                 Some(question) => Admission::Ask(question),
@@ -70,11 +76,11 @@ pub(super) fn admission(
         };
         match asking::verdict(authorizer, policy, answer, scope) {
             asking::Verdict::Admitted(admitted) => return Admission::Admitted(Some(admitted)),
-            asking::Verdict::Refused(reply, reason) => {
-                let known = refused
-                    .take()
-                    .filter(|(known, _)| is_enough && known.status == 401 && reply.status == 403);
-                refused = known.or(Some((reply, reason)));
+            asking::Verdict::Refused(mut reply, reason) => {
+                if reply.status != 403 || challenge.is_none() {
+                    reply.headers.extend(challenge);
+                    refused = Some((reply, reason));
+                }
             }
         }
     }

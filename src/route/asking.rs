@@ -9,7 +9,7 @@ use super::location::Backend;
 use super::lookup::Found;
 use crate::access;
 use crate::authorizer::{Admitted, Answer, Authorizer, Question};
-use crate::edit::{Edit, FieldValue, Headers, Name, Reply, all, first};
+use crate::edit::{Edit, FieldValue, Name, Reply, all, first};
 use crate::policy::Policy;
 use crate::redirect;
 use crate::rewrite::variable::Scope;
@@ -44,21 +44,38 @@ const NOT_HANDED_ON: [&str; 15] = [
 
 /// What the client sent beside those, for whoever is asked about its request. `own`: what is set
 /// anew.
-pub(super) fn handed_on(headers: &Headers, own: impl Fn(&str) -> bool) -> Vec<(String, Vec<u8>)> {
+pub(super) fn handed_on(
+    policy: &Policy,
+    scope: &Scope,
+    own: impl Fn(&str) -> bool,
+) -> Vec<(String, Vec<u8>)> {
     let mut out = Vec::new();
-    for (name, value) in headers {
+    for (name, value) in scope.headers {
         let Ok(name) = std::str::from_utf8(name) else {
             continue;
         };
         let is_internal = name.starts_with([':']) || name.starts_with("x-limpet-");
         let is_envoys = name.starts_with("x-envoy-") || name.starts_with("x-original-forwarded-");
-        if !is_internal && !is_envoys && !NOT_HANDED_ON.contains(&name) && !own(name) {
+        let is_free = !NOT_HANDED_ON.contains(&name) && !policy.drops(name);
+        if !is_internal && !is_envoys && is_free && !own(name) {
             out.push((name.to_owned(), value.to_vec()));
         }
     }
     // What the client said, before it was written anew.
-    if let Some(host) = all(headers, "x-original-forwarded-host").next() {
+    if let Some(host) = all(scope.headers, "x-original-forwarded-host").next() {
         out.push(("x-forwarded-host".to_owned(), host.to_vec()));
+    }
+    // A proxy in front that is believed said it, where it is not what Envoy writes.
+    let said = [
+        ("x-forwarded-proto", scope.scheme()),
+        ("x-forwarded-port", scope.port()),
+    ];
+    let said = said.into_iter().filter(|_| policy.use_forwarded_headers);
+    for (name, written) in said.filter(|(name, _)| !own(name)) {
+        let value = first(scope.headers, name);
+        if let Some(value) = value.filter(|value| *value != written.as_bytes()) {
+            out.push((name.to_owned(), value.to_vec()));
+        }
     }
     out
 }
@@ -135,9 +152,10 @@ pub(super) fn question(
     }
     let own = |name: &str| {
         let is_sent = asked.sent.iter().any(|(own, _)| *own == name);
-        is_sent || asked.set.has(name) || scope.client.is_lie(name)
+        let is_left_out = name == "x-forwarded-proto";
+        is_sent || is_left_out || asked.set.has(name) || scope.client.is_lie(name)
     };
-    for (name, value) in handed_on(scope.headers, own) {
+    for (name, value) in handed_on(policy, scope, own) {
         add(&name, value);
     }
     Some(Question {
@@ -192,29 +210,20 @@ pub(super) fn verdict(
             always,
         });
     }
-    let (mut reply, reason) = match (answer.status, &asked.signin) {
-        (401, Some(signin)) => {
-            let url = signin.filled(scope);
-            let reply = if url.text.is_empty() {
-                Some(redirect::found(302, Vec::new()))
-            } else {
-                redirect::to(policy, 302, url, scope, false)
+    let (mut reply, reason) = match answer.status {
+        401 => {
+            let (mut reply, reason) = match sign_in(Some(asked), policy, scope) {
+                Some(reply) => (reply, Reason::SignIn),
+                None => (redirect::plain(401), Reason::Unauthorized),
             };
-            (
-                reply.unwrap_or_else(|| redirect::plain(401)),
-                Reason::SignIn,
-            )
-        }
-        (401, None) => {
-            let mut reply = redirect::plain(401);
-            let asks = answer.values(|name| name == "www-authenticate");
+            let asks = answer.values(|name| name == CHALLENGE);
             reply.headers.extend(asks.into_iter().map(|value| {
                 let value = FieldValue::received(value.to_vec());
-                (Name::Borrowed("www-authenticate"), value)
+                (Name::Borrowed(CHALLENGE), value)
             }));
-            (reply, Reason::Unauthorized)
+            (reply, reason)
         }
-        (403, _) => (redirect::plain(403), Reason::Unauthorized),
+        403 => (redirect::plain(403), Reason::Unauthorized),
         _ => (redirect::plain(500), Reason::NoAuthorizer),
     };
     if let Some(cookie) = cookie.filter(|_| always || reply.status == 302) {
@@ -222,6 +231,18 @@ pub(super) fn verdict(
         reply.headers.push((Name::Borrowed("set-cookie"), value));
     }
     Verdict::Refused(reply, reason)
+}
+
+/// What a client is asked its name with.
+pub(super) const CHALLENGE: &str = "www-authenticate";
+
+/// Where `auth-signin` leads whoever would be answered 401, by whatever rule; `None`: nowhere.
+pub(super) fn sign_in(asked: Option<&Authorizer>, policy: &Policy, scope: &Scope) -> Option<Reply> {
+    let url = asked?.signin.as_ref()?.filled(scope);
+    if url.text.is_empty() {
+        return Some(redirect::found(302, Vec::new()));
+    }
+    redirect::to(policy, 302, url, scope, false)
 }
 
 /// What pods are told under `name`: all that the authorizer said, or nothing, whatever the client said.

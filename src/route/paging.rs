@@ -63,7 +63,11 @@ pub(super) fn paged<'p>(
     };
     match &mut disposition {
         Disposition::Reply { reply, paged, .. } => {
+            // The challenge stays with the answer, whosever page it has.
+            let own = std::mem::take(&mut reply.headers).into_iter();
+            let asks = own.filter(|(name, _)| *name == asking::CHALLENGE);
             *reply = instead;
+            reply.headers.extend(asks);
             *paged = Some(status);
         }
         Disposition::NotFound { page, .. } => *page = Some(instead),
@@ -142,7 +146,7 @@ fn headers(policy: &Policy, scope: &Scope, is_told_apart: bool) -> Vec<(String, 
     // nginx leaves out what is empty.
     let fields = fields.into_iter().filter(|(_, value)| !value.is_empty());
     let fields = fields.map(|(name, value)| (name.to_owned(), value));
-    let handed_on = asking::handed_on(scope.headers, |name| {
+    let handed_on = asking::handed_on(policy, scope, |name| {
         OWN.contains(&name) || scope.client.is_lie(name)
     });
     let all = fields.chain(handed_on);

@@ -76,8 +76,11 @@ fn give(merged: &mut Merged, ingress: usize, name: &str) {
         .values_mut()
         .flat_map(|server| &mut server.locations);
     for draft in locations.filter(|draft| draft.ingress == Some(ingress)) {
+        if draft.upstream == DEFAULT_UPSTREAM {
+            continue;
+        }
         draft.pages = Some(name.to_owned());
-        if draft.upstream == DEFAULT_UPSTREAM || draft.upstream == name {
+        if draft.upstream == name {
             continue;
         }
         draft.fallback = Some(name.to_owned());

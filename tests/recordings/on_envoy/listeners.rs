@@ -160,10 +160,12 @@ fn rename_clusters(value: &mut Value, from: &str, to: &str) {
     }
 }
 
-/// Whether its https requests are asked over TLS: where certificates of clients matter.
+/// Whether its https requests are asked over TLS: where certificates of clients matter, or the
+/// connection counts and not what a proxy in front says of it.
 pub(super) fn is_over_tls(scenario: &Value) -> bool {
     let shows = |request: &Value| !request["client_cert"].is_null();
     scenario["ingresses"].to_string().contains("auth-tls-")
+        || scenario["controller_config"]["use-forwarded-headers"] == "true"
         || list(&scenario["requests"]).iter().any(shows)
 }
 

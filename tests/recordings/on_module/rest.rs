@@ -21,17 +21,18 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// How many requests of each family agree.
-const AGREE: [(&str, usize); 12] = [
+const AGREE: [(&str, usize); 13] = [
     ("access", 120),
     ("auth", 159),
     ("body", 52),
     ("cors", 84),
     ("errors", 50),
-    ("headers", 60),
+    ("further", 47),
+    ("headers", 61),
     ("limits", 37),
     ("mirror", 0),
     ("misc", 102),
-    ("realip", 75),
+    ("realip", 76),
     ("timeouts", 18),
     ("tls", 42),
 ];

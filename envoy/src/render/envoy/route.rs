@@ -35,8 +35,20 @@ pub(super) fn routes(ways: &Ways, has_certificates: bool, asked: Option<&Asking>
         }],
         // Read by then: the cluster by the router, the endpoint by the session filter.
         "request_headers_to_remove": hidden_from_pods(ways, has_certificates),
+        "response_headers_to_remove": FOR_NGINX,
     })
 }
+
+/// What pods say to nginx alone: of `ngx_http_proxy_hide_headers`, nginx 1.27.1, those that Envoy does not
+/// write itself.
+const FOR_NGINX: [&str; 6] = [
+    "x-accel-buffering",
+    "x-accel-charset",
+    "x-accel-expires",
+    "x-accel-limit-rate",
+    "x-accel-redirect",
+    "x-pad",
+];
 
 fn hidden_from_pods(ways: &Ways, has_certificates: bool) -> Vec<&'static str> {
     let mut names = INTERNAL_HEADERS.to_vec();
