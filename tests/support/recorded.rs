@@ -63,7 +63,7 @@ impl Platform {
 pub fn bootstrap(platform: Platform, recording: &str, pods: impl Fn(&str) -> Vec<String>) -> Value {
     let mut envoy = read(platform, recording);
     let mut listener = named(&envoy["listeners"], platform.http());
-    put_together(&mut listener, &envoy);
+    put_together(&mut listener, &envoy, platform);
     listener["name"] = json!("http");
     listener["address"]["socket_address"]["port_value"] = json!(0);
     // A sidecar's are reached through the one that all traffic is led to.
@@ -146,7 +146,7 @@ fn named(list: &Value, name: &str) -> Value {
 
 /// Puts routes and filters where the listener has their names, and the module where it is on this
 /// machine.
-fn put_together(value: &mut Value, envoy: &Value) {
+fn put_together(value: &mut Value, envoy: &Value, platform: Platform) {
     if let Some(routes) = value.get(RDS).cloned() {
         let name = routes["route_config_name"].as_str().unwrap();
         let mut config = named(&envoy["routes"], name);
@@ -161,10 +161,17 @@ fn put_together(value: &mut Value, envoy: &Value) {
     if let Some(code) = value.get_mut("code") {
         let module = limpet_cli::module::find(None).unwrap_or_else(|why| panic!("{why}"));
         *code = json!({ "local": { "filename": module.canonicalize().unwrap() } });
+        // What the VMs of one name share, limits among it, is a platform's own: others' listeners stand in
+        // the same process.
+        value["vm_id"] = json!(platform.name());
     }
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|v| put_together(v, envoy)),
-        Value::Object(fields) => fields.values_mut().for_each(|v| put_together(v, envoy)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|v| put_together(v, envoy, platform)),
+        Value::Object(fields) => fields
+            .values_mut()
+            .for_each(|v| put_together(v, envoy, platform)),
         _ => {}
     }
 }
