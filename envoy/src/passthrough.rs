@@ -13,6 +13,7 @@ use limpet::route::location::Backend;
 use crate::clusters::{Cluster, Twin};
 use crate::compiled::Compiled;
 use crate::names;
+use crate::taken::TakenIngress;
 
 /// The annotation.
 pub(crate) const ANNOTATION: &str = "ssl-passthrough";
@@ -31,15 +32,9 @@ pub(crate) struct Passthrough {
 impl Passthrough {
     /// Every one, where the controller passes connections on.
     pub(crate) fn all(compiled: &Compiled<'_>) -> Vec<Self> {
-        if compiled.manifests.ssl_passthrough != Some(true) {
-            return Vec::new();
-        }
-        let asks = compiled.ingresses.iter().filter(|ingress| {
-            let said = ingress.annotation(ANNOTATION).and_then(parse_bool);
-            said == Some(true) && ingress.annotations.canary.is_none()
-        });
+        let ingresses = compiled.ingresses.iter();
         let mut all = BTreeMap::new();
-        for ingress in asks {
+        for ingress in ingresses.filter(|ingress| asks(compiled, ingress)) {
             for rule in &ingress.ingress.rules {
                 let host = rule.host.to_ascii_lowercase();
                 if host.starts_with('*') || !names::is_host(&host) || all.contains_key(&host) {
@@ -64,6 +59,14 @@ impl Passthrough {
             "{place}: TLS for {host} is passed to nobody: {why}"
         ))
     }
+}
+
+/// Whether an Ingress asks for it, and the controller does it.
+pub(crate) fn asks(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> bool {
+    let said = ingress.annotation(ANNOTATION).and_then(parse_bool);
+    compiled.manifests.ssl_passthrough == Some(true)
+        && said == Some(true)
+        && ingress.annotations.canary.is_none()
 }
 
 fn to(compiled: &Compiled<'_>, host: &str) -> Result<Cluster, &'static str> {

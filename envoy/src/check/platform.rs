@@ -7,6 +7,7 @@ use super::finding::{Finding, Level, Place};
 use super::policies;
 use crate::clusters::{Cluster, Protocol};
 use crate::compiled::Compiled;
+use crate::passthrough;
 use crate::render::istio::protocols;
 use crate::render::left_out;
 use crate::render::served::Served;
@@ -135,16 +136,25 @@ fn backend_protocol(
         Some(Platform::EnvoyGateway) => Level::Warning,
         None => Level::Note,
     };
+    let (instead, help) = if passthrough::asks(compiled, ingress) {
+        (
+            "on Envoy Gateway pods get what comes by http in plain HTTP/1",
+            "write no BackendTLSPolicy: what ssl-passthrough passes on would be TLS in TLS, and no connection holds",
+        )
+    } else {
+        (
+            "on Envoy Gateway pods get plain HTTP/1 until you say so",
+            "Gateway API: BackendTLSPolicy; for gRPC the Service port's appProtocol kubernetes.io/h2c",
+        )
+    };
     let finding = Finding::new(
         level,
         "backend-protocol",
         &Place::annotation(ingress.object, "backend-protocol"),
         "is how the proxy speaks to the pods: render envoy and istio set it, without looking at certificates",
-        "on Envoy Gateway pods get plain HTTP/1 until you say so",
+        instead,
     );
-    speaks_otherwise(value).then(|| {
-        finding.help("Gateway API: BackendTLSPolicy; for gRPC the Service port's appProtocol kubernetes.io/h2c")
-    })
+    speaks_otherwise(value).then(|| finding.help(help))
 }
 
 /// Both platforms resolve paths before limpet sees them; on Istio the mesh's configuration turns that

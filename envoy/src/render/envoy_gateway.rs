@@ -75,6 +75,7 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
     head.extend(served.clusters.iter().filter_map(|(cluster, _)| {
         let protocol = cluster.protocol.unwrap_or_default();
         let needs_more = protocol.tls || (protocol.http2 && !cluster.is_h2c());
+        let needs_more = needs_more && !passthrough::gets_tls(&served, cluster);
         needs_more.then(|| {
             format!(
                 "note: backend-protocol: Service {} is spoken to in plain HTTP/1 until a BackendTLSPolicy \
@@ -83,6 +84,7 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
             )
         })
     }));
+    head.extend(passthrough::notes(&served));
     head.extend(left_out::on_envoy_gateway(&served).map(|note| format!("note: {note}")));
     let tenants = check::tenants(&compiled).into_iter();
     let tenants = tenants.map(|finding| finding.located());

@@ -41,10 +41,13 @@ fn passed<'s>(served: &'s Served<'_>) -> impl Iterator<Item = &'s str> {
     hosts.filter(|host| served.passed_to(host).is_some())
 }
 
+/// How many of them there are listeners for, beside those of http and of https.
+pub(super) fn most_passed(served: &Served<'_>) -> usize {
+    MOST_LISTENERS - 1 - usize::from(!served.certificates.is_empty())
+}
+
 fn not_passed(served: &Served<'_>) -> Option<String> {
-    let has_certificates = !served.certificates.is_empty();
-    let room = MOST_LISTENERS - 1 - usize::from(has_certificates);
-    let first = passed(served).nth(room)?;
+    let first = passed(served).nth(most_passed(served))?;
     Some(format!(
         "a Gateway holds {MOST_LISTENERS} listeners, and each host whose TLS goes to pods as it comes takes \
          one: that of {first} and of those after it ends at the proxy. Render a part of the Ingresses for a \
@@ -56,7 +59,7 @@ fn beyond(served: &Served<'_>) -> Option<String> {
     let certificates = secrets(served);
     let further = certificates.iter().skip(MOST_CERTIFICATES);
     let beyond: Vec<&str> = further
-        .flat_map(|one| one.with_hosts())
+        .flat_map(|one| one.with_hosts(served))
         .map(|(_, host)| host)
         .skip((MOST_LISTENERS - 2).saturating_sub(passed(served).count()))
         .collect();

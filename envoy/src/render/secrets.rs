@@ -16,9 +16,15 @@ pub(super) struct Secret<'s> {
 }
 
 impl<'s> Secret<'s> {
-    pub(super) fn with_hosts(&self) -> impl Iterator<Item = (&'s Certificate<'s>, &'s str)> {
+    /// Each host that could have a listener with it: one whose TLS goes to pods as it comes has its own,
+    /// and Envoy Gateway takes both for invalid.
+    pub(super) fn with_hosts(
+        &self,
+        served: &'s Served<'_>,
+    ) -> impl Iterator<Item = (&'s Certificate<'s>, &'s str)> {
         let all = self.all.iter();
-        all.flat_map(|one| one.hosts.iter().map(|host| (*one, host.as_str())))
+        let all = all.flat_map(|one| one.hosts.iter().map(|host| (*one, host.as_str())));
+        all.filter(|(_, host)| served.passed_to(host).is_none())
     }
 }
 

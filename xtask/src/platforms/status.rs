@@ -6,8 +6,8 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 /// The kinds that have one.
-const KINDS: &str = "gatewayclasses,gateways.gateway.networking.k8s.io,httproutes,clienttrafficpolicies,\
-    backendtrafficpolicies,envoyextensionpolicies,securitypolicies,envoypatchpolicies";
+const KINDS: &str = "gatewayclasses,gateways.gateway.networking.k8s.io,httproutes,tlsroutes,\
+    clienttrafficpolicies,backendtrafficpolicies,envoyextensionpolicies,securitypolicies,envoypatchpolicies";
 
 /// Every condition, once each object has some and two looks are the same.
 ///

@@ -100,7 +100,6 @@ fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
         listeners.push(https(HTTPS, references));
     }
     let passed = passthrough::passed(served).enumerate();
-    let passed = passed.take(MOST_LISTENERS - listeners.len());
     listeners.extend(passed.map(|(n, one)| {
         json!({
             "name": passthrough::listener(n),
@@ -111,7 +110,7 @@ fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
             "tls": { "mode": "Passthrough" },
         })
     }));
-    let further = further.iter().flat_map(|one| one.with_hosts());
+    let further = further.iter().flat_map(|one| one.with_hosts(served));
     for (n, (certificate, host)) in further.enumerate().take(MOST_LISTENERS - listeners.len()) {
         let mut listener = https(&format!("{HTTPS}-{n}"), vec![reference(certificate)]);
         insert(&mut listener, "hostname", json!(host));

@@ -1,10 +1,13 @@
 //! TLS that goes to pods as it comes: a listener and a route for each host.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::args::EnvoyGatewayArgs;
 use super::grant::Grant;
 use crate::clusters::Cluster;
+use crate::render::left_out;
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 
@@ -28,16 +31,40 @@ pub(super) struct Passed<'s> {
     number: u16,
 }
 
-/// Those that somebody gets.
+/// Those that somebody gets, as many as there are listeners for.
 pub(super) fn passed<'s>(served: &'s Served<'_>) -> impl Iterator<Item = Passed<'s>> {
-    served.passed.iter().filter_map(|one| {
+    let passed = served.passed.iter().filter_map(|one| {
         let (cluster, number) = served.passed_to(&one.host)?;
         Some(Passed {
             host: &one.host,
             cluster,
             number,
         })
-    })
+    });
+    passed.take(left_out::most_passed(served))
+}
+
+/// Whether a Service port is that of one of them.
+pub(super) fn gets_tls(served: &Served<'_>, cluster: &Cluster) -> bool {
+    passed(served).any(|one| one.cluster.service_port == cluster.service_port)
+}
+
+/// What may not be said of the Services that get them: Envoy Gateway would speak TLS to these pods, and
+/// put into it the TLS that comes.
+pub(super) fn notes(served: &Served<'_>) -> Vec<String> {
+    let mut services: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for one in passed(served) {
+        let hosts = services.entry(one.cluster.service_port.service_id());
+        hosts.or_default().push(one.host);
+    }
+    let note = |(service, hosts): (String, Vec<&str>)| {
+        format!(
+            "note: Service {service} gets the TLS of {} as it comes: no BackendTLSPolicy may name it, or that TLS \
+             comes in TLS and no connection holds. What comes by http reaches it in plain HTTP/1",
+            hosts.join(", ")
+        )
+    };
+    services.into_iter().map(note).collect()
 }
 
 /// What the listener of one is called.

@@ -8,10 +8,40 @@ use crate::compiled::{Compiled, Flags};
 use crate::manifests::Manifests;
 use crate::render::envoy_gateway::{self, EnvoyGatewayArgs};
 use crate::render::istio::{self, IstioArgs};
+use crate::render::resource::Resource;
 use crate::render::served::Served;
 
 /// An Ingress for each `(namespace, host, Secret)`.
 fn manifests(all: &[(&str, &str, &str)]) -> Manifests {
+    Manifests::parse("in.json", &documents(all).join("\n---\n")).unwrap()
+}
+
+/// The same, and one that asks for `ssl-passthrough` of each of `passed`.
+fn with_passed(all: &[(&str, &str, &str)], passed: &[&str]) -> Manifests {
+    let asks = |host: &&str| {
+        json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": { "namespace": "shop", "name": format!("passes-{host}"), "annotations": {
+                "nginx.ingress.kubernetes.io/ssl-passthrough": "true",
+                "nginx.ingress.kubernetes.io/backend-protocol": "HTTPS",
+            } },
+            "spec": {
+                "ingressClassName": "nginx",
+                "rules": [{ "host": host, "http": { "paths": [{ "path": "/", "pathType": "Prefix",
+                    "backend": { "service": { "name": "pods", "port": { "number": 443 } } } }] } }],
+            },
+        })
+        .to_string()
+    };
+    let mut documents = documents(all);
+    documents.extend(passed.iter().map(asks));
+    let mut all = Manifests::parse("in.json", &documents.join("\n---\n")).unwrap();
+    all.ssl_passthrough = Some(true);
+    all
+}
+
+fn documents(all: &[(&str, &str, &str)]) -> Vec<String> {
     let ingress = |(namespace, host, secret): &(&str, &str, &str)| {
         json!({
             "apiVersion": "networking.k8s.io/v1",
@@ -26,8 +56,7 @@ fn manifests(all: &[(&str, &str, &str)]) -> Manifests {
         })
         .to_string()
     };
-    let text: Vec<String> = all.iter().map(ingress).collect();
-    Manifests::parse("in.json", &text.join("\n---\n")).unwrap()
+    all.iter().map(ingress).collect()
 }
 
 /// Host to the credential that Istio's gateway serves it with.
@@ -186,4 +215,61 @@ fn envoy_gateway_reads_each_secret_in_its_own_namespace() {
             json!(["shop", "HTTPRoute", service]),
         ]
     );
+}
+
+/// What is rendered for Envoy Gateway.
+fn on_envoy_gateway(manifests: &Manifests) -> (Vec<Value>, Vec<Resource>, String) {
+    let compiled = Compiled::new(manifests, &Flags::default()).unwrap();
+    let args = EnvoyGatewayArgs::default();
+    let resources = envoy_gateway::resources(&Served::on_envoy_gateway(&compiled), &args);
+    let gateway = resources.iter().find(|one| one.kind() == "Gateway");
+    let listeners = gateway.unwrap().value["spec"]["listeners"].clone();
+    let listeners = listeners.as_array().unwrap().clone();
+    let text = envoy_gateway::text(manifests, &args).unwrap();
+    (listeners, resources, text)
+}
+
+// Envoy Gateway took both listeners for invalid: TLS of that host ended with another host's certificate.
+#[test]
+fn a_passed_host_with_a_certificate_beyond_the_limit_has_one_listener_on_envoy_gateway() {
+    let names: Vec<[String; 2]> = (0..66)
+        .map(|n| [format!("shop-{n}"), format!("h{n:02}.test")])
+        .collect();
+    let all = names.iter().map(|[shop, host]| (&**shop, &**host, "tls"));
+    let all: Vec<(&str, &str, &str)> = all.collect();
+    let (listeners, ..) = on_envoy_gateway(&with_passed(&all, &["h65.test"]));
+    let named = listeners.iter().filter_map(|one| {
+        let host = one.get("hostname")?.as_str()?;
+        Some((host, one["protocol"].as_str()?))
+    });
+    let named: Vec<(&str, &str)> = named.collect();
+    assert_eq!(named, [("h65.test", "TLS"), ("h64.test", "HTTPS")]);
+}
+
+#[test]
+fn passed_hosts_have_routes_for_as_many_as_have_listeners_on_envoy_gateway() {
+    let names: Vec<String> = (0..70).map(|n| format!("h{n:02}.test")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for (certificates, most) in [(&[][..], 63), (&[("shop", "shop.test", "tls")][..], 62)] {
+        let (listeners, resources, text) = on_envoy_gateway(&with_passed(certificates, &names));
+        assert_eq!(listeners.len(), 64);
+        let routes = resources.iter().filter(|one| one.kind() == "TLSRoute");
+        assert_eq!(routes.count(), most);
+        let first = format!("that of h{most}.test and of those after it ends at the proxy");
+        assert!(text.contains(&first), "{text}");
+    }
+}
+
+// Envoy Gateway speaks TLS to the pods of a TLSRoute as well, and so TLS was in TLS.
+#[test]
+fn nobody_is_told_to_write_a_backend_tls_policy_for_what_is_passed_on() {
+    let (.., text) = on_envoy_gateway(&with_passed(&[], &["a.test", "b.test"]));
+    let told: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("BackendTLSPolicy"))
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let expected =
+        "note: Service shop/pods gets the TLS of a.test, b.test as it comes: no BackendTLSPolicy";
+    assert!(told[0].contains(expected), "{told:?}");
 }
