@@ -32,7 +32,7 @@ pub(crate) use alternatives::{lost_annotations, lost_keys};
 pub use annotations::{Judged, Verdict};
 pub use documented::documented;
 pub use finding::{Finding, Level};
-pub(crate) use lint::tenants;
+pub(crate) use lint::to_each_other;
 pub use platform::Platform;
 #[cfg(test)]
 pub(crate) use print::text as print_text;

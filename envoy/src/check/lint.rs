@@ -5,12 +5,11 @@ mod neighbours;
 mod objects;
 mod paths;
 mod pattern;
+mod protocols;
 mod renewal;
 mod sharing;
 mod tenants;
 mod tls;
-
-pub(crate) use tenants::run as tenants;
 
 use super::finding::Finding;
 use crate::compiled::Compiled;
@@ -24,6 +23,14 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     findings.extend(renewal::run(compiled));
     findings.extend(cookies::run(compiled));
     findings.extend(sharing::run(compiled));
-    findings.extend(tenants::run(compiled));
+    findings.extend(to_each_other(compiled));
+    findings
+}
+
+/// What Ingresses do to each other, which `render` tells too.
+#[must_use]
+pub(crate) fn to_each_other(compiled: &Compiled<'_>) -> Vec<Finding> {
+    let mut findings = tenants::run(compiled);
+    findings.extend(protocols::run(compiled));
     findings
 }

@@ -1,5 +1,7 @@
 //! How pods are spoken to.
 
+use std::fmt;
+
 /// What `backend-protocol` says; neither: HTTP/1 in the clear.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Protocol {
@@ -7,6 +9,18 @@ pub struct Protocol {
     pub tls: bool,
     /// `GRPC`, `GRPCS`.
     pub http2: bool,
+}
+
+/// As the annotation calls it.
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.http2, self.tls) {
+            (false, false) => "HTTP",
+            (false, true) => "HTTPS",
+            (true, false) => "GRPC",
+            (true, true) => "GRPCS",
+        })
+    }
 }
 
 impl Protocol {

@@ -203,10 +203,10 @@ pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     let compiled = Compiled::new(&manifests, &flags)?;
     let settings = &args.settings;
     let rendered = render(&compiled, settings);
-    let tenants = check::tenants(&compiled);
-    let tenants: Vec<String> = tenants.iter().map(Finding::located).collect();
+    let others = check::to_each_other(&compiled);
+    let others: Vec<String> = others.iter().map(Finding::located).collect();
     drop(progress);
-    let notes = tenants.iter().chain(&rendered.notes).cloned();
+    let notes = others.iter().chain(&rendered.notes).cloned();
     for note in compiled.all_notes().chain(notes) {
         say::note(note);
     }
@@ -217,7 +217,7 @@ pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     for (path, _) in &rendered.files {
         say::note(format_args!("{} written", path.display()));
     }
-    head.extend(tenants.iter().map(|note| format!("note: {note}")));
+    head.extend(others.iter().map(|note| format!("note: {note}")));
     std::io::stdout()
         .write_all(rendered.text(&head)?.as_bytes())
         .context("the output cannot be written")?;

@@ -86,13 +86,13 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
     }));
     head.extend(passthrough::notes(&served));
     head.extend(left_out::on_envoy_gateway(&served).map(|note| format!("note: {note}")));
-    let tenants = check::tenants(&compiled).into_iter();
-    let tenants = tenants.map(|finding| finding.located());
+    let others = check::to_each_other(&compiled).into_iter();
+    let others = others.map(|finding| finding.located());
     let notes = served
         .all_notes()
         .chain(external_names::on_envoy_gateway(&served))
         .chain(asked::on_envoy_gateway(&served));
-    let notes = notes.chain(tenants);
+    let notes = notes.chain(others);
     head.extend(notes.map(|note| format!("note: {note}")));
     let resources = resources(&served, args);
     head.extend(too_large(&resources));

@@ -133,11 +133,11 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
         notes.extend(protocols::headless(&served));
     }
     head.extend(notes.iter().map(|note| format!("note: {note}")));
-    let tenants = check::tenants(&compiled).into_iter();
-    let tenants = tenants.map(|finding| finding.located());
+    let others = check::to_each_other(&compiled).into_iter();
+    let others = others.map(|finding| finding.located());
     let notes = served.all_notes().chain(external_names::on_istio(&served));
     let notes = notes.chain(asked::on_istio(&served));
-    let notes = notes.chain(tenants);
+    let notes = notes.chain(others);
     head.extend(notes.map(|note| format!("note: {note}")));
     let resources = resources(&served, args);
     head.extend(too_large(&resources));
