@@ -133,7 +133,7 @@ impl Ingress {
 }
 
 /// The annotation that older manifests name their class with.
-const CLASS: &str = "kubernetes.io/ingress.class";
+pub const CLASS: &str = "kubernetes.io/ingress.class";
 
 fn unusable(value: Option<String>, problem: Problem) -> Box<Remark> {
     Box::new(Remark::key("ingresses", value, problem, Effect::Ingress))

@@ -11,6 +11,7 @@ mod proxys_own;
 pub mod resource;
 mod secrets;
 pub mod served;
+mod unread;
 mod version;
 mod way;
 pub mod yaml;

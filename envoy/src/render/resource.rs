@@ -4,6 +4,7 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::yaml::{comments, to_yaml};
+use crate::inert;
 
 /// What a resource is.
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +83,7 @@ impl Resource {
 }
 
 /// What etcd takes by default, with room for what the API server adds.
-const LARGEST: usize = 1_400_000;
+pub(super) const LARGEST: usize = 1_400_000;
 
 /// A note for each resource that the API server is likely to refuse for its size.
 #[must_use]
@@ -90,16 +91,46 @@ pub fn too_large(resources: &[Resource]) -> Vec<String> {
     let note = |resource: &Resource| {
         let size = resource.value.to_string().len();
         (size > LARGEST).then(|| {
-            format!(
-                "note: the {} has {} KiB, and Kubernetes keeps no object above 1.5 MiB. Leave out what \
-                 nobody reads: kubectl get ingress -A -o json | jq 'del(.items[].status, .items[].metadata\
-                 .annotations[\"kubectl.kubernetes.io/last-applied-configuration\"])'",
+            let name = resource.value.pointer("/metadata/name");
+            let mut note = format!(
+                "note: the {} {} has {} KiB, and Kubernetes keeps no object above 1.5 MiB: it is refused, and what was \
+                 applied before stays. Render a part of the Ingresses for a gateway of its own",
                 resource.kind(),
+                name.and_then(Value::as_str).unwrap_or_default(),
                 size / 1024
-            )
+            );
+            let largest = largest(&resource.value);
+            if !largest.is_empty() {
+                note.push_str(&format!("; the largest of them: {}", largest.join(", ")));
+            }
+            note
         })
     };
     resources.iter().filter_map(note).collect()
+}
+
+/// The largest Ingresses in a resource that holds them.
+fn largest(resource: &Value) -> Vec<String> {
+    let places = [
+        "/spec/pluginConfig/ingresses",
+        "/spec/wasm/0/config/ingresses",
+    ];
+    let ingresses = places.iter().find_map(|place| resource.pointer(place));
+    let ingresses = ingresses.and_then(Value::as_array).into_iter().flatten();
+    let mut all: Vec<(usize, String)> = ingresses
+        .map(|ingress| {
+            let text = |place: &str| ingress.pointer(place).and_then(Value::as_str);
+            let namespace = text("/metadata/namespace").unwrap_or("default");
+            let name = text("/metadata/name").unwrap_or_default();
+            let size = ingress.to_string().len();
+            (
+                size,
+                inert::line(&format!("{namespace}/{name} ({} KiB)", size / 1024)),
+            )
+        })
+        .collect();
+    all.sort_by(|(a, _), (b, _)| b.cmp(a));
+    all.into_iter().take(3).map(|(_, told)| told).collect()
 }
 
 /// All of them in one YAML text; `head`: lines of comment above everything.

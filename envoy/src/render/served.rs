@@ -19,8 +19,8 @@ use crate::named_secrets::{self, SecretVariable};
 use crate::names;
 use crate::passthrough::Passthrough;
 use crate::plugin_config::{self, Options, Unmatched, plugin_config};
-use crate::render::proxys_own;
 use crate::render::way::{CONNECT, Copies, Way, Ways};
+use crate::render::{proxys_own, unread};
 
 /// What the manifests serve.
 #[derive(Debug)]
@@ -297,6 +297,7 @@ impl<'c> Served<'c> {
         };
         let mut config = plugin_config(self.compiled, options);
         named_secrets::hide(&mut config, &self.secret_variables());
+        unread::left_out(&mut config, &self.compiled.config.annotations_prefix);
         if let Some(object) = config.as_object_mut() {
             object.insert("clusters".to_owned(), json!(names));
             if let Some(told) = &self.compiled.config.authorizers {

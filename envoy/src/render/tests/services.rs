@@ -246,3 +246,42 @@ fn grpc_over_an_h2c_port_is_no_plain_http_1_on_envoy_gateway() {
         }
     }
 }
+
+/// Ingresses of a tenant's with 200 KB in an annotation each.
+fn large(annotation: &str) -> Manifests {
+    let mut all = vec![ingress("good", "{number: 80}", "")];
+    let said = format!("{annotation}: \"{}\"", "10.0.0.1/32,".repeat(17_000));
+    all.extend((0..8).map(|n| ingress(&format!("large{n}"), "{number: 80}", &said)));
+    read(&all)
+}
+
+// The one object that has the Ingresses of all would have been refused.
+#[test]
+fn what_nobody_reads_of_a_tenants_ingresses_takes_no_room() {
+    let all = large("example.com/notes");
+    let notes = [
+        istio::text(&all, &istio::IstioArgs::default()).unwrap(),
+        envoy_gateway::text(&all, &envoy_gateway::EnvoyGatewayArgs::default()).unwrap(),
+    ];
+    for text in notes {
+        assert!(text.len() < 100_000, "{} bytes", text.len());
+        assert!(text.contains("large7.example.com"));
+        assert!(!text.contains("above 1.5 MiB"));
+    }
+}
+
+#[test]
+fn whose_ingresses_make_an_object_too_large_is_said() {
+    let all = large("nginx.ingress.kubernetes.io/allowlist-source-range");
+    let text = istio::text(&all, &istio::IstioArgs::default()).unwrap();
+    let note = text.lines().find(|line| line.contains("above 1.5 MiB"));
+    let note = note.unwrap();
+    assert!(
+        note.starts_with("# note: the WasmPlugin limpet has 15"),
+        "{note}"
+    );
+    assert!(
+        note.contains("largest of them: default/large0 (199 KiB), default/large1"),
+        "{note}"
+    );
+}
