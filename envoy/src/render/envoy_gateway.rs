@@ -125,8 +125,8 @@ What Envoy Gateway cannot say:
 fn needed(version: Version) -> &'static str {
     if version < BOUNDS_SILENCE {
         "\
-- how long pods may be silent: Envoy Gateway 1.7 has no time for it, and its Envoy waits without end, whatever
-  proxy-read-timeout says. For 1.8 render without --envoy-gateway."
+- how long pods may be silent: Envoy Gateway 1.7 has no time for it, and its Envoy waits without end for
+  what it would not ask of another pod, whatever proxy-read-timeout says. For 1.8 render without --envoy-gateway."
     } else {
         "\
 - Envoy Gateway 1.7: this is for 1.8 or newer, which bound how long pods may be silent (streamIdleTimeout);

@@ -31,6 +31,18 @@ fn authority() -> String {
     std::fs::read_to_string(format!("{folder}/ca.crt")).unwrap()
 }
 
+fn manifests(items: &Value) -> Manifests {
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+    Manifests::parse("in.json", &list.to_string()).unwrap()
+}
+
+fn flags() -> Flags {
+    Flags {
+        on_envoy: true,
+        ..Flags::default()
+    }
+}
+
 /// The clusters by name, and who answers 503.
 fn rendered(items: &[Value], settings: &Value) -> (Value, Vec<String>) {
     let config = json!({
@@ -38,13 +50,8 @@ fn rendered(items: &[Value], settings: &Value) -> (Value, Vec<String>) {
         "metadata": { "name": "ingress-nginx-controller", "namespace": "ingress-nginx" },
     });
     let items: Vec<&Value> = items.iter().chain([&config]).collect();
-    let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
-    let manifests = Manifests::parse("in.json", &list.to_string()).unwrap();
-    let flags = Flags {
-        on_envoy: true,
-        ..Flags::default()
-    };
-    let compiled = Compiled::new(&manifests, &flags).unwrap();
+    let manifests = manifests(&json!(items));
+    let compiled = Compiled::new(&manifests, &flags()).unwrap();
     let bootstrap = render(&compiled, &EnvoySettings::default()).bootstrap;
     let clusters = bootstrap["static_resources"]["clusters"]
         .as_array()
@@ -257,13 +264,8 @@ fn that_copies_go_to_whom_nobody_verifies_is_said() {
         ("http://copies.example", false),
     ] {
         let items = [ingress("a", "web", &said(target)), secret.clone()];
-        let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
-        let manifests = Manifests::parse("in.json", &list.to_string()).unwrap();
-        let flags = Flags {
-            on_envoy: true,
-            ..Flags::default()
-        };
-        let compiled = Compiled::new(&manifests, &flags).unwrap();
+        let manifests = manifests(&json!(items));
+        let compiled = Compiled::new(&manifests, &flags()).unwrap();
         let mut notes = compiled.all_notes();
         assert_eq!(
             notes.any(|note| note.contains("mirror-target by what")),

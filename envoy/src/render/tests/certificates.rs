@@ -148,7 +148,7 @@ fn an_older_platform_gets_what_it_knows_and_its_operator_is_told() {
         };
         let text = envoy_gateway::text(&all, &args).unwrap();
         assert_eq!(text.contains("streamIdleTimeout:"), knows, "{version}");
-        let told = "its Envoy waits without end, whatever";
+        let told = "its Envoy waits without end for";
         assert_eq!(text.contains(told), !knows, "{version}: {text}");
     }
     for (version, strategy) in [("1.24", "FAIL_CLOSED"), ("1.27", "FAIL_RELOAD")] {
