@@ -297,8 +297,8 @@ fn the_kept_examples_are_what_is_rendered_now() {
 fn a_configuration_that_no_object_can_hold_is_told() {
     let ingress = |n: usize| {
         format!(
-            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: i{n}\n  annotations: {{x: {}}}\n\
-             spec:\n  rules:\n  - host: a.example.com\n    http:\n      paths: [{{path: /{n}, pathType: Prefix, \
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: i{n}\n\
+             spec:\n  rules:\n  - host: a.example.com\n    http:\n      paths: [{{path: /{n}/{}, pathType: Prefix, \
              backend: {{service: {{name: a, port: {{number: 80}}}}}}}}]\n---\n",
             "x".repeat(1_000)
         )
