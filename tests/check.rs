@@ -162,7 +162,7 @@ fn follow(case: &Case) -> (Vec<String>, Report) {
         }
     }
     let others = [
-        &manifests.services,
+        &manifests.services[..],
         &manifests.ingress_classes,
         &manifests.config_maps,
     ];

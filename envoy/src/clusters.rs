@@ -9,6 +9,8 @@ pub mod off_limits;
 mod protocol;
 mod service_port;
 
+use std::collections::HashMap;
+
 use limpet::config;
 use serde_json::Value;
 
@@ -19,6 +21,7 @@ use crate::taken::TakenIngress;
 pub(crate) use authorizer::{asks, authorizers};
 pub use cluster::{Cluster, Twin};
 pub use endpoint::{Endpoint, Health};
+use endpoint_slices::ByService;
 pub use flag::EndpointsFlag;
 pub use protocol::Protocol;
 pub use service_port::ServicePort;
@@ -33,21 +36,22 @@ pub(crate) fn clusters(
     flags: &[EndpointsFlag],
     default: Option<&ServicePort>,
 ) -> (Vec<Cluster>, Vec<String>) {
-    let known = Known { manifests, flags };
+    let known = Known::new(manifests, flags);
     let mut clusters: Vec<Cluster> = Vec::new();
+    let mut places: HashMap<ServicePort, usize> = HashMap::new();
     for ingress in ingresses {
         for named in ingress.backends() {
             let namespace = &ingress.ingress.namespace;
             let Some(service_port) = ServicePort::named(namespace, named.backend) else {
                 continue;
             };
-            let mut all = clusters.iter();
-            let at = all.position(|cluster| cluster.service_port == service_port);
-            let at = at.unwrap_or_else(|| {
-                let place = ingress.object.place_of(&named.pointer);
-                clusters.push(known.cluster(service_port, place));
-                clusters.len() - 1
-            });
+            let at = *places
+                .entry(service_port)
+                .or_insert_with_key(|service_port| {
+                    let place = ingress.object.place_of(&named.pointer);
+                    clusters.push(known.cluster(service_port.clone(), place));
+                    clusters.len() - 1
+                });
             if let Some(cluster) = clusters.get_mut(at) {
                 name(cluster, ingress);
             }
@@ -95,7 +99,7 @@ pub(crate) fn unused<'f>(
     flags: &'f [EndpointsFlag],
     clusters: impl Iterator<Item = &'f Cluster> + Clone + 'f,
 ) -> impl Iterator<Item = String> + 'f {
-    let known = Known { manifests, flags };
+    let known = Known::new(manifests, flags);
     let is_unused = move |flag: &&EndpointsFlag| {
         let mut clusters = clusters.clone();
         clusters.all(|cluster| !known.flags_of(&cluster.service_port).contains(flag))
@@ -117,7 +121,7 @@ pub(crate) fn default_backend(
             service: service.to_owned(),
             port: port.to_owned(),
         }),
-        None => Known { manifests, flags }.first_port(namespace, rest),
+        None => Known::new(manifests, flags).first_port(namespace, rest),
     }
 }
 
@@ -148,6 +152,17 @@ fn named_once(cluster: &mut Cluster, id: &str) {
 struct Known<'m> {
     manifests: &'m Manifests,
     flags: &'m [EndpointsFlag],
+    slices: ByService<'m>,
+}
+
+impl<'m> Known<'m> {
+    fn new(manifests: &'m Manifests, flags: &'m [EndpointsFlag]) -> Self {
+        Self {
+            manifests,
+            flags,
+            slices: ByService::of(&manifests.endpoint_slices),
+        }
+    }
 }
 
 impl Known<'_> {
@@ -158,7 +173,7 @@ impl Known<'_> {
         let written = service.and_then(|service| declared_port(service, &service_port.port));
         let port = written.and_then(config::service_port);
         let given = self.flags_of(&service_port);
-        let slices = endpoint_slices::of(&self.manifests.endpoint_slices, &service_port);
+        let slices = self.slices.slices(&service_port);
         let endpoints = if given.is_empty() {
             slices.endpoints(port.as_ref())
         } else {

@@ -1,7 +1,11 @@
 //! The manifests as the module understands them: read, accepted and compiled by the core itself.
 
-use std::collections::{BTreeMap, HashSet};
+mod index;
 
+use std::collections::{BTreeMap, HashSet};
+use std::ptr;
+
+use index::Index;
 use limpet::cluster;
 use limpet::config::{self, Config, ConfigError};
 use limpet::policy::{self, Policy};
@@ -61,6 +65,7 @@ pub struct Compiled<'m> {
     pub remarks: Vec<Remark>,
     /// What else the operator should know.
     pub notes: Vec<String>,
+    index: Index,
 }
 
 impl<'m> Compiled<'m> {
@@ -73,7 +78,11 @@ impl<'m> Compiled<'m> {
         let text = Value::Object(said.clone()).to_string();
         let (mut config, mut remarks) = config::read(text.as_bytes())?;
         let ingresses = taken::ingresses(manifests, &config);
-        let is_taken = |object: &&Object| ingresses.iter().any(|one| one.is_at(object));
+        let taken: HashSet<*const Object> = ingresses
+            .iter()
+            .map(|one| ptr::from_ref(one.object))
+            .collect();
+        let is_taken = |object: &&Object| taken.contains(&ptr::from_ref(*object));
         let objects = manifests.ingresses.iter().filter(is_taken);
         said.insert("ingresses".to_owned(), values(objects));
         let default =
@@ -135,6 +144,7 @@ impl<'m> Compiled<'m> {
         }
         remarks.extend(more);
         Ok(Self {
+            index: Index::new(&ingresses, &clusters, &policy),
             manifests,
             ingresses,
             clusters,
@@ -166,22 +176,32 @@ impl<'m> Compiled<'m> {
     /// The virtual host of a rule's host, which may be empty.
     #[must_use]
     pub fn virtual_host(&self, host: &str) -> Option<&VirtualHost> {
-        let mut hosts = self.policy.virtual_hosts();
-        hosts.find(|known| {
-            if host.is_empty() {
-                known.is_default()
-            } else {
-                known.name.eq_ignore_ascii_case(host)
-            }
-        })
+        self.policy.virtual_hosts().nth(self.index.host(host)?)
     }
 
     /// What the module makes of a Service port.
     #[must_use]
     pub fn cluster(&self, service_port: &ServicePort) -> Option<&cluster::Cluster> {
-        let key = service_port.key();
-        let mut clusters = self.policy.clusters.iter();
-        clusters.find(|cluster| cluster.service == key)
+        let at = self.index.compiled_cluster(&service_port.key())?;
+        self.policy.clusters.get(at)
+    }
+
+    /// The Ingress `namespace/name`, if the module takes it.
+    #[must_use]
+    pub fn ingress(&self, id: &str) -> Option<&TakenIngress<'m>> {
+        self.ingresses.get(self.index.ingress(id)?)
+    }
+
+    /// The cluster of a Service port, by its key.
+    #[must_use]
+    pub fn cluster_of(&self, key: &str) -> Option<&Cluster> {
+        self.clusters.get(self.index.cluster(key)?)
+    }
+
+    /// The clusters that the Ingress `namespace/name` names.
+    pub fn named_by(&self, id: &str) -> impl Iterator<Item = &Cluster> {
+        let named = self.index.named_by(id).iter();
+        named.filter_map(|at| self.clusters.get(*at))
     }
 }
 
@@ -206,7 +226,7 @@ fn said_by(manifests: &Manifests, strict: bool) -> Map<String, Value> {
         said.insert("config_maps".to_owned(), maps.into());
     }
     if !manifests.services.is_empty() {
-        said.insert("services".to_owned(), values(&manifests.services));
+        said.insert("services".to_owned(), values(manifests.services.iter()));
     }
     if strict {
         said.insert("strict".to_owned(), json!(true));

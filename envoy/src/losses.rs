@@ -80,9 +80,8 @@ pub fn settle(
         return Err(LossError::Refused(open.into_iter().cloned().collect()));
     }
     let is_served = |loss: &&Finding| {
-        let mut served = compiled.ingresses.iter();
         let ingress = loss.ingress.as_deref();
-        ingress.is_none_or(|ingress| served.any(|one| one.id() == ingress))
+        ingress.is_none_or(|ingress| compiled.ingress(ingress).is_some())
     };
     closed.extend(open.into_iter().filter(is_served).map(scope));
     let beside = hosts::beside(&compiled, &rest, &closed);

@@ -5,6 +5,7 @@ mod document;
 mod encoding;
 mod error;
 mod given;
+mod objects;
 mod secret;
 mod selection;
 mod source;
@@ -20,6 +21,7 @@ use crate::names;
 
 pub use document::{DuplicateKey, Object, Origin, annotation_pointer};
 pub use error::{ManifestError, Unreadable};
+pub use objects::Objects;
 pub use selection::Selection;
 
 /// Kinds that are made into manifests elsewhere.
@@ -52,17 +54,17 @@ pub struct Manifests {
     /// Ingresses of the API's beta versions, which nothing here reads.
     pub old_ingresses: Vec<Object>,
     /// Services.
-    pub services: Vec<Object>,
+    pub services: Objects,
     /// discovery.k8s.io EndpointSlices.
     pub endpoint_slices: Vec<Object>,
     /// Every ConfigMap; see [`Manifests::config_map`].
-    pub config_maps: Vec<Object>,
+    pub config_maps: Objects,
     /// Deployments and StatefulSets: what `run --pods` starts.
     pub deployments: Vec<Object>,
     /// Secrets with a certificate and its key, and those of type kubernetes.io/tls.
-    pub tls_secrets: Vec<Object>,
+    pub tls_secrets: Objects,
     /// All other Secrets.
-    pub secrets: Vec<Object>,
+    pub secrets: Objects,
     /// IngressClasses.
     pub ingress_classes: Vec<Object>,
     /// Policies of Istio and Envoy Gateway, and HTTPRoutes: what `check --on` looks at.
@@ -245,20 +247,20 @@ impl Manifests {
     /// The Service `namespace/name`.
     #[must_use]
     pub fn service(&self, id: &str) -> Option<&Object> {
-        self.services.iter().find(|service| service.id() == id)
+        self.services.named(id)
     }
 
     /// The TLS Secret `namespace/name`.
     #[must_use]
     pub fn tls_secret(&self, id: &str) -> Option<&Object> {
-        self.tls_secrets.iter().find(|secret| secret.id() == id)
+        self.tls_secrets.named(id)
     }
 
     /// The Secret `namespace/name`, whatever it holds.
     #[must_use]
     pub fn secret(&self, id: &str) -> Option<&Object> {
-        let mut all = self.secrets.iter().chain(&self.tls_secrets);
-        all.find(|secret| secret.id() == id)
+        let plain = self.secrets.named(id);
+        plain.or_else(|| self.tls_secret(id))
     }
 
     fn add(&mut self, name: &str, text: &str) {
@@ -285,16 +287,16 @@ impl Manifests {
                 ));
                 self.old_ingresses.push(object);
             }
-            ("", "Service") => self.services.push(object),
+            ("", "Service") => self.add_to(|all| &mut all.services, object),
             ("discovery.k8s.io", "EndpointSlice") => self.endpoint_slices.push(object),
-            ("", "ConfigMap") => self.config_maps.push(object),
+            ("", "ConfigMap") => self.add_to(|all| &mut all.config_maps, object),
             ("apps", "Deployment" | "StatefulSet") => self.deployments.push(object),
             ("networking.k8s.io", "IngressClass") => self.ingress_classes.push(object),
             ("", "Secret") if object.is_of_type_tls() || object.holds_a_pair() => {
-                self.tls_secrets.push(object);
+                self.add_to(|all| &mut all.tls_secrets, object);
             }
             (group, kind) if POLICIES.contains(&(group, kind)) => self.policies.push(object),
-            ("", "Secret") => self.secrets.push(object),
+            ("", "Secret") => self.add_to(|all| &mut all.secrets, object),
             (_, kind) if HOLDS_VALUES.contains(&kind) => self.notes.push(format!(
                 "{}: {kind} {}: holds values from which a controller makes manifests, a ConfigMap with \
                  ingress-nginx's settings perhaps; skipped, give what it made (kubectl get, helm template)",
@@ -312,16 +314,12 @@ impl Manifests {
         }
     }
 
+    fn add_to(&mut self, kind: impl FnOnce(&mut Self) -> &mut Objects, object: Object) {
+        let twice = kind(self).push(object);
+        self.duplicates.extend(twice);
+    }
+
     fn finish(&mut self) {
-        let kinds = [
-            &mut self.services,
-            &mut self.config_maps,
-            &mut self.tls_secrets,
-            &mut self.secrets,
-        ];
-        for objects in kinds {
-            self.duplicates.extend(document::last_of_each(objects));
-        }
         let note = config_map::choose(&self.config_maps).note;
         self.notes.extend(note);
     }

@@ -81,10 +81,8 @@ fn to(compiled: &Compiled<'_>, host: &str) -> Result<Cluster, &'static str> {
     let Backend::Cluster(id) = location.backend else {
         return Err("its Service has no such port");
     };
-    let service = compiled.policy.cluster(id).map(|cluster| &cluster.service);
-    let mut clusters = compiled.clusters.iter();
-    let cluster = clusters.find(|one| Some(&one.service_port.key()) == service);
-    match cluster {
+    let cluster = compiled.policy.cluster(id);
+    match cluster.and_then(|cluster| compiled.cluster_of(&cluster.service)) {
         None => Err("its Service is not known"),
         Some(cluster) if cluster.external_name.is_some() => {
             Err("a Service of type ExternalName has no address")

@@ -186,12 +186,16 @@ fn a_read_timeout_of_an_ingress_holds_for_its_pods_alone() {
         let start = Instant::now();
         let cut = send(envoy.http(), &post(&host(1))).unwrap();
         assert_eq!((cut.status, cut.all("set-cookie").len()), (504, 0));
-        assert!(start.elapsed() >= Duration::from_secs(1));
+        // A timer of Envoy counts from when its loop last woke.
+        assert!(start.elapsed() >= Duration::from_millis(900));
         let before = shop.pods[0].requests();
         let get = Request::get(&host(1), "/");
         assert_eq!(send(envoy.http(), &get).unwrap().status, 504);
         assert_eq!(shop.pods[0].requests() - before, 3, "tries");
-        assert!(start.elapsed() >= Duration::from_secs(4), "a second each");
+        assert!(
+            start.elapsed() >= Duration::from_millis(3_600),
+            "a second each"
+        );
         shop.pods[0].behave(script(Manner::Answer));
         let answered = patient.join().unwrap();
         assert_eq!(

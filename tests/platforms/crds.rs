@@ -308,9 +308,9 @@ fn a_configuration_that_no_object_can_hold_is_told() {
         let manifests = Manifests::parse("many.yaml", &text).unwrap();
         let istio = istio::text(&manifests, &IstioArgs::default()).unwrap();
         let gateway = envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap();
-        assert_eq!(istio.contains("# note: the WasmPlugin has "), told);
+        assert_eq!(istio.contains("# note: the WasmPlugin limpet has "), told);
         assert_eq!(
-            gateway.contains("# note: the EnvoyExtensionPolicy has "),
+            gateway.contains("# note: the EnvoyExtensionPolicy limpet has "),
             told
         );
     }

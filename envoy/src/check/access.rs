@@ -1,6 +1,8 @@
 //! Lists of addresses and questions for passwords are honoured; where they hold nevertheless for
 //! somebody else, or for nobody.
 
+use std::collections::HashSet;
+
 use limpet::annotations::catalogue;
 use limpet::ingress::PREFIX;
 use limpet::remark::Problem;
@@ -14,18 +16,14 @@ use crate::taken::under_the_prefix;
 #[must_use]
 pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let manifests = compiled.manifests;
-    let left_out = manifests.left_out().filter(|object| {
-        let mut taken = compiled.ingresses.iter();
-        !taken.any(|one| one.id() == object.id())
-    });
+    let left_out = manifests.left_out();
+    let left_out = left_out.filter(|object| compiled.ingress(&object.id()).is_none());
     let left_out = left_out.flat_map(|object| lists(object, "nothing of its Ingress is served"));
-    let taken = compiled.ingresses.iter().filter(|one| {
-        let mut remarks = compiled.remarks.iter();
-        remarks.any(|remark| {
-            matches!(remark.problem, Problem::Unusable(_))
-                && remark.ingress.as_deref() == Some(one.id())
-        })
-    });
+    let unusable = compiled.remarks.iter();
+    let unusable = unusable.filter(|remark| matches!(remark.problem, Problem::Unusable(_)));
+    let unusable: HashSet<&str> = unusable.filter_map(|one| one.ingress.as_deref()).collect();
+    let taken = compiled.ingresses.iter();
+    let taken = taken.filter(|one| unusable.contains(one.id()));
     let unserved = "a path of its Ingress is not served";
     let unserved = taken.flat_map(|one| lists(one.object, unserved));
     left_out
@@ -41,8 +39,7 @@ fn costly_users<'c>(compiled: &'c Compiled<'_>) -> impl Iterator<Item = Finding>
         if !matches!(remark.problem, Problem::CostlyUsers { .. }) {
             return None;
         }
-        let mut taken = compiled.ingresses.iter();
-        let taken = taken.find(|one| Some(one.id()) == remark.ingress.as_deref())?;
+        let taken = compiled.ingress(remark.ingress.as_deref()?)?;
         let place = Place::annotation(taken.object, remark.field.name());
         let expected = format!("is lost in part: it {}", remark.expectation());
         Some(
@@ -62,8 +59,8 @@ fn costly_users<'c>(compiled: &'c Compiled<'_>) -> impl Iterator<Item = Finding>
 /// other, the second one holds.
 fn given_twice<'c>(compiled: &'c Compiled<'_>) -> impl Iterator<Item = Finding> + 'c {
     compiled.manifests.ingresses.iter().flat_map(|object| {
-        let mut taken = compiled.ingresses.iter();
-        let taken = taken.find(|one| one.id() == object.id() && !one.is_at(object));
+        let taken = compiled.ingress(&object.id());
+        let taken = taken.filter(|one| !one.is_at(object));
         let Some((taken, ingress)) = taken.zip(object.ingress()) else {
             return Vec::new();
         };

@@ -10,7 +10,7 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let finding = |key: &&str| {
         let map = manifests.config_map()?;
         let id = manifests.settings()?.get(key)?.as_str()?;
-        let is_given = manifests.config_maps.iter().any(|map| map.id() == id);
+        let is_given = manifests.config_maps.named(id).is_some();
         if id.is_empty() || is_given {
             return None;
         }

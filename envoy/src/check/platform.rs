@@ -126,8 +126,7 @@ fn backend_protocol(
     platform: Option<Platform>,
 ) -> Option<Finding> {
     let value = ingress.annotation("backend-protocol")?;
-    let own = |cluster: &&Cluster| cluster.named_by.iter().any(|id| id == ingress.id());
-    let mut own = compiled.clusters.iter().filter(own).peekable();
+    let mut own = compiled.named_by(ingress.id()).peekable();
     if !Protocol::read(value).tls && own.peek().is_some() && own.all(Cluster::is_h2c) {
         return None;
     }

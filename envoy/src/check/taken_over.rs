@@ -21,18 +21,18 @@ pub(crate) fn taken_over(finding: &Finding, on: Platform) -> Option<&'static str
 /// Whether it is about certificates, those of clients or those toward pods, or about TLS that is passed on,
 /// and `compiled` is written with that. What the module does not read as text is lost there too.
 pub(crate) fn is_written(compiled: &Compiled<'_>, finding: &Finding, on: Option<Platform>) -> bool {
-    let mut ingresses = compiled.ingresses.iter();
+    let ingress = finding.ingress.as_deref();
+    let ingress = ingress.and_then(|id| compiled.ingress(id));
     let is_passed = on.is_some()
         && finding.field == passthrough::ANNOTATION
         && compiled.manifests.ssl_passthrough == Some(true);
     let mut kinds = ["auth-tls-", "proxy-ssl-"].iter();
     let is_of_envoy = compiled.on_envoy && kinds.any(|kind| finding.field.starts_with(kind));
     (is_passed || is_of_envoy)
-        && ingresses.any(|one| {
+        && ingress.is_some_and(|one| {
             let said = one.annotation(&finding.field);
             // With one that is neither true nor false, the Ingress may be no Ingress.
-            let is_read = said.is_some_and(|said| !is_passed || parse_bool(said).is_some());
-            Some(one.id()) == finding.ingress.as_deref() && is_read
+            said.is_some_and(|said| !is_passed || parse_bool(said).is_some())
         })
 }
 

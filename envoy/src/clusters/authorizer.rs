@@ -32,7 +32,7 @@ pub(crate) fn authorizers(
     flags: &[EndpointsFlag],
     config: &Config,
 ) -> Vec<Cluster> {
-    let known = Known { manifests, flags };
+    let known = Known::new(manifests, flags);
     let is_told = |origin: &String| {
         let mut told = config.authorizers.iter();
         told.any(|told| told.contains_key(origin))

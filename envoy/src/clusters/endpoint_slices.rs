@@ -1,5 +1,6 @@
 //! Endpoints from EndpointSlices.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use limpet::config::ServicePort as Port;
@@ -20,15 +21,37 @@ pub(super) struct Slices<'m> {
     port: &'m str,
 }
 
-/// Those of the Service of `service_port`.
-pub(super) fn of<'m>(slices: &'m [Object], service_port: &'m ServicePort) -> Slices<'m> {
-    let is_ours = |slice: &&Object| {
-        slice.namespace() == service_port.namespace
-            && slice.text(SERVICE_NAME) == Some(&service_port.service)
-    };
-    Slices {
-        slices: slices.iter().filter(is_ours).collect(),
-        port: &service_port.port,
+/// EndpointSlices by the namespace and the name of their Service.
+#[derive(Debug, Default)]
+pub(super) struct ByService<'m>(HashMap<(&'m str, &'m str), Vec<&'m Object>>);
+
+impl<'m> ByService<'m> {
+    /// All of `slices`.
+    pub(super) fn of(slices: &'m [Object]) -> Self {
+        let mut all: HashMap<_, Vec<&Object>> = HashMap::new();
+        for slice in slices {
+            if let Some(service) = slice.text(SERVICE_NAME) {
+                all.entry((slice.namespace(), service))
+                    .or_default()
+                    .push(slice);
+            }
+        }
+        Self(all)
+    }
+
+    /// Those of the Service of `service_port`.
+    pub(super) fn slices<'s>(&self, service_port: &'s ServicePort) -> Slices<'s>
+    where
+        'm: 's,
+    {
+        let service = (
+            service_port.namespace.as_str(),
+            service_port.service.as_str(),
+        );
+        Slices {
+            slices: self.0.get(&service).cloned().unwrap_or_default(),
+            port: &service_port.port,
+        }
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) fn beside(
         .iter()
         .filter_map(|loss| {
             let id = loss.ingress.as_deref()?;
-            let taken = compiled.ingresses.iter().find(|one| one.id() == id);
+            let taken = compiled.ingress(id);
             let why = why(compiled, loss, taken)?;
             Some((
                 *loss,

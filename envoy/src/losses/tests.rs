@@ -7,6 +7,7 @@ use limpet::annotations::catalogue;
 use limpet::annotations::validator::Validator;
 
 use crate::check::{Report, lost_annotations, lost_keys};
+use crate::manifests::Objects;
 use crate::render::yaml::to_yaml;
 
 /// One Ingress with these annotations, and a ConfigMap with these settings.
@@ -289,7 +290,7 @@ fn a_snippet_is_a_loss_where_it_may_have_been_read() {
     let outcome = |settings: Value| {
         let mut manifests = manifests(&snippet, &settings);
         if settings.is_null() {
-            manifests.config_maps.clear();
+            manifests.config_maps = Objects::default();
         }
         let (text, report) = checked(&manifests);
         let status = report.exit_status();
@@ -818,8 +819,9 @@ fn what_a_second_config_map_protects_is_lost_too() {
         &json!({}),
         &json!({ "whitelist-source-range": "10.0.0.0/8" }),
     );
-    two.config_maps.extend(second.config_maps);
-    two.config_maps[1].value["metadata"]["namespace"] = json!("internal");
+    let mut second = second.config_maps[0].clone();
+    second.value["metadata"]["namespace"] = json!("internal");
+    two.config_maps.push(second);
     let report = Report::new(&two, false, None);
     let codes: Vec<&str> = report.findings.iter().map(|one| one.code).collect();
     assert!(

@@ -1,6 +1,6 @@
 //! From one text, YAML or JSON, to the Kubernetes objects in it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use limpet::ingress::{DEFAULT_PREFIX, Ingress};
@@ -185,36 +185,6 @@ impl Origin {
 #[must_use]
 pub fn annotation_pointer(name: &str) -> String {
     format!("/metadata/annotations/{}", escaped(name))
-}
-
-/// Keeps the last of those with one name, as `kubectl apply` does; returns those that were given
-/// twice and otherwise.
-pub(super) fn last_of_each(objects: &mut Vec<Object>) -> Vec<DuplicateKey> {
-    let mut at: HashMap<String, usize> = HashMap::new();
-    let mut kept: Vec<Object> = Vec::with_capacity(objects.len());
-    let mut twice = Vec::new();
-    for object in objects.drain(..) {
-        let id = object.id();
-        let known = at.get(&id).and_then(|&at| kept.get_mut(at));
-        match known.filter(|_| !object.name().is_empty()) {
-            Some(known) if known.value == object.value => {}
-            Some(known) => {
-                twice.push(DuplicateKey {
-                    key: format!("{} {id}", object.kind()),
-                    first: known.origin.clone(),
-                    origin: object.origin.clone(),
-                    ingress: None,
-                });
-                *known = object;
-            }
-            None => {
-                at.insert(id, kept.len());
-                kept.push(object);
-            }
-        }
-    }
-    *objects = kept;
-    twice
 }
 
 /// What one text holds.

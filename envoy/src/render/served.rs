@@ -1,9 +1,8 @@
 //! What the manifests serve, as the platforms need to know it: hosts, certificates, clusters.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use limpet::policy::Policy;
-use limpet::route::VirtualHost;
 use limpet::route::location::{Backend, Location};
 use serde_json::{Value, json};
 
@@ -33,6 +32,8 @@ pub struct Served<'c> {
     pub certificates: Vec<Certificate<'c>>,
     /// Every cluster whose port is known as a number.
     pub clusters: Vec<(&'c Cluster, u16)>,
+    /// Where each one stands there, by the key of its Service port.
+    places: HashMap<String, usize>,
     /// What ingress-nginx's ConfigMap says about forwarding headers.
     pub forwarding: &'c Forwarding,
     /// Whether header fields with an underscore in their name are dropped.
@@ -107,6 +108,7 @@ impl<'c> Served<'c> {
             ways: Ways::new(compiled, &copies, &mut notes),
             hosts: hosts(compiled, &mut notes),
             certificates: certificates(compiled).serving,
+            places: places(&with_ports),
             clusters: with_ports,
             forwarding: &compiled.forwarding,
             drops_underscores: forwarding::drops_underscores(compiled.manifests.settings()),
@@ -175,24 +177,18 @@ impl<'c> Served<'c> {
     /// labels in place of a star is nobody's, and so the default server's.
     #[must_use]
     pub fn clusters_of(&self, host: &str) -> Vec<&(&'c Cluster, u16)> {
-        let keys: BTreeSet<&str> = self
-            .locations_of(host)
-            .flat_map(|location| serving(&self.compiled.policy, location))
-            .collect();
-        let is_one =
-            |(cluster, _): &&(&Cluster, u16)| keys.contains(cluster.service_port.key().as_str());
-        self.clusters.iter().filter(is_one).collect()
+        let keys = self.locations_of(host);
+        let keys = keys.flat_map(|location| serving(&self.compiled.policy, location));
+        let places = keys.filter_map(|key| self.places.get(key).copied());
+        let places: BTreeSet<usize> = places.collect();
+        let clusters = places.into_iter();
+        clusters.filter_map(|at| self.clusters.get(at)).collect()
     }
 
     fn locations_of(&self, host: &str) -> impl Iterator<Item = &'c Location> {
-        let is_it = move |one: &&VirtualHost| {
-            if one.is_default() {
-                host.starts_with('*')
-            } else {
-                one.name.eq_ignore_ascii_case(host)
-            }
-        };
-        let hosts = self.compiled.policy.virtual_hosts().filter(is_it);
+        let default = host.starts_with('*').then_some("");
+        let names = default.into_iter().chain([host]);
+        let hosts = names.filter_map(|name| self.compiled.virtual_host(name));
         hosts.flat_map(|host| host.locations.iter().map(AsRef::as_ref))
     }
 
@@ -322,6 +318,13 @@ impl<'c> Served<'c> {
     }
 }
 
+fn places(clusters: &[(&Cluster, u16)]) -> HashMap<String, usize> {
+    let places = clusters.iter().enumerate();
+    places
+        .map(|(at, (cluster, _))| (cluster.service_port.key(), at))
+        .collect()
+}
+
 /// `upstream-vhost` is of the location, and so of all that may serve it.
 fn with_other_host(policy: &Policy) -> BTreeSet<String> {
     let hosts = policy.virtual_hosts();
@@ -349,8 +352,9 @@ fn serving<'p>(policy: &'p Policy, location: &'p Location) -> impl Iterator<Item
 
 fn hosts(compiled: &Compiled<'_>, notes: &mut Vec<String>) -> Vec<String> {
     let mut all = Vec::new();
+    let mut known = HashSet::new();
     let mut add = |host: &str| {
-        if !all.iter().any(|known| known == host) {
+        if known.insert(host.to_owned()) {
             all.push(host.to_owned());
         }
     };

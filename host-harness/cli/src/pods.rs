@@ -150,7 +150,7 @@ impl Pods {
         let mut notes = Vec::new();
         for cluster in clusters {
             let id = cluster.service_port.service_id();
-            let service = manifests.services.iter().find(|service| service.id() == id);
+            let service = manifests.service(&id);
             let selected = self.selectors.iter().filter(|(deployment, _)| {
                 service.is_some_and(|service| selects(service, deployment))
             });

@@ -239,9 +239,7 @@ fn off_limits_of(
     path: &TakenPath<'_>,
 ) -> Vec<Finding> {
     let service_port = service_port(ingress, path);
-    let mut clusters = compiled.clusters.iter();
-    let cluster = clusters.find(|cluster| Some(&cluster.service_port) == service_port.as_ref());
-    let Some(cluster) = cluster else {
+    let Some(cluster) = service_port.and_then(|port| compiled.cluster_of(&port.key())) else {
         return Vec::new();
     };
     let finding = |field: &str, value: &str, why: &str| {
@@ -301,8 +299,7 @@ fn no_number(
     let service = compiled.manifests.service(&port.service_id())?;
     // Where there are ports the module has said it.
     let is_bare = service.list("/spec/ports").is_empty();
-    let mut clusters = compiled.clusters.iter();
-    let cluster = clusters.find(|cluster| cluster.service_port == port)?;
+    let cluster = compiled.cluster_of(&port.key())?;
     let is_a_name = cluster.external_name.is_some();
     (is_bare && is_a_name && cluster.has_no_such_port).then(|| {
         let place = Place::at(ingress.object, &backend.pointer, "backend");

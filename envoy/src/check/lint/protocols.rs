@@ -13,8 +13,7 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let ingresses = ingresses.filter(|one| one.annotations.canary.is_none());
     let all = ingresses.flat_map(|ingress| {
         let own = Protocol::read(ingress.annotation(ANNOTATION).unwrap_or_default());
-        let named = |cluster: &&Cluster| cluster.named_by.iter().any(|id| id == ingress.id());
-        let clusters = compiled.clusters.iter().filter(named);
+        let clusters = compiled.named_by(ingress.id());
         clusters.filter_map(move |cluster| otherwise(ingress, own, cluster))
     });
     all.collect()

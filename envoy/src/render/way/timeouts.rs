@@ -50,9 +50,8 @@ impl Timeout {
         notes: &mut Vec<String>,
     ) -> u64 {
         let all = self.of_all(compiled.manifests);
-        let names = |id: &str| cluster.named_by.iter().any(|known| known == id);
-        let naming = compiled.ingresses.iter();
-        let naming = naming.filter(|ingress| names(ingress.id()));
+        let naming = cluster.named_by.iter();
+        let naming = naming.filter_map(|id| compiled.ingress(id));
         // A cluster of Envoy needs some time.
         let said = naming.map(|ingress| self.annotated(ingress).unwrap_or(all).max(1));
         let (Some(least), Some(most)) = (said.clone().min(), said.max()) else {
