@@ -59,6 +59,8 @@ pub struct Manifests {
     pub endpoint_slices: Vec<Object>,
     /// Every ConfigMap; see [`Manifests::config_map`].
     pub config_maps: Objects,
+    /// Which of them holds ingress-nginx's settings.
+    settings: config_map::Choice,
     /// Deployments and StatefulSets: what `run --pods` starts.
     pub deployments: Vec<Object>,
     /// Secrets with a certificate and its key, and those of type kubernetes.io/tls.
@@ -176,13 +178,14 @@ impl Manifests {
     /// ingress-nginx's own settings: the `data` of the ConfigMap that is meant, if there is one.
     #[must_use]
     pub fn config_map(&self) -> Option<&Object> {
-        config_map::choose(&self.config_maps).map
+        self.config_maps.get(self.settings.map?)
     }
 
     /// ConfigMaps that look like ingress-nginx's settings too: nobody knows of which ingress-nginx.
     #[must_use]
     pub fn other_config_maps(&self) -> Vec<&Object> {
-        config_map::choose(&self.config_maps).others
+        let others = self.settings.others.iter();
+        others.filter_map(|at| self.config_maps.get(*at)).collect()
     }
 
     /// What it says.
@@ -194,12 +197,9 @@ impl Manifests {
     /// The same, where it is no guess that these are ingress-nginx's settings, and its only ones.
     #[must_use]
     pub fn known_settings(&self) -> Option<&Value> {
-        let choice = config_map::choose(&self.config_maps);
-        let map = choice.map.filter(|map| config_map::is_known(map))?;
-        choice
-            .others
-            .is_empty()
-            .then_some(map.value.get("data").unwrap_or(&Value::Null))
+        let map = self.config_map().filter(|map| config_map::is_known(map))?;
+        let data = map.value.get("data").unwrap_or(&Value::Null);
+        self.settings.others.is_empty().then_some(data)
     }
 
     /// One of its settings, if it is a string.
@@ -320,8 +320,8 @@ impl Manifests {
     }
 
     fn finish(&mut self) {
-        let note = config_map::choose(&self.config_maps).note;
-        self.notes.extend(note);
+        self.settings = config_map::choose(&self.config_maps);
+        self.notes.extend(self.settings.note.take());
     }
 }
 

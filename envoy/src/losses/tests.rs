@@ -7,8 +7,15 @@ use limpet::annotations::catalogue;
 use limpet::annotations::validator::Validator;
 
 use crate::check::{Report, lost_annotations, lost_keys};
-use crate::manifests::Objects;
 use crate::render::yaml::to_yaml;
+
+/// The same Ingresses with these ConfigMaps alone.
+fn with_maps(manifests: &Manifests, maps: &[&Value]) -> Manifests {
+    let ingresses = manifests.ingresses.iter().map(|one| &one.value);
+    let items: Vec<&Value> = ingresses.chain(maps.iter().copied()).collect();
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+    Manifests::parse("list.json", &list.to_string()).unwrap()
+}
 
 /// One Ingress with these annotations, and a ConfigMap with these settings.
 fn manifests(annotations: &Value, settings: &Value) -> Manifests {
@@ -290,7 +297,7 @@ fn a_snippet_is_a_loss_where_it_may_have_been_read() {
     let outcome = |settings: Value| {
         let mut manifests = manifests(&snippet, &settings);
         if settings.is_null() {
-            manifests.config_maps = Objects::default();
+            manifests = with_maps(&manifests, &[]);
         }
         let (text, report) = checked(&manifests);
         let status = report.exit_status();
@@ -319,11 +326,12 @@ fn a_snippet_is_a_loss_where_it_may_have_been_read() {
         outcome(json!({ "annotations-risk-level": "Critical" }));
     assert_eq!((losses, status, is_through), (0, 0, true), "{text}");
     // Two that may be its settings.
-    let mut two = manifests(&snippet, &json!({}));
-    let mut second = two.config_maps[0].clone();
-    second.value["metadata"]["namespace"] = json!("second");
-    second.value["data"] = json!({ "allow-snippet-annotations": "true" });
-    two.config_maps.push(second);
+    let one = manifests(&snippet, &json!({}));
+    let first = &one.config_maps[0].value;
+    let mut second = first.clone();
+    second["metadata"]["namespace"] = json!("second");
+    second["data"] = json!({ "allow-snippet-annotations": "true" });
+    let mut two = with_maps(&one, &[first, &second]);
     assert!(settled(&mut two, &[]).is_err());
 }
 
@@ -814,14 +822,12 @@ fn what_the_api_server_lists_is_read() {
 // With those of two ingress-nginx at hand one was used, and what the other one said was lost.
 #[test]
 fn what_a_second_config_map_protects_is_lost_too() {
-    let mut two = manifests(&json!({}), &json!({ "use-gzip": "false" }));
-    let second = manifests(
-        &json!({}),
-        &json!({ "whitelist-source-range": "10.0.0.0/8" }),
-    );
-    let mut second = second.config_maps[0].clone();
-    second.value["metadata"]["namespace"] = json!("internal");
-    two.config_maps.push(second);
+    let one = manifests(&json!({}), &json!({ "use-gzip": "false" }));
+    let first = &one.config_maps[0].value;
+    let mut second = first.clone();
+    second["metadata"]["namespace"] = json!("internal");
+    second["data"] = json!({ "whitelist-source-range": "10.0.0.0/8" });
+    let mut two = with_maps(&one, &[first, &second]);
     let report = Report::new(&two, false, None);
     let codes: Vec<&str> = report.findings.iter().map(|one| one.code).collect();
     assert!(
@@ -884,11 +890,12 @@ fn headers_of_a_config_map_that_is_not_at_hand_are_told() {
     let mut missing = manifests(&json!({}), &settings);
     let lines = settled(&mut missing, &accept).unwrap();
     assert!(lines.iter().any(is_told), "{lines:?}");
-    let mut known = manifests(&json!({}), &settings);
-    let mut custom = known.config_maps[0].clone();
-    custom.value["metadata"]["name"] = json!("custom");
-    custom.value["data"] = json!({ "X-User": "$remote_user" });
-    known.config_maps.push(custom);
+    let known = manifests(&json!({}), &settings);
+    let map = &known.config_maps[0].value;
+    let mut custom = map.clone();
+    custom["metadata"]["name"] = json!("custom");
+    custom["data"] = json!({ "X-User": "$remote_user" });
+    let mut known = with_maps(&known, &[map, &custom]);
     assert_eq!(settled(&mut known, &[]).unwrap(), [""; 0]);
     assert!(!known.given.contains_key("strip_headers"));
 }

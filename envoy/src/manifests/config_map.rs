@@ -3,14 +3,14 @@
 use super::document::Object;
 use crate::check::{is_key, nearest_key};
 
-/// The one that is meant, what else may be, and a line for the operator where that is a guess or
-/// there is none.
+/// The one that is meant, what else may be, each by its place among all of them, and a line for the
+/// operator where that is a guess or there is none.
 #[derive(Debug, Default)]
-pub(super) struct Choice<'m> {
+pub(super) struct Choice {
     /// The one that is meant.
-    pub(super) map: Option<&'m Object>,
+    pub(super) map: Option<usize>,
     /// Those that look like settings too.
-    pub(super) others: Vec<&'m Object>,
+    pub(super) others: Vec<usize>,
     /// What was assumed.
     pub(super) note: Option<String>,
 }
@@ -18,17 +18,16 @@ pub(super) struct Choice<'m> {
 /// One whose name looks like the chart's `ingress-nginx-controller` (or the older
 /// `nginx-configuration`) wins; else one with keys that ingress-nginx has, and else the only one
 /// there is.
-pub(super) fn choose(config_maps: &[Object]) -> Choice<'_> {
-    let (named, unnamed): (Vec<&Object>, Vec<&Object>) =
-        config_maps.iter().partition(|map| is_named(map));
-    let (filled, rest): (Vec<&Object>, Vec<&Object>) =
-        unnamed.into_iter().partition(|map| is_filled(map));
+pub(super) fn choose(config_maps: &[Object]) -> Choice {
+    let all = config_maps.iter().enumerate();
+    let (named, unnamed): (Vec<_>, Vec<_>) = all.partition(|(_, map)| is_named(map));
+    let (filled, rest): (Vec<_>, Vec<_>) = unnamed.into_iter().partition(|(_, map)| is_filled(map));
     let is_named = !named.is_empty();
     let mut candidates = named.into_iter().chain(filled);
-    let Some(map) = candidates.next() else {
+    let Some((at, map)) = candidates.next() else {
         return unlike(&rest);
     };
-    let others: Vec<&Object> = candidates.collect();
+    let others: Vec<_> = candidates.collect();
     let mut note = format!(
         "{}: ConfigMap {} taken as ingress-nginx's settings",
         map.place(),
@@ -36,7 +35,7 @@ pub(super) fn choose(config_maps: &[Object]) -> Choice<'_> {
     );
     let second = others.first();
     match second {
-        Some(second) => {
+        Some((_, second)) => {
             note.push_str(&format!(
                 "; {} looks like them too and is not used",
                 second.id()
@@ -47,18 +46,18 @@ pub(super) fn choose(config_maps: &[Object]) -> Choice<'_> {
     }
     let is_plain = is_named && config_maps.len() == 1;
     Choice {
-        map: Some(map),
-        others,
+        map: Some(at),
+        others: others.into_iter().map(|(at, _)| at).collect(),
         note: (!is_plain).then_some(note),
     }
 }
 
 /// Where none looks like settings.
-fn unlike<'m>(config_maps: &[&'m Object]) -> Choice<'m> {
+fn unlike(config_maps: &[(usize, &Object)]) -> Choice {
     match config_maps {
         [] => Choice::default(),
-        [only] if !is_of_another(only) => Choice {
-            map: Some(only),
+        [(at, only)] if !is_of_another(only) => Choice {
+            map: Some(*at),
             others: Vec::new(),
             note: Some(format!(
                 "{}: ConfigMap {} taken as ingress-nginx's settings: it is the only one",
@@ -66,7 +65,7 @@ fn unlike<'m>(config_maps: &[&'m Object]) -> Choice<'m> {
                 only.id()
             )),
         },
-        [first, ..] => Choice {
+        [(_, first), ..] => Choice {
             map: None,
             others: Vec::new(),
             note: Some(format!(
