@@ -12,6 +12,7 @@ mod http;
 mod inputs;
 mod istio;
 mod layout;
+mod many;
 mod module;
 mod place;
 mod platform;
@@ -54,6 +55,12 @@ pub(crate) struct Options {
     /// Play the whole story, with requests, and record nothing: takes iptables as well
     #[arg(long, conflicts_with_all = ["check", "older", "names"])]
     story: bool,
+    /// Time this many hosts over as many Services, up to a session on the last, and record nothing
+    #[arg(long, value_name = "HOSTS", conflicts_with_all = ["check", "older", "story", "names"])]
+    many: Option<u32>,
+    /// Each of them with a certificate of its own
+    #[arg(long, requires = "many")]
+    tls: bool,
     /// Only recordings whose name has one of these in it, such as istio-gateway/sample
     names: Vec<String>,
     /// In the namespaces: how this task calls itself
@@ -100,7 +107,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     needs(&["unshare", "ip", "openssl", "base64"])?;
-    if options.story {
+    if options.plays() {
         needs(&["iptables"])?;
     }
     Programs::built(options.older)?;
@@ -111,7 +118,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
-    let module = if options.story {
+    let module = if options.plays() {
         fs::read(wasm::module()?)?
     } else {
         module::idle()
@@ -140,11 +147,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         asked,
         mut differing,
     } = outcome;
-    if options.story {
+    if options.plays() {
         if !differing.is_empty() {
-            bail!("the story does not hold\n{}", differing.join("\n"));
+            bail!("it does not hold\n{}", differing.join("\n"));
         }
-        println!("the story holds, {asked} times");
+        println!("it holds, {asked} times");
         return Ok(());
     }
     if asked == 0 {
@@ -173,6 +180,8 @@ fn part(program: &Path, options: &Options, Part { number, of }: Part) -> Command
         .args(options.check.then_some("--check"))
         .args(options.older.then_some("--older"))
         .args(options.story.then_some("--story"))
+        .args(options.many.map(|hosts| format!("--many={hosts}")))
+        .args(options.tls.then_some("--tls"))
         .args(&options.names)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
@@ -264,11 +273,15 @@ fn inside(options: &Options, part: Part) -> Result<Outcome> {
     let inputs = inputs::all()?;
     let mut outcome = Outcome::default();
     let mut webhook = None;
-    if options.story {
+    if options.plays() {
         // One for each part; where nothing runs there is nothing to play.
         let (name, platform) = PLATFORMS.get(part.number).copied().context("a platform")?;
         prepare(place, &mut cluster, platform, &mut webhook)?;
-        if let Err(why) = story::play(place, &cluster, (name, platform)) {
+        let played = match options.many {
+            Some(hosts) => many::time(place, &cluster, (name, platform), (hosts, options.tls)),
+            None => story::play(place, &cluster, (name, platform)),
+        };
+        if let Err(why) = played {
             outcome.differing.push(format!("{name}: {why:#}"));
         }
         outcome.asked = 1;
@@ -312,6 +325,11 @@ fn inside(options: &Options, part: Part) -> Result<Outcome> {
 }
 
 impl Options {
+    /// Requests are sent through what runs.
+    fn plays(&self) -> bool {
+        self.story || self.many.is_some()
+    }
+
     fn wants(&self, name: &str) -> bool {
         self.names.is_empty() || self.names.iter().any(|wanted| name.contains(wanted))
     }

@@ -138,7 +138,11 @@ fn over_tls(place: &Place, cluster: &Cluster, platform: Platform, port: u16) -> 
     Ok(())
 }
 
-fn visit_over_tls(port: u16, host: &str, cookie: Option<&str>) -> Result<Option<Response>> {
+pub(super) fn visit_over_tls(
+    port: u16,
+    host: &str,
+    cookie: Option<&str>,
+) -> Result<Option<Response>> {
     let cookie = cookie.map(|cookie| format!("Cookie: {cookie}\r\n"));
     let cookie = cookie.unwrap_or_default();
     let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n{cookie}Connection: close\r\n\r\n");
@@ -164,12 +168,17 @@ fn with(text: &str, old: &str, new: &str) -> Result<String> {
     Ok(text.replace(old, new))
 }
 
-fn taken(refused: &[String]) -> Result<()> {
+pub(super) fn taken(refused: &[String]) -> Result<()> {
     ensure!(refused.is_empty(), "refused: {}", refused.join("\n"));
     Ok(())
 }
 
-fn start(place: &Place, cluster: &Cluster, platform: Platform, rendering: &str) -> Result<Running> {
+pub(super) fn start(
+    place: &Place,
+    cluster: &Cluster,
+    platform: Platform,
+    rendering: &str,
+) -> Result<Running> {
     match platform {
         Platform::Istio(proxy) => istio::start(place, cluster, proxy, rendering),
         Platform::EnvoyGateway | Platform::OlderEnvoyGateway => {
@@ -180,7 +189,7 @@ fn start(place: &Place, cluster: &Cluster, platform: Platform, rendering: &str) 
 }
 
 /// Where a client sends its requests to. Those of a sidecar are caught as Istio's own rules do it.
-fn entrance(platform: Platform) -> Result<(&'static str, u16)> {
+pub(super) fn entrance(platform: Platform) -> Result<(&'static str, u16)> {
     match platform {
         Platform::Istio(Proxy::Sidecar) => {
             let rule =
@@ -196,7 +205,7 @@ fn entrance(platform: Platform) -> Result<(&'static str, u16)> {
 }
 
 /// The same with TLS; `None`: there is none. istiod hands certificates to its own agents alone.
-fn tls_entrance(platform: Platform) -> Option<u16> {
+pub(super) fn tls_entrance(platform: Platform) -> Option<u16> {
     matches!(platform, Platform::EnvoyGateway).then_some(10443)
 }
 
@@ -301,7 +310,7 @@ fn addresses(slice: &Value) -> Vec<SocketAddr> {
 }
 
 /// Answers for as long as this program runs.
-fn serve(address: SocketAddr) -> Result<()> {
+pub(super) fn serve(address: SocketAddr) -> Result<()> {
     let listener = TcpListener::bind(address).with_context(|| format!("no pod at {address}"))?;
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {

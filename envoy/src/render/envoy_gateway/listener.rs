@@ -18,7 +18,8 @@ pub(super) const GATEWAY: Kind = Kind {
 /// The listener for plain http.
 pub(super) const HTTP: &str = "http";
 
-const HTTPS: &str = "https";
+/// The listener for https, with the certificates that have room there.
+pub(super) const HTTPS: &str = "https";
 
 const CERTIFICATES: Grant = Grant {
     name: "limpet",
@@ -94,9 +95,9 @@ fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
         "name": HTTP, "port": 80, "protocol": "HTTP", "allowedRoutes": own,
     })];
     let certificates = secrets(served);
-    let (shared, further) = certificates.split_at(certificates.len().min(MOST_CERTIFICATES));
-    if !shared.is_empty() {
-        let references = shared.iter().map(|one| reference(one.first)).collect();
+    let shared = certificates.iter().take(MOST_CERTIFICATES);
+    let references: Vec<Value> = shared.map(|one| reference(one.first)).collect();
+    if !references.is_empty() {
         listeners.push(https(HTTPS, references));
     }
     let passed = passthrough::passed(served).enumerate();
@@ -110,15 +111,35 @@ fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
             "tls": { "mode": "Passthrough" },
         })
     }));
-    let further = further.iter().flat_map(|one| one.with_hosts(served));
-    for (n, (certificate, host)) in further.enumerate().take(MOST_LISTENERS - listeners.len()) {
-        let mut listener = https(&format!("{HTTPS}-{n}"), vec![reference(certificate)]);
-        insert(&mut listener, "hostname", json!(host));
+    for own in of_one_host(served) {
+        let mut listener = https(&own.name, vec![reference(own.certificate)]);
+        insert(&mut listener, "hostname", json!(own.host));
         listeners.push(listener);
     }
     let spec = json!({ "gatewayClassName": "limpet", "listeners": listeners });
     Resource::new(GATEWAY, &args.namespace, "limpet", spec)
         .comment("It takes no routes of other namespaces: one that names a host would take that host from limpet.")
+}
+
+/// A listener that one host has.
+pub(super) struct OfOneHost<'s> {
+    pub(super) name: String,
+    pub(super) host: &'s str,
+    certificate: &'s Certificate<'s>,
+}
+
+/// Those with the certificates that have no room in the listener of all, as far as there is room for them.
+pub(super) fn of_one_host<'s>(served: &'s Served<'_>) -> Vec<OfOneHost<'s>> {
+    let certificates = secrets(served);
+    let others = 1 + usize::from(!certificates.is_empty()) + passthrough::passed(served).count();
+    let further = certificates.iter().skip(MOST_CERTIFICATES);
+    let further = further.flat_map(|one| one.with_hosts(served)).enumerate();
+    let all = further.map(|(n, (certificate, host))| OfOneHost {
+        name: format!("{HTTPS}-{n}"),
+        host,
+        certificate,
+    });
+    all.take(MOST_LISTENERS.saturating_sub(others)).collect()
 }
 
 fn reference(certificate: &Certificate<'_>) -> Value {

@@ -3,12 +3,13 @@
 //! Envoy builds the filter chain of a request from the first route that matches, so that route
 //! has the session filter; limpet's header then leads to the cluster's route.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Value, json};
 
 use super::args::EnvoyGatewayArgs;
 use super::grant::Grant;
+use super::listener;
 use super::way::{Going, IDEMPOTENT};
 use crate::clusters::{Cluster, ServicePort};
 use crate::forwarding::{CLUSTER_HEADER, ENDPOINT_HEADER, HOST_HEADER, POLICY_HEADER};
@@ -63,6 +64,8 @@ pub(super) struct ClusterRoute<'c> {
     pub(super) route: String,
     /// Which rule of it.
     pub(super) rule: usize,
+    /// The listeners that have it; none: all of them.
+    listeners: Vec<String>,
     /// Its pods may see another Host than the client sent.
     changes_host: bool,
     /// For which requests.
@@ -109,39 +112,85 @@ pub(super) fn cluster_routes<'c>(
     served: &'c Served<'_>,
     args: &'c EnvoyGatewayArgs,
 ) -> Vec<ClusterRoute<'c>> {
-    let is_served = |asked: &&Cluster| {
-        let mut served = served.clusters.iter();
-        served.any(|(cluster, _)| cluster.service_port == asked.service_port)
+    let known: HashSet<_> = served
+        .clusters
+        .iter()
+        .map(|(one, _)| &one.service_port)
+        .collect();
+    let asked = by_routes(served).filter(|(cluster, _)| !known.contains(&cluster.service_port));
+    let mut places = Places {
+        served,
+        home: &args.namespace,
+        before: BTreeMap::new(),
+        named: BTreeMap::new(),
+        routes: Vec::new(),
     };
-    let asked = by_routes(served).filter(|(cluster, _)| !is_served(cluster));
+    let own = listener::of_one_host(served);
+    let shared: &[&str] = if own.is_empty() {
+        &[]
+    } else {
+        &[listener::HTTP, listener::HTTPS]
+    };
     let ways = served.ways_of_all();
-    let mut before: BTreeMap<String, usize> = BTreeMap::new();
-    let mut routes: Vec<ClusterRoute<'c>> = Vec::new();
     for (cluster, number) in served.clusters.iter().copied().chain(asked) {
+        places.add((cluster, number), &ways, shared, "");
+    }
+    for one in own {
+        let ways = served.ways_of(one.host);
+        let suffix = format!("-{}", one.name);
+        for (cluster, number) in served.clusters_of(one.host) {
+            places.add((cluster, *number), &ways, &[&one.name], &suffix);
+        }
+    }
+    places.routes
+}
+
+/// Where the rules are, as they are given a place.
+struct Places<'c, 'm> {
+    served: &'c Served<'m>,
+    home: &'c str,
+    /// How many rules the HTTPRoutes of a kind have.
+    before: BTreeMap<String, usize>,
+    /// What the module calls each cluster, by the key of its Service port.
+    named: BTreeMap<String, String>,
+    routes: Vec<ClusterRoute<'c>>,
+}
+
+impl<'c, 'm: 'c> Places<'c, 'm> {
+    /// The rules that lead to a cluster on some listeners, whose HTTPRoutes end in `suffix`; of one host's
+    /// listener the routes are its own, for Envoy Gateway writes every route once for each listener.
+    fn add(
+        &mut self,
+        (cluster, number): (&'c Cluster, u16),
+        ways: &BTreeMap<&'c str, BTreeSet<&'c str>>,
+        listeners: &[&str],
+        suffix: &str,
+    ) {
         let port = &cluster.service_port;
-        let own = ways.get(port.key().as_str()).into_iter().flatten().copied();
-        let mut named: Option<String> = None;
-        for going in Going::to(served, cluster, own) {
-            let group = going.route(&port.namespace);
-            let before = before.entry(group.clone()).or_default();
+        let key = port.key();
+        let own = ways.get(key.as_str()).into_iter().flatten().copied();
+        for going in Going::to(self.served, cluster, own) {
+            let group = going.route(&port.namespace) + suffix;
+            let before = self.before.entry(group.clone()).or_default();
             let mut route = ClusterRoute {
                 cluster,
                 number,
-                home: &args.namespace,
+                home: self.home,
                 route: format!("{group}-{}", *before / MOST),
                 rule: *before % MOST,
-                changes_host: served.changes_host(port),
+                listeners: listeners.iter().map(ToString::to_string).collect(),
+                changes_host: self.served.changes_host(port),
                 going,
                 named: String::new(),
-                copies: served.copied_to(going.way),
-                hidden: served.leading_headers(),
+                copies: self.served.copied_to(going.way),
+                hidden: self.served.leading_headers(),
             };
             *before += 1;
-            route.named = named.get_or_insert_with(|| route.envoy_name()).clone();
-            routes.push(route);
+            let named = self.named.entry(key.clone());
+            route.named = named.or_insert_with(|| route.envoy_name()).clone();
+            self.routes.push(route);
         }
     }
-    routes
 }
 
 /// `namespace/service:port` to what Envoy Gateway calls the cluster.
@@ -227,7 +276,7 @@ fn catch_all(args: &EnvoyGatewayArgs) -> Resource {
         "sessionPersistence": persistence(),
         "filters": [extension_ref(NOT_FOUND)],
     });
-    let spec = spec(args, vec![rule, upgrades()]);
+    let spec = spec(args, &[], vec![rule, upgrades()]);
     Resource::new(ROUTE, &args.namespace, "limpet", spec)
         .comment("Every request begins here: this route has the session filter.")
         .comment("The path match has to be written: without one Envoy Gateway drops sessionPersistence.")
@@ -272,7 +321,8 @@ fn nobody(args: &EnvoyGatewayArgs) -> [Resource; 2] {
 
 fn clusters(args: &EnvoyGatewayArgs, name: &str, group: &[&ClusterRoute<'_>]) -> Resource {
     let rules = group.iter().map(|route| rule(route)).collect();
-    let resource = Resource::new(ROUTE, &args.namespace, name, spec(args, rules));
+    let listeners = group.first().map_or(&[][..], |first| &first.listeners);
+    let resource = Resource::new(ROUTE, &args.namespace, name, spec(args, listeners, rules));
     match group.first() {
         Some(first) if !first.going.is_usual => {
             resource.comment(format!("By the way of some: {}", first.going.told()))
@@ -340,9 +390,17 @@ fn persistence() -> Value {
     json!({ "sessionName": ENDPOINT_HEADER, "type": "Header" })
 }
 
-fn spec(args: &EnvoyGatewayArgs, rules: Vec<Value>) -> Value {
-    json!({
-        "parentRefs": [{ "name": "limpet", "namespace": args.namespace }],
-        "rules": rules,
-    })
+/// `listeners`: which of the Gateway's; none: all of them.
+fn spec(args: &EnvoyGatewayArgs, listeners: &[String], rules: Vec<Value>) -> Value {
+    let parent = json!({ "name": "limpet", "namespace": args.namespace });
+    let of_listener = |listener: &String| {
+        let mut parent = parent.clone();
+        insert(&mut parent, "sectionName", json!(listener));
+        parent
+    };
+    let mut parents: Vec<Value> = listeners.iter().map(of_listener).collect();
+    if parents.is_empty() {
+        parents.push(parent);
+    }
+    json!({ "parentRefs": parents, "rules": rules })
 }

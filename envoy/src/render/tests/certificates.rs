@@ -1,6 +1,6 @@
 //! Certificates in what is rendered for Istio and Envoy Gateway.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -244,6 +244,41 @@ fn a_passed_host_with_a_certificate_beyond_the_limit_has_one_listener_on_envoy_g
     });
     let named: Vec<(&str, &str)> = named.collect();
     assert_eq!(named, [("h65.test", "TLS"), ("h64.test", "HTTPS")]);
+}
+
+// Envoy Gateway writes each route once for each listener: 300 hosts with a certificate each took it half a minute.
+#[test]
+fn a_listener_of_one_host_has_the_routes_of_that_host_alone_on_envoy_gateway() {
+    let names: Vec<[String; 2]> = (0..70)
+        .map(|n| [format!("shop-{n}"), format!("h{n:02}.test")])
+        .collect();
+    let all = names.iter().map(|[shop, host]| (&**shop, &**host, "tls"));
+    let all: Vec<(&str, &str, &str)> = all.collect();
+    let (_, resources, _) = on_envoy_gateway(&with_passed(&all, &[]));
+    let mut by_listener: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for route in resources.iter().filter(|one| one.kind() == "HTTPRoute") {
+        let parents = route.value["spec"]["parentRefs"].as_array().unwrap();
+        let sections = parents.iter().map(|one| one["sectionName"].as_str());
+        let sections: Vec<&str> = sections.map(Option::unwrap_or_default).collect();
+        let rules = route.value["spec"]["rules"].as_array().unwrap();
+        let all = by_listener.entry(sections.join(" ")).or_default();
+        all.extend(rules.iter().cloned());
+    }
+    let listeners: Vec<&str> = by_listener.keys().map(String::as_str).collect();
+    let own: Vec<String> = (0..6).map(|n| format!("https-{n}")).collect();
+    let expected = ["", "http https"].into_iter();
+    let expected: Vec<&str> = expected.chain(own.iter().map(String::as_str)).collect();
+    assert_eq!(listeners, expected);
+    assert_eq!(by_listener["http https"].len(), 70);
+    for (n, listener) in own.iter().enumerate() {
+        let [rule] = &by_listener[listener][..] else {
+            panic!("{:?}", by_listener[listener]);
+        };
+        let namespace = format!("shop-{}", 64 + n);
+        assert_eq!(rule["backendRefs"][0]["namespace"], *namespace);
+        // The module calls the cluster by one name, whatever listener the request came by.
+        assert!(by_listener["http https"].contains(rule));
+    }
 }
 
 #[test]
