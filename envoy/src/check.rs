@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use limpet::config::ConfigError;
 
 pub(crate) use alternatives::{goes_by_path, heads_of, is_key, is_of_host, nearest_key};
 #[cfg(test)]
@@ -40,7 +41,9 @@ pub use report::{Report, left_to_others};
 pub use settings::JudgedKey;
 pub(crate) use taken_over::{is_written, taken_over};
 
-use crate::args::ManifestArgs;
+use crate::args::{EndpointArgs, ManifestArgs};
+use crate::compiled::Flags;
+use crate::manifests::Manifests;
 use crate::progress::Progress;
 
 /// Flags of `limpet check`.
@@ -87,13 +90,21 @@ pub enum Format {
     Html,
 }
 
-/// Checks the manifests and prints what was found.
+/// Checks the manifests and prints what was found; `make_room`: see [`crate::render::make_room`].
 ///
 /// # Errors
 /// When the manifests cannot be read or the output cannot be written.
-pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+pub fn run(
+    args: &CheckArgs,
+    make_room: impl Fn(&mut Manifests, &Flags, Platform) -> Result<(), ConfigError>,
+) -> anyhow::Result<ExitCode> {
     let progress = Progress::of("checking");
-    let manifests = args.manifests.load()?;
+    let mut manifests = args.manifests.load()?;
+    if let Some(on) = args.on {
+        let flags = args.manifests.flags(&EndpointArgs::default());
+        // What cannot be compiled is told by the report.
+        drop(make_room(&mut manifests, &flags, on));
+    }
     let report = Report::new(&manifests, args.manifests.strict, args.on);
     drop(progress);
     let mut out = anstream::stdout().lock();

@@ -17,7 +17,7 @@ use crate::authorities;
 use crate::clusters::{self, Cluster, EndpointsFlag, ServicePort};
 use crate::forwarding::Forwarding;
 use crate::key_pair::Authority;
-use crate::manifests::{Manifests, Object};
+use crate::manifests::{Manifests, Object, is_fit};
 use crate::named_secrets;
 use crate::names;
 use crate::taken::{self, TakenIngress};
@@ -104,7 +104,9 @@ impl<'m> Compiled<'m> {
         let unfit = all
             .clone()
             .filter_map(|object| Some(names::unfit(object)?.note(object)));
-        let mut notes: Vec<String> = all.filter_map(nameless).chain(unfit).chain(more).collect();
+        let without_room = all.clone().filter_map(without_room);
+        let notes = all.filter_map(nameless).chain(unfit).chain(without_room);
+        let mut notes: Vec<String> = notes.chain(more).collect();
         let secrets = named_secrets::secrets(manifests, &ingresses);
         if !secrets.is_empty() {
             let text = json!({ "secrets": &secrets }).to_string();
@@ -209,8 +211,7 @@ impl<'m> Compiled<'m> {
 /// out.
 fn said_by(manifests: &Manifests, strict: bool) -> Map<String, Value> {
     let mut said = Map::new();
-    let is_fit = |object: &&Object| names::unfit(object).is_none();
-    let fit = manifests.ingresses.iter().filter(is_fit);
+    let fit = manifests.ingresses.iter().filter(|object| is_fit(object));
     said.insert("ingresses".to_owned(), values(fit));
     if let Some(classes) = manifests.classes() {
         said.insert("ingress_classes".to_owned(), json!(classes));
@@ -247,14 +248,8 @@ fn config_maps(manifests: &Manifests) -> Map<String, Value> {
         .iter()
         .filter_map(|key| Some(settings?.get(key)?.as_str()?.to_owned()))
         .collect();
-    for object in &manifests.ingresses {
-        let annotations = object.value.pointer("/metadata/annotations");
-        let named = NAMING_MAPS.iter().filter_map(|name| {
-            let name = [&object.prefix, "/", name].concat();
-            annotations?.get(&name)?.as_str()
-        });
-        names.extend(named.map(|named| named.trim().to_owned()));
-    }
+    let fit = manifests.ingresses.iter().filter(|object| is_fit(object));
+    names.extend(fit.flat_map(named_maps));
     let maps = manifests.config_maps.iter();
     let named = maps.filter(|map| names.contains(&map.id()));
     let data = |map: &Object| map.value.get("data").cloned().unwrap_or_else(|| json!({}));
@@ -266,6 +261,27 @@ pub(crate) const HEADER_MAPS: [&str; 2] = ["add-headers", "proxy-set-headers"];
 
 /// The annotations that name one.
 const NAMING_MAPS: [&str; 2] = ["custom-headers", "auth-proxy-set-headers"];
+
+/// Those that an Ingress names, `namespace/name`.
+pub(crate) fn named_maps(ingress: &Object) -> impl Iterator<Item = String> {
+    let annotations = ingress.value.pointer("/metadata/annotations");
+    NAMING_MAPS.iter().filter_map(move |name| {
+        let name = [&ingress.prefix, "/", name].concat();
+        Some(annotations?.get(&name)?.as_str()?.trim().to_owned())
+    })
+}
+
+/// That an Ingress is left out because others need the room.
+fn without_room(object: &Object) -> Option<String> {
+    object
+        .has_no_room
+        .then(|| format!("{}: ingress {} {NO_ROOM}", object.place(), object.id()))
+}
+
+/// Why an Ingress is left out, and what ends it.
+pub(crate) const NO_ROOM: &str = "has no room in the one object with the Ingresses of all tenants, of which Kubernetes keeps 1.5 MiB: it is left \
+     out. Of the namespace that takes most room the youngest go first; render a part of the Ingresses for a \
+     gateway of its own";
 
 /// That an Ingress without a name, which no API server takes, is not served.
 fn nameless(object: &Object) -> Option<String> {

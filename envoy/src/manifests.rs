@@ -214,8 +214,9 @@ impl Manifests {
         self.selection.classes(&self.ingress_classes)
     }
 
-    /// Ingresses of a class that is taken of which nothing is: those of the API's beta versions, and
-    /// those with a name that no platform takes. What lay under their paths falls to others.
+    /// Ingresses of a class that is taken of which nothing is: those of the API's beta versions, those
+    /// with a name that no platform takes, and those without room. What lay under their paths falls to
+    /// others.
     pub fn left_out(&self) -> impl Iterator<Item = &Object> {
         let classes = self.classes();
         let is_ours = move |object: &&Object| {
@@ -226,7 +227,7 @@ impl Manifests {
                 (Some(class), None) => class == selection::CLASS,
             })
         };
-        let unfit = |object: &&Object| names::unfit(object).is_some();
+        let unfit = |object: &&Object| !is_fit(object);
         let unfit = self.ingresses.iter().filter(unfit);
         self.old_ingresses.iter().chain(unfit).filter(is_ours)
     }
@@ -323,6 +324,11 @@ impl Manifests {
         self.settings = config_map::choose(&self.config_maps);
         self.notes.extend(self.settings.note.take());
     }
+}
+
+/// Whether something can be made of an Ingress.
+pub(crate) fn is_fit(ingress: &Object) -> bool {
+    !ingress.has_no_room && names::unfit(ingress).is_none()
 }
 
 #[cfg(test)]

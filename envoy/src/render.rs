@@ -9,6 +9,7 @@ pub mod istio;
 pub mod left_out;
 mod proxys_own;
 pub mod resource;
+mod room;
 mod secrets;
 pub mod served;
 mod unread;
@@ -19,8 +20,15 @@ pub mod yaml;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use limpet::config::ConfigError;
+
+use crate::check::Platform;
+use crate::compiled::Flags;
+use crate::manifests::Manifests;
 
 pub use args::RenderArgs;
+use envoy_gateway::EnvoyGatewayArgs;
+use istio::IstioArgs;
 pub use version::Version;
 
 /// Which proxy.
@@ -41,6 +49,25 @@ pub fn run(command: &RenderCommand) -> anyhow::Result<ExitCode> {
         RenderCommand::Envoy(args) => envoy::run(args),
         RenderCommand::Istio(args) => istio::run(args),
         RenderCommand::EnvoyGateway(args) => envoy_gateway::run(args),
+    }
+}
+
+/// Leaves out what has no room in the one object with the Ingresses of all tenants; where that is depends
+/// on no flag.
+///
+/// # Errors
+/// When a key of `--config` has no usable shape.
+pub fn make_room(
+    manifests: &mut Manifests,
+    flags: &Flags,
+    on: Platform,
+) -> Result<(), ConfigError> {
+    match on {
+        Platform::Envoy => Ok(()),
+        Platform::Istio => istio::make_room(manifests, flags, &IstioArgs::default()),
+        Platform::EnvoyGateway => {
+            envoy_gateway::make_room(manifests, flags, &EnvoyGatewayArgs::default())
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Object {
     pub origin: Origin,
     /// Of an Ingress: what stands before the `/` of its annotations for ingress-nginx.
     pub prefix: String,
+    /// Of an Ingress: it is left out, for the one object of all tenants has no room for it.
+    pub has_no_room: bool,
     /// Line of each field by JSON pointer.
     lines: BTreeMap<String, u64>,
 }
@@ -350,6 +352,7 @@ impl File<'_> {
             value: tree.to_value(),
             origin: self.origin(line),
             prefix: DEFAULT_PREFIX.to_owned(),
+            has_no_room: false,
             lines: of.map(|(at, line)| (at, self.line(line))).collect(),
         };
         let ingress = (object.kind() == "Ingress").then(|| object.id());

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use anyhow::Context;
 use clap::Args;
+use limpet::config::ConfigError;
 
 use crate::args::{EndpointArgs, ManifestArgs};
 use crate::check::Platform;
@@ -26,7 +27,7 @@ pub struct RenderArgs {
 }
 
 impl RenderArgs {
-    /// Reads the manifests and decides about losses: what was decided, one line each.
+    /// Reads the manifests, makes room and decides about losses: what was decided, one line each.
     ///
     /// # Errors
     /// When they cannot be read, have no Ingress, or a loss is open.
@@ -34,8 +35,10 @@ impl RenderArgs {
         &self,
         flags: &Flags,
         on: Platform,
+        make_room: impl FnOnce(&mut Manifests, &Flags) -> Result<(), ConfigError>,
     ) -> anyhow::Result<(Manifests, Vec<String>)> {
         let mut manifests = self.manifests.load()?.with_ingresses()?;
+        make_room(&mut manifests, flags)?;
         let decided = losses::settle(&mut manifests, flags, &self.losses, on)?;
         Ok((manifests, decided))
     }
@@ -52,10 +55,11 @@ impl RenderArgs {
     pub(super) fn print(
         &self,
         on: Platform,
+        make_room: impl FnOnce(&mut Manifests, &Flags) -> Result<(), ConfigError>,
         text: impl FnOnce(&Manifests) -> anyhow::Result<String>,
     ) -> anyhow::Result<()> {
         let progress = Progress::of("rendering");
-        let (manifests, decided) = self.load(&self.flags(), on)?;
+        let (manifests, decided) = self.load(&self.flags(), on, make_room)?;
         let text = text(&manifests)?;
         drop(progress);
         decided.iter().for_each(say::note);

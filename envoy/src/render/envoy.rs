@@ -199,7 +199,9 @@ pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
         on_envoy: true,
         ..args.render.manifests.flags(&args.endpoints)
     };
-    let (manifests, mut head) = args.render.load(&flags, check::Platform::Envoy)?;
+    let (manifests, mut head) = args
+        .render
+        .load(&flags, check::Platform::Envoy, |_, _| Ok(()))?;
     let compiled = Compiled::new(&manifests, &flags)?;
     let settings = &args.settings;
     let rendered = render(&compiled, settings);

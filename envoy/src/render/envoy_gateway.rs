@@ -11,14 +11,17 @@ mod way;
 
 use std::process::ExitCode;
 
+use limpet::config::ConfigError;
+
 use super::authorizer as asked;
 use super::external_names;
 use super::left_out;
 use super::resource::{Resource, too_large, yaml};
+use super::room;
 use super::served::Served;
 use super::version::Version;
 use crate::check;
-use crate::compiled::Compiled;
+use crate::compiled::{Compiled, Flags};
 use crate::manifests::Manifests;
 use args::BOUNDS_SILENCE;
 use route::cluster_routes;
@@ -34,6 +37,21 @@ pub fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> 
     all.extend(passthrough::resources(served, args));
     all.extend(policy::resources(served, args, &routes));
     all
+}
+
+/// Leaves out what has no room in the EnvoyExtensionPolicy.
+///
+/// # Errors
+/// When a key of `--config` has no usable shape.
+pub(super) fn make_room(
+    manifests: &mut Manifests,
+    flags: &Flags,
+    args: &EnvoyGatewayArgs,
+) -> Result<(), ConfigError> {
+    room::make(manifests, flags, |compiled| {
+        let served = Served::on_envoy_gateway(compiled);
+        policy::extension(&served, args, &cluster_routes(&served, args))
+    })
 }
 
 /// The whole output for `manifests`.
@@ -140,6 +158,10 @@ fn needed(version: Version) -> &'static str {
 /// When the manifests cannot be read or the output cannot be written.
 pub fn run(args: &EnvoyGatewayArgs) -> anyhow::Result<ExitCode> {
     let on = check::Platform::EnvoyGateway;
-    args.render.print(on, |manifests| text(manifests, args))?;
+    args.render.print(
+        on,
+        |manifests, flags| make_room(manifests, flags, args),
+        |manifests| text(manifests, args),
+    )?;
     Ok(ExitCode::SUCCESS)
 }

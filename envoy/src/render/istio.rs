@@ -15,13 +15,16 @@ mod way;
 
 use std::process::ExitCode;
 
+use limpet::config::ConfigError;
+
 use super::authorizer as asked;
 use super::external_names;
 use super::left_out;
 use super::resource::{Resource, too_large, yaml};
+use super::room;
 use super::served::Served;
 use crate::check;
-use crate::compiled::Compiled;
+use crate::compiled::{Compiled, Flags};
 use crate::manifests::Manifests;
 use args::RELOADS;
 
@@ -47,6 +50,20 @@ pub fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
     all.push(filter::resource(served, args));
     all.push(plugin::resource(served, args));
     all
+}
+
+/// Leaves out what has no room in the WasmPlugin.
+///
+/// # Errors
+/// When a key of `--config` has no usable shape.
+pub(super) fn make_room(
+    manifests: &mut Manifests,
+    flags: &Flags,
+    args: &IstioArgs,
+) -> Result<(), ConfigError> {
+    room::make(manifests, flags, |compiled| {
+        plugin::resource(&Served::new(compiled), args)
+    })
 }
 
 /// The whole output for `manifests`.
@@ -155,6 +172,10 @@ pub fn run(args: &IstioArgs) -> anyhow::Result<ExitCode> {
         args.selector
     );
     let on = check::Platform::Istio;
-    args.render.print(on, |manifests| text(manifests, args))?;
+    args.render.print(
+        on,
+        |manifests, flags| make_room(manifests, flags, args),
+        |manifests| text(manifests, args),
+    )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -23,16 +23,21 @@ pub(super) fn left_out(config: &mut Value, prefix: &str) {
     }
     let ingresses = config.get_mut("ingresses").and_then(Value::as_array_mut);
     for ingress in ingresses.into_iter().flatten() {
-        if let Some(fields) = ingress.as_object_mut() {
-            fields.remove("status");
-        }
-        let metadata = ingress.get_mut("metadata").and_then(Value::as_object_mut);
-        let Some(metadata) = metadata else { continue };
-        metadata.retain(|name, _| READ.contains(&name.as_str()));
-        let annotations = metadata.get_mut("annotations");
-        if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
-            annotations.retain(|name, _| is_read(name, prefix));
-        }
+        left_out_of(ingress, prefix);
+    }
+}
+
+/// Makes an Ingress smaller.
+pub(super) fn left_out_of(ingress: &mut Value, prefix: &str) {
+    if let Some(fields) = ingress.as_object_mut() {
+        fields.remove("status");
+    }
+    let metadata = ingress.get_mut("metadata").and_then(Value::as_object_mut);
+    let Some(metadata) = metadata else { return };
+    metadata.retain(|name, _| READ.contains(&name.as_str()));
+    let annotations = metadata.get_mut("annotations");
+    if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
+        annotations.retain(|name, _| is_read(name, prefix));
     }
 }
 

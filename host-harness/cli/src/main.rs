@@ -92,7 +92,7 @@ fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = match cli.command {
         Command::Explain(args) => explain::run(&args),
-        Command::Check(args) => check::run(&args),
+        Command::Check(args) => check::run(&args, render::make_room),
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Render(command) => render::run(&command),

@@ -11,7 +11,7 @@ use limpet::route::location::Location;
 use super::neighbours::{self, service_port};
 use crate::check::finding::{Finding, Level, Place};
 use crate::clusters::{Cluster, ServicePort, off_limits};
-use crate::compiled::Compiled;
+use crate::compiled::{Compiled, NO_ROOM};
 use crate::inert;
 use crate::manifests::{Manifests, Object};
 use crate::names;
@@ -21,6 +21,7 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let manifests = compiled.manifests;
     let mut findings: Vec<Finding> = manifests.old_ingresses.iter().map(beta_api).collect();
     findings.extend(manifests.ingresses.iter().filter_map(unfit));
+    findings.extend(manifests.ingresses.iter().filter_map(without_room));
     let remarks = compiled.remarks.iter();
     findings.extend(remarks.filter_map(|remark| other_class(manifests, remark)));
     findings.extend(asked_in_vain(manifests));
@@ -55,6 +56,13 @@ fn beta_api(object: &Object) -> Finding {
             .to_owned(),
         help: vec!["kubectl convert -f FILE --output-version networking.k8s.io/v1".to_owned()],
     }
+}
+
+fn without_room(object: &Object) -> Option<Finding> {
+    let place = Place::at(object, "/metadata/name", "size");
+    object
+        .has_no_room
+        .then(|| Finding::new(Level::Error, "size", &place, NO_ROOM, NOT_TAKEN))
 }
 
 fn unfit(object: &Object) -> Option<Finding> {

@@ -150,7 +150,7 @@ fn backend_traffic(args: &EnvoyGatewayArgs, routes: &[ClusterRoute<'_>]) -> Vec<
     policies.collect()
 }
 
-fn extension(
+pub(super) fn extension(
     served: &Served<'_>,
     args: &EnvoyGatewayArgs,
     routes: &[ClusterRoute<'_>],
