@@ -9,6 +9,7 @@ use super::neighbours;
 use crate::certificates::{self, Certificates, Refused, certificates};
 use crate::check::finding::{Finding, Level, Place};
 use crate::compiled::Compiled;
+use crate::passthrough;
 use crate::taken::TakenIngress;
 
 /// Everything of that kind, in no order.
@@ -22,6 +23,7 @@ pub(crate) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
             findings.extend(canary_of_others(compiled, ingress));
         } else {
             findings.extend(alias_of_others(compiled, ingress));
+            findings.extend(passthrough_of_others(compiled, ingress));
         }
     }
     findings
@@ -78,6 +80,41 @@ fn certificates_of_others(compiled: &Compiled<'_>, all: &Certificates<'_>) -> Ve
         }
     }
     findings
+}
+
+/// Who has the path `/` of a host, and the TLS of its clients because somebody else asks for that.
+///
+/// Source: `getBackendServers`, `internal/ingress/controller/controller.go`, ingress-nginx dbb11b92d: one
+/// Ingress with a rule for the host is enough.
+fn passthrough_of_others(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Vec<Finding> {
+    if !passthrough::asks(compiled, ingress) {
+        return Vec::new();
+    }
+    let hosts: BTreeSet<&str> = ingress
+        .ingress
+        .rules
+        .iter()
+        .map(|rule| &*rule.host)
+        .collect();
+    let finding = |host: &str| {
+        let virtual_host = compiled.virtual_host(host).filter(|_| !host.is_empty())?;
+        let mut locations = virtual_host.locations.iter();
+        let root = locations.find(|one| one.path == "/" && !one.is_implicit)?;
+        let owner = compiled.ingress(&root.ingress)?;
+        is_elsewhere(owner, ingress).then(|| {
+            Finding::new(
+                Level::Note,
+                "passthrough-of-others",
+                &Place::annotation(ingress.object, passthrough::ANNOTATION),
+                format!(
+                    "passes the TLS of host {host:?} to pods of {}, in another namespace",
+                    with_place(owner)
+                ),
+                "nothing else of that host is served over https, as under ingress-nginx",
+            )
+        })
+    };
+    hosts.into_iter().filter_map(finding).collect()
 }
 
 /// The primaries with a rule for `host`, the oldest first.

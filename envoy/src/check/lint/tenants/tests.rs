@@ -26,7 +26,8 @@ const BACKEND: &str = "http: {paths: [{path: /, pathType: Prefix, backend: {serv
 /// `line code: message` of what is said, each at the place of the second Ingress.
 fn said(second: &str) -> Vec<String> {
     let text = format!("{OWNER}{}", second.replace("BACKEND", BACKEND));
-    let manifests = Manifests::parse("in.yaml", &text).unwrap();
+    let mut manifests = Manifests::parse("in.yaml", &text).unwrap();
+    manifests.ssl_passthrough = Some(true);
     let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
     let findings = run(&compiled);
     // What is said by one is said by all.
@@ -46,6 +47,32 @@ fn said(second: &str) -> Vec<String> {
         format!("{} {}: {}", finding.line, finding.code, finding.message())
     };
     findings.iter().map(one).collect()
+}
+
+#[test]
+fn tls_that_somebody_else_passes_on_is_told() {
+    let second = "\
+metadata:
+  name: x
+  namespace: evil
+  creationTimestamp: 2026-02-01T00:00:00Z
+  annotations: {nginx.ingress.kubernetes.io/ssl-passthrough: 'true'}
+spec:
+  rules:
+  - {host: shop.test, http: {paths: [{path: /x, pathType: Prefix, backend: {service: {name: x, port: {number: 80}}}}]}}
+  - {host: own.test, BACKEND}
+";
+    let said = said(second);
+    let [one] = &said[..] else {
+        panic!("{said:?}");
+    };
+    for words in [
+        "17 passthrough-of-others",
+        "\"shop.test\"",
+        "shop/web (in.yaml:1)",
+    ] {
+        assert!(one.contains(words), "{one}");
+    }
 }
 
 #[test]
