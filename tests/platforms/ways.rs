@@ -141,7 +141,8 @@ fn another_pod_is_asked_after_what_its_ingress_says_and_a_post_once() {
         }
 
         // Of no pod's doing: every method, once Envoy knows. What is sent on a connection that ends just
-        // then may have reached the pod, and of two tries both may meet the one that is gone.
+        // then may have reached the pod. Of two tries both may meet the one that is gone: Istio and Envoy
+        // Gateway have Envoy pick anew five times, at random.
         ways.web[0].stop();
         wait::until("nothing is lost", || {
             let mut methods = ["GET", "POST"].repeat(6).into_iter();

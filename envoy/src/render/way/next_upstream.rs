@@ -53,7 +53,8 @@ impl Repeats<'_> {
                 "typed_config": { "@type":
                     "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate" },
             }],
-            "host_selection_retry_max_attempts": 5,
+            // Least request picks at random: of two pods the one that is gone again, one time in two.
+            "host_selection_retry_max_attempts": 20,
         });
         if let (false, Some(fields)) = (self.statuses.is_empty(), policy.as_object_mut()) {
             fields.insert("retriable_status_codes".to_owned(), json!(self.statuses));
