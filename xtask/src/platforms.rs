@@ -49,7 +49,7 @@ pub(crate) struct Options {
     /// Compare with what is recorded, and record nothing
     #[arg(long)]
     check: bool,
-    /// Ask an older Envoy Gateway, about what is rendered for it
+    /// Ask an older Envoy Gateway on an older Kubernetes, about what is rendered for it
     #[arg(long)]
     older: bool,
     /// Play the whole story, with requests, and record nothing: takes iptables as well

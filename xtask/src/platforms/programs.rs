@@ -17,11 +17,18 @@ struct Program {
     definitions: &'static [(&'static str, &'static str, &'static str)],
 }
 
-const API_SERVER: Program = Program {
-    folder: "apiserver",
-    packages: &[".", "k8s.io/kubernetes/cmd/kubectl"],
-    definitions: &[],
-};
+const API_SERVER: Program = api_server("apiserver");
+
+/// The oldest that clouds still offer.
+const OLDER_API_SERVER: Program = api_server("older-apiserver");
+
+const fn api_server(folder: &'static str) -> Program {
+    Program {
+        folder,
+        packages: &[".", "k8s.io/kubernetes/cmd/kubectl"],
+        definitions: &[],
+    }
+}
 
 const ISTIOD: Program = Program {
     folder: "istiod",
@@ -66,6 +73,8 @@ const fn envoy_gateway(folder: &'static str) -> Program {
 #[derive(Debug)]
 pub(super) struct Programs {
     api_server: PathBuf,
+    /// What is built of a folder is called as its module.
+    api_server_name: &'static str,
     istiod: PathBuf,
     envoy_gateway: PathBuf,
 }
@@ -76,20 +85,21 @@ impl Programs {
     /// # Errors
     /// There is no Go, or one of them does not compile.
     pub(super) fn built(older: bool) -> Result<Programs> {
+        let (api_server, envoy_gateway) = if older {
+            (OLDER_API_SERVER, OLDER_ENVOY_GATEWAY)
+        } else {
+            (API_SERVER, ENVOY_GATEWAY)
+        };
         Ok(Programs {
-            api_server: API_SERVER.built()?,
+            api_server: api_server.built()?,
+            api_server_name: api_server.folder,
             istiod: ISTIOD.built()?,
-            envoy_gateway: if older {
-                OLDER_ENVOY_GATEWAY
-            } else {
-                ENVOY_GATEWAY
-            }
-            .built()?,
+            envoy_gateway: envoy_gateway.built()?,
         })
     }
 
     pub(super) fn api_server(&self) -> PathBuf {
-        self.api_server.join("apiserver")
+        self.api_server.join(self.api_server_name)
     }
 
     pub(super) fn kubectl(&self) -> PathBuf {
