@@ -352,13 +352,13 @@ impl Stream {
         decided
             .edits
             .extend(hidden.map(|name| Edit::Remove(name.into())));
-        decided.edits.extend(self.additions(policy).edits());
-        if let Some(custom) = &forwarded.location.custom_headers {
-            decided.edits.extend(custom.edits());
-        }
         if let Some(value) = policy.hsts.as_deref().filter(|_| forwarded.hsts) {
             let value = FieldValue::new(value.as_bytes());
             decided.edits.push(Edit::Set(route::HSTS, value));
+        }
+        decided.edits.extend(self.additions(policy).edits());
+        if let Some(custom) = &forwarded.location.custom_headers {
+            decided.edits.extend(custom.edits());
         }
         if let (Some(cors), Some(allowed)) = (&forwarded.location.cors, &forwarded.cors) {
             let fields = cors.fields(allowed.clone());
