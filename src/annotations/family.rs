@@ -117,9 +117,7 @@ fn lists(reader: &mut Reader, settings: &Settings) -> Option<Lists> {
     let allow = [ALLOWLIST, "whitelist-source-range"];
     let deny = networks(reader, "denylist-source-range", &access.deny);
     let says = |name: &&str| reader.raw(name).is_some_and(|value| !value.is_empty());
-    let there = |name: &&str| reader.raw(name).is_some();
-    let mut names = allow.into_iter();
-    let name = names.clone().find(says).or_else(|| names.find(there));
+    let name = allow.into_iter().find(says);
     let allow = networks(reader, name.unwrap_or(ALLOWLIST), &access.allow);
     Some(Lists {
         deny: deny?,
@@ -127,7 +125,7 @@ fn lists(reader: &mut Reader, settings: &Settings) -> Option<Lists> {
     })
 }
 
-/// The alias counts where this one is absent or empty.
+/// The alias counts where this one is absent or empty, and is none where it is empty itself.
 const ALLOWLIST: &str = "allowlist-source-range";
 
 fn networks(
