@@ -77,7 +77,7 @@ pub(crate) fn missing_slash(policy: &Policy, location: &Location, scope: &Scope)
 
 /// `from-to-www-redirect`: a last slash is dropped even from the arguments, the port is named.
 pub(crate) fn www(policy: &Policy, scope: &Scope, host: &str) -> Option<Reply> {
-    let scheme = forwarded_scheme(policy, scope).unwrap_or(scope.scheme().as_bytes());
+    let scheme = forwarded_scheme(scope).unwrap_or(scope.scheme().as_bytes());
     let port = edit::first(scope.headers, "x-forwarded-port");
     let port = port.filter(|_| policy.use_forwarded_headers);
     let port = port.unwrap_or(scope.port().as_bytes());
@@ -87,15 +87,9 @@ pub(crate) fn www(policy: &Policy, scope: &Scope, host: &str) -> Option<Reply> {
 }
 
 /// `ssl-redirect` and `force-ssl-redirect`: whether the request is sent to https.
-pub(crate) fn wants_https(
-    policy: &Policy,
-    host: &VirtualHost,
-    location: &Location,
-    scope: &Scope,
-) -> bool {
-    let scheme = forwarded_scheme(policy, scope).unwrap_or(scope.scheme().as_bytes());
+pub(crate) fn wants_https(host: &VirtualHost, location: &Location, scope: &Scope) -> bool {
     let is_named = !host.is_default() || &*scope.host == b"_";
-    scheme == b"http" && host.sends_to_https(location, is_named)
+    host.sends_to_https(location, is_named) && scope.access_scheme() == b"http"
 }
 
 /// The redirect to https.
@@ -133,15 +127,14 @@ pub(crate) fn forwarded_host<'s>(policy: &Policy, scope: &'s Scope) -> Option<&'
 }
 
 /// X-Forwarded-Proto, where it is trusted and there.
-fn forwarded_scheme<'s>(policy: &Policy, scope: &'s Scope) -> Option<&'s [u8]> {
-    let trusted = policy.use_forwarded_headers || policy.trust_forwarded_proto;
-    edit::first(scope.headers, "x-forwarded-proto").filter(|_| trusted)
+fn forwarded_scheme<'s>(scope: &'s Scope) -> Option<&'s [u8]> {
+    edit::first(scope.headers, "x-forwarded-proto").filter(|_| scope.believes)
 }
 
 /// Whether the downstream came by https. ingress-nginx asks the connection alone; a
 /// configuration with `trust_forwarded_proto` says that something in front ended the TLS.
 pub(crate) fn is_https(policy: &Policy, scope: &Scope) -> bool {
-    let forwarded = forwarded_scheme(policy, scope).filter(|_| policy.trust_forwarded_proto);
+    let forwarded = forwarded_scheme(scope).filter(|_| policy.trust_forwarded_proto);
     forwarded.map_or(scope.https, |scheme| scheme == b"https")
 }
 

@@ -306,7 +306,7 @@ fn go_in<'p: 'r, 'r>(
             return Disposition::reply(redirect::plain(500), Some(location), Reason::EmptyPath);
         }
     };
-    if redirect::wants_https(policy, host, location, scope) {
+    if redirect::wants_https(host, location, scope) {
         let reply = redirect::to_https(policy, location, scope);
         return Disposition::redirect(reply, Some(location), Reason::SslRedirect);
     }

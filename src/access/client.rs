@@ -32,6 +32,13 @@ pub(crate) struct Proxied {
 }
 
 impl RealIp {
+    /// The PROXY protocol says that the client connected to port 443: `rewrite` of
+    /// `rootfs/etc/nginx/lua/lua_ingress.lua`, ingress-nginx dbb11b92d.
+    pub(crate) fn says_https(&self, facts: &Facts) -> bool {
+        let place = || (facts.property)(&["destination", "address"]);
+        self.proxied.is_some() && place().is_some_and(|place| place.ends_with(b":443"))
+    }
+
     /// Whom the PROXY protocol names.
     pub(super) fn proxied(&self, headers: &Headers) -> Option<IpAddr> {
         let address = first(headers, &self.proxied.as_ref()?.name)?;

@@ -24,6 +24,10 @@ pub(crate) fn edits<'p>(headers: &Headers, facts: &Facts, real_ip: &'p RealIp) -
     let own = real_ip.peer.iter().chain(proxied);
     let own = own.filter(|name| first(headers, name).is_some());
     edits.extend(own.map(|name| Edit::Remove(name.into())));
+    if real_ip.says_https(facts) {
+        let names = ["x-forwarded-proto", "x-forwarded-scheme", "x-scheme"];
+        edits.extend(names.map(|name| write(name, Some(b"https".to_vec()))));
+    }
     edits
 }
 
@@ -113,6 +117,37 @@ mod tests {
                 "x-original-forwarded-for: 1.1.1.1, 2.2.2.2"
             ]
         );
+    }
+
+    #[test]
+    fn pods_are_told_of_https_where_the_proxy_protocol_names_port_443() {
+        let written = |place: &'static [u8], proxied| {
+            let facts = Facts {
+                now: &|| 0,
+                random: &|| 0,
+                property: &|path| (path == ["destination", "address"]).then(|| place.to_vec()),
+                knowledge: &|| Knowledge::Current,
+            };
+            let proxied = Some(super::super::Proxied {
+                name: "x-proxied".to_owned(),
+                is_a_proxy: false,
+            })
+            .filter(|_| proxied);
+            let real_ip = RealIp {
+                header: "x-client".to_owned(),
+                trusted: Networks::default(),
+                peer: None,
+                full: None,
+                proxied,
+            };
+            let edits = edits(&fields(&[("x-client", "1.1.1.1")]), &facts, &real_ip);
+            let https = |name: &'static str| write(name, Some(b"https".to_vec()));
+            ["x-forwarded-proto", "x-forwarded-scheme", "x-scheme"]
+                .map(|name| edits.contains(&https(name)))
+        };
+        assert_eq!(written(b"2.2.2.2:443", true), [true; 3]);
+        assert_eq!(written(b"2.2.2.2:80", true), [false; 3]);
+        assert_eq!(written(b"2.2.2.2:443", false), [false; 3]);
     }
 
     #[test]

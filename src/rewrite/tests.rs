@@ -27,6 +27,7 @@ fn rewrite(path: &str, target: &str, uri: &str, args: &str) -> Rewritten {
         server_name: "h.example",
         https: false,
         is_behind: false,
+        believes: false,
         groups: Groups::default(),
         subject: Cow::Borrowed(&[]),
         names: variable::Names::default(),

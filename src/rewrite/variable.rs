@@ -37,6 +37,8 @@ pub(crate) struct Scope<'r> {
     pub https: bool,
     /// Such a proxy is believed, so only the connection itself knows whether it is TLS.
     pub is_behind: bool,
+    /// X-Forwarded-Proto is believed.
+    pub believes: bool,
     /// `$1` and its followers, as places in `subject`.
     pub groups: Groups<'r>,
     /// What the last regular expression ran over.
@@ -80,6 +82,18 @@ impl Scope<'_> {
         }
     }
 
+    /// `$pass_access_scheme`: what the client sees of it, as proxies in front say.
+    pub(crate) fn access_scheme(&self) -> &[u8] {
+        let said = || edit::first(self.headers, "x-forwarded-proto").filter(|_| self.believes);
+        if self
+            .real_ip
+            .is_some_and(|real_ip| real_ip.says_https(self.facts))
+        {
+            return b"https";
+        }
+        said().unwrap_or(self.scheme().as_bytes())
+    }
+
     /// `$server_port`: the port that ingress-nginx listens on for this scheme.
     pub(crate) fn port(&self) -> &'static str {
         if self.is_tls() { "443" } else { "80" }
@@ -118,6 +132,7 @@ pub(crate) enum Plain {
     Args,
     IsArgs,
     Scheme,
+    AccessScheme,
     Https,
     Method,
     Protocol,
@@ -207,7 +222,8 @@ fn plain(name: &str) -> Option<Plain> {
         "escaped_request_uri" => Plain::EscapedRequestUri,
         "args" | "query_string" => Plain::Args,
         "is_args" => Plain::IsArgs,
-        "scheme" | "pass_access_scheme" => Plain::Scheme,
+        "scheme" => Plain::Scheme,
+        "pass_access_scheme" => Plain::AccessScheme,
         "https" => Plain::Https,
         "request_method" => Plain::Method,
         "server_protocol" => Plain::Protocol,
@@ -249,6 +265,7 @@ fn append_plain(plain: Plain, scope: &Scope, out: &mut Vec<u8>) {
         Plain::Args => out.extend_from_slice(scope.args),
         Plain::IsArgs if scope.args.is_empty() => {}
         Plain::IsArgs => out.push(b'?'),
+        Plain::AccessScheme => out.extend_from_slice(scope.access_scheme()),
         Plain::Scheme => out.extend_from_slice(scope.scheme().as_bytes()),
         Plain::Https if scope.is_tls() => out.extend_from_slice(b"on"),
         Plain::Https => {}

@@ -91,6 +91,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
             server_name,
             https: edit::first(headers, ":scheme") == Some(b"https"),
             is_behind: policy.use_forwarded_headers && !policy.trust_forwarded_proto,
+            believes: policy.use_forwarded_headers || policy.trust_forwarded_proto,
             groups: Groups::default(),
             subject: Cow::Borrowed(&[]),
             names: Names::default(),
