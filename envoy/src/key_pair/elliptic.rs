@@ -45,10 +45,13 @@ pub(super) const CURVES: [Curve; 3] = [
     },
 ];
 
+/// A point in Jacobian coordinates, `x` over the square of `z` and `y` over its cube: to add two of them takes no
+/// division, which costs as much as all the rest. Each is below the field's `p`.
 #[derive(Clone)]
 struct Point {
     x: BigUint,
     y: BigUint,
+    z: BigUint,
 }
 
 impl Curve {
@@ -62,12 +65,13 @@ impl Curve {
         let base = Point {
             x: number(self.x)?,
             y: number(self.y)?,
+            z: BigUint::from(1_u8),
         };
         let p = number(self.p)?;
         let mut sum: Option<Point> = None;
         for bit in (0..key.bits()).rev() {
             if let Some(point) = sum.take() {
-                sum = Some(add(&p, &point, &point)?);
+                sum = Some(double(&p, &point));
             }
             if key.bit(bit) {
                 sum = match sum {
@@ -77,8 +81,11 @@ impl Curve {
             }
         }
         let sum = sum?;
+        let by_z = sum.z.modinv(&p)?;
+        let by_square = &by_z * &by_z % &p;
+        let by_cube = &by_square * by_z % &p;
         let mut bytes = vec![4];
-        for coordinate in [sum.x, sum.y] {
+        for coordinate in [sum.x * by_square % &p, sum.y * by_cube % &p] {
             let written = coordinate.to_bytes_be();
             bytes.resize(bytes.len() + self.width.checked_sub(written.len())?, 0);
             bytes.extend(written);
@@ -91,18 +98,48 @@ fn number(hexadecimal: &str) -> Option<BigUint> {
     BigUint::parse_bytes(hexadecimal.as_bytes(), 16)
 }
 
-/// The sum of two points; `None`: the point at infinity, which no key below the order meets.
+/// Twice a point, for `a = -3`.
+///
+/// Source: `dbl-2001-b` of the Explicit-Formulas Database.
+fn double(p: &BigUint, point: &Point) -> Point {
+    let Point { x, y, z } = point;
+    let delta = z * z % p;
+    let gamma = y * y % p;
+    let beta = x * &gamma % p;
+    let alpha = minus(p, x, &delta) * (x + &delta) * 3_u8 % p;
+    let new_x = minus(p, &(&alpha * &alpha % p), &(&beta * 8_u8 % p));
+    let turned = alpha * minus(p, &(beta * 4_u8 % p), &new_x) % p;
+    Point {
+        y: minus(p, &turned, &(&gamma * &gamma * 8_u8 % p)),
+        z: y * z * 2_u8 % p,
+        x: new_x,
+    }
+}
+
+/// The sum of a point and another one whose `z` is 1; `None`: they are the same or sum up to the point at infinity,
+/// which no key below the order meets.
+///
+/// Source: `madd` of the same.
 fn add(p: &BigUint, one: &Point, other: &Point) -> Option<Point> {
-    let minus = |a: &BigUint, b: &BigUint| (a + p - b) % p;
-    let slope = if one.x == other.x && one.y == other.y {
-        let a = BigUint::from(3_u8);
-        let above = (&one.x * &one.x - 1_u8) * a % p;
-        above * (&one.y * 2_u8).modinv(p)?
-    } else {
-        minus(&other.y, &one.y) * minus(&other.x, &one.x).modinv(p)?
-    };
-    let slope = slope % p;
-    let x = minus(&minus(&(&slope * &slope % p), &one.x), &other.x);
-    let y = minus(&(slope * minus(&one.x, &x) % p), &one.y);
-    Some(Point { x, y })
+    let square = &one.z * &one.z % p;
+    let across = minus(p, &(&other.x * &square % p), &one.x);
+    let up = minus(p, &(&other.y * &one.z % p * square % p), &one.y);
+    if across == BigUint::ZERO {
+        return None;
+    }
+    let across_square = &across * &across % p;
+    let across_cube = &across * &across_square % p;
+    let v = &one.x * across_square % p;
+    let x = minus(p, &(&up * &up % p), &((&across_cube + &v * 2_u8) % p));
+    let turned = up * minus(p, &v, &x) % p;
+    Some(Point {
+        y: minus(p, &turned, &(&one.y * across_cube % p)),
+        z: &one.z * across % p,
+        x,
+    })
+}
+
+/// Of two numbers below `p`.
+fn minus(p: &BigUint, a: &BigUint, b: &BigUint) -> BigUint {
+    (a + p - b) % p
 }
