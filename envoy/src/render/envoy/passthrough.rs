@@ -1,10 +1,12 @@
 //! Connections that go to pods as they come, by the name in their greeting.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::cluster;
 use super::settings::EnvoySettings;
-use crate::clusters::Twin;
+use crate::clusters::{Cluster, Twin};
 use crate::compiled::Compiled;
 use crate::passthrough::Passthrough;
 
@@ -31,13 +33,11 @@ pub(super) fn clusters(
     passed: &[Passthrough],
     settings: &EnvoySettings,
 ) -> Vec<Value> {
-    let is_asked = |name: &str| {
-        let mut all = passed.iter().filter_map(|one| one.to.as_ref().ok());
-        all.any(|cluster| cluster.name() == name)
-    };
+    let asked = passed.iter().filter_map(|one| one.to.as_ref().ok());
+    let asked: HashSet<String> = asked.map(Cluster::name).collect();
     let twins = compiled.clusters.iter();
     let twins = twins.map(|cluster| cluster.twin(Twin::Passthrough));
-    let twins = twins.filter(|twin| is_asked(&twin.name()));
+    let twins = twins.filter(|twin| asked.contains(&twin.name()));
     // What is to be said of them is said where they serve.
     let twins = twins.map(|twin| cluster::cluster(compiled, &twin, settings, &mut Vec::new()));
     let mut all: Vec<Value> = twins.collect();
