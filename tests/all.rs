@@ -9,6 +9,7 @@
 )]
 
 mod attacks {
+    mod certificates;
     mod client_certificates;
     mod costly_patterns;
     pub(crate) mod edge;

@@ -14,6 +14,7 @@ mod attacks {
 mod charts;
 mod costs {
     mod allocations;
+    mod rendering;
 }
 mod house {
     mod dependencies;

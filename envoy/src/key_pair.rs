@@ -25,6 +25,10 @@ pub struct KeyPair {
     pub chain: String,
     /// The key, as PEM.
     pub key: String,
+    /// For which servers the certificate is, as Envoy reads it; `None`: it may read something else.
+    pub servers: Option<Vec<String>>,
+    /// The key is on an elliptic curve, else RSA.
+    pub is_elliptic: bool,
 }
 
 /// Why a pair is of no use.
@@ -94,10 +98,13 @@ impl KeyPair {
         if leaf.must_staple {
             return Err(Unusable::MustStaple);
         }
+        let servers = leaf.servers;
         let chain = chain.iter().map(|one| pem::text("CERTIFICATE", &one.der));
         Ok(Self {
             chain: chain.collect(),
             key: pem::text(private.label, &key.der),
+            servers,
+            is_elliptic: private.is_elliptic,
         })
     }
 }

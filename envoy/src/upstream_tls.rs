@@ -178,7 +178,7 @@ impl UpstreamTls {
             });
             common.insert("validation_context".to_owned(), context);
         }
-        if let Some(KeyPair { chain, key }) = &self.shown {
+        if let Some(KeyPair { chain, key, .. }) = &self.shown {
             let pair = json!([{
                 "certificate_chain": { "inline_string": chain },
                 "private_key": { "inline_string": key },

@@ -1,8 +1,12 @@
 //! A certificate, as the Secret in which Ingresses find theirs; clients that have some.
 
+mod hello;
+mod made;
 mod pods;
 mod relay;
 
+pub use hello::shown;
+pub use made::{Kind, Made, made};
 pub use pods::{TlsPod, TlsPods};
 pub use relay::{Greeting, Relay};
 

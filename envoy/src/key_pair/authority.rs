@@ -12,7 +12,7 @@ use super::pem::{self, Block};
 
 /// The certificates of an authority, and what it revoked, as PEM; written anew, so that nothing else is
 /// in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Authority {
     /// Its own certificates.
     pub certificates: String,

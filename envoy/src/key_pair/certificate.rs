@@ -6,6 +6,9 @@ use super::der::{
     UTC_TIME, field, is_sound,
 };
 
+/// The kinds of text in a common name that have a byte for each letter of ASCII.
+const TEXTS: [u8; 4] = [0x0c, 0x13, 0x14, 0x16];
+
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
 const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 0x11];
@@ -14,6 +17,15 @@ const TLS_FEATURE: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x18];
 
 /// The kinds of alternative names that Envoy counts: of DNS, URIs, addresses.
 const NAMES: [u8; 3] = [0x82, 0x86, 0x87];
+
+/// Of an alternative name: one of DNS.
+const DNS: u8 = 0x82;
+
+/// Of an address: bytes.
+const ADDRESS: u8 = 0x87;
+
+/// Those that are text: of mail, DNS, URIs.
+const PLAIN: [u8; 3] = [0x81, DNS, 0x86];
 
 /// The first bit of `keyUsage`.
 const DIGITAL_SIGNATURE: u8 = 0x80;
@@ -27,6 +39,9 @@ pub(super) struct Certificate<'d> {
     pub(super) issuer: &'d [u8],
     /// Its `SubjectPublicKeyInfo`.
     pub(super) public_key: &'d [u8],
+    /// For which servers it is, as Envoy reads it: its names of DNS, or its common one where it has no
+    /// alternative ones. `None`: Envoy may read something else.
+    pub(super) servers: Option<Vec<String>>,
     /// Whether it says whose it is.
     pub(super) is_named: bool,
     /// Whether its key may sign.
@@ -77,6 +92,7 @@ impl<'d> Certificate<'d> {
             subject,
             issuer,
             public_key,
+            servers: common_name(subject),
             is_named: has_common_name(subject)?,
             signs: true,
             must_staple: false,
@@ -111,9 +127,21 @@ impl<'d> Certificate<'d> {
                     is_sound(value.0).then_some(())?;
                     let mut names = Der(value.take(SEQUENCE)?);
                     value.end()?;
+                    let mut servers = Some(Vec::new());
+                    let is_empty = names.end().is_some();
                     while let Some(name) = names.next() {
                         self.is_named |= NAMES.contains(&name.tag);
+                        let text = plain_text(name.content);
+                        match text.filter(|_| PLAIN.contains(&name.tag)) {
+                            Some(text) if name.tag == DNS => {
+                                servers.iter_mut().for_each(|all| all.push(text.to_owned()))
+                            }
+                            Some(_) => {}
+                            None if name.tag == ADDRESS => {}
+                            None => servers = None,
+                        }
                     }
+                    self.servers = servers.filter(|_| !is_empty);
                 }
                 TLS_FEATURE => self.must_staple = true,
                 _ => {}
@@ -137,4 +165,26 @@ fn has_common_name(subject: &[u8]) -> Option<bool> {
         }
     }
     Some(found)
+}
+
+/// The first common name of a subject of the right shape; `None`: Envoy may read something else in it.
+fn common_name(subject: &[u8]) -> Option<Vec<String>> {
+    let mut sets = Der(subject);
+    while sets.end().is_none() {
+        let mut parts = Der(sets.take(SET)?);
+        while parts.end().is_none() {
+            let mut part = Der(parts.take(SEQUENCE)?);
+            if part.take(OBJECT)? == COMMON_NAME {
+                let name = part.next().filter(|name| TEXTS.contains(&name.tag))?;
+                return Some(vec![plain_text(name.content)?.to_owned()]);
+            }
+        }
+    }
+    Some(Vec::new())
+}
+
+/// Text that is the same however it is read.
+fn plain_text(bytes: &[u8]) -> Option<&str> {
+    let is_plain = bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
+    std::str::from_utf8(bytes).ok().filter(|_| is_plain)
 }

@@ -96,3 +96,42 @@ fn what_stands_around_the_blocks_is_not_written() {
     let (noisy, good) = (KeyPair::read(&noisy, &noisy), KeyPair::read(&good, &good));
     assert_eq!(noisy, good);
 }
+
+#[test]
+fn for_which_servers_a_certificate_is_is_read_as_envoy_reads_it_or_not_at_all() {
+    let all = pairs("taken");
+    let read = |name: &str, from: &[u8], to: &[u8]| {
+        let (_, text) = all.iter().find(|(known, _)| known == name).unwrap();
+        let mut der = pem::blocks(text).find(|one| one.label == "CERTIFICATE");
+        let der = &mut der.as_mut().unwrap().der;
+        let at = der.windows(from.len()).rposition(|part| part == from);
+        der.splice(at.unwrap()..at.unwrap() + from.len(), to.iter().copied());
+        let pair = KeyPair::read(&pem::text("CERTIFICATE", der), text);
+        pair.map(|pair| pair.servers)
+    };
+    let names = |name: &str| Ok(Some(vec![name.to_owned()]));
+    for (to, expected) in [
+        (&b"\x82\x06a.test"[..], names("a.test")),
+        (b"\x82\x06A.tes*", names("A.tes*")),
+        // A URI is no server.
+        (b"\x86\x06a.test", Ok(Some(Vec::new()))),
+        (b"\x82\x06a\0test", Ok(None)),
+        (b"\x82\x06a\xe9test", Ok(None)),
+        // Other kinds, of which one may be wrong.
+        (b"\x88\x06a.test", Err(Unusable::Nameless)),
+        (b"\x82\x02a.\x88\x02st", Ok(None)),
+    ] {
+        let servers = read("named-by-san", b"\x82\x06a.test", to);
+        assert_eq!(servers, expected, "{}", to.escape_ascii());
+    }
+    for (to, expected) in [
+        (&b"\x0c\x0aP-256.test"[..], names("P-256.test")),
+        (b"\x13\x0aP-256.test", names("P-256.test")),
+        // Two bytes for each letter.
+        (b"\x1e\x0aP-256.test", Ok(None)),
+        (b"\x0c\x0aP-256\x07test", Ok(None)),
+    ] {
+        let servers = read("P-256", b"\x0c\x0aP-256.test", to);
+        assert_eq!(servers, expected, "{}", to.escape_ascii());
+    }
+}

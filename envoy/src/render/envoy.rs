@@ -91,12 +91,12 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     let mut notes = Vec::new();
     let passed = Passthrough::all(compiled);
     notes.extend(passed.iter().filter_map(Passthrough::note));
-    let certificates = tls::certificates(compiled, settings.tls.as_ref(), &passed, &mut notes);
     let copies = Copies {
         refused: &|name, port| reach::refused_name(settings, name, port),
         to_services: false,
     };
-    let ways = Ways::new(compiled, &copies, &mut notes);
+    let mut of_ways = Vec::new();
+    let ways = Ways::new(compiled, &copies, &mut of_ways);
     if let (false, Some(fields)) = (ways.of.is_empty(), plugin.as_object_mut()) {
         fields.insert("policies".to_owned(), json!(ways.of));
     }
@@ -107,11 +107,6 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
             .map(|one| (one.service_port.key(), json!(one.name())));
         fields.insert("error_pages".to_owned(), names.collect());
     }
-    let shown = compiled.upstream_tls.by_cluster.iter();
-    let shown = shown.filter(|(_, said)| said.holds_a_key());
-    notes.extend(shown.map(|(service, _)| {
-        format!("{service}: the private key that its pods are shown is in the output")
-    }));
     let chain = listener::Chain {
         compiled,
         plugin: &plugin,
@@ -120,6 +115,14 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
         has_certificates: client::asks(compiled),
         passed: &passed,
     };
+    let most = tls::most(chain.size());
+    let certificates = tls::chains(compiled, settings.tls.as_ref(), &passed, most, &mut notes);
+    notes.extend(of_ways);
+    let shown = compiled.upstream_tls.by_cluster.iter();
+    let shown = shown.filter(|(_, said)| said.holds_a_key());
+    notes.extend(shown.map(|(service, _)| {
+        format!("{service}: the private key that its pods are shown is in the output")
+    }));
     let listeners = chain.listeners(&certificates);
     let mut rendered_clusters: Vec<Value> = Vec::new();
     let all = compiled.clusters.iter().chain(&compiled.authorizers);
@@ -151,7 +154,7 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     let mut written = keys.filter(|key| matches!(key, Secret::Value(_)));
     let has_secret = written.next().is_some()
         || !compiled.config.secrets.is_empty()
-        || certificates.iter().any(tls::Certificate::holds_a_key)
+        || certificates.iter().any(tls::Chain::holds_a_key)
         || compiled
             .upstream_tls
             .by_cluster

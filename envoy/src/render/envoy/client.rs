@@ -21,9 +21,11 @@ use crate::key_pair::Authority;
 use crate::names;
 
 /// What is asked of the clients of some hosts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Asking {
     authority: Authority,
+    /// `namespace/name` of the Secret that holds it.
+    secret: String,
     depth: u32,
     /// The names of the routes of a good certificate and of another one.
     routes: [String; 2],
@@ -50,15 +52,12 @@ pub(super) fn hosts(compiled: &Compiled<'_>) -> impl Iterator<Item = String> {
 impl Asking {
     /// What is asked for the name `host`; `None`: nothing.
     pub(super) fn of(compiled: &Compiled<'_>, host: &str) -> Option<Self> {
-        let mut hosts = compiled.policy.virtual_hosts();
-        let host = hosts.find(|known| known.name.eq_ignore_ascii_case(host))?;
-        Self::of_host(compiled, host)
+        Self::of_host(compiled, compiled.virtual_host(host)?)
     }
 
     /// The same of every name that is no host's.
     pub(super) fn of_all_others(compiled: &Compiled<'_>) -> Option<Self> {
-        let mut hosts = compiled.policy.virtual_hosts();
-        Self::of_host(compiled, hosts.find(|host| host.is_default())?)
+        Self::of_host(compiled, compiled.virtual_host("")?)
     }
 
     fn of_host(compiled: &Compiled<'_>, host: &VirtualHost) -> Option<Self> {
@@ -72,11 +71,18 @@ impl Asking {
     fn new(asked: &Asked, authority: &Authority) -> Self {
         Self {
             authority: authority.clone(),
+            secret: asked.said.authority.clone(),
             depth: asked.said.depth,
             routes: [asked.route(true), asked.route(false)],
             passes: asked.said.passes,
             takes_any: asked.said.verify == Verify::OptionalNoCa,
         }
+    }
+
+    /// Whose authority it is.
+    pub(super) fn namespace(&self) -> &str {
+        let parts = self.secret.split_once('/');
+        parts.map_or("", |(namespace, _)| namespace)
     }
 
     /// Makes a filter chain ask.

@@ -9,7 +9,7 @@ use super::edge;
 use super::passthrough;
 use super::route;
 use super::settings::EnvoySettings;
-use super::tls::{self, Certificates};
+use super::tls;
 use crate::compiled::Compiled;
 use crate::filter_chain::{DEFAULT_HOST, PLUGIN_NAME, RELOAD_BACKOFF, proxy_protocol};
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written};
@@ -33,7 +33,7 @@ pub(super) struct Chain<'c> {
 
 impl Chain<'_> {
     /// Every listener.
-    pub(super) fn listeners(&self, certificates: &Certificates) -> Vec<Value> {
+    pub(super) fn listeners(&self, certificates: &[tls::Chain]) -> Vec<Value> {
         let proxied = self.compiled.forwarding.proxied.then(proxy_protocol);
         let mut http = json!({
             "name": "http",
@@ -66,6 +66,11 @@ impl Chain<'_> {
             }));
         }
         listeners
+    }
+
+    /// What a chain takes, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.connection_manager(HTTPS, None).to_string().len()
     }
 
     /// The connection manager of one listener, or of those of its hosts that ask for certificates.

@@ -1,147 +1,204 @@
 //! Certificates: from Secrets by SNI, or `--tls` for every other host.
 
+mod chains;
+mod gathered;
+mod shared;
+
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 
+use self::chains::Odd;
+use self::gathered::{Certificate, Gathered, Read, Secrets};
 use super::client::{self, Asking};
 use crate::certificates;
 use crate::compiled::Compiled;
-use crate::key_pair::KeyPair;
 use crate::passthrough::Passthrough;
 use crate::taken::TakenIngress;
 
-/// One certificate and the hosts it serves.
+pub(super) use self::chains::most;
+
+/// What one filter chain serves.
 #[derive(Debug)]
-pub(super) struct Certificate {
-    /// Empty: every host that no other certificate serves.
+pub(super) struct Chain {
+    /// Empty: every host that no other chain serves.
     hosts: Vec<String>,
-    chain: Value,
-    key: Value,
+    /// Certificates with their keys, as Envoy takes them.
+    pairs: Vec<Rc<Value>>,
     /// What is asked of the clients of these hosts; `None`: no certificate.
     asked: Option<Asking>,
 }
 
-impl Certificate {
-    /// Whether its key is written out, not only named.
+impl Chain {
+    /// Whether a key is written out, not only named.
     pub(super) fn holds_a_key(&self) -> bool {
-        self.key.get("inline_string").is_some()
+        let is_written = |pair: &Rc<Value>| pair.pointer("/private_key/inline_string").is_some();
+        self.pairs.iter().any(is_written)
     }
 }
-
-pub(super) type Certificates = Vec<Certificate>;
 
 /// A certificate and its key, as files.
 pub(super) type Pair = (PathBuf, PathBuf);
 
-/// Every certificate, those of Secrets first, then the one of `--tls`. A Secret that cannot be used
-/// costs its own hosts.
-pub(super) fn certificates(
+/// Every chain, those of `--tls` last, and at most so many beside that of most certificates. A Secret that cannot
+/// be used costs its own hosts.
+pub(super) fn chains(
     compiled: &Compiled<'_>,
     given: Option<&Pair>,
     passed: &[Passthrough],
+    most: usize,
     notes: &mut Vec<String>,
-) -> Certificates {
-    let mut certificates = Vec::new();
-    let all = certificates::certificates(compiled);
+) -> Vec<Chain> {
+    // Envoy takes no listener in which two chains are for one name: the first one is, and before all of them
+    // those that pass a name on.
+    let mut seen: HashSet<String> = passed.iter().map(|one| one.host.clone()).collect();
+    let mut all = Gathered::default();
     // Those that a wildcard's certificate would serve too.
-    let mut default = all.default;
-    for certificate in all.serving {
-        let (place, id) = (certificate.place(), certificate.secret_id());
-        let Some(secret) = compiled.manifests.tls_secret(&id) else {
-            if given.is_none() {
-                notes.push(format!(
-                    "{place}: Secret {id} is not among the manifests: its hosts get no https; \
-                     add it, or give --tls CERT,KEY"
-                ));
+    let mut default = secrets(compiled, given.is_some(), &mut seen, &mut all, notes);
+    let files = given.map(|(cert, key)| {
+        Read::of_files(&json!({ "filename": cert }), &json!({ "filename": key }))
+    });
+    if let Some(files) = &files {
+        default.extend(client::hosts(compiled));
+        default.retain(|host| seen.insert(host.clone()));
+        default.retain(|host| {
+            let asked = Asking::of(compiled, host);
+            let asks = asked.is_some();
+            if asks {
+                all.add(files, asked, host.clone(), || "--tls".to_owned());
             }
-            default.extend(certificate.hosts);
-            continue;
-        };
-        match certificates::pair(secret) {
-            Ok(KeyPair { chain, key }) => {
-                notes.push(format!(
-                    "{place}: the private key of Secret {id} is in the output"
-                ));
-                certificates.push(Certificate {
-                    hosts: certificate.hosts,
-                    chain: json!({ "inline_string": chain }),
-                    key: json!({ "inline_string": key }),
-                    asked: None,
-                });
-            }
-            Err(error) => {
-                let hosts = certificate.hosts.join(", ");
-                notes.push(format!("{error:#}: hosts {hosts} get no https from it"));
-                default.extend(certificate.hosts);
-            }
+            !asks
+        });
+    }
+    let all = all.certificates;
+    let (together, crowded) = chains::chains(&all, most);
+    for (certificate, why) in crowded
+        .iter()
+        .filter_map(|(at, why)| Some((all.get(*at)?, *why)))
+    {
+        notes.push(told(certificate, why, most, files.is_some()));
+        if certificate.asked.is_none() {
+            default.extend(certificate.hosts.iter().cloned());
         }
     }
-    if let Some((cert, key)) = given {
-        let of_files = |hosts| Certificate {
+    let mut told = HashSet::new();
+    let mut chains: Vec<Chain> = Vec::new();
+    for places in together {
+        let certificates: Vec<&Certificate> = places.iter().filter_map(|at| all.get(*at)).collect();
+        for one in certificates.iter().filter(|one| !one.secret.is_empty()) {
+            if told.insert(&one.secret) {
+                notes.push(format!(
+                    "{}: the private key of Secret {} is in the output",
+                    one.place, one.secret
+                ));
+            }
+        }
+        let hosts = certificates
+            .iter()
+            .flat_map(|one| one.hosts.iter().cloned());
+        chains.push(Chain {
+            hosts: hosts.collect(),
+            pairs: certificates.iter().map(|one| one.pair.clone()).collect(),
+            asked: certificates.first().and_then(|one| one.asked.clone()),
+        });
+    }
+    if let Some(files) = files {
+        let of_files = |hosts, asked| Chain {
             hosts,
-            chain: json!({ "filename": cert }),
-            key: json!({ "filename": key }),
-            asked: None,
+            pairs: vec![files.pair.clone()],
+            asked,
         };
-        let known: Vec<&String> = certificates.iter().flat_map(|one| &one.hosts).collect();
-        let known: Vec<&String> = known.into_iter().chain(&default).collect();
-        let more = client::hosts(compiled).filter(|host| !known.contains(&host));
-        let more: Vec<String> = more.collect();
-        default.extend(more);
         if !default.is_empty() {
-            certificates.push(of_files(default));
+            chains.push(of_files(default, None));
         }
-        certificates.push(of_files(Vec::new()));
+        chains.push(of_files(Vec::new(), Asking::of_all_others(compiled)));
     }
-    let certificates: Certificates = certificates
-        .into_iter()
-        .flat_map(|certificate| split(compiled, certificate))
-        .collect();
-    let certificates = each_name_once(certificates, passed);
-    if certificates.is_empty() && passed.is_empty() {
+    if chains.is_empty() && passed.is_empty() {
         notes.extend(dead_redirects(&compiled.ingresses));
     }
-    certificates
+    chains
 }
 
-/// Envoy takes no listener in which two chains are for one name: the first one is, and before all of them
-/// those that pass a name on.
-fn each_name_once(all: Certificates, passed: &[Passthrough]) -> Certificates {
-    let mut seen: HashSet<String> = passed.iter().map(|one| one.host.clone()).collect();
-    let mut first = |mut one: Certificate| {
-        let is_for_all = one.hosts.is_empty();
-        let names = one.hosts.iter().map(|host| host.to_ascii_lowercase());
-        one.hosts = names.filter(|host| seen.insert(host.clone())).collect();
-        (is_for_all || !one.hosts.is_empty()).then_some(one)
-    };
-    all.into_iter().filter_map(&mut first).collect()
-}
-
-/// One for each group of hosts that ask the same of their clients.
-fn split(compiled: &Compiled<'_>, certificate: Certificate) -> Vec<Certificate> {
-    if certificate.hosts.is_empty() {
-        let asked = Asking::of_all_others(compiled);
-        return vec![Certificate {
-            asked,
-            ..certificate
-        }];
-    }
-    let mut all: Vec<Certificate> = Vec::new();
-    for host in certificate.hosts {
-        let asked = Asking::of(compiled, &host);
-        match all.iter_mut().find(|one| one.asked == asked) {
-            Some(one) => one.hosts.push(host),
-            None => all.push(Certificate {
-                hosts: vec![host],
-                chain: certificate.chain.clone(),
-                key: certificate.key.clone(),
-                asked,
-            }),
+/// Gathers what Secrets serve, and returns the hosts that none of them serves though a `tls` section is for them.
+fn secrets(
+    compiled: &Compiled<'_>,
+    has_default: bool,
+    seen: &mut HashSet<String>,
+    all: &mut Gathered,
+    notes: &mut Vec<String>,
+) -> Vec<String> {
+    let said = certificates::certificates(compiled);
+    let mut default = said.default;
+    let mut secrets = Secrets::default();
+    for certificate in said.serving {
+        let id = certificate.secret_id();
+        match secrets.read(compiled.manifests, &id) {
+            None => {
+                if !has_default {
+                    notes.push(format!(
+                        "{}: Secret {id} is not among the manifests: its hosts get no https; \
+                         add it, or give --tls CERT,KEY",
+                        certificate.place()
+                    ));
+                }
+                default.extend(certificate.hosts);
+            }
+            Some(Err(error)) => {
+                let hosts = certificate.hosts.join(", ");
+                notes.push(format!("{error}: hosts {hosts} get no https from it"));
+                default.extend(certificate.hosts);
+            }
+            Some(Ok(read)) => {
+                for host in &certificate.hosts {
+                    let host = host.to_ascii_lowercase();
+                    if seen.insert(host.clone()) {
+                        let asked = Asking::of(compiled, &host);
+                        all.add(read, asked, host, || certificate.place());
+                    }
+                }
+            }
         }
     }
-    all
+    for host in &mut default {
+        host.make_ascii_lowercase();
+    }
+    default
+}
+
+/// That a certificate has no place, what that comes to, and what ends it.
+fn told(certificate: &Certificate, why: Odd, most: usize, has_default: bool) -> String {
+    let Certificate { place, secret, .. } = certificate;
+    let whose = if secret.is_empty() {
+        "the certificate of --tls".to_owned()
+    } else {
+        format!("the certificate of Secret {secret}")
+    };
+    let (because, end) = match why {
+        Odd::Asks => (
+            "clients of these hosts are asked for certificates",
+            "let more hosts ask alike (auth-tls-secret, auth-tls-verify-depth), with certificates for their own names alone",
+        ),
+        Odd::Contested => (
+            "other certificates are for the same names",
+            "give each host a certificate for its own names alone, or all of them the same one",
+        ),
+        Odd::Foreign => (
+            "the certificate is not for these hosts",
+            "give them one that names them",
+        ),
+    };
+    let hosts = certificate.hosts.join(", ");
+    let become_what = match (has_default, certificate.asked.is_some()) {
+        (false, _) => "get no https",
+        (true, false) => "are served with the certificate of --tls",
+        (true, true) => "ask for no certificate, and refuse whoever has to show one",
+    };
+    format!(
+        "{place}: {whose} needs a filter chain of its own, and {most} of those are written already: {because}: \
+         hosts {hosts} {become_what}; {end}"
+    )
 }
 
 /// Without an https listener, redirects to https lead nowhere.
@@ -163,38 +220,33 @@ fn dead_redirects(ingresses: &[TakenIngress<'_>]) -> Vec<String> {
     ingresses.iter().filter(redirects).map(note).collect()
 }
 
-/// One filter chain a certificate and what is asked for it, all with the same connection manager but for
-/// what that bears on.
+/// As filter chains, all with the same connection manager but for what bears on what clients are asked for.
 pub(super) fn filter_chains(
-    certificates: &Certificates,
+    chains: &[Chain],
     manager: impl Fn(Option<&Asking>) -> Value,
     handshake: &str,
 ) -> Vec<Value> {
-    certificates
-        .iter()
-        .map(|certificate| {
-            let mut chain = json!({
-                "filters": [manager(certificate.asked.as_ref())],
-                "transport_socket_connect_timeout": handshake,
-                "transport_socket": { "name": "envoy.transport_sockets.tls", "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-                    "common_tls_context": {
-                        "alpn_protocols": ["h2", "http/1.1"],
-                        "tls_certificates": [{
-                            "certificate_chain": certificate.chain,
-                            "private_key": certificate.key,
-                        }],
-                    },
-                } },
-            });
-            if let Some(asked) = &certificate.asked {
-                asked.add_to(&mut chain);
-            }
-            if let (false, Some(fields)) = (certificate.hosts.is_empty(), chain.as_object_mut()) {
-                let matches = json!({ "server_names": certificate.hosts });
-                fields.insert("filter_chain_match".to_owned(), matches);
-            }
-            chain
-        })
-        .collect()
+    let filter_chain = |one: &Chain| {
+        let pairs: Vec<&Value> = one.pairs.iter().map(Rc::as_ref).collect();
+        let mut chain = json!({
+            "filters": [manager(one.asked.as_ref())],
+            "transport_socket_connect_timeout": handshake,
+            "transport_socket": { "name": "envoy.transport_sockets.tls", "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+                "common_tls_context": {
+                    "alpn_protocols": ["h2", "http/1.1"],
+                    "tls_certificates": pairs,
+                },
+            } },
+        });
+        if let Some(asked) = &one.asked {
+            asked.add_to(&mut chain);
+        }
+        if let (false, Some(fields)) = (one.hosts.is_empty(), chain.as_object_mut()) {
+            let matches = json!({ "server_names": one.hosts });
+            fields.insert("filter_chain_match".to_owned(), matches);
+        }
+        chain
+    };
+    chains.iter().map(filter_chain).collect()
 }
