@@ -78,8 +78,8 @@ pub(super) fn compile(
     // After all names: a name of its own takes precedence over an alias.
     for mut one in compiled {
         for alias in &one.server.aliases {
-            let host = context.alias(&mut one, alias);
-            if let Err(reason) = hosts.add_alias(host) {
+            let added = hosts.add_alias(alias, || context.alias(&mut one, alias));
+            if let Err(reason) = added {
                 let field = Field::annotation("server-alias");
                 let problem = Problem::Unusable(reason);
                 let remark = Remark::new(field, alias, problem, Effect::Setting);

@@ -103,10 +103,18 @@ impl Hosts {
     ///
     /// # Errors
     /// Why the name is not usable.
-    pub(crate) fn add_alias(&mut self, host: VirtualHost) -> Result<(), String> {
+    pub(crate) fn add_alias(
+        &mut self,
+        alias: &str,
+        host: impl FnOnce() -> VirtualHost,
+    ) -> Result<(), String> {
         let at = self.hosts.len();
-        let name = host.name.to_ascii_lowercase();
-        if let Some(pattern) = host.name.strip_prefix('~') {
+        let name = alias.to_ascii_lowercase();
+        // All hosts of an Ingress have all of its aliases: each is made once.
+        if self.exact.contains_key(name.as_bytes()) {
+            return Ok(());
+        }
+        if let Some(pattern) = alias.strip_prefix('~') {
             let pattern = Pattern::compile(pattern, true)?;
             if pattern.longest() < LONGEST_NAME {
                 return Err("would cost too much on every request to an unknown host".to_owned());
@@ -126,7 +134,7 @@ impl Hosts {
         } else {
             self.exact.entry(name.into()).or_insert(at);
         }
-        self.hosts.push(host);
+        self.hosts.push(host());
         Ok(())
     }
 
