@@ -279,7 +279,7 @@ fn without_room(object: &Object) -> Option<String> {
 }
 
 /// Why an Ingress is left out, and what ends it.
-pub(crate) const NO_ROOM: &str = "has no room in the one object with the Ingresses of all tenants, of which Kubernetes keeps 1.5 MiB: it is left \
+pub(crate) const NO_ROOM: &str = "has no room in the one object of all tenants, of which Kubernetes keeps 1.5 MiB: it is left \
      out. Of the namespace that takes most room the youngest go first; render a part of the Ingresses for a \
      gateway of its own";
 

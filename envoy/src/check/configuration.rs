@@ -1,5 +1,7 @@
 //! What the module itself says when it reads these manifests.
 
+use std::collections::{HashMap, HashSet};
+
 use limpet::ingress::Path;
 use limpet::remark::{Effect, Field, Problem, Remark};
 
@@ -26,6 +28,15 @@ const SAID_AS_NOTE: [&str; 2] = ["shared-service", "cookie-path-attributes"];
 /// A value that only the validation of ingress-nginx 1.15 refuses is a note; with `strict` it is
 /// refused here too.
 pub(super) fn run(manifests: &Manifests, remarks: &[Remark], said: &[Finding]) -> Vec<Finding> {
+    let mut objects: HashMap<String, &Object> = HashMap::new();
+    for object in &manifests.ingresses {
+        objects.entry(object.id()).or_insert(object);
+    }
+    let mut by_field: HashMap<(Option<&str>, &str), Vec<&Finding>> = HashMap::new();
+    for one in said {
+        let of = (one.ingress.as_deref(), one.field.as_str());
+        by_field.entry(of).or_default().push(one);
+    }
     let all: Vec<Finding> = remarks
         .iter()
         // What limpet leaves to others is told, or is none, by its job, users by what they lose; an
@@ -39,44 +50,53 @@ pub(super) fn run(manifests: &Manifests, remarks: &[Remark], said: &[Finding]) -
                     | Problem::CostlyUsers { .. }
             )
         })
-        .filter(|remark| !is_said(said, remark))
-        .map(|remark| finding(manifests, remark))
+        .filter(|remark| {
+            let of = (remark.ingress.as_deref(), remark.field.name());
+            !by_field.get(&of).is_some_and(|said| is_said(said, remark))
+        })
+        .map(|remark| {
+            let ingress = remark.ingress.as_deref();
+            let object = match setting(remark) {
+                Some(_) => manifests.config_map(),
+                None => ingress.and_then(|id| objects.get(id).copied()),
+            };
+            finding(object, remark)
+        })
         .collect();
     let (tolerated, mut findings): (Vec<Finding>, Vec<Finding>) = all
         .into_iter()
         .partition(|finding| finding.code == VALIDATION);
     // A value of which there is more to say is not simply accepted.
-    let alone = |finding: &Finding| {
-        let mut others = said.iter().chain(&findings);
-        !others.any(|other| is_about_the_same(other, finding))
-    };
+    let others = said.iter().chain(&findings);
+    let others: HashSet<_> = others.map(subject).collect();
+    let alone = |finding: &Finding| !others.contains(&subject(finding));
     let alone: Vec<Finding> = tolerated.into_iter().filter(alone).collect();
     findings.extend(alone);
     findings
 }
 
-fn is_about_the_same(one: &Finding, other: &Finding) -> bool {
-    (&one.ingress, &one.field, &one.value) == (&other.ingress, &other.field, &other.value)
+/// What a finding is about.
+fn subject(finding: &Finding) -> (Option<String>, String, Option<String>) {
+    let Finding {
+        ingress,
+        field,
+        value,
+        ..
+    } = finding;
+    (ingress.clone(), field.clone(), value.clone())
 }
 
-fn is_said(said: &[Finding], remark: &Remark) -> bool {
+/// `said`: of the same Ingress and field.
+fn is_said(said: &[&Finding], remark: &Remark) -> bool {
     let drops_all = remark.effect == Effect::Ingress && remark.field != Field::Class;
     let says_it = |other: &Finding| match other.code {
         ELSEWHERE => remark.effect != Effect::Path,
         code => SAID.contains(&code) || SAID_AS_NOTE.contains(&code),
     };
-    !drops_all
-        && said.iter().any(|other| {
-            says_it(other) && other.ingress == remark.ingress && other.field == remark.field.name()
-        })
+    !drops_all && said.iter().any(|other| says_it(other))
 }
 
-fn finding(manifests: &Manifests, remark: &Remark) -> Finding {
-    let mut objects = manifests.ingresses.iter();
-    let object = match setting(remark) {
-        Some(_) => manifests.config_map(),
-        None => objects.find(|object| Some(object.id()) == remark.ingress),
-    };
+fn finding(object: Option<&Object>, remark: &Remark) -> Finding {
     let (file, line) = object.map_or_else(Default::default, |object| {
         (object.origin.file.clone(), line(object, remark))
     });

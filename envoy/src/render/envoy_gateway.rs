@@ -17,7 +17,7 @@ use super::authorizer as asked;
 use super::external_names;
 use super::left_out;
 use super::resource::{Resource, too_large, yaml};
-use super::room;
+use super::room::{self, Shared};
 use super::served::Served;
 use super::version::Version;
 use crate::check;
@@ -50,7 +50,8 @@ pub(super) fn make_room(
 ) -> Result<(), ConfigError> {
     room::make(manifests, flags, |compiled| {
         let served = Served::on_envoy_gateway(compiled);
-        policy::extension(&served, args, &cluster_routes(&served, args))
+        let policy = policy::extension(&served, args, &cluster_routes(&served, args));
+        vec![Shared::plugin(compiled, &policy)]
     })
 }
 

@@ -21,7 +21,7 @@ use super::authorizer as asked;
 use super::external_names;
 use super::left_out;
 use super::resource::{Resource, too_large, yaml};
-use super::room;
+use super::room::{self, Shared};
 use super::served::Served;
 use crate::check;
 use crate::compiled::{Compiled, Flags};
@@ -52,7 +52,7 @@ pub fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
     all
 }
 
-/// Leaves out what has no room in the WasmPlugin.
+/// Leaves out what has no room in the WasmPlugin, or in the EnvoyFilter.
 ///
 /// # Errors
 /// When a key of `--config` has no usable shape.
@@ -62,7 +62,11 @@ pub(super) fn make_room(
     args: &IstioArgs,
 ) -> Result<(), ConfigError> {
     room::make(manifests, flags, |compiled| {
-        plugin::resource(&Served::new(compiled), args)
+        let served = Served::new(compiled);
+        vec![
+            Shared::plugin(compiled, &plugin::resource(&served, args)),
+            Shared::of_ways(&served, &filter::resource(&served, args)),
+        ]
     })
 }
 

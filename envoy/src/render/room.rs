@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::ptr;
 
 use limpet::config::ConfigError;
+use serde_json::Value;
 
 use super::resource::{LARGEST, Resource};
+use super::served::Served;
 use super::unread;
 use crate::compiled::{Compiled, Flags, named_maps};
 use crate::manifests::{Manifests, Object};
@@ -15,26 +17,31 @@ use crate::taken::TakenIngress;
 /// A small configuration is far from it, whatever else is in the object.
 const SMALL: usize = LARGEST / 4;
 
-/// Leaves Ingresses out until `object`, made of what is there, is one that Kubernetes keeps.
+/// Leaves Ingresses out until each of `objects`, made of what is there, is one that Kubernetes keeps.
 ///
 /// # Errors
 /// When a key of `--config` has no usable shape.
 pub(super) fn make(
     manifests: &mut Manifests,
     flags: &Flags,
-    object: impl Fn(&Compiled<'_>) -> Resource,
+    objects: impl Fn(&Compiled<'_>) -> Vec<Shared>,
 ) -> Result<(), ConfigError> {
     let all = manifests.ingresses.iter().chain(manifests.services.iter());
-    let all = all.chain(manifests.config_maps.iter());
+    let all = all
+        .chain(manifests.config_maps.iter())
+        .chain(manifests.secrets.iter());
     let written: usize = all.map(|one| one.value.to_string().len()).sum();
     if written < SMALL {
         return Ok(());
     }
     loop {
         let compiled = Compiled::new(manifests, flags)?;
-        let size = object(&compiled).value.to_string().len();
-        let excess = size.saturating_sub(LARGEST);
-        let left_out = heaviest(&compiled, excess);
+        let too_large = objects(&compiled).into_iter();
+        let mut too_large = too_large.filter(|one| one.size > LARGEST);
+        let Some(shared) = too_large.next() else {
+            return Ok(());
+        };
+        let left_out = heaviest(&compiled, &shared);
         if left_out.is_empty() {
             return Ok(());
         }
@@ -46,6 +53,82 @@ pub(super) fn make(
     }
 }
 
+/// An object of all tenants.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// In bytes.
+    size: usize,
+    /// How many of them are there because of an Ingress, by `namespace/name`.
+    shares: HashMap<String, usize>,
+}
+
+impl Shared {
+    /// The one with the plugin configuration.
+    pub(super) fn plugin(compiled: &Compiled<'_>, resource: &Resource) -> Self {
+        let own = compiled.ingresses.iter();
+        let own = own.map(|one| (one, weight(compiled, one).max(1)));
+        let own: Vec<(&TakenIngress<'_>, usize)> = own.collect();
+        let mut namespaces: HashMap<&str, usize> = HashMap::new();
+        for (ingress, weight) in &own {
+            *namespaces.entry(&ingress.ingress.namespace).or_default() += weight;
+        }
+        // What else is there because of a namespace is shared by its Ingresses.
+        let all = weights(&resource.value);
+        let share = |(ingress, weight): (&TakenIngress<'_>, usize)| {
+            let namespace = ingress.ingress.namespace.as_str();
+            let own = namespaces.get(namespace).copied().unwrap_or(1);
+            let all = all.get(namespace).copied().unwrap_or_default();
+            (
+                ingress.id().to_owned(),
+                weight.saturating_mul(all.max(own)) / own,
+            )
+        };
+        Self {
+            size: resource.value.to_string().len(),
+            shares: own.into_iter().map(share).collect(),
+        }
+    }
+
+    /// One that has the ways of Ingresses.
+    pub(super) fn of_ways(served: &Served<'_>, resource: &Resource) -> Self {
+        let size = resource.value.to_string().len();
+        let ingresses = served.ways.of.keys();
+        let share = size / ingresses.len().max(1);
+        Self {
+            size,
+            shares: ingresses.map(|id| (id.clone(), share)).collect(),
+        }
+    }
+}
+
+/// How many bytes of the object are there because of each namespace: its Ingresses and Services, and what
+/// stands under a name of the form `namespace/name`.
+fn weights(object: &Value) -> HashMap<String, usize> {
+    let places = ["/spec/pluginConfig", "/spec/wasm/0/config"];
+    let config = places.iter().find_map(|place| object.pointer(place));
+    let mut weights: HashMap<String, usize> = HashMap::new();
+    let mut add = |namespace: &str, weight: usize| {
+        *weights.entry(namespace.to_owned()).or_default() += weight;
+    };
+    for (key, value) in config.and_then(Value::as_object).into_iter().flatten() {
+        // Each variable of a Secret stands in the list of variables too.
+        let times = if key == "secrets" { 2 } else { 1 };
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| {
+                let namespace = item.pointer("/metadata/namespace").and_then(Value::as_str);
+                add(namespace.unwrap_or("default"), item.to_string().len());
+            }),
+            Value::Object(fields) => fields.iter().for_each(|(name, field)| {
+                if let Some((namespace, _)) = name.split_once('/') {
+                    add(namespace, times * (name.len() + field.to_string().len()));
+                }
+            }),
+            _ => {}
+        }
+    }
+    weights
+}
+
 /// A namespace, with each of its Ingresses: where it stands, and how many bytes are there because of it.
 #[derive(Debug, Default)]
 struct Tenant {
@@ -53,32 +136,36 @@ struct Tenant {
     youngest_last: Vec<(usize, usize)>,
 }
 
-/// The Ingresses, by their places, without which the object is smaller by `excess` bytes: of the namespace
-/// that takes most room the youngest, again and again.
-fn heaviest(compiled: &Compiled<'_>, excess: usize) -> Vec<usize> {
+/// The Ingresses, by their places, without which the object is small enough: of the namespace that takes
+/// most room the youngest, again and again.
+fn heaviest(compiled: &Compiled<'_>, shared: &Shared) -> Vec<usize> {
+    let excess = shared.size.saturating_sub(LARGEST);
     let places = compiled.manifests.ingresses.iter().enumerate();
     let places: HashMap<*const Object, usize> =
         places.map(|(at, one)| (ptr::from_ref(one), at)).collect();
     let mut namespaces: BTreeMap<&str, Tenant> = BTreeMap::new();
     for ingress in &compiled.ingresses {
-        let Some(at) = places.get(&ptr::from_ref(ingress.object)) else {
+        let at = places.get(&ptr::from_ref(ingress.object));
+        let Some((at, share)) = at.zip(shared.shares.get(ingress.id())) else {
             continue;
         };
-        let weight = weight(compiled, ingress);
         let tenant = namespaces.entry(&ingress.ingress.namespace).or_default();
-        tenant.weight += weight;
-        tenant.youngest_last.push((*at, weight));
+        tenant.weight += share;
+        tenant.youngest_last.push((*at, *share));
     }
     let mut left_out = Vec::new();
     let mut freed = 0;
     while freed < excess {
-        let most = namespaces.values_mut().max_by_key(|tenant| tenant.weight);
-        let Some(tenant) = most else { break };
-        let Some((at, weight)) = tenant.youngest_last.pop() else {
+        let all = namespaces.values_mut();
+        let any = all.filter(|tenant| !tenant.youngest_last.is_empty());
+        let Some(tenant) = any.max_by_key(|tenant| tenant.weight) else {
             break;
         };
-        tenant.weight = tenant.weight.saturating_sub(weight);
-        freed += weight;
+        let Some((at, share)) = tenant.youngest_last.pop() else {
+            break;
+        };
+        tenant.weight = tenant.weight.saturating_sub(share);
+        freed += share;
         left_out.push(at);
     }
     left_out

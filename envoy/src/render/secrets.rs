@@ -28,7 +28,8 @@ impl<'s> Secret<'s> {
     }
 }
 
-/// Every Secret once, in the order of the certificates.
+/// Every Secret once, in the order of the certificates, those of wildcards first: a listener of a wildcard
+/// would take the connections of all hosts under it.
 pub(super) fn secrets<'s>(served: &'s Served<'_>) -> Vec<Secret<'s>> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut secrets: Vec<Secret<'s>> = Vec::new();
@@ -44,5 +45,10 @@ pub(super) fn secrets<'s>(served: &'s Served<'_>) -> Vec<Secret<'s>> {
             }),
         }
     }
+    let is_of_wildcard = |secret: &Secret<'_>| {
+        let mut hosts = secret.all.iter().flat_map(|one| &one.hosts);
+        hosts.any(|host| host.starts_with('*'))
+    };
+    secrets.sort_by_key(|secret| !is_of_wildcard(secret));
     secrets
 }

@@ -135,11 +135,26 @@ pub(super) fn cluster_routes<'c>(
     for (cluster, number) in served.clusters.iter().copied().chain(asked) {
         places.add((cluster, number), &ways, shared, "");
     }
-    for one in own {
-        let ways = served.ways_of(one.host);
+    let names: HashSet<&str> = own.iter().map(|one| one.host).collect();
+    for one in &own {
         let suffix = format!("-{}", one.name);
-        for (cluster, number) in served.clusters_of(one.host) {
-            places.add((cluster, *number), &ways, &[&one.name], &suffix);
+        // Connections for names under a wildcard come to its listener too, if they have none of their own.
+        let is_under = |host: &&str| {
+            let above = one.host.strip_prefix('*');
+            above.is_some_and(|above| host.ends_with(above)) && !names.contains(host)
+        };
+        let under = served.hosts.iter().map(String::as_str).filter(is_under);
+        let mut clusters: BTreeMap<String, (&Cluster, u16)> = BTreeMap::new();
+        let mut ways: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for host in [one.host].into_iter().chain(under) {
+            let of_host = served.clusters_of(host).into_iter().copied();
+            clusters.extend(of_host.map(|(one, number)| (one.service_port.key(), (one, number))));
+            for (key, own) in served.ways_of(host) {
+                ways.entry(key).or_default().extend(own);
+            }
+        }
+        for cluster in clusters.into_values() {
+            places.add(cluster, &ways, &[&one.name], &suffix);
         }
     }
     places.routes

@@ -281,6 +281,55 @@ fn a_listener_of_one_host_has_the_routes_of_that_host_alone_on_envoy_gateway() {
     }
 }
 
+// The listener of the wildcard took the connections of the hosts under it, and had no route for them.
+#[test]
+fn a_wildcard_beyond_the_limit_takes_no_host_away_on_envoy_gateway() {
+    let rules = |resources: &[Resource], listener: &str| -> usize {
+        let routes = resources.iter().filter(|one| one.kind() == "HTTPRoute");
+        let of_it = routes.filter(|route| {
+            let parents = route.value["spec"]["parentRefs"].as_array().unwrap();
+            parents.iter().any(|one| one["sectionName"] == *listener)
+        });
+        let rules = of_it.map(|route| route.value["spec"]["rules"].as_array().unwrap().len());
+        rules.sum()
+    };
+    // One wildcard: it is among those that share a listener.
+    let names: Vec<[String; 2]> = (0..66)
+        .map(|n| [format!("shop-{n}"), format!("h{n:02}.test")])
+        .chain([["star".to_owned(), "*.test".to_owned()]])
+        .collect();
+    let all = names.iter().map(|[shop, host]| (&**shop, &**host, "tls"));
+    let all: Vec<(&str, &str, &str)> = all.collect();
+    let (listeners, resources, _) = on_envoy_gateway(&with_passed(&all, &[]));
+    let hosts: Vec<&str> = listeners
+        .iter()
+        .filter_map(|one| one["hostname"].as_str())
+        .collect();
+    assert_eq!(hosts, ["h63.test", "h64.test", "h65.test"]);
+    assert_eq!(rules(&resources, "https-0"), 1);
+    // Too many of them: each listener has what is under its wildcard.
+    let names: Vec<[String; 2]> = (0..65)
+        .map(|n| [format!("star-{n}"), format!("*.d{n:02}.test")])
+        .chain([["shop".to_owned(), "a.d64.test".to_owned()]])
+        .collect();
+    let all = names.iter().map(|[shop, host]| (&**shop, &**host, "tls"));
+    let all: Vec<(&str, &str, &str)> = all.collect();
+    let mut texts = documents(&all);
+    let bare = documents(&[("bare", "b.d64.test", "tls")]).remove(0);
+    let mut bare: Value = serde_json::from_str(&bare).unwrap();
+    bare["spec"].as_object_mut().unwrap().remove("tls");
+    texts.push(bare.to_string());
+    let manifests = Manifests::parse("in.json", &texts.join("\n---\n")).unwrap();
+    let (listeners, resources, _) = on_envoy_gateway(&manifests);
+    let hosts: Vec<&str> = listeners
+        .iter()
+        .filter_map(|one| one["hostname"].as_str())
+        .collect();
+    assert_eq!(hosts, ["*.d64.test", "a.d64.test"]);
+    // Its own and that of b.d64.test.
+    assert_eq!(rules(&resources, "https-0"), 2);
+}
+
 #[test]
 fn passed_hosts_have_routes_for_as_many_as_have_listeners_on_envoy_gateway() {
     let names: Vec<String> = (0..70).map(|n| format!("h{n:02}.test")).collect();
