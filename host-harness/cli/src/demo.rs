@@ -21,7 +21,7 @@ use crate::page::ledger::Ledger;
 use crate::page::lens::Lens;
 use crate::page::{Address, Scene};
 use crate::pods::Pods;
-use crate::run::{BEHIND_A_PAGE, wait_for_the_end};
+use crate::run::{BEHIND_A_PAGE, End};
 use limpet_envoy::args::ip_port;
 use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
@@ -141,11 +141,13 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn stay_up(page: &str, address: SocketAddr) -> anyhow::Result<()> {
+    let end = End::watch().context("the demo cannot stay up")?;
     println!("\nStill up: {page}");
     println!("or try, again and again:");
     println!("  curl -i http://{address}/app1/ -H 'host: sample.example.com'");
     println!("  curl -b jar -c jar http://{address}/app1/ -H 'host: sample.example.com'");
     println!("  curl -b jar -c jar http://{address}/app2/ -H 'host: sample.example.com'");
     println!("Ctrl-C ends it.");
-    wait_for_the_end().context("the demo cannot stay up")
+    end.wait();
+    Ok(())
 }

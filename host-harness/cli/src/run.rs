@@ -12,7 +12,8 @@ use anyhow::Context;
 use clap::Args;
 use host_harness::Environment;
 use host_harness::proxy::{AccessRecord, Proxy, ProxyConfig, ProxyError};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::filter_chain;
 use crate::module;
@@ -129,6 +130,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         }
         error => error.into(),
     })?;
+    let end = End::watch().context("signals cannot be waited for")?;
     let application = page.as_ref().map(Address::application);
     announce(&proxy, application, &compiled.clusters);
     let page = match page {
@@ -155,7 +157,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         }
         None => None,
     };
-    wait_for_the_end()?;
+    end.wait();
     eprintln!("stopping");
     drop(page);
     proxy.shutdown(GRACE);
@@ -213,20 +215,35 @@ fn announce(proxy: &Proxy, front: Option<SocketAddr>, clusters: &[Cluster]) {
     }
 }
 
-/// Until somebody presses Ctrl-C, or asks it to end as a container's runtime or a closed terminal does.
-pub(crate) fn wait_for_the_end() -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime
-        .block_on(async {
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut hangup = signal(SignalKind::hangup())?;
+/// What asks for the end: Ctrl-C, a container's runtime, a terminal that is closed. Whoever is told that
+/// something runs may ask at once, and is heard from [`End::watch`] on.
+pub(crate) struct End {
+    runtime: Runtime,
+    signals: [Signal; 3],
+}
+
+impl End {
+    pub(crate) fn watch() -> anyhow::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let entered = runtime.enter();
+        let signals = [
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ];
+        drop(entered);
+        Ok(Self { runtime, signals })
+    }
+
+    /// Returns when one of them has come.
+    pub(crate) fn wait(mut self) {
+        let [interrupt, terminate, hangup] = &mut self.signals;
+        self.runtime.block_on(async {
             tokio::select! {
-                pressed = tokio::signal::ctrl_c() => pressed,
-                _ = terminate.recv() => Ok(()),
-                _ = hangup.recv() => Ok(()),
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
-        })
-        .context("signals cannot be waited for")
+        });
+    }
 }
