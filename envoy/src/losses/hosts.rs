@@ -1,6 +1,6 @@
 //! What is lost beyond the Ingress that said it: in the others of its hosts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use limpet::remark::Effect;
@@ -57,24 +57,36 @@ pub(super) fn beside(
     if closed.contains(EVERY) {
         return Vec::new();
     }
-    let lost: Vec<(&Finding, Why, BTreeSet<String>)> = lost
-        .iter()
-        .filter_map(|loss| {
-            let id = loss.ingress.as_deref()?;
-            let taken = compiled.ingress(id);
-            let why = why(compiled, loss, taken)?;
-            Some((
-                *loss,
-                why,
-                taken.map_or_else(|| hosts_of(compiled, id), hosts),
-            ))
-        })
-        .collect();
+    let left_out = hosts_left_out(compiled);
+    let remarks = compiled.remarks.iter();
+    let unserved = remarks.filter(|remark| remark.effect == Effect::Path);
+    let unserved: HashSet<&str> = unserved.filter_map(|one| one.ingress.as_deref()).collect();
+    // The first loss that concerns a host, by their order.
+    let mut first: HashMap<String, usize> = HashMap::new();
+    let mut concerning: Vec<(&Finding, Why)> = Vec::new();
+    for loss in lost {
+        let Some(id) = loss.ingress.as_deref() else {
+            continue;
+        };
+        let taken = compiled.ingress(id);
+        let Some(why) = why(loss, taken, &unserved) else {
+            continue;
+        };
+        let of_it = match taken {
+            Some(taken) => hosts(taken),
+            None => left_out.get(id).cloned().unwrap_or_default(),
+        };
+        for host in of_it {
+            first.entry(host).or_insert(concerning.len());
+        }
+        concerning.push((loss, why));
+    }
     let open = compiled.ingresses.iter();
     let open = open.filter(|ingress| !closed.contains(ingress.id()));
     let beside = open.filter_map(|ingress| {
-        let its = hosts(ingress);
-        let (loss, why, _) = lost.iter().find(|(_, _, hosts)| !hosts.is_disjoint(&its))?;
+        let its = hosts(ingress).into_iter();
+        let at = its.filter_map(|host| first.get(&host)).min()?;
+        let (loss, why) = concerning.get(*at)?;
         let of = loss.ingress.as_deref().unwrap_or_default();
         Some(Beside {
             ingress: ingress.id().to_owned(),
@@ -88,18 +100,15 @@ pub(super) fn beside(
     beside.collect()
 }
 
-fn why(compiled: &Compiled<'_>, loss: &Finding, taken: Option<&TakenIngress<'_>>) -> Option<Why> {
+/// `unserved`: the Ingresses of which a path is not served.
+fn why(loss: &Finding, taken: Option<&TakenIngress<'_>>, unserved: &HashSet<&str>) -> Option<Why> {
     let Some(taken) = taken else {
         return Some(Why::LeftOut);
     };
     if is_of_host(&loss.field) {
         return Some(Why::OfHost);
     }
-    let mut remarks = compiled.remarks.iter();
-    let is_unserved = remarks.any(|remark| {
-        remark.effect == Effect::Path && remark.ingress.as_deref() == Some(taken.id())
-    });
-    is_unserved.then_some(Why::Path)
+    unserved.contains(taken.id()).then_some(Why::Path)
 }
 
 /// The hosts of its rules, with paths or without, and their aliases.
@@ -108,10 +117,13 @@ fn hosts(ingress: &TakenIngress<'_>) -> BTreeSet<String> {
     rules.chain(ingress.annotations.aliases.clone()).collect()
 }
 
-/// The hosts of the Ingress `id`, of which nothing is taken.
-fn hosts_of(compiled: &Compiled<'_>, id: &str) -> BTreeSet<String> {
-    let left_out = compiled.manifests.left_out();
-    let left_out = left_out.filter(|object| object.id() == id);
-    let rules = left_out.filter_map(|object| Some(object.ingress()?.rules));
-    rules.flatten().map(|rule| rule.host).collect()
+/// The hosts of the Ingresses of which nothing is taken, by `namespace/name`.
+fn hosts_left_out(compiled: &Compiled<'_>) -> HashMap<String, BTreeSet<String>> {
+    let mut all: HashMap<String, BTreeSet<String>> = HashMap::new();
+    for object in compiled.manifests.left_out() {
+        let rules = object.ingress().map(|ingress| ingress.rules);
+        let hosts = rules.into_iter().flatten().map(|rule| rule.host);
+        all.entry(object.id()).or_default().extend(hosts);
+    }
+    all
 }
