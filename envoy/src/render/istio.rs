@@ -16,6 +16,7 @@ mod way;
 use std::process::ExitCode;
 
 use limpet::config::ConfigError;
+use serde_json::Value;
 
 use super::authorizer as asked;
 use super::external_names;
@@ -52,7 +53,7 @@ pub fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
     all
 }
 
-/// Leaves out what has no room in the WasmPlugin, or in the EnvoyFilter.
+/// Leaves out what has no room in the objects that several share: those of all tenants, and that of a host.
 ///
 /// # Errors
 /// When a key of `--config` has no usable shape.
@@ -63,11 +64,30 @@ pub(super) fn make_room(
 ) -> Result<(), ConfigError> {
     room::make(manifests, flags, |compiled| {
         let served = Served::new(compiled);
-        vec![
-            Shared::plugin(compiled, &plugin::resource(&served, args)),
-            Shared::of_ways(&served, &filter::resource(&served, args)),
-        ]
+        let all = resources(&served, args);
+        let all = all.iter().filter(|one| one.is_too_large());
+        all.map(|one| shared(&served, one)).collect()
     })
+}
+
+/// Because of whom an object is as large as it is.
+fn shared(served: &Served<'_>, resource: &Resource) -> Shared {
+    let compiled = served.compiled();
+    let hosts = resource.value.pointer("/spec/hosts");
+    match (resource.kind(), hosts.and_then(Value::as_array)) {
+        ("WasmPlugin", _) => Shared::plugin(compiled, resource),
+        ("EnvoyFilter", _) => Shared::evenly(resource, served.ways.of.keys().map(String::as_str)),
+        (_, Some(hosts)) => {
+            let hosts = hosts.iter().filter_map(Value::as_str);
+            let hosts = hosts.filter_map(|host| compiled.virtual_host(host));
+            let locations = hosts.flat_map(|host| host.locations.iter());
+            Shared::evenly(resource, locations.map(|one| one.ingress.as_str()))
+        }
+        _ => {
+            let certificates = served.certificates.iter();
+            Shared::evenly(resource, certificates.map(|one| one.ingress.id()))
+        }
+    }
 }
 
 /// The whole output for `manifests`.

@@ -72,6 +72,11 @@ impl Resource {
         self
     }
 
+    /// Whether the API server is likely to refuse it for its size.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.value.to_string().len() > LARGEST
+    }
+
     /// Its `kind`.
     #[must_use]
     pub fn kind(&self) -> &str {

@@ -8,7 +8,6 @@ use limpet::config::ConfigError;
 use serde_json::Value;
 
 use super::resource::{LARGEST, Resource};
-use super::served::Served;
 use super::unread;
 use crate::compiled::{Compiled, Flags, named_maps};
 use crate::manifests::{Manifests, Object};
@@ -36,15 +35,11 @@ pub(super) fn make(
     }
     loop {
         let compiled = Compiled::new(manifests, flags)?;
-        let too_large = objects(&compiled).into_iter();
-        let mut too_large = too_large.filter(|one| one.size > LARGEST);
-        let Some(shared) = too_large.next() else {
+        let objects = objects(&compiled).into_iter();
+        let mut left_out = objects.map(|one| heaviest(&compiled, &one));
+        let Some(left_out) = left_out.find(|left_out| !left_out.is_empty()) else {
             return Ok(());
         };
-        let left_out = heaviest(&compiled, &shared);
-        if left_out.is_empty() {
-            return Ok(());
-        }
         for at in left_out {
             if let Some(ingress) = manifests.ingresses.get_mut(at) {
                 ingress.has_no_room = true;
@@ -89,15 +84,18 @@ impl Shared {
         }
     }
 
-    /// One that has the ways of Ingresses.
-    pub(super) fn of_ways(served: &Served<'_>, resource: &Resource) -> Self {
+    /// One with something of the same size for each of these Ingresses, as often as one is named.
+    pub(super) fn evenly<'i>(
+        resource: &Resource,
+        ingresses: impl Iterator<Item = &'i str> + Clone,
+    ) -> Self {
         let size = resource.value.to_string().len();
-        let ingresses = served.ways.of.keys();
-        let share = size / ingresses.len().max(1);
-        Self {
-            size,
-            shares: ingresses.map(|id| (id.clone(), share)).collect(),
+        let share = size / ingresses.clone().count().max(1);
+        let mut shares: HashMap<String, usize> = HashMap::new();
+        for id in ingresses {
+            *shares.entry(id.to_owned()).or_default() += share;
         }
+        Self { size, shares }
     }
 }
 

@@ -55,6 +55,11 @@ impl<'c> Served<'c> {
         self.compiled.manifests.tls_secret(id)
     }
 
+    /// What it is made of.
+    pub(super) fn compiled(&self) -> &'c Compiled<'c> {
+        self.compiled
+    }
+
     /// What `compiled` serves.
     #[must_use]
     pub fn new(compiled: &'c Compiled<'c>) -> Self {

@@ -155,6 +155,30 @@ fn ways_weigh_on_those_who_bring_them() {
     fits(&all, Platform::Istio);
 }
 
+// The VirtualService of the host was refused.
+#[test]
+fn who_fills_the_object_of_a_host_goes_without() {
+    let none = json!({});
+    let mut items = vec![ingress("shop", 0, 10, &none)];
+    items.extend((1..2_500).map(|n| {
+        let mut one = ingress("filler", n, 10, &none);
+        one["spec"]["rules"][0]["host"] = json!("h0.shop.test");
+        let path = &mut one["spec"]["rules"][0]["http"]["paths"][0];
+        path["path"] = json!(format!("/{n}"));
+        path["backend"]["service"]["name"] = json!(format!("web-{n}"));
+        one
+    }));
+    let mut all = manifests(&items);
+    make(&mut all, &Flags::default(), Platform::Istio).unwrap();
+    let left_out = without_room(&all);
+    assert!(!left_out.is_empty());
+    assert!(
+        left_out.iter().all(|id| id.starts_with("filler/")),
+        "{left_out:?}"
+    );
+    fits(&all, Platform::Istio);
+}
+
 #[test]
 fn what_protected_somebody_and_has_no_room_closes_the_output() {
     let guarded = json!({ "nginx.ingress.kubernetes.io/whitelist-source-range": "10.0.0.0/8" });
