@@ -33,6 +33,7 @@ use cluster::Cluster;
 use inputs::Input;
 use place::Place;
 use platform::{OLDER, PLATFORMS, Platform};
+use processes::wait_for;
 use programs::Programs;
 use recording::Recording;
 use rendering::{command, hash, render};
@@ -41,7 +42,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// What is asked, and what becomes of the answers.
 #[derive(Default, clap::Args)]
@@ -367,6 +368,7 @@ fn prepare(
 fn ask(place: &Place, cluster: &Cluster, platform: Platform, input: &Input) -> Result<String> {
     let text = input.text()?;
     let given = cluster.apply(&text)?;
+    let second = second()?;
     services::provide(cluster)?;
     let command = command(platform, input);
     let render = render(place, &command)?;
@@ -374,6 +376,12 @@ fn ask(place: &Place, cluster: &Cluster, platform: Platform, input: &Input) -> R
         return Ok(Recording::without_rendering(command, given, &render.stderr).text());
     }
     let rendering = String::from_utf8(render.stdout)?;
+    // Of two objects that attach to one the older counts, and Kubernetes knows seconds.
+    if text.contains("gateway.") || text.contains("istio.io/") {
+        wait_for("what was there first is older", || {
+            Ok((self::second()? > second).then_some(()))
+        })?;
+    }
     let answer: Answer = match platform {
         Platform::Istio(proxy) => istio::ask(place, cluster, proxy, &rendering)?,
         Platform::EnvoyGateway | Platform::OlderEnvoyGateway => {
@@ -394,6 +402,11 @@ fn ask(place: &Place, cluster: &Cluster, platform: Platform, input: &Input) -> R
         },
     };
     Ok(recording.text())
+}
+
+/// Now.
+fn second() -> Result<u64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())
 }
 
 /// Writes the file, or says how it differs.
