@@ -52,8 +52,7 @@ pub fn run(command: &RenderCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Leaves out what has no room in the one object with the Ingresses of all tenants; where that is depends
-/// on no flag.
+/// Leaves out what has no room in the objects that several tenants share, with flags as nobody gave them.
 ///
 /// # Errors
 /// When a key of `--config` has no usable shape.

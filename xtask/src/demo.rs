@@ -42,7 +42,7 @@ pub(crate) fn limpet() -> Result<PathBuf> {
     if workspace::target("debug/limpet").exists() {
         process::announce("building limpet");
     } else {
-        process::announce("building limpet: 5 to 10 minutes on two cores, this once");
+        process::announce("building limpet: 4 to 10 minutes on two cores, this once");
     }
     // Beside each other: each has a time in which only one core is busy.
     let module = thread::spawn(wasm::module);

@@ -51,7 +51,11 @@ pub(super) fn make_room(
     room::make(manifests, flags, |compiled| {
         let served = Served::on_envoy_gateway(compiled);
         let policy = policy::extension(&served, args, &cluster_routes(&served, args));
-        vec![Shared::plugin(compiled, &policy)]
+        let policy = Some(policy).filter(Resource::is_too_large);
+        policy
+            .map(|one| Shared::plugin(compiled, &one))
+            .into_iter()
+            .collect()
     })
 }
 

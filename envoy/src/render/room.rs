@@ -1,5 +1,4 @@
-//! Room in the one object that has the Ingresses of all tenants: Kubernetes keeps none above 1.5 MiB, and
-//! refuses all of it. Whoever fills it goes without, and nobody else.
+//! Room in the objects that several tenants share: Kubernetes keeps none above 1.5 MiB, and refuses all of it. Whoever fills it goes without, and nobody else.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ptr;
@@ -16,7 +15,7 @@ use crate::taken::TakenIngress;
 /// A small configuration is far from it, whatever else is in the object.
 const SMALL: usize = LARGEST / 4;
 
-/// Leaves Ingresses out until each of `objects`, made of what is there, is one that Kubernetes keeps.
+/// Leaves Ingresses out until there are none of `objects` any more: those too large, made of what is there.
 ///
 /// # Errors
 /// When a key of `--config` has no usable shape.
@@ -48,7 +47,7 @@ pub(super) fn make(
     }
 }
 
-/// An object of all tenants.
+/// An object that is too large, of all tenants or of a host.
 #[derive(Debug)]
 pub(super) struct Shared {
     /// In bytes.

@@ -12,19 +12,22 @@ const DEFINITIONS: &str = "definitions";
 /// What is built in a folder of `tests/control-planes/`.
 struct Program {
     folder: &'static str,
+    /// Its file that says which versions of which modules.
+    versions: &'static str,
     packages: &'static [&'static str],
     /// Definitions that come with its modules: the module, the path in it, and the folder they go to.
     definitions: &'static [(&'static str, &'static str, &'static str)],
 }
 
-const API_SERVER: Program = api_server("apiserver");
+const API_SERVER: Program = api_server("go.mod");
 
 /// The oldest that clouds still offer.
-const OLDER_API_SERVER: Program = api_server("older-apiserver");
+const OLDER_API_SERVER: Program = api_server("older.mod");
 
-const fn api_server(folder: &'static str) -> Program {
+const fn api_server(versions: &'static str) -> Program {
     Program {
-        folder,
+        folder: "apiserver",
+        versions,
         packages: &[".", "k8s.io/kubernetes/cmd/kubectl"],
         definitions: &[],
     }
@@ -32,6 +35,7 @@ const fn api_server(folder: &'static str) -> Program {
 
 const ISTIOD: Program = Program {
     folder: "istiod",
+    versions: "go.mod",
     packages: &["istio.io/istio/pilot/cmd/pilot-discovery"],
     definitions: &[(
         "istio.io/istio",
@@ -48,6 +52,7 @@ const OLDER_ENVOY_GATEWAY: Program = envoy_gateway("older-envoy-gateway");
 const fn envoy_gateway(folder: &'static str) -> Program {
     Program {
         folder,
+        versions: "go.mod",
         packages: &["github.com/envoyproxy/gateway/cmd/envoy-gateway"],
         definitions: &[
             (
@@ -73,8 +78,6 @@ const fn envoy_gateway(folder: &'static str) -> Program {
 #[derive(Debug)]
 pub(super) struct Programs {
     api_server: PathBuf,
-    /// What is built of a folder is called as its module.
-    api_server_name: &'static str,
     istiod: PathBuf,
     envoy_gateway: PathBuf,
 }
@@ -92,14 +95,13 @@ impl Programs {
         };
         Ok(Programs {
             api_server: api_server.built()?,
-            api_server_name: api_server.folder,
             istiod: ISTIOD.built()?,
             envoy_gateway: envoy_gateway.built()?,
         })
     }
 
     pub(super) fn api_server(&self) -> PathBuf {
-        self.api_server.join(self.api_server_name)
+        self.api_server.join("apiserver")
     }
 
     pub(super) fn kubectl(&self) -> PathBuf {
@@ -130,7 +132,8 @@ impl Program {
             .join("tests/control-planes")
             .join(self.folder);
         let mut all = Vec::new();
-        for name in ["go.mod", "go.sum", "main.go"] {
+        let sums = self.versions.replace(".mod", ".sum");
+        for name in [self.versions, &sums, "main.go"] {
             let file = sources.join(name);
             if file.exists() {
                 all.extend(fs::read(file)?);
@@ -152,6 +155,7 @@ impl Program {
         build
             .current_dir(sources)
             .args(["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"])
+            .arg(format!("-modfile={}", self.versions))
             .arg("-o")
             .arg(folder.join("")) // with a slash: a folder
             .args(self.packages);

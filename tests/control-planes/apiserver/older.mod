@@ -1,4 +1,4 @@
-module limpet.test/older-apiserver
+module limpet.test/apiserver
 
 go 1.26.0
 
