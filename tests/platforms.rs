@@ -62,11 +62,7 @@ fn play(platform: Platform) {
     nobody_outside_chooses(at, &pods, (HOST, "/app1/x"));
     let unknown = http::send(at, &Request::get(HOST, "/nothing/here")).unwrap();
     // A sidecar sends it on to where its client wanted it to go: here is nobody.
-    let status = if platform == Platform::IstioSidecar {
-        503
-    } else {
-        404
-    };
+    let status = if platform.is_sidecar() { 503 } else { 404 };
     assert_eq!(unknown.status, status);
 }
 
@@ -101,6 +97,12 @@ fn a_sidecar_keeps_the_sessions_of_its_client_with_what_is_rendered_for_it() {
 #[test]
 fn envoy_gateway_keeps_sessions_with_what_is_rendered_for_it() {
     play(Platform::EnvoyGateway);
+}
+
+#[test]
+fn an_older_istio_keeps_sessions_with_what_is_rendered_for_it() {
+    play(Platform::OlderIstio);
+    play(Platform::OlderIstioSidecar);
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn told(platform: Platform, recording: &str) -> Vec<(Level, String)> {
     let manifests = Manifests::load(&[format!("{folder}/{recording}.yaml")]).unwrap();
     let on = match platform {
         Platform::EnvoyGateway | Platform::OlderEnvoyGateway => check::Platform::EnvoyGateway,
-        Platform::Istio | Platform::IstioSidecar => check::Platform::Istio,
+        _ => check::Platform::Istio,
     };
     let report = Report::new(&manifests, false, Some(on));
     let findings = report.findings.iter().filter(|one| one.code == "policy");

@@ -23,6 +23,10 @@ pub enum Platform {
     Istio,
     /// istiod, for the outbound side of a sidecar.
     IstioSidecar,
+    /// The oldest istiod that could be had, for a gateway.
+    OlderIstio,
+    /// The same for a sidecar.
+    OlderIstioSidecar,
     /// Envoy Gateway.
     EnvoyGateway,
     /// The oldest one that `render envoy-gateway` has a flag for.
@@ -39,16 +43,24 @@ impl Platform {
         match self {
             Self::Istio => "istio-gateway",
             Self::IstioSidecar => "istio-sidecar",
+            Self::OlderIstio => "older-istio-gateway",
+            Self::OlderIstioSidecar => "older-istio-sidecar",
             Self::EnvoyGateway => "envoy-gateway",
             Self::OlderEnvoyGateway => "older-envoy-gateway",
         }
     }
 
+    /// Whether it is the outbound side of a sidecar.
+    #[must_use]
+    pub fn is_sidecar(self) -> bool {
+        matches!(self, Self::IstioSidecar | Self::OlderIstioSidecar)
+    }
+
     /// What it calls the listener for plain http.
     fn http(self) -> &'static str {
         match self {
-            Self::Istio | Self::IstioSidecar => "0.0.0.0_80",
             Self::EnvoyGateway | Self::OlderEnvoyGateway => "envoy-gateway-system/limpet/http",
+            _ => "0.0.0.0_80",
         }
     }
 }
@@ -122,9 +134,9 @@ pub fn bootstrap(platform: Platform, recording: &str, pods: impl Fn(&str) -> Vec
 }
 
 fn read(platform: Platform, recording: &str) -> Value {
-    let recording = match (platform, recording) {
-        // Its Service is headless: a sidecar sends requests where the client dialled.
-        (Platform::IstioSidecar, "sample") => "sample-for-sidecars",
+    // Its Service is headless: a sidecar sends requests where the client dialled.
+    let recording = match recording {
+        "sample" if platform.is_sidecar() => "sample-for-sidecars",
         _ => recording,
     };
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/control-planes/recorded");

@@ -50,7 +50,7 @@ pub(crate) struct Options {
     /// Compare with what is recorded, and record nothing
     #[arg(long)]
     check: bool,
-    /// Ask an older Envoy Gateway on an older Kubernetes, about what is rendered for it
+    /// Ask an older istiod and an older Envoy Gateway on an older Kubernetes
     #[arg(long)]
     older: bool,
     /// Play the whole story, with requests, and record nothing: takes iptables as well
@@ -344,8 +344,8 @@ fn prepare(
 ) -> Result<()> {
     let mut define = |name: &str| cluster.define(&place.programs.definitions(name));
     match platform {
-        Platform::Istio(_) if webhook.is_some() => {}
-        Platform::Istio(_) => {
+        Platform::Istio(_) | Platform::OlderIstio(_) if webhook.is_some() => {}
+        Platform::Istio(_) | Platform::OlderIstio(_) => {
             define("istio")?;
             api::namespace_exists("istio-system")?;
             *webhook = Some(istio::Webhook::start(place, cluster)?);
@@ -383,7 +383,9 @@ fn ask(place: &Place, cluster: &Cluster, platform: Platform, input: &Input) -> R
         })?;
     }
     let answer: Answer = match platform {
-        Platform::Istio(proxy) => istio::ask(place, cluster, proxy, &rendering)?,
+        Platform::Istio(proxy) | Platform::OlderIstio(proxy) => {
+            istio::ask(place, cluster, proxy, &rendering)?
+        }
         Platform::EnvoyGateway | Platform::OlderEnvoyGateway => {
             envoy_gateway::ask(place, cluster, &rendering)?
         }

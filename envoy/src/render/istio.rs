@@ -129,7 +129,7 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
     ];
     if args.istio < RELOADS {
         head.push(format!(
-            "Istio {}: it starts no module anew after a trap (FAIL_CLOSED). The requests of that worker fail then until",
+            "Istio {}: it starts no module anew after a trap (FAIL_CLOSE). The requests of that worker fail then until",
             args.istio
         ));
         head.push("its proxy restarts.".to_owned());

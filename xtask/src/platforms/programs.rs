@@ -33,16 +33,23 @@ const fn api_server(versions: &'static str) -> Program {
     }
 }
 
-const ISTIOD: Program = Program {
-    folder: "istiod",
-    versions: "go.mod",
-    packages: &["istio.io/istio/pilot/cmd/pilot-discovery"],
-    definitions: &[(
-        "istio.io/istio",
-        "manifests/charts/base/files/crd-all.gen.yaml",
-        "istio",
-    )],
-};
+const ISTIOD: Program = istiod("go.mod");
+
+/// The oldest that Go's registry serves.
+const OLDER_ISTIOD: Program = istiod("older.mod");
+
+const fn istiod(versions: &'static str) -> Program {
+    Program {
+        folder: "istiod",
+        versions,
+        packages: &["istio.io/istio/pilot/cmd/pilot-discovery"],
+        definitions: &[(
+            "istio.io/istio",
+            "manifests/charts/base/files/crd-all.gen.yaml",
+            "istio",
+        )],
+    }
+}
 
 const ENVOY_GATEWAY: Program = envoy_gateway("envoy-gateway");
 
@@ -88,14 +95,14 @@ impl Programs {
     /// # Errors
     /// There is no Go, or one of them does not compile.
     pub(super) fn built(older: bool) -> Result<Programs> {
-        let (api_server, envoy_gateway) = if older {
-            (OLDER_API_SERVER, OLDER_ENVOY_GATEWAY)
+        let (api_server, istiod, envoy_gateway) = if older {
+            (OLDER_API_SERVER, OLDER_ISTIOD, OLDER_ENVOY_GATEWAY)
         } else {
-            (API_SERVER, ENVOY_GATEWAY)
+            (API_SERVER, ISTIOD, ENVOY_GATEWAY)
         };
         Ok(Programs {
             api_server: api_server.built()?,
-            istiod: ISTIOD.built()?,
+            istiod: istiod.built()?,
             envoy_gateway: envoy_gateway.built()?,
         })
     }
@@ -151,11 +158,12 @@ impl Program {
     }
 
     fn build(&self, sources: &Path, folder: &Path) -> Result<()> {
+        let versions = format!("-modfile={}", self.versions);
         let mut build = Command::new("go");
         build
             .current_dir(sources)
             .args(["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"])
-            .arg(format!("-modfile={}", self.versions))
+            .arg(&versions)
             .arg("-o")
             .arg(folder.join("")) // with a slash: a folder
             .args(self.packages);
@@ -163,7 +171,7 @@ impl Program {
         for (module, path, name) in self.definitions {
             let mut list = Command::new("go");
             list.current_dir(sources)
-                .args(["list", "-m", "-f", "{{.Dir}}", module]);
+                .args(["list", "-m", &versions, "-f", "{{.Dir}}", module]);
             let from = Path::new(&process::output(&mut list)?).join(path);
             let to = folder.join(DEFINITIONS).join(name);
             fs::create_dir_all(&to)?;

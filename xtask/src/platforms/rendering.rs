@@ -1,6 +1,7 @@
 //! What limpet renders for a platform.
 
 use super::inputs::Input;
+use super::istio::Proxy;
 use super::place::Place;
 use super::platform::Platform;
 use super::registry;
@@ -31,20 +32,29 @@ pub(super) fn rendered(place: &Place, platform: Platform, input: &Input) -> Resu
 
 /// `limpet`'s arguments for an input.
 pub(super) fn command(platform: Platform, input: &Input) -> Vec<String> {
+    // Sidecars are asked about what is rendered for the oldest that there is a flag for.
+    let older: &[&str] = match platform {
+        Platform::OlderIstio(Proxy::Sidecar) => &["--istio", "1.24"],
+        Platform::OlderEnvoyGateway => &["--envoy-gateway", "1.7"],
+        _ => &[],
+    };
     let (name, image, flags): (_, _, &[&str]) = match platform {
-        Platform::Istio(proxy) => ("istio", "file:///limpet.wasm".to_owned(), proxy.flags()),
+        Platform::Istio(proxy) | Platform::OlderIstio(proxy) => {
+            ("istio", "file:///limpet.wasm".to_owned(), proxy.flags())
+        }
         Platform::EnvoyGateway | Platform::StandardChannel | Platform::OlderEnvoyGateway => (
             "envoy-gateway",
             format!("{}/limpet:recorded", registry::ADDRESS),
-            if matches!(platform, Platform::OlderEnvoyGateway) {
-                &["--envoy-gateway", "1.7"]
-            } else {
-                &[]
-            },
+            &[],
         ),
     };
     let words = ["render", name, "--close", "--image", &image];
-    let mut all: Vec<String> = words.iter().chain(flags).map(ToString::to_string).collect();
+    let mut all: Vec<String> = words
+        .iter()
+        .chain(flags)
+        .chain(older)
+        .map(ToString::to_string)
+        .collect();
     all.extend(input.is_strict.then(|| "--strict".to_owned()));
     for file in &input.files {
         all.extend(["-f".to_owned(), file.clone()]);

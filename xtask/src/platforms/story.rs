@@ -180,7 +180,9 @@ pub(super) fn start(
     rendering: &str,
 ) -> Result<Running> {
     match platform {
-        Platform::Istio(proxy) => istio::start(place, cluster, proxy, rendering),
+        Platform::Istio(proxy) | Platform::OlderIstio(proxy) => {
+            istio::start(place, cluster, proxy, rendering)
+        }
         Platform::EnvoyGateway | Platform::OlderEnvoyGateway => {
             envoy_gateway::start(place, cluster, rendering)
         }

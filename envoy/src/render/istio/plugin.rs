@@ -29,7 +29,7 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
         "url": args.image,
         "imagePullPolicy": "IfNotPresent",
         "pluginName": "limpet",
-        "failStrategy": if args.istio < RELOADS { "FAIL_CLOSED" } else { "FAIL_RELOAD" },
+        "failStrategy": if args.istio < RELOADS { "FAIL_CLOSE" } else { "FAIL_RELOAD" },
         // A gateway's listeners are CLIENT, as the outbound ones of a sidecar: there is no GATEWAY.
         // Source: `workloadModeForListenerClass`, `pilot/pkg/model/extensions.go`, istio 86c9f01f;
         // `WorkloadMode`, `type/v1beta1/selector.proto`, istio/api b8f8791d.

@@ -151,7 +151,7 @@ fn an_older_platform_gets_what_it_knows_and_its_operator_is_told() {
         let told = "its Envoy waits without end for";
         assert_eq!(text.contains(told), !knows, "{version}: {text}");
     }
-    for (version, strategy) in [("1.24", "FAIL_CLOSED"), ("1.27", "FAIL_RELOAD")] {
+    for (version, strategy) in [("1.24", "FAIL_CLOSE"), ("1.27", "FAIL_RELOAD")] {
         let args = IstioArgs {
             istio: version.parse().unwrap(),
             ..IstioArgs::default()
@@ -164,7 +164,7 @@ fn an_older_platform_gets_what_it_knows_and_its_operator_is_told() {
         let told = "it starts no module anew after a trap";
         assert_eq!(
             text.contains(told),
-            strategy == "FAIL_CLOSED",
+            strategy == "FAIL_CLOSE",
             "{version}: {text}"
         );
     }
