@@ -1,5 +1,6 @@
 //! The manifests as the module understands them: read, accepted and compiled by the core itself.
 
+mod answered;
 mod index;
 
 use std::collections::{BTreeMap, HashSet};
@@ -273,15 +274,21 @@ pub(crate) fn named_maps(ingress: &Object) -> impl Iterator<Item = String> {
 
 /// That an Ingress is left out because others need the room.
 fn without_room(object: &Object) -> Option<String> {
-    object
-        .has_no_room
-        .then(|| format!("{}: ingress {} {NO_ROOM}", object.place(), object.id()))
+    object.has_no_room.then(|| {
+        let (place, id) = (object.place(), object.id());
+        let paths = if object.keeps_paths { KEEPS_PATHS } else { "" };
+        format!("{place}: ingress {id} {NO_ROOM}{paths}")
+    })
 }
 
 /// Why an Ingress is left out, and what ends it.
 pub(crate) const NO_ROOM: &str = "has no room in the one object of all tenants, of which Kubernetes keeps 1.5 MiB: it is left \
      out. Of the namespace that takes most room the youngest go first; render a part of the Ingresses for a \
      gateway of its own";
+
+/// What becomes of the paths of such a one.
+pub(crate) const KEEPS_PATHS: &str =
+    ". Others have its hosts: there its paths answer 503, for it protected them";
 
 /// That an Ingress without a name, which no API server takes, is not served.
 fn nameless(object: &Object) -> Option<String> {

@@ -99,7 +99,14 @@ pub fn settle(
         format!("accepted loss: {}: {consequence}", named(loss))
     });
     let rest = rest.into_iter();
-    let rest = rest.map(|loss| format!("closed, answers 503: {}", named(loss)));
+    let rest = rest.map(|loss| {
+        let is = if is_served(&loss) {
+            "closed, answers 503"
+        } else {
+            "not served"
+        };
+        format!("{is}: {}", named(loss))
+    });
     let beside = beside.iter().map(ToString::to_string);
     let mut lines: Vec<String> = accepted.chain(rest).chain(beside).collect();
     if !losses.is_empty() {
@@ -142,6 +149,15 @@ pub fn settle(
         }
     }
     Ok(lines)
+}
+
+/// Closes further Ingresses, by `namespace/name`.
+pub(crate) fn close(manifests: &mut Manifests, ingresses: Vec<String>) {
+    if !ingresses.is_empty() {
+        let mut closed = texts(manifests.given.get(CLOSE));
+        closed.extend(ingresses);
+        manifests.given.insert(CLOSE.to_owned(), json!(closed));
+    }
 }
 
 /// What else limpet leaves to others on `on`, by name; `None`: nothing.

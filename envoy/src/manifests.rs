@@ -328,7 +328,7 @@ impl Manifests {
 
 /// Whether something can be made of an Ingress.
 pub(crate) fn is_fit(ingress: &Object) -> bool {
-    !ingress.has_no_room && names::unfit(ingress).is_none()
+    (!ingress.has_no_room || ingress.keeps_paths) && names::unfit(ingress).is_none()
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub struct Object {
     pub prefix: String,
     /// Of an Ingress: it is left out, for the one object of all tenants has no room for it.
     pub has_no_room: bool,
+    /// Of such a one: its paths stay, lest what they protected fall to others, and answer 503.
+    pub keeps_paths: bool,
     /// Line of each field by JSON pointer.
     lines: BTreeMap<String, u64>,
 }
@@ -353,6 +355,7 @@ impl File<'_> {
             origin: self.origin(line),
             prefix: DEFAULT_PREFIX.to_owned(),
             has_no_room: false,
+            keeps_paths: false,
             lines: of.map(|(at, line)| (at, self.line(line))).collect(),
         };
         let ingress = (object.kind() == "Ingress").then(|| object.id());

@@ -1,7 +1,9 @@
 //! Room in the objects that several tenants share: Kubernetes keeps none above 1.5 MiB, and refuses all of it. Whoever fills it goes without, and nobody else.
 
+mod kept_paths;
+
 use std::collections::{BTreeMap, HashMap};
-use std::ptr;
+use std::{mem, ptr};
 
 use limpet::config::ConfigError;
 use serde_json::Value;
@@ -9,6 +11,7 @@ use serde_json::Value;
 use super::resource::{LARGEST, Resource};
 use super::unread;
 use crate::compiled::{Compiled, Flags, named_maps};
+use crate::losses;
 use crate::manifests::{Manifests, Object};
 use crate::taken::TakenIngress;
 
@@ -32,17 +35,47 @@ pub(super) fn make(
     if written < SMALL {
         return Ok(());
     }
+    // Those of which the paths stayed, as they were written, by their places.
+    let mut written = HashMap::new();
     loop {
         let compiled = Compiled::new(manifests, flags)?;
         let objects = objects(&compiled).into_iter();
         let mut left_out = objects.map(|one| heaviest(&compiled, &one));
-        let Some(left_out) = left_out.find(|left_out| !left_out.is_empty()) else {
-            return Ok(());
-        };
-        for at in left_out {
-            if let Some(ingress) = manifests.ingresses.get_mut(at) {
-                ingress.has_no_room = true;
+        if let Some(left_out) = left_out.find(|left_out| !left_out.is_empty()) {
+            for at in left_out {
+                leave_out(manifests, at, &mut written);
             }
+            continue;
+        }
+        let mut exposed = kept_paths::all(&compiled);
+        exposed.retain(|(at, _)| !written.contains_key(at));
+        if exposed.is_empty() {
+            break;
+        }
+        for (at, paths) in exposed {
+            if let Some(ingress) = manifests.ingresses.get_mut(at) {
+                written.insert(at, mem::replace(&mut ingress.value, paths));
+                ingress.keeps_paths = true;
+            }
+        }
+    }
+    let ingresses = manifests.ingresses.iter();
+    let closed: Vec<String> = ingresses
+        .filter(|one| one.keeps_paths)
+        .map(Object::id)
+        .collect();
+    losses::close(manifests, closed);
+    Ok(())
+}
+
+/// What of it has no room either, where its paths stayed, is as it was written.
+fn leave_out(manifests: &mut Manifests, at: usize, written: &mut HashMap<usize, Value>) {
+    if let Some(ingress) = manifests.ingresses.get_mut(at) {
+        ingress.has_no_room = true;
+        if mem::take(&mut ingress.keeps_paths)
+            && let Some(written) = written.get(&at)
+        {
+            ingress.value = written.clone();
         }
     }
 }

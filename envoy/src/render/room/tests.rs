@@ -179,13 +179,69 @@ fn who_fills_the_object_of_a_host_goes_without() {
     fits(&all, Platform::Istio);
 }
 
+/// What keeps somebody out.
+fn guarded() -> Value {
+    json!({ "nginx.ingress.kubernetes.io/whitelist-source-range": "10.0.0.0/8" })
+}
+
+/// On another's host.
+fn on_host(mut ingress: Value, host: &str) -> Value {
+    ingress["spec"]["rules"][0]["host"] = json!(host);
+    ingress
+}
+
 #[test]
-fn what_protected_somebody_and_has_no_room_closes_the_output() {
-    let guarded = json!({ "nginx.ingress.kubernetes.io/whitelist-source-range": "10.0.0.0/8" });
-    let none = json!({});
+fn what_protected_somebody_where_nobody_answers_now_is_not_lost() {
     let mut all = manifests(&[
-        ingress("shop", 1, 500, &none),
-        ingress("filler", 0, 1_500_000, &guarded),
+        ingress("shop", 1, 500, &json!({})),
+        ingress("filler", 0, 1_500_000, &guarded()),
+    ]);
+    let flags = Flags::default();
+    make(&mut all, &flags, Platform::Istio).unwrap();
+    assert_eq!(without_room(&all), ["filler/i0000"]);
+    let settled = settle(&mut all, &flags, &LossArgs::default(), Platform::Istio);
+    assert!(settled.is_ok(), "{settled:?}");
+    let compiled = Compiled::new(&all, &flags).unwrap();
+    assert!(compiled.virtual_host("h0.filler.test").is_none());
+    assert!(
+        compiled
+            .notes
+            .iter()
+            .any(|note| note.contains("filler/i0000"))
+    );
+}
+
+#[test]
+fn where_others_answer_the_paths_that_were_protected_stay_and_nothing_else_is_closed() {
+    let shop = "h1.shop.test";
+    let mut large = guarded();
+    large["nginx.ingress.kubernetes.io/x"] = json!("x".repeat(200_000));
+    let mut items = vec![on_host(ingress("shop", 1, 1, &json!({})), shop)];
+    items.extend((2..12).map(|n| on_host(ingress("filler", n, n, &large), shop)));
+    let wildcard = json!({ "nginx.ingress.kubernetes.io/server-alias": "*.filler.test" });
+    items.push(ingress("shop", 12, 1, &wildcard));
+    for on in [Platform::Istio, Platform::EnvoyGateway] {
+        let mut all = manifests(&items);
+        let flags = Flags::default();
+        make(&mut all, &flags, on).unwrap();
+        let left_out = without_room(&all);
+        assert!(left_out.len() > 1, "{left_out:?}");
+        let settled = settle(&mut all, &flags, &LossArgs::default(), on);
+        assert!(settled.is_ok(), "{settled:?}");
+        let compiled = Compiled::new(&all, &flags).unwrap();
+        let shop = compiled.virtual_host(shop).unwrap();
+        assert_eq!(compiled.config.close, left_out);
+        let paths: Vec<&str> = shop.locations.iter().map(|one| one.path.as_str()).collect();
+        assert!(paths.contains(&"/xxxxxxxxxxx"), "{paths:?}");
+        fits(&all, on);
+    }
+}
+
+#[test]
+fn what_protected_somebody_and_has_no_room_even_for_its_paths_closes_the_output() {
+    let mut all = manifests(&[
+        ingress("shop", 1, 500, &json!({})),
+        on_host(ingress("filler", 0, 1_500_000, &guarded()), "h1.shop.test"),
     ]);
     make(&mut all, &Flags::default(), Platform::Istio).unwrap();
     assert_eq!(without_room(&all), ["filler/i0000"]);
