@@ -29,7 +29,7 @@ impl<'s> Secret<'s> {
 }
 
 /// Every Secret once, in the order of the certificates, those of wildcards first: a listener of a wildcard
-/// would take the connections of all hosts under it.
+/// would take the connections of all hosts under it. Last are those whose hosts' TLS all goes to pods as it comes.
 pub(super) fn secrets<'s>(served: &'s Served<'_>) -> Vec<Secret<'s>> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut secrets: Vec<Secret<'s>> = Vec::new();
@@ -49,6 +49,7 @@ pub(super) fn secrets<'s>(served: &'s Served<'_>) -> Vec<Secret<'s>> {
         let mut hosts = secret.all.iter().flat_map(|one| &one.hosts);
         hosts.any(|host| host.starts_with('*'))
     };
-    secrets.sort_by_key(|secret| !is_of_wildcard(secret));
+    let serves_none = |secret: &Secret<'_>| secret.with_hosts(served).next().is_none();
+    secrets.sort_by_cached_key(|secret| (serves_none(secret), !is_of_wildcard(secret)));
     secrets
 }

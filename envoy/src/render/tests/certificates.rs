@@ -246,6 +246,23 @@ fn a_passed_host_with_a_certificate_beyond_the_limit_has_one_listener_on_envoy_g
     assert_eq!(named, [("h65.test", "TLS"), ("h64.test", "HTTPS")]);
 }
 
+#[test]
+fn certificates_of_passed_hosts_take_no_place_of_others_on_envoy_gateway() {
+    let names: Vec<[String; 2]> = (0..70)
+        .map(|n| [format!("shop-{n}"), format!("h{n:02}.test")])
+        .collect();
+    let all = names.iter().map(|[shop, host]| (&**shop, &**host, "tls"));
+    let all: Vec<(&str, &str, &str)> = all.collect();
+    let passed: Vec<&str> = all.iter().take(6).map(|(_, host, _)| *host).collect();
+    let (listeners, _, text) = on_envoy_gateway(&with_passed(&all, &passed));
+    let named: Vec<&str> = listeners
+        .iter()
+        .filter_map(|one| one["hostname"].as_str())
+        .collect();
+    assert_eq!(named, passed);
+    assert!(!text.contains("the certificate of another host"), "{text}");
+}
+
 // Envoy Gateway writes each route once for each listener: 300 hosts with a certificate each took it half a minute.
 #[test]
 fn a_listener_of_one_host_has_the_routes_of_that_host_alone_on_envoy_gateway() {
