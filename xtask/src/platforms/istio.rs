@@ -1,7 +1,8 @@
 //! istiod and a plain Envoy on it, as a gateway or as a sidecar.
 //!
 //! The switches leave out what only Istio's own Envoy and its agent know: other filters,
-//! certificates of the mesh.
+//! certificates of the mesh. Who a proxy is, its token says, as that of an agent does: a gateway gets
+//! certificates for its hosts.
 
 use super::answer::{Answer, Running};
 use super::cluster::Cluster;
@@ -13,10 +14,14 @@ use super::services;
 use crate::process;
 use anyhow::Result;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
 const XDS: u16 = 15010;
+
+/// What the proxies run as.
+const ACCOUNT: &str = "proxy";
 
 /// What no schema refuses, and istiod does.
 const WRONG: &str = r#"{
@@ -41,15 +46,13 @@ impl Proxy {
     }
 
     fn node(self, rendering: &str) -> Value {
-        let (id, namespace, label) = match self {
+        let (id, label) = match self {
             Self::Gateway => (
                 "router~10.0.0.1~gateway.istio-system~istio-system.svc.cluster.local",
-                "istio-system",
                 json!({ "istio": "ingressgateway" }),
             ),
             Self::Sidecar => (
                 "sidecar~10.2.0.1~client.client~client.svc.cluster.local",
-                "client",
                 json!({ "app": "client" }),
             ),
         };
@@ -57,10 +60,17 @@ impl Proxy {
         let is_told = rendering.contains("numTrustedProxies");
         let proxies = u8::from(is_told);
         let metadata = json!({
-            "NAMESPACE": namespace, "LABELS": label, "ISTIO_VERSION": "1.31.0", "CLUSTER_ID": "Kubernetes",
+            "NAMESPACE": self.namespace(), "LABELS": label, "ISTIO_VERSION": "1.31.0", "CLUSTER_ID": "Kubernetes",
             "PROXY_CONFIG": { "gatewayTopology": { "numTrustedProxies": proxies } },
         });
         json!({ "id": id, "cluster": "limpet", "metadata": metadata })
+    }
+
+    fn namespace(self) -> &'static str {
+        match self {
+            Self::Gateway => "istio-system",
+            Self::Sidecar => "client",
+        }
     }
 
     /// What has to be there beside a user's own: the gateway's Service, and no certificates of the
@@ -201,9 +211,9 @@ pub(super) fn start(
     rendering: &str,
 ) -> Result<Running> {
     cluster.set_up(&[proxy.surroundings()])?;
+    let token = token(cluster, proxy)?;
     let applied = cluster.apply(rendering)?;
-    let credentials = credentials(cluster)?;
-    services::certify(place, cluster, &credentials)?;
+    certify(place, cluster)?;
     let mut istiod = discovery(place, cluster)?;
     istiod
         .args([
@@ -217,7 +227,7 @@ pub(super) fn start(
     wait_for("istiod is ready", || Ok(get(8088, "/ready").map(|_| ())))?;
     fs::write(
         place.folder.join("envoy.json"),
-        bootstrap(proxy, rendering).to_string(),
+        bootstrap(proxy, &token, rendering).to_string(),
     )?;
     let mut envoy = with_files(place, &[("limpet.wasm", &place.module)], &place.envoy);
     envoy.arg("-c").arg(place.folder.join("envoy.json")).args([
@@ -234,9 +244,47 @@ pub(super) fn start(
     })
 }
 
-/// The Secrets of the gateways' certificates, beside the gateway.
-fn credentials(cluster: &Cluster) -> Result<std::collections::BTreeSet<(String, String)>> {
-    let mut all = std::collections::BTreeSet::new();
+/// What a proxy's agent shows of its ServiceAccount, which may read the Secrets beside it.
+///
+/// Source: `role.yaml` of Istio's chart for gateways.
+fn token(cluster: &Cluster, proxy: Proxy) -> Result<String> {
+    let namespace = proxy.namespace();
+    let named = json!({ "name": ACCOUNT, "namespace": namespace });
+    let rbac = "rbac.authorization.k8s.io";
+    cluster.set_up(&[
+        json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": named }),
+        json!({
+            "apiVersion": format!("{rbac}/v1"), "kind": "Role", "metadata": named,
+            "rules": [{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "watch", "list"] }],
+        }),
+        json!({
+            "apiVersion": format!("{rbac}/v1"), "kind": "RoleBinding", "metadata": named,
+            "roleRef": { "apiGroup": rbac, "kind": "Role", "name": ACCOUNT },
+            "subjects": [{ "kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace }],
+        }),
+    ])?;
+    let create = [
+        "create",
+        "token",
+        ACCOUNT,
+        "--audience=istio-ca",
+        "-n",
+        namespace,
+    ];
+    Ok(cluster.kubectl(&create)?.trim().to_owned())
+}
+
+/// Puts the Secrets of the gateways' certificates beside the gateway, as the head of what is rendered asks
+/// for.
+///
+/// # Errors
+/// The API server refuses one.
+pub(super) fn certify(place: &Place, cluster: &Cluster) -> Result<()> {
+    services::certify(place, cluster, &credentials(cluster)?)
+}
+
+fn credentials(cluster: &Cluster) -> Result<BTreeSet<(String, String)>> {
+    let mut all = BTreeSet::new();
     for gateway in cluster.all("gateways.networking.istio.io")? {
         let servers = gateway.pointer("/spec/servers").and_then(Value::as_array);
         for server in servers.into_iter().flatten() {
@@ -260,6 +308,7 @@ fn discovery(place: &Place, cluster: &Cluster) -> Result<Command> {
         .env("PILOT_ENABLE_ALPN_FILTER", "false")
         .env("ENABLE_CA_SERVER", "false")
         .env("INJECT_ENABLED", "false")
+        .env("XDS_AUTH_PLAINTEXT", "true")
         .env("POD_NAMESPACE", "istio-system")
         .args(["discovery", "--registries", "Kubernetes", "--kubeconfig"])
         .arg(cluster.kubeconfig())
@@ -267,7 +316,7 @@ fn discovery(place: &Place, cluster: &Cluster) -> Result<Command> {
     Ok(istiod)
 }
 
-fn bootstrap(proxy: Proxy, rendering: &str) -> Value {
+fn bootstrap(proxy: Proxy, token: &str, rendering: &str) -> Value {
     let address =
         |port: u16| json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } });
     let assignment = |name: &str, port: u16| json!({ "cluster_name": name, "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(port) } }] }] });
@@ -279,7 +328,10 @@ fn bootstrap(proxy: Proxy, rendering: &str) -> Value {
             "lds_config": source, "cds_config": source,
             "ads_config": {
                 "api_type": "GRPC", "transport_api_version": "V3",
-                "grpc_services": [{ "envoy_grpc": { "cluster_name": "xds-grpc" } }],
+                "grpc_services": [{
+                    "envoy_grpc": { "cluster_name": "xds-grpc" },
+                    "initial_metadata": [{ "key": "authorization", "value": format!("Bearer {token}") }],
+                }],
             },
         },
         "static_resources": { "clusters": [

@@ -56,7 +56,7 @@ pub(super) fn time(
         headers: &[("Host", &last)],
         body: "",
     };
-    // Without certificates, which Istio's agents alone get, the module's redirect has to do.
+    // A sidecar ends no TLS: the module's redirect has to do.
     let is_redirected = tls && secure.is_none();
     wait_for("the last host", || {
         let answer = match secure {

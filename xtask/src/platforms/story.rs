@@ -124,6 +124,9 @@ fn over_tls(place: &Place, cluster: &Cluster, platform: Platform, port: u16) -> 
     services::certify(place, cluster, &secrets)?;
     let rendering = rendered(place, platform, &input)?;
     taken(&cluster.apply(&rendering)?.refused)?;
+    if matches!(platform, Platform::Istio(_)) {
+        istio::certify(place, cluster)?;
+    }
     for host in ["a.example.com", "b.example.com"] {
         let first = wait_for("somebody answers over TLS", || {
             let answer = visit_over_tls(port, host, None)?;
@@ -206,9 +209,13 @@ pub(super) fn entrance(platform: Platform) -> Result<(&'static str, u16)> {
     }
 }
 
-/// The same with TLS; `None`: there is none. istiod hands certificates to its own agents alone.
+/// The same with TLS; `None`: there is none.
 pub(super) fn tls_entrance(platform: Platform) -> Option<u16> {
-    matches!(platform, Platform::EnvoyGateway).then_some(10443)
+    match platform {
+        Platform::Istio(Proxy::Gateway) => Some(443),
+        Platform::EnvoyGateway => Some(10443),
+        _ => None,
+    }
 }
 
 fn visit(at: (&str, u16), cookie: Option<&str>) -> Result<Response> {
