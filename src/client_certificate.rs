@@ -1,30 +1,21 @@
 //! What a host asks of its clients' certificates, and what is known of one.
 //!
-//! Who signed a certificate is looked at by the listener alone. It tells by the name of a route, which
-//! no client can choose; whose it is stands in headers that it writes over whatever a client sent.
+//! Who signed a certificate is looked at by the listener alone. What it tells of that no client can
+//! choose, and whatever a client says of it counts for nothing: `connection.rs`.
 //!
 //! Source: `ngx_ssl_get_client_verify` of nginx 1.27.1; the `ssl-client-*` lines of
 //! `rootfs/etc/nginx/template/nginx.tmpl`, ingress-nginx dbb11b92d.
+
+mod connection;
 
 use crate::annotations::{AskedCertificate, Verify};
 use crate::edit::{Edit, FieldValue, Headers, Name, first};
 use crate::facts::Facts;
 use crate::route::pattern::{Pattern, Work};
+use connection::Seen;
+pub use connection::{CERTIFICATE, CHAIN, CONNECTION, HEADERS, ISSUER, SUBJECT, VALIDITY};
+pub(crate) use connection::{Listeners, Shown, greeted};
 use std::borrow::Cow;
-
-/// The header that every request over TLS has: `sni=` and the name that the client greeted.
-pub const CONNECTION: &str = "x-limpet-tls";
-/// The header with the subject of the client's certificate, as RFC 2253 writes it.
-pub const SUBJECT: &str = "x-limpet-client-subject";
-/// The header with its issuer.
-pub const ISSUER: &str = "x-limpet-client-issuer";
-/// The header with the certificate itself, as PEM in URL encoding.
-pub const CERTIFICATE: &str = "x-limpet-client-certificate";
-/// The header with the two times between which it holds, in seconds since 1970, `-` between them.
-pub const VALIDITY: &str = "x-limpet-client-valid";
-
-/// All of them: a client's own are none.
-pub const HEADERS: [&str; 5] = [CONNECTION, SUBJECT, ISSUER, CERTIFICATE, VALIDITY];
 
 /// What pods are told, in ingress-nginx's order.
 const TOLD: [&str; 4] = [
@@ -52,29 +43,15 @@ pub struct Asked {
     pub(crate) name: Option<Pattern>,
 }
 
-/// What the client of one request showed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Shown {
-    /// The connection is no TLS.
-    #[default]
-    Plain,
-    /// None, or nobody asked.
-    Nothing,
-    /// One that the authority signed.
-    Good,
-    /// Another one.
-    Other,
-}
-
 /// The client of one request.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Client<'r> {
     /// What its host asks; `None`: nothing.
     asked: Option<&'r Asked>,
     /// Some host asks, so that pods may believe what they are told of clients.
     is_told: bool,
     pub shown: Shown,
-    subject: &'r [u8],
+    subject: Cow<'r, [u8]>,
     issuer: &'r [u8],
     certificate: &'r [u8],
 }
@@ -140,48 +117,36 @@ impl<'r> Client<'r> {
     }
 
     /// The client of a request to a host that asks so.
-    pub(crate) fn of(asked: &'r Asked, headers: &'r Headers<'r>, facts: &Facts) -> Self {
-        let none = Self {
-            asked: Some(asked),
-            ..Self::unasked()
+    pub(crate) fn of(
+        asked: &'r Asked,
+        listeners: &Listeners,
+        headers: &'r Headers<'r>,
+        facts: &Facts,
+    ) -> Self {
+        let (authority, depth) = (&asked.said.authority, asked.said.depth);
+        let seen = match listeners {
+            None => {
+                let routes = || [true, false].map(|is_good| asked.route(is_good));
+                Seen::by_route(asked.is_on().then(routes), headers, facts)
+            }
+            Some(listeners) => {
+                let by = asked.is_on().then_some((authority.as_str(), depth));
+                Seen::by_listener(by, listeners, headers, facts)
+            }
         };
-        if first(headers, CONNECTION).is_none() {
-            return none;
-        }
-        let route = if asked.is_on() {
-            (facts.property)(&["xds", "route_name"]).unwrap_or_default()
-        } else {
-            Vec::new()
-        };
-        let shown = if route == asked.route(true).as_bytes() {
-            Shown::Good
-        } else if route == asked.route(false).as_bytes() {
-            Shown::Other
-        } else {
-            return Self {
-                shown: Shown::Nothing,
-                ..none
-            };
-        };
-        let said = |name| first(headers, name).unwrap_or_default();
         Self {
-            shown,
-            subject: said(SUBJECT),
-            issuer: said(ISSUER),
-            certificate: said(CERTIFICATE),
-            ..none
+            asked: Some(asked),
+            shown: seen.shown,
+            subject: seen.subject,
+            issuer: seen.issuer,
+            certificate: seen.certificate,
+            ..Self::unasked()
         }
     }
 
     /// Whether a client's own header would say what limpet alone is to say of it.
     pub(crate) fn is_lie(&self, name: &str) -> bool {
         self.is_told && is_told(name.as_bytes())
-    }
-
-    /// The name that the client greeted; `None`: none, or the connection is no TLS.
-    pub(crate) fn greeted(headers: &'r Headers<'r>) -> Option<&'r [u8]> {
-        let name = first(headers, CONNECTION)?.strip_prefix(b"sni=")?;
-        (!name.is_empty()).then_some(name)
     }
 
     /// Whether it showed what is asked for; over plain http that is asked later.
@@ -208,7 +173,7 @@ impl<'r> Client<'r> {
     /// Whether it is who may come in.
     pub(crate) fn is_named(&self, work: &Work) -> bool {
         self.asked
-            .is_none_or(|asked| asked.names(self.subject, work))
+            .is_none_or(|asked| asked.names(&self.subject, work))
     }
 
     /// `auth-tls-error-page`, where a browser can go.
@@ -226,7 +191,7 @@ impl<'r> Client<'r> {
         let values = [
             Some(self.certificate).filter(|_| passes).map(Cow::Borrowed),
             self.verdict(),
-            Some(Cow::Borrowed(self.subject)),
+            Some(self.subject.clone()),
             Some(Cow::Borrowed(self.issuer)),
         ];
         let values = values.map(|value| value.filter(|value| !value.is_empty()));
@@ -239,7 +204,7 @@ impl<'r> Client<'r> {
             Shown::Plain => return None,
             Shown::Nothing => b"NONE",
             Shown::Good => b"SUCCESS",
-            Shown::Other if self.subject == self.issuer => b"FAILED:self-signed certificate",
+            Shown::Other if *self.subject == *self.issuer => b"FAILED:self-signed certificate",
             Shown::Other => b"FAILED:unable to verify the first certificate",
         };
         Some(Cow::Borrowed(verdict))

@@ -72,6 +72,10 @@ pub struct Config {
     /// the Secret, `namespace/name`, and which of its keys it does that by, `ca.crt` or
     /// `ca.crt ca.crl`. `None`: it asks for none, and somebody else does it.
     pub client_certificates: Option<BTreeMap<String, String>>,
+    /// `client_listeners`: the listeners that take no certificate but one that an authority signed, by
+    /// Envoy's name of the filter chain to the authority's Secret. `None`: the name of the first route says
+    /// who signed a certificate.
+    pub client_listeners: Option<BTreeMap<String, String>>,
     /// `policies`: what the header `policy` carries where a location of an Ingress, `namespace/name`,
     /// answers; those that are not here carry none.
     pub policies: BTreeMap<String, String>,

@@ -14,6 +14,7 @@ mod merge;
 
 use crate::access::clients::Clients;
 use crate::access::{Networks, RealIp};
+use crate::client_certificate::Listeners;
 use crate::cluster::{Cluster, ClusterId};
 use crate::config::{Discovery, HeaderNames, PathDecoding, Report, StripHeader, Unmatched};
 use crate::error_pages::ErrorPages;
@@ -46,6 +47,7 @@ pub struct Policy {
     pub(crate) hosts: Hosts,
     /// Some host asks for clients' certificates.
     pub(crate) asks_clients: bool,
+    pub(crate) client_listeners: Listeners,
     /// Some Ingress asks for a route of its own.
     pub(crate) names_routes: bool,
     pub(crate) path_decoding: PathDecoding,

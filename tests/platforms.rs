@@ -1,6 +1,7 @@
 //! The first manifest on Envoys that got what istiod and Envoy Gateway made of what is rendered.
 
 mod authorizer;
+mod client_certificates;
 mod crds;
 mod passthrough;
 mod policies;

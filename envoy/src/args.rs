@@ -63,7 +63,7 @@ impl ManifestArgs {
         Flags {
             strict: self.strict,
             endpoints: endpoints.endpoints.clone(),
-            on_envoy: false,
+            ..Flags::default()
         }
     }
 }

@@ -34,6 +34,15 @@ pub struct Flags {
     /// What `render envoy` alone writes is written: clients are asked for certificates, and pods
     /// spoken to by `proxy-ssl-*`.
     pub on_envoy: bool,
+    /// Clients are asked for certificates, and one that is bad ends the handshake.
+    pub verified_clients: bool,
+}
+
+impl Flags {
+    /// Whether clients are asked for certificates.
+    fn asks_clients(&self) -> bool {
+        self.on_envoy || self.verified_clients
+    }
 }
 
 /// What the core makes of some manifests.
@@ -53,6 +62,8 @@ pub struct Compiled<'m> {
     pub(crate) upstream_tls: upstream_tls::Found,
     /// As [`Flags`] say it.
     pub(crate) on_envoy: bool,
+    /// As [`Flags`] say it.
+    pub(crate) verified_clients: bool,
     /// What ingress-nginx's ConfigMap says about forwarding headers.
     pub forwarding: Forwarding,
     /// The plugin configuration as far as the manifests say it: the Ingresses that the module takes,
@@ -115,7 +126,7 @@ impl<'m> Compiled<'m> {
             said.insert("secrets".to_owned(), secrets.into());
         }
         let mut authorities = BTreeMap::new();
-        if flags.on_envoy
+        if flags.asks_clients()
             && let Some(all) = authorities::authorities(manifests, &ingresses, &mut notes)
         {
             let told = authorities::told(&all);
@@ -155,6 +166,7 @@ impl<'m> Compiled<'m> {
             authorities,
             upstream_tls,
             on_envoy: flags.on_envoy,
+            verified_clients: flags.verified_clients,
             forwarding: Forwarding::read(manifests.settings()),
             said,
             config,

@@ -1,12 +1,14 @@
 //! `limpet render`: configurations for the proxies.
 
 mod args;
+mod asking;
 pub mod authorizer;
 pub mod envoy;
 pub mod envoy_gateway;
 pub mod external_names;
 pub mod istio;
 pub mod left_out;
+mod own_listeners;
 mod proxys_own;
 pub mod resource;
 mod room;

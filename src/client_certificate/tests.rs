@@ -1,5 +1,6 @@
 use super::*;
 use crate::facts::Knowledge;
+use std::collections::BTreeMap;
 
 fn asked(verify: Verify, name: &str) -> Asked {
     let pattern = format!("^(?:{name})$");
@@ -65,7 +66,7 @@ fn the_listener_alone_says_who_is_verified() {
         let property =
             |path: &[&str]| (path == ["xds", "route_name"]).then(|| route.as_bytes().to_vec());
         let facts = facts(&property);
-        let client = Client::of(&asked, &head, &facts);
+        let client = Client::of(&asked, &None, &head, &facts);
         (client.shown, client.shows_enough(&head, &facts))
     };
     use Verify::{Off, On, Optional, OptionalNoCa};
@@ -108,7 +109,7 @@ fn one_of_anybodys_has_to_hold_now() {
     ] {
         let head = [(CONNECTION, "sni="), (VALIDITY, validity)];
         let head = crate::edit::fields(&head);
-        let client = Client::of(&asked, &head, &facts);
+        let client = Client::of(&asked, &None, &head, &facts);
         assert_eq!(client.shows_enough(&head, &facts), wanted, "{validity}");
     }
 }
@@ -123,7 +124,7 @@ fn a_clients_own_words_never_reach_a_pod() {
         ("ssl-client-cert", "lie"),
     ]);
     let facts = facts(&|_| None);
-    let edits = Client::of(&asked, &head, &facts).edits(&head);
+    let edits = Client::of(&asked, &None, &head, &facts).edits(&head);
     let removed = |name: &str| edits.contains(&Edit::Remove(Name::Owned(name.to_owned())));
     assert!(removed("ssl_client_subject_dn") && removed("ssl-client-cert"));
     let none = Edit::Set(
@@ -134,4 +135,75 @@ fn a_clients_own_words_never_reach_a_pod() {
     // Nor on a host that asks for nothing beside one that does.
     assert_eq!(Client::unasked().edits(&head).len(), 3);
     assert!(Client::default().edits(&head).is_empty());
+}
+
+/// What Envoy says of a connection.
+struct Says {
+    chain: &'static str,
+    mtls: u8,
+    is_tls: bool,
+}
+
+impl Says {
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        match path {
+            ["connection", "tls_version"] => self.is_tls.then(|| b"TLSv1.3".to_vec()),
+            ["connection", "mtls"] => Some(vec![self.mtls]),
+            ["connection", "subject_peer_certificate"] => Some(b"CN=client".to_vec()),
+            ["xds", "filter_chain_name"] => Some(self.chain.as_bytes().to_vec()),
+            _ => None,
+        }
+    }
+}
+
+#[test]
+fn a_listener_that_asks_by_this_authority_says_that_one_was_shown() {
+    let listeners = [("gw/a", "prod/ca"), ("gw/b", "prod/other")];
+    let listeners = listeners.map(|(name, by)| (name.to_owned(), by.to_owned()));
+    let listeners = Some(BTreeMap::from(listeners));
+    let three = "=aa,bb,cc";
+    for (chain, mtls, is_tls, shown_beside, verify, wanted) in [
+        ("gw/a", 1, true, "=aa", Verify::On, Shown::Good),
+        ("gw/a", 1, true, "=aa,bb", Verify::On, Shown::Good),
+        // One between it and the authority more than is asked.
+        ("gw/a", 1, true, three, Verify::On, Shown::Other),
+        ("gw/a", 1, true, three, Verify::Optional, Shown::Other),
+        // What the listener did not write.
+        ("gw/a", 1, true, "=", Verify::On, Shown::Other),
+        ("gw/a", 1, true, "aa", Verify::On, Shown::Other),
+        ("gw/a", 0, true, "=aa", Verify::On, Shown::Nothing),
+        ("gw/a", 1, true, "=aa", Verify::Off, Shown::Nothing),
+        ("gw/b", 1, true, "=aa", Verify::On, Shown::Nothing),
+        ("gw/https", 1, true, "=aa", Verify::On, Shown::Nothing),
+        ("gw/a", 1, false, "=aa", Verify::On, Shown::Plain),
+    ] {
+        let asked = asked(verify, "");
+        let says = Says {
+            chain,
+            mtls,
+            is_tls,
+        };
+        let property = |path: &[&str]| says.property(path);
+        let facts = facts(&property);
+        // What a client says of itself is nothing.
+        let head = [
+            (CONNECTION, "sni=a.example"),
+            (SUBJECT, "CN=lie"),
+            (ISSUER, "=CN=ca"),
+            (CERTIFICATE, "=pem"),
+            (CHAIN, shown_beside),
+        ];
+        let head = crate::edit::fields(&head);
+        let client = Client::of(&asked, &listeners, &head, &facts);
+        let case = (chain, mtls, is_tls, shown_beside, verify);
+        assert_eq!(client.shown, wanted, "{case:?}");
+        let is_known = matches!(client.shown, Shown::Good | Shown::Other);
+        let subject: &[u8] = if is_known { b"CN=client" } else { b"" };
+        assert_eq!(&*client.subject, subject, "{case:?}");
+        let lets_in = client.shows_enough(&head, &facts);
+        let evades = client.evades();
+        let comes_in = lets_in && !evades;
+        let wanted = wanted == Shown::Good || verify == Verify::Off;
+        assert_eq!(comes_in, wanted, "{case:?}");
+    }
 }

@@ -14,7 +14,7 @@ use crate::remark::{Effect, Expected, Problem, Remark};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 29] = [
     "ingresses",
     "ingress_classes",
     "annotations_prefix",
@@ -36,6 +36,7 @@ const KEYS: [&str; 28] = [
     "authorizers",
     "error_pages",
     "client_certificates",
+    "client_listeners",
     "default_backend",
     "policies",
     "secrets",
@@ -124,6 +125,7 @@ impl<'a> Reader<'a> {
             authorizers: self.strings("authorizers")?,
             error_pages: self.strings("error_pages")?.unwrap_or_default(),
             client_certificates: self.strings("client_certificates")?,
+            client_listeners: self.strings("client_listeners")?,
             policies: self.strings("policies")?.unwrap_or_default(),
             secrets: self.secrets()?,
             report: self.choice(
@@ -381,17 +383,14 @@ impl<'a> Reader<'a> {
         let Some(value) = self.get(key) else {
             return T::default();
         };
-        let known = value
-            .as_str()
-            .and_then(|text| words.iter().find(|(word, _)| *word == text));
+        let text = value.as_str();
+        let known = text.and_then(|text| words.iter().find(|(word, _)| *word == text));
         if let Some((_, choice)) = known {
             return *choice;
         }
         let words = words.iter().map(|(word, _)| *word);
         let words = words.filter(|word| !word.is_empty()).collect();
-        let shown = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
+        let shown = text.map_or_else(|| value.to_string(), str::to_owned);
         self.remark(key, Some(shown), Problem::UnknownWord { words });
         T::default()
     }

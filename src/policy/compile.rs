@@ -49,6 +49,7 @@ pub fn compile(config: &Config) -> (Policy, Vec<Remark>) {
         endpoints,
         hosts,
         asks_clients,
+        client_listeners: config.client_listeners.clone(),
         names_routes: !config.policies.is_empty(),
         path_decoding: config.path_decoding,
         trust_forwarded_proto: config.trust_forwarded_proto,

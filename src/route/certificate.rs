@@ -5,7 +5,7 @@
 use super::disposition::{Disposition, Reason};
 use super::host::{VirtualHost, normalise};
 use super::location::Location;
-use crate::client_certificate::{Client, ClientCertificate, Shown};
+use crate::client_certificate::{self, Client, ClientCertificate, Shown};
 use crate::edit::Reply;
 use crate::policy::Policy;
 use crate::redirect;
@@ -29,7 +29,8 @@ pub(super) fn refused<'p: 'r, 'r>(
         let reply = redirect::plain(421);
         return Some(Disposition::reply(reply, None, Reason::Misdirected));
     }
-    scope.client = Client::of(asked, scope.headers, scope.facts);
+    let listeners = &policy.client_listeners;
+    scope.client = Client::of(asked, listeners, scope.headers, scope.facts);
     if scope.client.shows_enough(scope.headers, scope.facts) {
         return None;
     }
@@ -69,7 +70,9 @@ pub(super) fn not_admitted(host: &VirtualHost, scope: &Scope) -> Option<Disposit
 }
 
 fn is_of_another_host(policy: &Policy, scope: &Scope) -> bool {
-    let greeted = Client::greeted(scope.headers).and_then(normalise);
+    let listeners = &policy.client_listeners;
+    let greeted = client_certificate::greeted(listeners, scope.headers, scope.facts);
+    let greeted = greeted.as_deref().and_then(normalise);
     greeted.is_some_and(|greeted| {
         let is_known = || {
             let host = policy.hosts.find(Some(&greeted), scope.work);

@@ -5,6 +5,7 @@
 //! pieces is put together, and the pods are those of the test.
 
 use crate::rendered::edit_plugin;
+use crate::tls;
 use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
 use limpet_envoy::render::envoy::{EnvoySettings, render};
@@ -61,6 +62,14 @@ impl Platform {
         match self {
             Self::EnvoyGateway | Self::OlderEnvoyGateway => "envoy-gateway-system/limpet/http",
             _ => "0.0.0.0_80",
+        }
+    }
+
+    /// The same for https.
+    fn https(self) -> &'static str {
+        match self {
+            Self::EnvoyGateway | Self::OlderEnvoyGateway => "envoy-gateway-system/limpet/https",
+            _ => "0.0.0.0_443",
         }
     }
 }
@@ -131,6 +140,60 @@ pub fn bootstrap(platform: Platform, recording: &str, pods: impl Fn(&str) -> Vec
     all.retain(|cluster| cluster["name"] == "prometheus_stats");
     all.extend(clusters);
     envoy
+}
+
+/// The same beside what was recorded of https, in a listener `https`, whose certificates are the one of
+/// [`tls::secret`].
+///
+/// # Panics
+/// As [`bootstrap`], or there is no https listener in the recording.
+#[must_use]
+pub fn with_https(
+    platform: Platform,
+    recording: &str,
+    pods: impl Fn(&str) -> Vec<String>,
+) -> Value {
+    let mut bootstrap = bootstrap(platform, recording, pods);
+    let envoy = read(platform, recording);
+    let mut listener = named(&envoy["listeners"], platform.https());
+    put_together(&mut listener, &envoy, platform);
+    certify(&mut listener, &envoy);
+    edit_plugin(&mut listener, |config| {
+        config["discovery"]["hold_ms"] = json!(10_000);
+    });
+    listener["name"] = json!("https");
+    listener["address"] = json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } });
+    let listeners = &mut bootstrap["static_resources"]["listeners"];
+    listeners.as_array_mut().unwrap().push(listener);
+    bootstrap
+}
+
+/// Puts certificates where what was sent has their names, and what clients' are checked by.
+fn certify(value: &mut Value, envoy: &Value) {
+    if let Some(fields) = value.as_object_mut() {
+        if fields
+            .remove("tls_certificate_sds_secret_configs")
+            .is_some()
+        {
+            let secret = &tls::secret()["stringData"];
+            let pair = json!({
+                "certificate_chain": { "inline_string": secret["tls.crt"] },
+                "private_key": { "inline_string": secret["tls.key"] },
+            });
+            fields.insert("tls_certificates".to_owned(), json!([pair]));
+        }
+        if let Some(config) = fields.remove("validation_context_sds_secret_config") {
+            let name = config["name"].as_str().unwrap();
+            let mut authority = named(&envoy["authorities"], name);
+            let context = authority["validation_context"].take();
+            fields.insert("validation_context".to_owned(), context);
+        }
+    }
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|v| certify(v, envoy)),
+        Value::Object(fields) => fields.values_mut().for_each(|v| certify(v, envoy)),
+        _ => {}
+    }
 }
 
 fn read(platform: Platform, recording: &str) -> Value {

@@ -55,6 +55,7 @@ impl Report {
         let flags = Flags {
             strict,
             on_envoy: on == Some(Platform::Envoy),
+            verified_clients: on == Some(Platform::EnvoyGateway),
             ..Flags::default()
         };
         match Compiled::new(manifests, &flags) {

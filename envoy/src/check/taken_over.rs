@@ -26,9 +26,16 @@ pub(crate) fn is_written(compiled: &Compiled<'_>, finding: &Finding, on: Option<
     let is_passed = on.is_some()
         && finding.field == passthrough::ANNOTATION
         && compiled.manifests.ssl_passthrough == Some(true);
-    let mut kinds = ["auth-tls-", "proxy-ssl-"].iter();
-    let is_of_envoy = compiled.on_envoy && kinds.any(|kind| finding.field.starts_with(kind));
-    (is_passed || is_of_envoy)
+    let is_of_clients = finding.field.starts_with("auth-tls-");
+    let is_toward_pods = finding.field.starts_with("proxy-ssl-");
+    let is_of_envoy = compiled.on_envoy && (is_of_clients || is_toward_pods);
+    // One that nobody vouches for ends the handshake there, and here it is to come in.
+    let takes_any = || {
+        let said = ingress.and_then(|one| one.annotation("auth-tls-verify-client"));
+        said.is_some_and(|said| said.trim() == "optional_no_ca")
+    };
+    let is_verified = compiled.verified_clients && is_of_clients && !takes_any();
+    (is_passed || is_of_envoy || is_verified)
         && ingress.is_some_and(|one| {
             let said = one.annotation(&finding.field);
             // With one that is neither true nor false, the Ingress may be no Ingress.

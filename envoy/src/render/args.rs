@@ -43,9 +43,12 @@ impl RenderArgs {
         Ok((manifests, decided))
     }
 
-    /// The flags that bear on what the manifests mean, where the platform finds the endpoints.
-    pub(super) fn flags(&self) -> Flags {
-        self.manifests.flags(&EndpointArgs::default())
+    /// The flags that bear on what the manifests mean on `on`, which finds the endpoints.
+    pub(super) fn flags(&self, on: Platform) -> Flags {
+        Flags {
+            verified_clients: on == Platform::EnvoyGateway,
+            ..self.manifests.flags(&EndpointArgs::default())
+        }
     }
 
     /// Prints what `text` makes of the manifests; what was decided goes to standard error.
@@ -59,7 +62,7 @@ impl RenderArgs {
         text: impl FnOnce(&Manifests) -> anyhow::Result<String>,
     ) -> anyhow::Result<()> {
         let progress = Progress::of("rendering");
-        let (manifests, decided) = self.load(&self.flags(), on, make_room)?;
+        let (manifests, decided) = self.load(&self.flags(on), on, make_room)?;
         let text = text(&manifests)?;
         drop(progress);
         decided.iter().for_each(say::note);

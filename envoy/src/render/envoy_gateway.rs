@@ -2,6 +2,7 @@
 
 mod args;
 mod authorizer;
+mod client;
 mod grant;
 mod listener;
 mod passthrough;
@@ -35,6 +36,7 @@ pub fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> 
     let mut all = listener::resources(served, args);
     all.extend(route::resources(args, &routes));
     all.extend(passthrough::resources(served, args));
+    all.extend(client::authorities(served, args));
     all.extend(policy::resources(served, args, &routes));
     all
 }
@@ -64,7 +66,7 @@ pub(super) fn make_room(
 /// # Errors
 /// When a key of `--config` has no usable shape, or a value cannot be written as YAML.
 pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<String> {
-    let compiled = Compiled::new(manifests, &args.render.flags())?;
+    let compiled = Compiled::new(manifests, &args.render.flags(check::Platform::EnvoyGateway))?;
     let served = Served::on_envoy_gateway(&compiled);
     let mut head: Vec<String> = HEAD.lines().map(str::to_owned).collect();
     head.extend(needed(args.envoy_gateway).lines().map(str::to_owned));

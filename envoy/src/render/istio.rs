@@ -95,7 +95,7 @@ fn shared(served: &Served<'_>, resource: &Resource) -> Shared {
 /// # Errors
 /// When a key of `--config` has no usable shape, or a value cannot be written as YAML.
 pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
-    let compiled = Compiled::new(manifests, &args.render.flags())?;
+    let compiled = Compiled::new(manifests, &args.render.flags(check::Platform::Istio))?;
     anyhow::ensure!(
         !args.sidecar || !compiled.policy.asks_for_address(),
         "lists of client addresses and limits by them cannot be kept by sidecars: on its way out of a pod a request has no \

@@ -1,7 +1,10 @@
 //! Hosts that a platform's resources do not hold, one line each: `check` says them, and the head of what is rendered.
 
-use super::secrets::{MOST_CERTIFICATES, MOST_LISTENERS, secrets};
+use super::asking::without_certificate;
+use super::own_listeners::{OfOneHost, own_listeners};
+use super::secrets::{MOST_CERTIFICATES, MOST_LISTENERS, most_passed};
 use super::served::Served;
+use crate::inert;
 
 /// The hosts that Istio takes for something else.
 pub fn on_istio<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
@@ -17,6 +20,7 @@ pub fn on_envoy_gateway<'s>(served: &'s Served<'_>) -> impl Iterator<Item = Stri
     of_other_types(served)
         .chain(beyond(served))
         .chain(not_passed(served))
+        .chain(not_asking(served))
 }
 
 /// Source: `validateTLSConfiguration`, `internal/gatewayapi/validate.go`, Envoy Gateway 1.9.1.
@@ -41,11 +45,6 @@ fn passed<'s>(served: &'s Served<'_>) -> impl Iterator<Item = &'s str> {
     hosts.filter(|host| served.passed_to(host).is_some())
 }
 
-/// How many of them there are listeners for, beside those of http and of https.
-pub(super) fn most_passed(served: &Served<'_>) -> usize {
-    MOST_LISTENERS - 1 - usize::from(!served.certificates.is_empty())
-}
-
 fn not_passed(served: &Served<'_>) -> Option<String> {
     let first = passed(served).nth(most_passed(served))?;
     Some(format!(
@@ -55,19 +54,45 @@ fn not_passed(served: &Served<'_>) -> Option<String> {
     ))
 }
 
-fn beyond(served: &Served<'_>) -> Option<String> {
-    let certificates = secrets(served);
-    let further = certificates.iter().skip(MOST_CERTIFICATES);
-    let beyond: Vec<&str> = further
-        .flat_map(|one| one.with_hosts(served))
-        .map(|(_, host)| host)
-        .skip((MOST_LISTENERS - 2).saturating_sub(passed(served).count()))
-        .collect();
-    let first = beyond.first()?;
-    Some(format!(
-        "a Gateway holds {MOST_CERTIFICATES} certificates in a listener and {MOST_LISTENERS} listeners: \
-         {} hosts, {first} the first of them, are served with the certificate of another host. Gather hosts \
-         under fewer certificates, or render a part of the Ingresses for a Gateway of its own",
-        beyond.len()
-    ))
+fn beyond(served: &Served<'_>) -> Vec<String> {
+    let beyond = own_listeners(served).without_room;
+    let names = |asks: bool| -> Vec<&str> {
+        let some = beyond.iter().filter(|one| one.asking.is_some() == asks);
+        some.map(|one: &OfOneHost<'_>| one.host).collect()
+    };
+    let (asking, others) = (names(true), names(false));
+    let quiet = others.first().map(|first| {
+        format!(
+            "a Gateway holds {MOST_CERTIFICATES} certificates in a listener and {MOST_LISTENERS} listeners: \
+             {} hosts, {first} the first of them, are served with the certificate of another host. Gather hosts \
+             under fewer certificates, or render a part of the Ingresses for a Gateway of its own",
+            others.len()
+        )
+    });
+    let asking = asking.first().map(|first| {
+        format!(
+            "a Gateway holds {MOST_LISTENERS} listeners, and each host that asks clients for certificates takes one: \
+             {} of them, {first} the first, ask for none, and refuse whoever has to show one. Render a part of the \
+             Ingresses for a Gateway of its own",
+            asking.len()
+        )
+    });
+    quiet.into_iter().chain(asking).collect()
+}
+
+/// The hosts that nobody can ask for.
+fn not_asking(served: &Served<'_>) -> Option<String> {
+    let hosts = without_certificate(served);
+    let named = |host: &&str| match *host {
+        "" => "of every other name".to_owned(),
+        host => inert::line(host),
+    };
+    let named: Vec<String> = hosts.iter().map(named).collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "hosts {} ask clients for certificates and have none themselves: no listener asks for them, and whoever \
+             has to show one is refused. Give them one under tls",
+            named.join(", ")
+        )
+    })
 }

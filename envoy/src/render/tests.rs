@@ -1,4 +1,5 @@
 mod certificates;
+mod client_certificates;
 mod hostile;
 mod protocols;
 mod routes;

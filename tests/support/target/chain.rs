@@ -33,6 +33,7 @@ impl Chain {
             strict: false,
             endpoints: endpoints.to_vec(),
             on_envoy: true,
+            ..Flags::default()
         };
         let compiled = Compiled::new(manifests, &flags).unwrap();
         let options = Options {

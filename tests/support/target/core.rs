@@ -54,6 +54,7 @@ impl Core {
             strict,
             endpoints: endpoints.to_vec(),
             on_envoy: true,
+            ..Flags::default()
         };
         let compiled = Compiled::new(manifests, &flags).unwrap();
         let options = Options {

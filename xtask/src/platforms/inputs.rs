@@ -28,7 +28,7 @@ pub(super) const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
 pub(super) const REST: &str = "rest";
 
 /// What sidecars have no part in.
-pub(super) const OF_GATEWAYS: [&str; 2] = [REST, "passthrough"];
+pub(super) const OF_GATEWAYS: [&str; 3] = [REST, "passthrough", "client-certificates"];
 
 impl Input {
     /// Their text, in one.

@@ -26,6 +26,9 @@ const UNORDERED: [&str; 3] = ["virtual_hosts", "domains", "lb_endpoints"];
 /// The Service of the API server, which it makes when it likes to.
 const ITS_OWN: [&str; 2] = ["kubernetes.default.svc", "10.96.0.1_443"];
 
+/// What the names of those end in that clients' certificates are checked by.
+const CLIENTS: &str = "/ca.crt";
+
 /// What Envoy has and does not use yet.
 const WARMING: [&str; 2] = ["listeners that warm", "clusters that warm"];
 
@@ -106,12 +109,23 @@ fn dumped() -> Result<Value> {
         WARMING[1]: resources(&dump, "dynamic_warming_clusters", &["cluster"]),
         "endpoints": resources(&dump, "dynamic_endpoint_configs", &["endpoint_config"]),
         "filters": resources(&dump, "ecds_filters", &["ecds_filter"]),
+        "authorities": authorities(&dump),
     });
     clean(&mut all);
     if let Some(all) = all.as_object_mut() {
         all.retain(|_, list| list.as_array().is_some_and(|list| !list.is_empty()));
     }
     Ok(all)
+}
+
+/// By what clients' certificates are checked: it is no secret, though Envoy gets it as one.
+fn authorities(dump: &Value) -> Vec<Value> {
+    let mut all = resources(dump, "dynamic_active_secrets", &["secret"]);
+    all.retain(|one| {
+        let is_one = one.get("validation_context").is_some();
+        is_one && name(one).ends_with(CLIENTS)
+    });
+    all
 }
 
 fn resources(dump: &Value, list: &str, path: &[&str]) -> Vec<Value> {

@@ -1,13 +1,17 @@
 //! The Gateway, and the order of its filters.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::args::EnvoyGatewayArgs;
 use super::grant::Grant;
 use super::passthrough;
 use crate::certificates::Certificate;
+use crate::render::asking::Asking;
+use crate::render::own_listeners::own_listeners;
 use crate::render::resource::{Kind, Resource, insert};
-use crate::render::secrets::{MOST_CERTIFICATES, MOST_LISTENERS, secrets};
+use crate::render::secrets::{MOST_CERTIFICATES, secrets};
 use crate::render::served::Served;
 
 pub(super) const GATEWAY: Kind = Kind {
@@ -94,9 +98,7 @@ fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
     let mut listeners = vec![json!({
         "name": HTTP, "port": 80, "protocol": "HTTP", "allowedRoutes": own,
     })];
-    let certificates = secrets(served);
-    let shared = certificates.iter().take(MOST_CERTIFICATES);
-    let references: Vec<Value> = shared.map(|one| reference(one.first)).collect();
+    let references: Vec<Value> = shared(served).into_iter().map(reference).collect();
     if !references.is_empty() {
         listeners.push(https(HTTPS, references));
     }
@@ -126,20 +128,33 @@ pub(super) struct OfOneHost<'s> {
     pub(super) name: String,
     pub(super) host: &'s str,
     certificate: &'s Certificate<'s>,
+    pub(super) asking: Option<Asking<'s>>,
 }
 
-/// Those with the certificates that have no room in the listener of all, as far as there is room for them.
+/// Those for which there is room.
 pub(super) fn of_one_host<'s>(served: &'s Served<'_>) -> Vec<OfOneHost<'s>> {
-    let certificates = secrets(served);
-    let others = 1 + usize::from(!certificates.is_empty()) + passthrough::passed(served).count();
-    let further = certificates.iter().skip(MOST_CERTIFICATES);
-    let further = further.flat_map(|one| one.with_hosts(served)).enumerate();
-    let all = further.map(|(n, (certificate, host))| OfOneHost {
+    let own = own_listeners(served).with_room.into_iter().enumerate();
+    let named = own.map(|(n, one)| OfOneHost {
         name: format!("{HTTPS}-{n}"),
-        host,
-        certificate,
+        host: one.host,
+        certificate: one.certificate,
+        asking: one.asking,
     });
-    all.take(MOST_LISTENERS.saturating_sub(others)).collect()
+    named.collect()
+}
+
+/// The certificates of the listener of all: one that serves hosts with listeners of their own alone would be good
+/// for the same names at both, and Envoy Gateway would take HTTP/2 away there.
+pub(super) fn shared<'s>(served: &'s Served<'_>) -> Vec<&'s Certificate<'s>> {
+    let own = own_listeners(served).with_room;
+    let own: HashSet<&str> = own.iter().map(|one| one.host).collect();
+    let all = secrets(served).into_iter().take(MOST_CERTIFICATES);
+    let all = all.filter(|one| {
+        let mut hosts = one.with_hosts(served).map(|(_, host)| host).peekable();
+        // One of which no host could have a listener stays.
+        hosts.peek().is_none() || hosts.any(|host| !own.contains(host))
+    });
+    all.map(|one| one.first).collect()
 }
 
 fn reference(certificate: &Certificate<'_>) -> Value {

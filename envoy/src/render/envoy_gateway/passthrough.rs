@@ -7,8 +7,8 @@ use serde_json::json;
 use super::args::EnvoyGatewayArgs;
 use super::grant::Grant;
 use crate::clusters::Cluster;
-use crate::render::left_out;
 use crate::render::resource::{Kind, Resource};
+use crate::render::secrets::most_passed;
 use crate::render::served::Served;
 
 /// The Gateway API of Envoy Gateway 1.7 serves no later one.
@@ -41,7 +41,7 @@ pub(super) fn passed<'s>(served: &'s Served<'_>) -> impl Iterator<Item = Passed<
             number,
         })
     });
-    passed.take(left_out::most_passed(served))
+    passed.take(most_passed(served))
 }
 
 /// Whether a Service port is that of one of them.

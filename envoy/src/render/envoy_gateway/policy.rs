@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 
 use super::args::EnvoyGatewayArgs;
 use super::authorizer;
+use super::client;
 use super::listener::GATEWAY;
 use super::route::{ClusterRoute, ROUTE, names};
 use super::way::Going;
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written, early, originals};
 use crate::plugin_config::Unmatched;
+use crate::render::asking::Asking;
 use crate::render::resource::{Kind, Resource, insert};
 use crate::render::served::Served;
 
@@ -25,7 +27,7 @@ pub(super) fn resources(
     args: &EnvoyGatewayArgs,
     routes: &[ClusterRoute<'_>],
 ) -> Vec<Resource> {
-    let mut all: Vec<Resource> = client_traffic(served, args).into();
+    let mut all = client_traffic(served, args);
     all.extend(backend_traffic(args, routes));
     all.push(extension(served, args, routes));
     all
@@ -36,14 +38,21 @@ pub(super) fn resources(
 ///
 /// Source: `ProcessClientTrafficPolicies`, `internal/gatewayapi/clienttrafficpolicy.go`, gateway
 /// d32f28294: a policy with a section name goes before one without.
-fn client_traffic(served: &Served<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2] {
-    let mut http = target(GATEWAY.name, "limpet");
-    insert(&mut http, "sectionName", json!(super::listener::HTTP));
-    let policy = |name: &str, target: Value, side: ListenerSide| {
+fn client_traffic(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
+    let of_section = |name: &str| {
+        let mut section = target(GATEWAY.name, "limpet");
+        insert(&mut section, "sectionName", json!(name));
+        section
+    };
+    let policy = |name: &str,
+                  target: Value,
+                  side: ListenerSide,
+                  asking: Option<&Asking<'_>>,
+                  tls: Option<Value>| {
         let mut spec = json!({
             "targetRefs": [target],
             "headers": {
-                "earlyRequestHeaders": early_headers(served, side),
+                "earlyRequestHeaders": early_headers(served, side, asking),
                 "withUnderscoresAction": underscores(served),
                 "requestID": "PreserveOrGenerate",
             },
@@ -57,13 +66,13 @@ fn client_traffic(served: &Served<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2]
             let hops = json!({ "xForwardedFor": { "numTrustedHops": 1 } });
             insert(&mut spec, "clientIPDetection", hops);
         }
-        let kind = Kind {
-            api_version: API,
-            name: "ClientTrafficPolicy",
-        };
-        Resource::new(kind, &args.namespace, name, spec)
+        if let Some(tls) = tls {
+            insert(&mut spec, "tls", tls);
+        }
+        Resource::new(client::POLICY, &args.namespace, name, spec)
     };
-    let plain = policy("limpet-http", http, HTTP)
+    let http = of_section(super::listener::HTTP);
+    let plain = policy("limpet-http", http, HTTP, None, None)
         .comment("Client copies of limpet's headers go before anything reads them; paths stay as they came;")
         .comment("the forwarding headers are those that ingress-nginx sent.");
     let plain = if served.forwarding.trusted {
@@ -71,17 +80,28 @@ fn client_traffic(served: &Served<'_>, args: &EnvoyGatewayArgs) -> [Resource; 2]
     } else {
         plain
     };
-    let tls = policy("limpet", target(GATEWAY.name, "limpet"), HTTPS)
+    let all = target(GATEWAY.name, "limpet");
+    let tls = policy("limpet", all, HTTPS, None, client::of_all(served))
         .comment("The same for every other listener: https.");
-    [plain, tls]
+    let own = client::asking(served);
+    let own = own.iter().map(|(own, asking)| {
+        let tls = client::tls(own, asking);
+        let section = of_section(&own.name);
+        policy(&client::name(own), section, HTTPS, Some(asking), Some(tls))
+            .comment(client::comment(own, asking))
+    });
+    [plain, tls].into_iter().chain(own).collect()
 }
 
 /// limpet's own headers removed, the forwarding headers written; Envoy Gateway writes before it
 /// removes.
-fn early_headers(served: &Served<'_>, side: ListenerSide) -> Value {
+fn early_headers(served: &Served<'_>, side: ListenerSide, asking: Option<&Asking<'_>>) -> Value {
     let forwarding = served.forwarding;
     let trusted = forwarding.trusted;
     let mut remove: Vec<&str> = served.dropped_headers().collect();
+    let of_client = asking.map(client::headers).unwrap_or_default();
+    let is_written = |name: &str| of_client.iter().any(|header| header.name == name);
+    remove.extend(client::dropped(served).filter(|name| !is_written(name)));
     // Envoy Gateway appends the address itself, after this.
     const APPENDED: &str = "x-forwarded-for";
     if !forwarding.real_ip {
@@ -91,6 +111,7 @@ fn early_headers(served: &Served<'_>, side: ListenerSide) -> Value {
         .into_iter()
         .chain(early(forwarding, side))
         .filter(|header| header.name != APPENDED)
+        .chain(of_client)
         .collect();
     let list = |only_if_absent: bool| -> Vec<Value> {
         written
@@ -160,16 +181,20 @@ pub(super) fn extension(
         let secret = json!({ "group": "", "kind": "Secret", "name": secret });
         insert(&mut image, "pullSecretRef", secret);
     }
+    let mut config = served.plugin_config(
+        &names(routes),
+        authorizer::names(served, routes),
+        Unmatched::NotFound,
+    );
+    if let Some(listeners) = client::listeners(served, args) {
+        insert(&mut config, "client_listeners", listeners);
+    }
     let mut wasm = json!({
         "name": "limpet",
         "rootID": "limpet",
         "failOpen": false,
         "code": { "type": "Image", "image": image },
-        "config": served.plugin_config(
-            &names(routes),
-            authorizer::names(served, routes),
-            Unmatched::NotFound,
-        ),
+        "config": config,
     });
     let variables = served.variables();
     if let (false, Some(fields)) = (variables.is_empty(), wasm.as_object_mut()) {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde_json::{Value, json};
 
 use super::args::EnvoyGatewayArgs;
+use super::client;
 use super::grant::Grant;
 use super::listener;
 use super::way::{Going, IDEMPOTENT};
@@ -128,6 +129,8 @@ pub(super) fn cluster_routes<'c>(
     let own = listener::of_one_host(served);
     let shared: &[&str] = if own.is_empty() {
         &[]
+    } else if listener::shared(served).is_empty() {
+        &[listener::HTTP]
     } else {
         &[listener::HTTP, listener::HTTPS]
     };
@@ -183,6 +186,8 @@ impl<'c, 'm: 'c> Places<'c, 'm> {
     ) {
         let port = &cluster.service_port;
         let key = port.key();
+        let hidden = self.served.leading_headers().into_iter();
+        let hidden: Vec<&'static str> = hidden.chain(client::dropped(self.served)).collect();
         let own = ways.get(key.as_str()).into_iter().flatten().copied();
         for going in Going::to(self.served, cluster, own) {
             let group = going.route(&port.namespace) + suffix;
@@ -198,7 +203,7 @@ impl<'c, 'm: 'c> Places<'c, 'm> {
                 going,
                 named: String::new(),
                 copies: self.served.copied_to(going.way),
-                hidden: self.served.leading_headers(),
+                hidden: hidden.clone(),
             };
             *before += 1;
             let named = self.named.entry(key.clone());

@@ -43,6 +43,7 @@ impl Settings {
             endpoints: self.endpoints.clone(),
             // Nobody shows a certificate here, and without one nobody comes in.
             on_envoy: true,
+            ..Flags::default()
         }
     }
 }

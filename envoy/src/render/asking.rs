@@ -1,0 +1,55 @@
+//! The certificates that clients are asked for where a bad one ends the handshake: a host asks by a listener of
+//! its own.
+
+use limpet::annotations::Verify;
+use limpet::client_certificate::{Asked, ClientCertificate};
+
+use super::served::Served;
+use crate::key_pair::Authority;
+
+/// What is asked of the clients of one host.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking<'s> {
+    pub(super) asked: &'s Asked,
+    pub(super) authority: &'s Authority,
+}
+
+impl<'s> Asking<'s> {
+    /// What is asked for the name `host`; `None`: nothing, or what no such listener can ask.
+    pub(super) fn of(served: &Served<'s>, host: &str) -> Option<Self> {
+        let compiled = served.compiled();
+        let ClientCertificate::Asked(asked) = compiled.virtual_host(host)?.client_certificate()?
+        else {
+            return None;
+        };
+        let authority = compiled.authorities.get(&asked.said.authority)?;
+        let asks = asked.is_on() && asked.said.verify != Verify::OptionalNoCa;
+        asks.then_some(Self { asked, authority })
+    }
+}
+
+/// Whether clients are asked for certificates at all.
+pub(super) fn is_asked(served: &Served<'_>) -> bool {
+    let compiled = served.compiled();
+    let mut hosts = compiled.policy.virtual_hosts();
+    compiled.verified_clients && hosts.any(|host| host.client_certificate().is_some())
+}
+
+/// The hosts that ask and have no certificate of their own to ask with; the host of all others is empty.
+pub(super) fn without_certificate<'s>(served: &Served<'s>) -> Vec<&'s str> {
+    let compiled = served.compiled();
+    if !compiled.verified_clients {
+        return Vec::new();
+    }
+    let certificates = served.certificates.iter();
+    let has_one = |name: &str| {
+        let mut hosts = certificates.clone().flat_map(|one| &one.hosts);
+        hosts.any(|host| host == name)
+    };
+    let hosts = compiled.policy.virtual_hosts();
+    let names = hosts.map(|host| if host.is_default() { "" } else { &*host.name });
+    let asking = names.filter(|name| Asking::of(served, name).is_some());
+    asking
+        .filter(|name| !has_one(&name.to_ascii_lowercase()))
+        .collect()
+}

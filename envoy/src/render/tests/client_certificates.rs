@@ -1,0 +1,175 @@
+//! Certificates of clients in what is rendered for Envoy Gateway: which listeners ask.
+
+use serde_json::{Value, json};
+
+use crate::compiled::{Compiled, Flags};
+use crate::manifests::Manifests;
+use crate::render::envoy_gateway::{self, EnvoyGatewayArgs};
+use crate::render::resource::Resource;
+use crate::render::served::Served;
+
+fn authority() -> String {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tests/recordings/rest/certs"
+    );
+    std::fs::read_to_string(format!("{folder}/ca.crt")).unwrap()
+}
+
+/// An Ingress for each `(namespace, host, Secret, asks)`, and an authority in each namespace.
+fn manifests(all: &[(&str, &str, &str, bool)]) -> Manifests {
+    let ingress = |(namespace, host, secret, asks): &(&str, &str, &str, bool)| {
+        let mut annotations = json!({});
+        if *asks {
+            annotations["nginx.ingress.kubernetes.io/auth-tls-secret"] =
+                json!(format!("{namespace}/ca"));
+        }
+        json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": {
+                "namespace": namespace,
+                "name": host.replace('*', "all"),
+                "annotations": annotations,
+            },
+            "spec": {
+                "ingressClassName": "nginx",
+                "tls": [{ "hosts": [host], "secretName": secret }],
+                "rules": [{ "host": host, "http": { "paths": [{ "path": "/", "pathType": "Prefix",
+                    "backend": { "service": { "name": "web", "port": { "number": 80 } } } }] } }],
+            },
+        })
+    };
+    let secret = |(namespace, ..): &(&str, &str, &str, bool)| {
+        json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": { "namespace": namespace, "name": "ca" },
+            "stringData": { "ca.crt": authority() },
+        })
+    };
+    let mut items: Vec<Value> = all.iter().map(ingress).collect();
+    let mut secrets: Vec<Value> = all.iter().map(secret).collect();
+    secrets.sort_by_key(ToString::to_string);
+    secrets.dedup();
+    items.extend(secrets);
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+    Manifests::parse("in.json", &list.to_string()).unwrap()
+}
+
+fn resources(manifests: &Manifests) -> Vec<Resource> {
+    let flags = Flags {
+        verified_clients: true,
+        ..Flags::default()
+    };
+    let compiled = Compiled::new(manifests, &flags).unwrap();
+    let served = Served::on_envoy_gateway(&compiled);
+    envoy_gateway::resources(&served, &EnvoyGatewayArgs::default())
+}
+
+/// The names of the hosts with listeners of their own, and for how many Secrets there is one for all.
+fn listeners(resources: &[Resource]) -> (Vec<String>, usize) {
+    let gateway = resources
+        .iter()
+        .find(|one| one.kind() == "Gateway")
+        .unwrap();
+    let all = gateway.value["spec"]["listeners"].as_array().unwrap();
+    let own = all.iter().filter_map(|one| one["hostname"].as_str());
+    let shared = all.iter().find(|one| one["name"] == "https");
+    let shared = shared.map(|one| one["tls"]["certificateRefs"].as_array().unwrap().len());
+    (own.map(str::to_owned).collect(), shared.unwrap_or_default())
+}
+
+/// The hosts whose listener asks.
+fn asking(resources: &[Resource]) -> usize {
+    let policies = resources
+        .iter()
+        .filter(|one| one.kind() == "ClientTrafficPolicy");
+    let asks = |one: &&Resource| one.value.pointer("/spec/tls/clientValidation").is_some();
+    policies.filter(asks).count()
+}
+
+#[test]
+fn a_host_that_asks_has_a_listener_and_so_has_whoever_is_under_its_star() {
+    let all = manifests(&[
+        ("shop", "plain.test", "plain", false),
+        ("shop", "*.wild.test", "wild", true),
+        ("shop", "a.wild.test", "a", false),
+        ("shop", "b.c.wild.test", "b", false),
+        ("shop", "wild.test", "apex", false),
+        ("shop", "other.test", "other", true),
+    ]);
+    let resources = resources(&all);
+    let (mut own, shared) = listeners(&resources);
+    own.sort();
+    assert_eq!(
+        own,
+        ["*.wild.test", "a.wild.test", "b.c.wild.test", "other.test"]
+    );
+    // No certificate is in two listeners, or Envoy Gateway takes HTTP/2 away.
+    assert_eq!(shared, 2);
+    assert_eq!(asking(&resources), 2);
+}
+
+#[test]
+fn where_all_hosts_ask_there_is_no_listener_for_all() {
+    let resources = resources(&manifests(&[("shop", "on.test", "on", true)]));
+    assert_eq!(listeners(&resources), (vec!["on.test".to_owned()], 0));
+    let routes = resources.iter().filter(|one| one.kind() == "HTTPRoute");
+    let parents = routes.flat_map(|one| one.value["spec"]["parentRefs"].as_array().unwrap());
+    let mut sections = parents.filter_map(|parent| parent["sectionName"].as_str());
+    assert!(sections.all(|section| section != "https"));
+}
+
+#[test]
+fn where_nobody_asks_nothing_is_rendered_for_it() {
+    let resources = resources(&manifests(&[("shop", "plain.test", "plain", false)]));
+    let texts = resources.iter().map(|one| one.value.to_string());
+    for text in texts {
+        assert!(!text.contains("client"), "{text}");
+        assert!(!text.contains("alpn"), "{text}");
+    }
+}
+
+#[test]
+fn beyond_its_listeners_a_gateway_lets_nobody_in_and_no_tenant_takes_them_all() {
+    let hosts: Vec<String> = (0..70).map(|n| format!("h{n}.test")).collect();
+    let mut all: Vec<(&str, &str, &str, bool)> = hosts
+        .iter()
+        .map(|host| ("many", host.as_str(), "many", true))
+        .collect();
+    all.push(("one", "z.test", "one", true));
+    let manifests = manifests(&all);
+    let resources = resources(&manifests);
+    let (own, _) = listeners(&resources);
+    assert_eq!(own.len(), 62);
+    assert!(own.iter().any(|host| host == "z.test"));
+    let args = EnvoyGatewayArgs::default();
+    let text = envoy_gateway::text(&manifests, &args).unwrap();
+    let told = "9 of them, h61.test the first, ask for none, and refuse whoever has to show one";
+    assert!(text.contains(told), "{text}");
+}
+
+#[test]
+fn a_host_that_asks_and_has_no_certificate_is_told() {
+    let mut list: Value = json!({ "apiVersion": "v1", "kind": "List", "items": [] });
+    list["items"] = json!([
+        {
+            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": { "namespace": "shop", "name": "bare", "annotations": {
+                "nginx.ingress.kubernetes.io/auth-tls-secret": "shop/ca",
+            } },
+            "spec": { "ingressClassName": "nginx", "rules": [{ "host": "bare.test", "http": { "paths": [{
+                "path": "/", "pathType": "Prefix",
+                "backend": { "service": { "name": "web", "port": { "number": 80 } } },
+            }] } }] },
+        },
+        {
+            "apiVersion": "v1", "kind": "Secret", "metadata": { "namespace": "shop", "name": "ca" },
+            "stringData": { "ca.crt": authority() },
+        },
+    ]);
+    let manifests = Manifests::parse("in.json", &list.to_string()).unwrap();
+    let text = envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap();
+    let told = "hosts bare.test ask clients for certificates and have none themselves";
+    assert!(text.contains(told), "{text}");
+}

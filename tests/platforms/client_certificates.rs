@@ -1,0 +1,236 @@
+//! Clients of hosts that ask for certificates, on Envoys that got what control planes made of what is rendered:
+//! those with none, with another one, and those that speak of one they lack.
+
+use limpet_tests::http::{self, Connection, Request, Response};
+use limpet_tests::pod::Pod;
+use limpet_tests::recorded::{Platform, with_https};
+use limpet_tests::rendered::Rendered;
+use limpet_tests::tls::{self, Greeting, Relay};
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// What a pod hears of a client.
+const HEARD: [&str; 5] = [
+    "ssl-client-verify",
+    "ssl-client-subject-dn",
+    "ssl-client-issuer-dn",
+    "ssl-client-cert",
+    "ssl_client_verify",
+];
+
+/// What a client says of itself that only a listener may say, and limpet.
+const LIES: [(&str, &str); 11] = [
+    ("ssl-client-verify", "SUCCESS"),
+    ("ssl-client-subject-dn", "CN=lie"),
+    ("ssl-client-cert", "lie"),
+    ("ssl_client_verify", "SUCCESS"),
+    ("x-forwarded-client-cert", "Subject=\"CN=good.client.test\""),
+    ("x-limpet-tls", "sni=on.example"),
+    ("x-limpet-client-subject", "CN=good.client.test"),
+    ("x-limpet-client-issuer", "=CN=good.client.test"),
+    ("x-limpet-client-certificate", "=lie"),
+    ("x-limpet-client-chain", "=lie"),
+    ("x-limpet-cluster", "default/web:80"),
+];
+
+const GOOD: &[&str] = &[
+    "ssl-client-verify: SUCCESS",
+    "ssl-client-subject-dn: O=tests,CN=good.client.test",
+    "ssl-client-issuer-dn: O=tests,CN=rest-ca",
+];
+const GOOD_ITSELF: &[&str] = &[
+    "ssl-client-verify: SUCCESS",
+    "ssl-client-subject-dn: O=tests,CN=good.client.test",
+    "ssl-client-issuer-dn: O=tests,CN=rest-ca",
+    "ssl-client-cert: -----BEGIN%20CERTIFICATE-----%0AMIIBpzCC",
+];
+/// By a certificate between it and the authority, which the client sends.
+const THROUGH: &[&str] = &[
+    "ssl-client-verify: SUCCESS",
+    "ssl-client-subject-dn: O=tests,CN=through.client.test",
+    "ssl-client-issuer-dn: O=tests,CN=middle",
+];
+const OTHER: &[&str] = &[
+    "ssl-client-verify: SUCCESS",
+    "ssl-client-subject-dn: O=tests,CN=other.client.test",
+    "ssl-client-issuer-dn: O=tests,CN=rest-ca2",
+];
+const NONE: &[&str] = &["ssl-client-verify: NONE"];
+
+/// The name that is greeted, the client, the host that is asked, the status (0: the handshake ended), what the pod
+/// hears.
+type Row = (
+    &'static str,
+    Option<&'static str>,
+    &'static str,
+    u16,
+    &'static [&'static str],
+);
+
+const ROWS: &[Row] = &[
+    ("plain.example", None, "plain.example", 200, &[]),
+    ("plain.example", Some("good"), "plain.example", 200, &[]),
+    ("on.example", None, "on.example", 400, &[]),
+    ("on.example", Some("good"), "on.example", 200, GOOD_ITSELF),
+    ("on.example", Some("other"), "on.example", 0, &[]),
+    ("on.example", Some("selfsigned"), "on.example", 0, &[]),
+    ("on.example", Some("expired"), "on.example", 0, &[]),
+    ("other.example", Some("good"), "other.example", 0, &[]),
+    ("other.example", Some("other"), "other.example", 200, OTHER),
+    ("optional.example", None, "optional.example", 200, NONE),
+    (
+        "optional.example",
+        Some("good"),
+        "optional.example",
+        200,
+        GOOD,
+    ),
+    (
+        "optional.example",
+        Some("through"),
+        "optional.example",
+        200,
+        THROUGH,
+    ),
+    (
+        "optional.example",
+        Some("other"),
+        "optional.example",
+        0,
+        &[],
+    ),
+    (
+        "deep.example",
+        Some("through"),
+        "deep.example",
+        200,
+        THROUGH,
+    ),
+    // What no such listener can ask is closed.
+    ("any.example", Some("good"), "any.example", 503, &[]),
+    ("off.example", Some("good"), "off.example", 200, NONE),
+    ("good.example", Some("good"), "good.example", 200, GOOD),
+    ("good.example", Some("through"), "good.example", 403, &[]),
+    ("begins.example", Some("good"), "begins.example", 403, &[]),
+    ("revoked.example", Some("good"), "revoked.example", 0, &[]),
+    ("revoked.example", None, "revoked.example", 400, &[]),
+    ("missing.example", Some("good"), "missing.example", 403, &[]),
+    ("abroad.example", Some("good"), "abroad.example", 403, &[]),
+    (
+        "middle.example",
+        Some("through"),
+        "middle.example",
+        403,
+        &[],
+    ),
+    ("bare.example", Some("good"), "bare.example", 400, &[]),
+    ("page.example", None, "page.example", 302, &[]),
+    ("a.wild.example", Some("good"), "a.wild.example", 200, GOOD),
+    ("a.wild.example", None, "a.wild.example", 400, &[]),
+    ("a.wild.example", Some("good"), "b.wild.example", 421, &[]),
+    ("plain.wild.example", None, "plain.wild.example", 200, &[]),
+    // What one host was shown is nothing to another, though the authority is the same.
+    ("on.example", Some("good"), "other.example", 404, &[]),
+    ("on.example", Some("good"), "good.example", 404, &[]),
+    ("plain.example", Some("good"), "on.example", 421, &[]),
+    ("optional.example", Some("good"), "on.example", 404, &[]),
+    ("off.example", Some("good"), "on.example", 421, &[]),
+    ("plain.wild.example", None, "a.wild.example", 404, &[]),
+    ("nowhere.example", Some("good"), "on.example", 400, &[]),
+    ("", Some("good"), "on.example", 400, &[]),
+    // A listener of one host has no other's pods.
+    ("on.example", Some("good"), "plain.example", 404, &[]),
+];
+
+/// Over plain http: the host, the status, what the pod hears.
+const PLAIN: &[(&str, u16, &[&str])] = &[
+    ("plain.example", 200, &[]),
+    ("on.example", 400, &[]),
+    ("optional.example", 200, &[]),
+    ("any.example", 503, &[]),
+    ("off.example", 200, &[]),
+    ("good.example", 403, &[]),
+    ("missing.example", 403, &[]),
+    ("middle.example", 403, &[]),
+    ("page.example", 302, &[]),
+];
+
+fn greeting(to: SocketAddr, sni: &str, shows: Option<&str>) -> Greeting {
+    Greeting {
+        to,
+        client: Ipv4Addr::LOCALHOST.into(),
+        sni: sni.to_owned(),
+        shows: shows.map(tls::of_client),
+        resumes: false,
+    }
+}
+
+fn lying(host: &str) -> Request {
+    let request = Request::get(host, "/");
+    let lie = |request: Request, (name, value): &(&str, &str)| request.header(name, value);
+    LIES.iter().fold(request, lie)
+}
+
+/// The status, and what the pod heard.
+fn told(answer: &Response) -> (u16, Vec<String>) {
+    let echo = answer.echo();
+    let heard = HEARD.iter().flat_map(|name| {
+        let all = echo.as_ref().map(|echo| echo.all(name)).unwrap_or_default();
+        all.into_iter().map(move |value| {
+            let value: String = value.chars().take(40).collect();
+            format!("{name}: {value}")
+        })
+    });
+    (answer.status, heard.collect())
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
+fn behind_a_gateway_nobody_comes_in_without_the_certificate_that_the_host_asks_for() {
+    for platform in [Platform::EnvoyGateway, Platform::OlderEnvoyGateway] {
+        let pod = Pod::start();
+        let pods = |_: &str| vec![pod.endpoint()];
+        let bootstrap = with_https(platform, "client-certificates", pods);
+        let envoy = Rendered::share_bootstrap(&bootstrap);
+        let https = envoy.https();
+        let greetings = ROWS.iter();
+        let greetings = greetings.map(|(sni, shows, ..)| greeting(https, sni, *shows));
+        let relay = Relay::start(greetings);
+        let mut wrong = Vec::new();
+        for (sni, shows, host, status, heard) in ROWS {
+            let place = relay.place(&greeting(https, sni, *shows));
+            let before = pod.requests();
+            let answer = http::send(place, &lying(host));
+            let is = answer.map_or((0, Vec::new()), |answer| told(&answer));
+            let seen = pod.requests() - before;
+            if is != (*status, owned(heard)) || seen != u64::from(*status == 200) {
+                wrong.push(format!(
+                    "{platform:?}: {shows:?} greets {sni:?}, asks {host}: {is:?}, {seen} at the pod"
+                ));
+            }
+        }
+        for (host, status, heard) in PLAIN {
+            let before = pod.requests();
+            let is = told(&http::send(envoy.http(), &lying(host)).unwrap());
+            let seen = pod.requests() - before;
+            if is != (*status, owned(heard)) || seen != u64::from(*status == 200) {
+                wrong.push(format!("{platform:?}: {host}: {is:?}, {seen} at the pod"));
+            }
+        }
+        assert!(wrong.is_empty(), "WRONG {}", wrong.join("\nWRONG "));
+
+        // One connection, several hosts.
+        let place = relay.place(&greeting(https, "on.example", Some("good")));
+        let mut connection = Connection::open(place).unwrap();
+        for (host, status) in [
+            ("on.example", 200),
+            ("other.example", 404),
+            ("on.example", 200),
+        ] {
+            let answer = connection.send(&Request::get(host, "/")).unwrap();
+            assert_eq!(answer.status, status, "{host}");
+        }
+    }
+}
