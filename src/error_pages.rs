@@ -37,6 +37,8 @@ pub struct Page {
     pub(crate) pages: Arc<ErrorPages>,
     /// Without X-Code; `None`: nobody has any endpoint.
     pub(crate) question: Option<Question>,
+    /// The status of the answer where nobody is asked.
+    pub(crate) otherwise: u16,
     pub(crate) is_head: bool,
 }
 
@@ -83,7 +85,7 @@ impl Page {
                 question.headers.push(("x-code".to_owned(), code));
                 Instead::Ask(question)
             }
-            None => Instead::Reply(plain(self.pages.otherwise)),
+            None => Instead::Reply(plain(self.otherwise)),
         }
     }
 
@@ -142,6 +144,7 @@ mod tests {
                 otherwise: 500,
             }),
             question: None,
+            otherwise: 500,
             is_head,
         }
     }

@@ -114,7 +114,7 @@ impl Additions {
 pub(crate) struct Requests(Vec<(String, Template)>);
 
 /// What ingress-nginx sets itself: a field of the same name comes beside it.
-const BUILT_IN: [&str; 10] = [
+pub(crate) const BUILT_IN: [&str; 10] = [
     "x-request-id",
     "x-real-ip",
     "x-forwarded-for",

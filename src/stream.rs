@@ -209,7 +209,9 @@ impl Stream {
                 paged,
             } => {
                 let additions = self.additions(policy);
-                reply = add_fields(additions, location, reply, paged.is_some());
+                // `app-root` is of the host, before any location.
+                let of = location.filter(|_| reason != Reason::AppRoot);
+                reply = add_fields(additions, of, reply, paged.is_some());
                 let redirect = (300..400).contains(&reply.status);
                 if let (Reason::RewriteRedirect, Some(location)) = (reason, location) {
                     let to = reply.headers.first().map_or(&b""[..], |(_, url)| url);

@@ -6,7 +6,24 @@ use crate::annotations::Annotations;
 use crate::config::Config;
 use crate::config::settings::Settings;
 use crate::error_pages::{ErrorPages, Service};
+use crate::route::Location;
 use std::sync::Arc;
+
+/// `error_page 401`, which leads to the sign-in, replaces those of the ConfigMap, which stand further out.
+pub(super) fn of_location(
+    location: &Location,
+    annotations: Option<&Annotations>,
+    draft: &Draft,
+    settings: &Settings,
+    config: &Config,
+    ids: &Ids,
+) -> Option<Arc<ErrorPages>> {
+    let is_own = annotations.is_some_and(|own| !own.custom_http_errors.is_empty());
+    if !is_own && location.leads_to_sign_in() {
+        return None;
+    }
+    of(annotations, Some(draft), settings, config, ids)
+}
 
 /// An Ingress's own list replaces that of the ConfigMap, and with it goes its own Service.
 pub(super) fn of(

@@ -317,15 +317,15 @@ impl Context<'_> {
             }
             location.pattern = Some(Arc::new(pattern));
         }
-        let said = one.map(|one| &one.annotations);
-        location.error_pages =
-            error_pages::of(said, Some(draft), self.settings, self.config, self.ids);
         if let Some(one) = one {
             location.closed = one.closed;
             let policy = self.config.policies.get(&one.ingress.key);
             location.policy = policy.map(|name| name.as_str().into());
             self.apply(&mut location, draft, &one.annotations, remarks)?;
         }
+        let said = one.map(|one| &one.annotations);
+        location.error_pages =
+            error_pages::of_location(&location, said, draft, self.settings, self.config, self.ids);
         if let Some(upstream) = upstream {
             location.hash_by = self.hash_by(draft, upstream, &location, remarks);
         }

@@ -11,10 +11,11 @@ use crate::edit::Reply;
 use crate::policy::Policy;
 use crate::redirect;
 use crate::rewrite::variable::Scope;
+use std::net::IpAddr;
 
 /// What becomes of a request.
 pub(super) enum Admission {
-    /// It may come in; with what an authorizer said of it, where one was asked.
+    /// It may come in; with what follows from what an authorizer said of it, or from its silence.
     Admitted(Option<Admitted>),
     /// It may not.
     Refused(Reply, Reason),
@@ -33,10 +34,11 @@ pub(super) fn admission(
 ) -> Admission {
     let verdict = by_address(policy, location, scope);
     let is_enough = location.satisfies_any;
-    if is_enough && verdict == Verdict::Allowed {
-        return Admission::Admitted(None);
-    }
     let authorizer = location.authorizer.as_deref();
+    let unasked = || Admission::Admitted(asking::unasked(authorizer));
+    if is_enough && verdict == Verdict::Allowed {
+        return unasked();
+    }
     let mut refused = None;
     let mut challenge = None;
     if verdict == Verdict::Denied {
@@ -48,7 +50,7 @@ pub(super) fn admission(
     }
     if let Some(basic) = &location.basic {
         match basic.admits(scope.headers) {
-            Ok(()) if is_enough => return Admission::Admitted(None),
+            Ok(()) if is_enough => return unasked(),
             Ok(()) => {}
             Err(Refusal::Twice) => {
                 return Admission::Refused(redirect::plain(400), Reason::BadRequest);
@@ -92,13 +94,22 @@ pub(super) fn admission(
 
 /// A location's own lists replace `block-cidrs`.
 fn by_address(policy: &Policy, location: &Location, scope: &Scope) -> Verdict {
-    let client = || access::address(scope.headers, scope.facts, policy.real_ip.as_ref());
-    match (&location.access, &policy.blocked) {
-        (Some(lists), _) => lists.admits(client()),
-        (None, Some(blocked)) => match client() {
-            Some(client) if !blocked.contains(client) => Verdict::Silent,
-            _ => Verdict::Denied,
-        },
-        (None, None) => Verdict::Silent,
+    match &location.access {
+        Some(lists) => lists.admits(client(policy, scope)),
+        None if is_blocked(policy, scope) => Verdict::Denied,
+        None => Verdict::Silent,
     }
+}
+
+/// Whether `block-cidrs` keeps the client out of what has no lists of its own.
+pub(super) fn is_blocked(policy: &Policy, scope: &Scope) -> bool {
+    let blocked = policy.blocked.as_ref();
+    blocked.is_some_and(|blocked| {
+        let client = client(policy, scope);
+        client.is_none_or(|client| blocked.contains(client))
+    })
+}
+
+fn client(policy: &Policy, scope: &Scope) -> Option<IpAddr> {
+    access::address(scope.headers, scope.facts, policy.real_ip.as_ref())
 }

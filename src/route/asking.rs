@@ -10,6 +10,7 @@ use super::lookup::Found;
 use crate::access;
 use crate::authorizer::{Admitted, Answer, Authorizer, Question};
 use crate::edit::{Edit, FieldValue, Name, Reply, all, first};
+use crate::fields::BUILT_IN;
 use crate::policy::Policy;
 use crate::redirect;
 use crate::rewrite::variable::Scope;
@@ -62,7 +63,8 @@ pub(super) fn handed_on(
         }
     }
     // What the client said, before it was written anew.
-    if let Some(host) = all(scope.headers, "x-original-forwarded-host").next() {
+    let said = all(scope.headers, "x-original-forwarded-host").next();
+    if let Some(host) = said.filter(|_| !own("x-forwarded-host")) {
         out.push(("x-forwarded-host".to_owned(), host.to_vec()));
     }
     // A proxy in front that is believed said it, where it is not what Envoy writes.
@@ -203,9 +205,8 @@ pub(super) fn verdict(
     let cookie = answer.cookie();
     let always = asked.always_set_cookie;
     if (200..300).contains(&answer.status) {
-        let edits = asked.response_headers.iter();
         return Verdict::Admitted(Admitted {
-            edits: edits.filter_map(|name| told(name, answer)).collect(),
+            edits: edits(asked, answer),
             cookie,
             always,
         });
@@ -233,6 +234,21 @@ pub(super) fn verdict(
     Verdict::Refused(reply, reason)
 }
 
+/// What follows where another rule lets somebody in, and it is not asked: what pods are told by it is
+/// not the client's to say.
+pub(super) fn unasked(asked: Option<&Authorizer>) -> Option<Admitted> {
+    let edits = edits(asked?, &Answer::default());
+    (!edits.is_empty()).then(|| Admitted {
+        edits,
+        ..Admitted::default()
+    })
+}
+
+fn edits(asked: &Authorizer, answer: &Answer) -> Vec<Edit<'static>> {
+    let names = asked.response_headers.iter();
+    names.filter_map(|name| told(name, answer)).collect()
+}
+
 /// What a client is asked its name with.
 pub(super) const CHALLENGE: &str = "www-authenticate";
 
@@ -246,16 +262,16 @@ pub(super) fn sign_in(asked: Option<&Authorizer>, policy: &Policy, scope: &Scope
 }
 
 /// What pods are told under `name`: all that the authorizer said, or nothing, whatever the client said.
-/// nginx takes `-` and `_` for the same. Without X-Forwarded-Proto Envoy finds no route.
+/// nginx takes `-` and `_` for the same. What ingress-nginx says itself by that name stays.
 fn told(name: &str, answer: &Answer) -> Option<Edit<'static>> {
     let folded = |name: &str| name.replace('-', "_");
     let wanted = folded(name);
     let values = answer.values(|other| folded(other) == wanted);
     let value = values.join(&b", "[..]);
-    let is_envoys = wanted == "x_forwarded_proto";
+    let is_built_in = BUILT_IN.contains(&&*name.replace('_', "-"));
     let name = Name::Owned(name.to_owned());
     if !value.is_empty() {
         return Some(Edit::Set(name, FieldValue::received(value)));
     }
-    (!is_envoys).then_some(Edit::Remove(name))
+    (!is_built_in).then_some(Edit::Remove(name))
 }

@@ -172,6 +172,12 @@ impl Location {
         self.upstream_host.is_some()
     }
 
+    /// `auth-signin`.
+    pub(crate) fn leads_to_sign_in(&self) -> bool {
+        let authorizer = self.authorizer.as_ref();
+        authorizer.is_some_and(|authorizer| authorizer.signin.is_some())
+    }
+
     pub(crate) fn is_match(&self, uri: &[u8], work: &Work) -> bool {
         match &self.pattern {
             Some(pattern) => pattern.is_match(uri, work),

@@ -3,9 +3,11 @@
 //! Source: the `CUSTOM_ERRORS` locations of `rootfs/etc/nginx/template/nginx.tmpl`, ingress-nginx
 //! dbb11b92d.
 
+use super::admission::is_blocked;
 use super::asking;
 use super::disposition::Disposition;
 use super::fallback::is_empty;
+use super::hsts::HSTS;
 use crate::access;
 use crate::authorizer::{Answer, Question};
 use crate::edit::{FieldValue, first};
@@ -61,6 +63,7 @@ pub(super) fn paged<'p>(
         (Instead::Ask(question), None) => return Disposition::Ask(question),
         (Instead::Reply(reply), _) => reply,
     };
+    let is_plain = page.question.is_none();
     match &mut disposition {
         Disposition::Reply { reply, paged, .. } => {
             // The challenge stays with the answer, whosever page it has.
@@ -70,7 +73,13 @@ pub(super) fn paged<'p>(
             reply.headers.extend(asks);
             *paged = Some(status);
         }
-        Disposition::NotFound { page, .. } => *page = Some(instead),
+        Disposition::NotFound { page, headers, .. } => {
+            let mut instead = instead;
+            // nginx itself still answers in the location that it began in.
+            let own = headers.drain(..).filter(|(name, _)| *name == HSTS);
+            instead.headers.extend(own.filter(|_| is_plain));
+            *page = Some(instead);
+        }
         _ => {}
     }
     disposition
@@ -82,9 +91,12 @@ fn page(
     scope: &Scope,
     pages: &Arc<ErrorPages>,
 ) -> Page {
+    // The place that pages come from has no list of its own.
+    let is_blocked = is_blocked(policy, scope);
     // A Service without endpoints has no pages.
     let service = pages.service.as_ref();
     let service = service.filter(|service| !is_empty(policy, endpoints, service.id));
+    let service = service.filter(|_| !is_blocked);
     let question = service.and_then(|service| {
         let cluster = &policy.cluster(service.id)?.envoy_name;
         let asked = service.asked.as_ref();
@@ -97,6 +109,7 @@ fn page(
     Page {
         pages: Arc::clone(pages),
         question,
+        otherwise: if is_blocked { 403 } else { pages.otherwise },
         is_head: first(scope.headers, ":method") == Some(b"HEAD"),
     }
 }

@@ -146,11 +146,43 @@ impl Exchange {
     }
 
     /// Every piece of a body that comes goes on at once; `Some`: it is more than may come.
-    pub(crate) fn on_body(&mut self, filter: &mut Filter) -> Option<Reply> {
+    pub(crate) fn on_body(&mut self, filter: &mut Filter) -> Option<Instead> {
         let size = u64::try_from(filter.body_size()).unwrap_or(u64::MAX);
         let (reply, telemetry) = self.stream.on_body(size)?;
         self.report(filter, telemetry);
-        Some(reply)
+        Some(self.told(filter, reply))
+    }
+
+    /// The same answer as the location tells it: Envoy does not show a native filter what it says itself.
+    fn told(&mut self, filter: &mut Filter, mut reply: Reply) -> Instead {
+        let config = Arc::clone(&self.config);
+        let endpoints = config.tables();
+        let status = reply.status.to_string();
+        let fields = vec![(&b":status"[..], status.as_bytes())];
+        let head = ResponseHead {
+            header: &|field| (field == ":status").then(|| status.clone().into_bytes()),
+            headers: &|| &fields,
+        };
+        // No pod has answered.
+        let facts = facts(&|_| None, &|| Knowledge::Current);
+        let decided = self
+            .stream
+            .on_response(config.policy(), &endpoints, &head, &facts);
+        self.report(filter, decided.telemetry);
+        if let Some(instead) = decided.instead {
+            return instead;
+        }
+        for edit in decided.edits.into_iter().map(owned) {
+            match edit {
+                Edit::Set(name, value) => {
+                    reply.headers.retain(|(known, _)| *known != name);
+                    reply.headers.push((name, value));
+                }
+                Edit::Add(name, value) => reply.headers.push((name, value)),
+                Edit::Remove(name) => reply.headers.retain(|(known, _)| *known != name),
+            }
+        }
+        Instead::Reply(reply)
     }
 
     /// A page is there, or will not come; `None`: the response does not wait for one.

@@ -28,6 +28,7 @@ const VERSION: &CStr = c"v0.2.0";
 /// What a hook of a head answers: the numbers of Envoy's `FilterHeadersStatus`.
 const CONTINUE: u32 = 0;
 const STOP_ITERATION: u32 = 1;
+const STOP_ITERATION_NO_BUFFER: u32 = 3;
 const STOP_ALL_ITERATION_AND_WATERMARK: u32 = 4;
 
 /// nginx's `proxy_read_timeout`, for authorizers.
@@ -253,15 +254,35 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_body(
     exchange: *mut Exchange,
     _end_of_stream: bool,
 ) -> u32 {
+    if is_paging(exchange) {
+        return STOP_ITERATION_NO_BUFFER;
+    }
     // SAFETY: as above.
     let count = || unsafe { &mut *exchange }.on_body(&mut filter(envoy));
     match guard(None, count) {
         None => CONTINUE,
-        Some(reply) => {
-            filter(envoy).reply(&reply);
-            STOP_ITERATION
+        Some(instead) => {
+            stand_in(envoy, exchange, &instead);
+            STOP_ITERATION_NO_BUFFER
         }
     }
+}
+
+/// No pod takes the end of a body that was too long for the end of a whole one.
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_request_trailers(
+    _envoy: *mut c_void,
+    exchange: *mut Exchange,
+) -> u32 {
+    match is_paging(exchange) {
+        true => STOP_ITERATION,
+        false => CONTINUE,
+    }
+}
+
+fn is_paging(exchange: *mut Exchange) -> bool {
+    // SAFETY: as above.
+    unsafe { &*exchange }.is_paging()
 }
 
 /// A paused request is decided once more.
@@ -282,18 +303,28 @@ extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
     exchange: *mut Exchange,
     _end_of_stream: bool,
 ) -> u32 {
-    // SAFETY: as above.
-    let decide = || unsafe { &mut *exchange }.on_response(&mut filter(envoy));
-    match guard(None, decide) {
-        None => return CONTINUE,
-        Some(Instead::Reply(reply)) => filter(envoy).reply(&reply),
-        Some(Instead::Ask(question)) => {
-            if !filter(envoy).ask(&question, ASK_TIMEOUT_MS) {
+    // A page is on its way already: the pod has answered a body that is too long.
+    if !is_paging(exchange) {
+        // SAFETY: as above.
+        let decide = || unsafe { &mut *exchange }.on_response(&mut filter(envoy));
+        match guard(None, decide) {
+            None => return CONTINUE,
+            Some(instead) => stand_in(envoy, exchange, &instead),
+        }
+    }
+    STOP_ALL_ITERATION_AND_WATERMARK
+}
+
+/// Answers with this, once it is there.
+fn stand_in(envoy: *mut c_void, exchange: *mut Exchange, instead: &Instead) {
+    match instead {
+        Instead::Reply(reply) => filter(envoy).reply(reply),
+        Instead::Ask(question) => {
+            if !filter(envoy).ask(question, ASK_TIMEOUT_MS) {
                 replace(envoy, exchange, Answer::default());
             }
         }
     }
-    STOP_ALL_ITERATION_AND_WATERMARK
 }
 
 fn filter<'h>(envoy: *mut c_void) -> Filter<'h> {
@@ -329,7 +360,6 @@ mod idle_hooks {
     }
 
     idle! {
-        envoy_dynamic_module_on_http_filter_request_trailers() -> CONTINUE;
         envoy_dynamic_module_on_http_filter_response_body(bool) -> CONTINUE;
         envoy_dynamic_module_on_http_filter_response_trailers() -> CONTINUE;
         envoy_dynamic_module_on_http_filter_stream_complete();
