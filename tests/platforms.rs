@@ -3,6 +3,7 @@
 mod authorizer;
 mod client_certificates;
 mod crds;
+mod edge;
 mod passthrough;
 mod policies;
 mod protocols;

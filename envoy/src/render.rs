@@ -3,6 +3,7 @@
 mod args;
 mod asking;
 pub mod authorizer;
+mod edge;
 pub mod envoy;
 pub mod envoy_gateway;
 pub mod external_names;

@@ -3,9 +3,9 @@
 mod address;
 mod client;
 mod cluster;
-mod edge;
 mod eds;
 mod listener;
+mod overload;
 mod passthrough;
 mod reach;
 mod route;
@@ -139,7 +139,7 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     let mut bootstrap = json!({
         "node": { "id": "limpet", "cluster": "limpet" },
         "admin": { "address": settings.admin.to_envoy() },
-        "overload_manager": edge::overload_manager(settings),
+        "overload_manager": overload::manager(settings),
         "static_resources": { "listeners": listeners, "clusters": rendered_clusters },
         "layered_runtime": { "layers": [{ "name": "limpet", "static_layer": {
             // nginx serves what stands before a `#`.

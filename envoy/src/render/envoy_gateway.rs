@@ -24,7 +24,7 @@ use super::version::Version;
 use crate::check;
 use crate::compiled::{Compiled, Flags};
 use crate::manifests::Manifests;
-use args::BOUNDS_SILENCE;
+use args::{BOUNDS_HEADS, BOUNDS_SILENCE};
 use route::cluster_routes;
 
 pub use args::EnvoyGatewayArgs;
@@ -152,10 +152,12 @@ fn needed(version: Version) -> &'static str {
         "\
 - how long pods may be silent: Envoy Gateway 1.7 has no time for it, and its Envoy waits without end for
   what it would not ask of another pod, whatever proxy-read-timeout says. For 1.8 render without --envoy-gateway."
-    } else {
+    } else if version < BOUNDS_HEADS {
         "\
 - Envoy Gateway 1.7: this is for 1.8 or newer, which bound how long pods may be silent (streamIdleTimeout);
-  --envoy-gateway 1.7 renders for 1.7."
+  --envoy-gateway 1.7 renders for 1.7, and 1.9 for one that bounds how long a request head may take."
+    } else {
+        "- Envoy Gateway 1.8 and older: this is for 1.9 or newer; name an older one with --envoy-gateway."
     }
 }
 

@@ -32,10 +32,12 @@ pub(super) fn rendered(place: &Place, platform: Platform, input: &Input) -> Resu
 
 /// `limpet`'s arguments for an input.
 pub(super) fn command(platform: Platform, input: &Input) -> Vec<String> {
-    // Sidecars are asked about what is rendered for the oldest that there is a flag for.
-    let older: &[&str] = match platform {
+    // Older sidecars are asked about what is rendered for the oldest that there is a flag for.
+    let version: &[&str] = match platform {
         Platform::OlderIstio(Proxy::Sidecar) => &["--istio", "1.24"],
         Platform::OlderEnvoyGateway => &["--envoy-gateway", "1.7"],
+        // All that it knows; on the standard channel what is rendered without.
+        Platform::EnvoyGateway => &["--envoy-gateway", "1.9"],
         _ => &[],
     };
     let (name, image, flags): (_, _, &[&str]) = match platform {
@@ -52,7 +54,7 @@ pub(super) fn command(platform: Platform, input: &Input) -> Vec<String> {
     let mut all: Vec<String> = words
         .iter()
         .chain(flags)
-        .chain(older)
+        .chain(version)
         .map(ToString::to_string)
         .collect();
     all.extend(input.is_strict.then(|| "--strict".to_owned()));

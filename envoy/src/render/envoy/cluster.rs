@@ -8,7 +8,6 @@ use super::reach;
 use super::settings::EnvoySettings;
 use crate::clusters::{Cluster, Twin};
 use crate::compiled::Compiled;
-use crate::manifests::Manifests;
 use crate::render::authorizer::{self, PROTOCOL_OPTIONS};
 use crate::render::way::CONNECT;
 
@@ -213,14 +212,6 @@ fn dns_port(cluster: &Cluster, notes: &mut Vec<String>) -> Result<u16, String> {
             cluster.place
         )
     })
-}
-
-/// A setting of ingress-nginx's ConfigMap in seconds, as a Duration.
-pub(super) fn seconds(manifests: &Manifests, key: &str, default: u64) -> String {
-    let given = manifests.setting(key);
-    let given = given.and_then(|value| value.trim_end_matches('s').parse::<u64>().ok());
-    // 0 is "at once" to nginx and "never" to Envoy; more than a year is nobody's patience.
-    format!("{}s", given.unwrap_or(default).clamp(1, 31_536_000))
 }
 
 /// The cluster that the module asks for the endpoints: Envoy's own admin, as Istio and Envoy

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 use super::client::{self, Asking};
-use super::edge;
 use super::passthrough;
 use super::route;
 use super::settings::EnvoySettings;
@@ -17,6 +16,8 @@ use crate::forwarding::{self, DROPPED_HEADERS, ENDPOINT_HEADER, POLICY_HEADER};
 use crate::inert;
 use crate::passthrough::Passthrough;
 use crate::plugin_config;
+use crate::render::edge;
+use crate::render::resource::insert;
 use crate::render::way::Ways;
 
 /// Both listeners' common part.
@@ -54,7 +55,7 @@ impl Chain<'_> {
             let chains = tls::filter_chains(
                 certificates,
                 |asked| self.connection_manager(HTTPS, asked),
-                &edge::header_timeout(self.compiled.manifests),
+                &self.header_timeout(),
             );
             let passed = passthrough::filter_chains(self.passed);
             let chains: Vec<Value> = passed.chain(chains).collect();
@@ -73,8 +74,14 @@ impl Chain<'_> {
         self.connection_manager(HTTPS, None).to_string().len()
     }
 
+    fn header_timeout(&self) -> String {
+        format!("{}s", edge::header_timeout(self.compiled.manifests))
+    }
+
     /// The connection manager of one listener, or of those of its hosts that ask for certificates.
     fn connection_manager(&self, side: ListenerSide, asked: Option<&Asking>) -> Value {
+        let mut http2 = edge::http2(self.compiled.manifests);
+        insert(&mut http2, "allow_connect", json!(true));
         let mut manager = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": format!("ingress_{}", side.scheme),
@@ -93,11 +100,11 @@ impl Chain<'_> {
                 "accept_http_10": true,
                 "default_host_for_http_10": DEFAULT_HOST,
             },
-            "http2_protocol_options": edge::http2(self.compiled.manifests),
-            "request_headers_timeout": edge::header_timeout(self.compiled.manifests),
+            "http2_protocol_options": http2,
+            "request_headers_timeout": self.header_timeout(),
             "upgrade_configs": [{ "upgrade_type": "websocket" }],
             "common_http_protocol_options": {
-                "idle_timeout": super::cluster::seconds(self.compiled.manifests, "keep-alive", 75),
+                "idle_timeout": format!("{}s", edge::idle_timeout(self.compiled.manifests)),
                 "max_headers_count": edge::HEADERS,
                 "headers_with_underscores_action": self.underscores(),
             },

@@ -37,6 +37,9 @@ pub struct EnvoyGatewayArgs {
 /// The first that knows `streamIdleTimeout`.
 pub(super) const BOUNDS_SILENCE: Version = Version::of(8);
 
+/// The first that knows `requestHeadersReceivedTimeout` and `tlsHandshakeTimeout`.
+pub(super) const BOUNDS_HEADS: Version = Version::of(9);
+
 /// Before 1.7 one tenant's broken Secret took the listener of all.
 fn envoy_gateway(text: &str) -> Result<Version, String> {
     version::from(text, Version::of(7))

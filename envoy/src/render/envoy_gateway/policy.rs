@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::args::EnvoyGatewayArgs;
+use super::args::{BOUNDS_HEADS, EnvoyGatewayArgs};
 use super::authorizer;
 use super::client;
 use super::listener::GATEWAY;
 use super::route::{ClusterRoute, ROUTE, names};
-use super::way::Going;
+use super::way::{Going, duration};
 use crate::forwarding::envoy::{HTTP, HTTPS, ListenerSide, Written, early, originals};
 use crate::plugin_config::Unmatched;
 use crate::render::asking::Asking;
+use crate::render::edge;
 use crate::render::resource::{Kind, Resource, insert};
 use crate::render::served::Served;
 
@@ -57,6 +58,8 @@ fn client_traffic(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource>
                 "requestID": "PreserveOrGenerate",
             },
             "http1": { "http10": {} },
+            "http2": { "maxConcurrentStreams": edge::streams(served.compiled().manifests) },
+            "timeout": timeouts(served, args),
             "path": { "disableMergeSlashes": true, "escapedSlashesAction": "KeepUnchanged" },
         });
         if served.forwarding.proxied {
@@ -91,6 +94,18 @@ fn client_traffic(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource>
             .comment(client::comment(own, asking))
     });
     [plain, tls].into_iter().chain(own).collect()
+}
+
+/// How long a client may hold a connection.
+fn timeouts(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Value {
+    let manifests = served.compiled().manifests;
+    let mut http = json!({ "idleTimeout": duration(edge::idle_timeout(manifests)) });
+    if args.envoy_gateway < BOUNDS_HEADS {
+        return json!({ "http": http });
+    }
+    let heads = json!(duration(edge::header_timeout(manifests)));
+    insert(&mut http, "requestHeadersReceivedTimeout", heads.clone());
+    json!({ "http": http, "tcp": { "tlsHandshakeTimeout": heads } })
 }
 
 /// limpet's own headers removed, the forwarding headers written; Envoy Gateway writes before it

@@ -133,7 +133,7 @@ fn kinds(way: &Way) -> &'static [Requests] {
 }
 
 /// A duration of Gateway API.
-fn duration(seconds: u64) -> String {
+pub(super) fn duration(seconds: u64) -> String {
     if seconds <= MOST_SECONDS {
         return format!("{seconds}s");
     }

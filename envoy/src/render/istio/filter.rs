@@ -14,7 +14,8 @@ use crate::clusters::Cluster;
 use crate::filter_chain::proxy_protocol;
 use crate::forwarding::ENDPOINT_HEADER;
 use crate::forwarding::envoy::{Written, originals};
-use crate::render::resource::{Kind, Resource};
+use crate::render::edge;
+use crate::render::resource::{Kind, Resource, insert};
 use crate::render::served::Served;
 
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
@@ -91,13 +92,13 @@ fn connection_manager(served: &Served<'_>, args: &IstioArgs) -> Value {
             "context": args.context(),
             "listener": { "filterChain": { "filter": { "name": MANAGER } } },
         },
-        "patch": { "operation": "MERGE", "value": { "typed_config": connection_manager_value(served) } },
+        "patch": { "operation": "MERGE", "value": { "typed_config": connection_manager_value(served, args) } },
     })
 }
 
 /// What is merged into the connection manager. What came from the client is kept under names of its
 /// own here: a route sees what Envoy made of it.
-fn connection_manager_value(served: &Served<'_>) -> Value {
+fn connection_manager_value(served: &Served<'_>, args: &IstioArgs) -> Value {
     let originals = originals(served.forwarding);
     let dropped = served
         .dropped_headers()
@@ -105,7 +106,7 @@ fn connection_manager_value(served: &Served<'_>) -> Value {
     let mut mutations: Vec<Value> = dropped.map(|name| json!({ "remove": name })).collect();
     mutations.extend(originals.iter().map(Written::mutation));
     // istiod merges as protobuf does: `normalize_path: false` would be lost.
-    json!({
+    let mut manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "http_protocol_options": { "accept_http_10": true },
@@ -119,7 +120,31 @@ fn connection_manager_value(served: &Served<'_>) -> Value {
                 "mutations": mutations,
             },
         }],
-    })
+    });
+    if !args.sidecar {
+        at_the_edge(&mut manager, served);
+    }
+    manager
+}
+
+/// What strangers may do with a connection.
+fn at_the_edge(manager: &mut Value, served: &Served<'_>) {
+    let manifests = served.compiled().manifests;
+    let seconds = |seconds: u64| json!(format!("{seconds}s"));
+    insert(
+        manager,
+        "request_headers_timeout",
+        seconds(edge::header_timeout(manifests)),
+    );
+    insert(manager, "http2_protocol_options", edge::http2(manifests));
+    if let Some(common) = manager.get_mut("common_http_protocol_options") {
+        insert(
+            common,
+            "idle_timeout",
+            seconds(edge::idle_timeout(manifests)),
+        );
+        insert(common, "max_headers_count", json!(edge::HEADERS));
+    }
 }
 
 /// What each of the clusters is told: for how long a connection may take to come about, and that sessions

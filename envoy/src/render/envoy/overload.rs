@@ -1,37 +1,10 @@
-//! What a proxy needs that strangers reach: "Configuring Envoy as an edge proxy", Envoy 1.40, point
-//! by point. What is declined there stands in `envoy/README.md`, with the reasons.
+//! What all connections together may take.
 
 use super::settings::EnvoySettings;
-use crate::manifests::Manifests;
 use serde_json::{Value, json};
 
-/// Envoy counts each crumb of an HTTP/2 cookie, and nginx has no such limit; a head is bounded in
-/// bytes all the same.
-pub(super) const HEADERS: u32 = 1000;
-
-/// What Envoy takes as `max_concurrent_streams`.
-const MOST_STREAMS: u32 = 0x7fff_ffff;
-
-/// nginx's `client_header_timeout`, which bounds the handshake too, as a Duration.
-pub(super) fn header_timeout(manifests: &Manifests) -> String {
-    super::cluster::seconds(manifests, "client-header-timeout", 60)
-}
-
-/// `http2_protocol_options`: as many streams at once as nginx takes, and windows that bound what is
-/// buffered for each.
-pub(super) fn http2(manifests: &Manifests) -> Value {
-    let given = manifests.setting("http2-max-concurrent-streams");
-    let streams = given.and_then(|value| value.parse::<u32>().ok());
-    json!({
-        "allow_connect": true,
-        "max_concurrent_streams": streams.map_or(128, |streams| streams.clamp(1, MOST_STREAMS)),
-        "initial_stream_window_size": 64 << 10,
-        "initial_connection_window_size": 1 << 20,
-    })
-}
-
 /// Bounds what all connections take together, before the kernel does.
-pub(super) fn overload_manager(settings: &EnvoySettings) -> Value {
+pub(super) fn manager(settings: &EnvoySettings) -> Value {
     const CONNECTIONS: &str = "envoy.resource_monitors.global_downstream_max_connections";
     const HEAP: &str = "envoy.resource_monitors.fixed_heap";
     let mut monitors = vec![json!({
