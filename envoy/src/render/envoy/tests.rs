@@ -518,7 +518,9 @@ fn copies_go_where_a_mirror_says_and_nowhere_near_envoy() {
         "http://[::1]/",
         "http://mirror.example:9901/",
         "http://$host/",
-        "http://mirror.example$uri",
+        "http://mirror.example$uri$remote_addr",
+        "http://mirror.example/$",
+        "http://mirror.example$args",
         "mirror.example",
         "/mirror",
         "http://mirror.example/a|b",
@@ -548,6 +550,16 @@ fn copies_go_where_a_mirror_says_and_nowhere_near_envoy() {
             "http://mirror.example/copy",
             "mirror=http://mirror.example:80/copy",
             Some("/copy"),
+        ),
+        (
+            "http://mirror.example/$namespace$request_uri",
+            "mirror=http://mirror.example:80/default$request_uri",
+            Some("/default"),
+        ),
+        (
+            "http://mirror.example$uri?$args",
+            "mirror=http://mirror.example:80/_mirror-u1?$args",
+            Some("/_mirror-u1?"),
         ),
     ] {
         let out = with(target);

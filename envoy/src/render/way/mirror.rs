@@ -3,10 +3,13 @@
 //! Source: `Parse` of `internal/ingress/annotations/mirror`, and the mirror's location in `nginx.tmpl`,
 //! ingress-nginx dbb11b92d.
 
+mod seen;
+
 use limpet::annotations::catalogue;
 use limpet::annotations::validator::Patterns;
 use serde_json::{Value, json};
 
+use self::seen::{Text, is_of_url, script};
 use super::timeouts::CONNECT;
 use crate::clusters::ServicePort;
 use crate::forwarding::FORWARDING_HEADERS;
@@ -36,8 +39,10 @@ pub(crate) struct Mirror {
     port: u16,
     /// The Host that it sees.
     host: String,
+    /// The same, where it is the request's to say.
+    host_of_request: Option<Text>,
     /// The path that it sees in place of the request's; `None`: the request's own.
-    path: Option<String>,
+    path: Option<Text>,
 }
 
 impl Mirror {
@@ -62,8 +67,19 @@ impl Mirror {
             note(&format!("is longer than {LONGEST} bytes"));
             return None;
         }
-        let Some(mut mirror) = Self::read(target, &ingress.ingress.uid) else {
-            note("is no http://HOST[:PORT][/PATH] or http://HOST[:PORT]$request_uri");
+        // What nginx's own place for copies is called, and what is the same for all requests there.
+        let uri = format!("/_mirror-{}", ingress.ingress.uid);
+        let (namespace, name) = ingress.ingress.key.split_once('/').unwrap_or_default();
+        let known = [
+            ("uri", &*uri),
+            ("namespace", namespace),
+            ("ingress_name", name),
+        ];
+        let Some(mut mirror) = Self::read(target, &known) else {
+            note(
+                "is no http://HOST[:PORT][/PATH], its variables $request_uri, $args, $is_args, $host and \
+                 $http_host",
+            );
             return None;
         };
         let refused = |name: &str| (copies.refused)(name, mirror.port);
@@ -82,9 +98,12 @@ impl Mirror {
         }
         let host = ingress.annotation("mirror-host").map(str::trim);
         if let Some(host) = host.filter(|host| !host.is_empty()) {
-            let is_short = host.len() <= LONGEST;
-            if is_short && is_accepted("mirror-host", host) && host.bytes().all(is_of_url) {
-                host.clone_into(&mut mirror.host);
+            let is_fit = host.len() <= LONGEST && is_accepted("mirror-host", host);
+            let text = Text::read(host, &known).filter(|_| is_fit);
+            if let Some(text) = text.as_ref().filter(|text| !text.is_fixed) {
+                mirror.host_of_request = Some(text.clone());
+            } else if let Some(text) = text.filter(|text| text.name.bytes().all(is_of_url)) {
+                mirror.host = text.name;
             } else {
                 let place = ingress.place_of("mirror-host");
                 let server = &mirror.host;
@@ -96,14 +115,15 @@ impl Mirror {
         Some(mirror)
     }
 
-    fn read(target: &str, uid: &str) -> Option<Self> {
+    /// `known`: see [`Text::read`]; the first one is the path where the target has none.
+    fn read(target: &str, known: &[(&str, &str)]) -> Option<Self> {
         let (scheme, rest) = target.split_once("://")?;
         let (is_tls, usual) = match scheme {
             "http" => (false, 80),
             "https" => (true, 443),
             _ => return None,
         };
-        let end = rest.find(['/', '$']).unwrap_or(rest.len());
+        let end = rest.find(['/', '$', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         let (server, port) = match authority.rsplit_once(':') {
             Some((server, port)) => (server, number(port)?),
@@ -111,16 +131,19 @@ impl Mirror {
         };
         let path = match path {
             "$request_uri" => None,
-            "" => Some(format!("/_mirror-{uid}")),
-            path => Some(path.to_owned()),
+            "" => Some(Text::read(known.first()?.1, known)?),
+            path if path.starts_with('?') => Some(Text::read(&["/", path].concat(), known)?),
+            path => Some(Text::read(path, known)?),
         };
-        let is_fixed = |path: &String| path.bytes().all(is_of_url);
+        let is_path =
+            |path: &Text| path.name.starts_with('/') || path.name.starts_with("$request_uri");
         let is_host = !server.is_empty() && server.bytes().all(is_of_url);
-        (is_host && path.as_ref().is_none_or(is_fixed)).then(|| Self {
+        (is_host && path.as_ref().is_none_or(is_path)).then(|| Self {
             is_tls,
             server: server.to_owned(),
             port,
             host: server.to_owned(),
+            host_of_request: None,
             path,
         })
     }
@@ -146,7 +169,7 @@ impl Mirror {
     /// Its part of a route's name: who shares a route shares all that it says.
     pub(crate) fn told(&self) -> String {
         let name = self.name();
-        if self.host == self.server {
+        if self.host == self.server || self.host_of_request.is_some() {
             name
         } else {
             format!("{name},host={}", self.host)
@@ -156,24 +179,35 @@ impl Mirror {
     /// The name of its cluster.
     pub(crate) fn name(&self) -> String {
         let scheme = if self.is_tls { "https" } else { "http" };
-        let path = self.path.as_deref().unwrap_or_default();
-        format!("mirror={scheme}://{}:{}{path}", self.server, self.port)
+        let path = self.path.as_ref().map_or("", |path| &path.name);
+        let host = self.host_of_request.as_ref();
+        let host = host.map_or(String::new(), |host| format!(",host={}", host.name));
+        format!(
+            "mirror={scheme}://{}:{}{path}{host}",
+            self.server, self.port
+        )
     }
 
     /// The policy of a route.
     pub(crate) fn policy(&self) -> Value {
-        json!({
+        let mut policy = json!({
             "cluster": self.name(),
             "disable_shadow_host_suffix_append": true,
-            "host_rewrite_literal": self.host,
-        })
+        });
+        if let (None, Some(fields)) = (&self.host_of_request, policy.as_object_mut()) {
+            fields.insert("host_rewrite_literal".to_owned(), json!(self.host));
+        }
+        policy
     }
 
     /// Its cluster.
     pub(crate) fn cluster(&self, manifests: &Manifests) -> Value {
         let name = self.name();
-        let path = self.path.as_deref().map(at);
-        let filters: Vec<Value> = path.into_iter().chain([as_it_came(), codec()]).collect();
+        let (path, host) = (self.path.as_ref(), self.host_of_request.as_ref());
+        let asks = path.is_some() || host.is_some();
+        let script = asks.then(|| script(path, host));
+        let filters = script.into_iter().chain([as_it_came(), codec()]);
+        let filters: Vec<Value> = filters.collect();
         let options = json!({
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": { "http_protocol_options": {} },
@@ -234,26 +268,6 @@ fn as_it_came() -> Value {
     })
 }
 
-/// Replaces the path and keeps the arguments. Nothing in `path` means something to Lua: see
-/// [`is_of_url`].
-fn at(path: &str) -> Value {
-    let code = format!(
-        "function envoy_on_request(handle)\n  \
-           local headers = handle:headers()\n  \
-           local path = headers:get(\":path\")\n  \
-           local query = path:find(\"?\", 1, true)\n  \
-           headers:replace(\":path\", \"{path}\" .. (query and path:sub(query) or \"\"))\n\
-         end\n"
-    );
-    json!({
-        "name": "envoy.filters.http.lua",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
-            "default_source_code": { "inline_string": code },
-        },
-    })
-}
-
 fn codec() -> Value {
     json!({
         "name": "envoy.filters.http.upstream_codec",
@@ -266,11 +280,6 @@ fn codec() -> Value {
 fn number(port: &str) -> Option<u16> {
     let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
     port.parse().ok().filter(|port| is_number && *port > 0)
-}
-
-/// What needs no escape, neither in a URL nor in Lua.
-fn is_of_url(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~/:".contains(&byte)
 }
 
 /// Where the cluster's DNS leads from the name of a Service of type ExternalName.
