@@ -34,14 +34,30 @@ pub struct Flags {
     /// What `render envoy` alone writes is written: clients are asked for certificates, and pods
     /// spoken to by `proxy-ssl-*`.
     pub on_envoy: bool,
-    /// Clients are asked for certificates, and one that is bad ends the handshake.
-    pub verified_clients: bool,
+    /// How clients are asked for certificates elsewhere.
+    pub clients: Clients,
+}
+
+/// How listeners ask clients for certificates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Clients {
+    /// Not at all.
+    #[default]
+    Unasked,
+    /// Any comes in, and it is told who signed it.
+    Any,
+    /// One that is bad ends the handshake.
+    Verified,
 }
 
 impl Flags {
-    /// Whether clients are asked for certificates.
-    fn asks_clients(&self) -> bool {
-        self.on_envoy || self.verified_clients
+    /// How clients are asked for certificates.
+    fn clients(&self) -> Clients {
+        if self.on_envoy {
+            Clients::Any
+        } else {
+            self.clients
+        }
     }
 }
 
@@ -62,8 +78,8 @@ pub struct Compiled<'m> {
     pub(crate) upstream_tls: upstream_tls::Found,
     /// As [`Flags`] say it.
     pub(crate) on_envoy: bool,
-    /// As [`Flags`] say it.
-    pub(crate) verified_clients: bool,
+    /// How clients are asked for certificates.
+    pub(crate) clients: Clients,
     /// What ingress-nginx's ConfigMap says about forwarding headers.
     pub forwarding: Forwarding,
     /// The plugin configuration as far as the manifests say it: the Ingresses that the module takes,
@@ -126,7 +142,7 @@ impl<'m> Compiled<'m> {
             said.insert("secrets".to_owned(), secrets.into());
         }
         let mut authorities = BTreeMap::new();
-        if flags.asks_clients()
+        if flags.clients() != Clients::Unasked
             && let Some(all) = authorities::authorities(manifests, &ingresses, &mut notes)
         {
             let told = authorities::told(&all);
@@ -166,7 +182,7 @@ impl<'m> Compiled<'m> {
             authorities,
             upstream_tls,
             on_envoy: flags.on_envoy,
-            verified_clients: flags.verified_clients,
+            clients: flags.clients(),
             forwarding: Forwarding::read(manifests.settings()),
             said,
             config,

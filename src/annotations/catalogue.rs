@@ -128,7 +128,7 @@ const COSTLY_USERS: &str = "users with bcrypt digests, or with more than 5000 ro
 const DOWNSTREAM_TLS: &str =
     "TLS is the listener's: use the DownstreamTlsContext, or an Istio Gateway's tls";
 /// What is said of `auth-tls-*` where the listener asks for no certificate.
-pub(super) const CLIENT_CERTIFICATES: &str = "limpet render envoy and envoy-gateway ask for them; elsewhere use an Istio Gateway's tls.mode MUTUAL";
+pub(super) const CLIENT_CERTIFICATES: &str = "limpet render asks for them, but in sidecars, and but for optional_no_ca on Envoy Gateway; elsewhere use the listener's TLS context";
 const RATE_LIMIT: &str = "use Envoy's local_ratelimit filter";
 const BUFFER: &str = "Envoy streams bodies: use the buffer filter where a whole body is needed";
 const TIMEOUT: &str = "limpet render writes it into routes and clusters; elsewhere use the route's idle_timeout or the cluster's connect_timeout";

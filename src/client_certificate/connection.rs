@@ -12,7 +12,8 @@ use crate::facts::Facts;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// The header that every request over TLS has: `sni=` and the name that the client greeted.
+/// The header that every request over TLS has: the name that the client greeted, behind `sni=` where there may be
+/// none.
 pub const CONNECTION: &str = "x-limpet-tls";
 /// The header with the subject of the client's certificate, as RFC 2253 writes it.
 pub const SUBJECT: &str = "x-limpet-client-subject";
@@ -144,7 +145,8 @@ pub(crate) fn greeted<'r>(
     let name = if listeners.is_some() {
         Cow::Owned((facts.property)(&["connection", "requested_server_name"])?)
     } else {
-        Cow::Borrowed(first(headers, CONNECTION)?.strip_prefix(b"sni=")?)
+        let said = first(headers, CONNECTION)?;
+        Cow::Borrowed(said.strip_prefix(b"sni=").unwrap_or(said))
     };
     (!name.is_empty()).then_some(name)
 }

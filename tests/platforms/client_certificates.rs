@@ -1,6 +1,7 @@
 //! Clients of hosts that ask for certificates, on Envoys that got what control planes made of what is rendered:
 //! those with none, with another one, and those that speak of one they lack.
 
+use limpet_tests::grpc::Call;
 use limpet_tests::http::{self, Connection, Request, Response};
 use limpet_tests::pod::Pod;
 use limpet_tests::recorded::{Platform, with_https};
@@ -9,12 +10,13 @@ use limpet_tests::tls::{self, Greeting, Relay};
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// What a pod hears of a client.
-const HEARD: [&str; 5] = [
+const HEARD: [&str; 6] = [
     "ssl-client-verify",
     "ssl-client-subject-dn",
     "ssl-client-issuer-dn",
     "ssl-client-cert",
     "ssl_client_verify",
+    "x-forwarded-client-cert",
 ];
 
 /// What a client says of itself that only a listener may say, and limpet.
@@ -55,6 +57,11 @@ const OTHER: &[&str] = &[
     "ssl-client-issuer-dn: O=tests,CN=rest-ca2",
 ];
 const NONE: &[&str] = &["ssl-client-verify: NONE"];
+const OTHERS: &[&str] = &[
+    "ssl-client-verify: FAILED:unable to verify the first certif",
+    "ssl-client-subject-dn: O=tests,CN=other.client.test",
+    "ssl-client-issuer-dn: O=tests,CN=rest-ca2",
+];
 
 /// The name that is greeted, the client, the host that is asked, the status (0: the handshake ended), what the pod
 /// hears.
@@ -141,12 +148,53 @@ const ROWS: &[Row] = &[
     ("on.example", Some("good"), "plain.example", 404, &[]),
 ];
 
+/// What is otherwise on Istio: its handshake takes any certificate, and a connection is good for all hosts.
+const ON_ISTIO: &[Row] = &[
+    ("on.example", Some("other"), "on.example", 400, &[]),
+    ("on.example", Some("selfsigned"), "on.example", 400, &[]),
+    ("on.example", Some("expired"), "on.example", 400, &[]),
+    ("other.example", Some("good"), "other.example", 400, &[]),
+    (
+        "optional.example",
+        Some("other"),
+        "optional.example",
+        400,
+        &[],
+    ),
+    ("any.example", None, "any.example", 200, NONE),
+    ("any.example", Some("good"), "any.example", 200, GOOD),
+    ("any.example", Some("other"), "any.example", 200, OTHERS),
+    ("any.example", Some("expired"), "any.example", 400, &[]),
+    ("revoked.example", Some("good"), "revoked.example", 400, &[]),
+    ("on.example", Some("good"), "other.example", 421, &[]),
+    ("on.example", Some("good"), "good.example", 421, &[]),
+    ("optional.example", Some("good"), "on.example", 421, &[]),
+    ("plain.wild.example", None, "a.wild.example", 421, &[]),
+    ("on.example", Some("good"), "plain.example", 200, &[]),
+    // Without a certificate for such a name there is no handshake.
+    ("bare.example", Some("good"), "bare.example", 0, &[]),
+    ("nowhere.example", Some("good"), "on.example", 0, &[]),
+    ("", Some("good"), "on.example", 0, &[]),
+];
+
+/// The rows of a platform.
+fn rows(platform: Platform) -> Vec<Row> {
+    let own = match platform {
+        Platform::Istio | Platform::OlderIstio => ON_ISTIO,
+        _ => &[],
+    };
+    let key = |row: &Row| (row.0, row.1, row.2);
+    let all = ROWS
+        .iter()
+        .filter(|row| own.iter().all(|other| key(other) != key(row)));
+    all.chain(own).copied().collect()
+}
+
 /// Over plain http: the host, the status, what the pod hears.
 const PLAIN: &[(&str, u16, &[&str])] = &[
     ("plain.example", 200, &[]),
     ("on.example", 400, &[]),
     ("optional.example", 200, &[]),
-    ("any.example", 503, &[]),
     ("off.example", 200, &[]),
     ("good.example", 403, &[]),
     ("missing.example", 403, &[]),
@@ -189,17 +237,23 @@ fn owned(texts: &[&str]) -> Vec<String> {
 
 #[test]
 fn behind_a_gateway_nobody_comes_in_without_the_certificate_that_the_host_asks_for() {
-    for platform in [Platform::EnvoyGateway, Platform::OlderEnvoyGateway] {
+    for platform in [
+        Platform::Istio,
+        Platform::OlderIstio,
+        Platform::EnvoyGateway,
+        Platform::OlderEnvoyGateway,
+    ] {
+        let rows = rows(platform);
         let pod = Pod::start();
         let pods = |_: &str| vec![pod.endpoint()];
         let bootstrap = with_https(platform, "client-certificates", pods);
         let envoy = Rendered::share_bootstrap(&bootstrap);
         let https = envoy.https();
-        let greetings = ROWS.iter();
+        let greetings = rows.iter();
         let greetings = greetings.map(|(sni, shows, ..)| greeting(https, sni, *shows));
         let relay = Relay::start(greetings);
         let mut wrong = Vec::new();
-        for (sni, shows, host, status, heard) in ROWS {
+        for (sni, shows, host, status, heard) in &rows {
             let place = relay.place(&greeting(https, sni, *shows));
             let before = pod.requests();
             let answer = http::send(place, &lying(host));
@@ -222,15 +276,22 @@ fn behind_a_gateway_nobody_comes_in_without_the_certificate_that_the_host_asks_f
         assert!(wrong.is_empty(), "WRONG {}", wrong.join("\nWRONG "));
 
         // One connection, several hosts.
+        let is_istio = matches!(platform, Platform::Istio | Platform::OlderIstio);
+        let elsewhere = if is_istio { 421 } else { 404 };
         let place = relay.place(&greeting(https, "on.example", Some("good")));
         let mut connection = Connection::open(place).unwrap();
         for (host, status) in [
             ("on.example", 200),
-            ("other.example", 404),
+            ("other.example", elsewhere),
             ("on.example", 200),
         ] {
             let answer = connection.send(&Request::get(host, "/")).unwrap();
             assert_eq!(answer.status, status, "{host}");
         }
+        // HTTP/2 as well, which browsers share among hosts of one certificate.
+        let before = pod.requests();
+        let refused = Call::start(place, "other.example", &[]);
+        assert_eq!(refused.field("x-pod"), None);
+        assert_eq!(pod.requests(), before);
     }
 }

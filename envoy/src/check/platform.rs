@@ -6,7 +6,7 @@ use super::annotations::speaks_otherwise;
 use super::finding::{Finding, Level, Place};
 use super::policies;
 use crate::clusters::{Cluster, Protocol};
-use crate::compiled::Compiled;
+use crate::compiled::{Clients, Compiled};
 use crate::passthrough;
 use crate::render::istio::protocols;
 use crate::render::left_out;
@@ -50,6 +50,14 @@ impl Platform {
             Self::Envoy => "Envoy",
             Self::Istio => "Istio",
             Self::EnvoyGateway => "Gateway API",
+        }
+    }
+
+    /// How `limpet render` has clients asked for certificates there; of Istio, by a gateway.
+    pub(crate) fn clients(self) -> Clients {
+        match self {
+            Self::Envoy | Self::Istio => Clients::Any,
+            Self::EnvoyGateway => Clients::Verified,
         }
     }
 

@@ -55,7 +55,7 @@ impl Report {
         let flags = Flags {
             strict,
             on_envoy: on == Some(Platform::Envoy),
-            verified_clients: on == Some(Platform::EnvoyGateway),
+            clients: on.map(Platform::clients).unwrap_or_default(),
             ..Flags::default()
         };
         match Compiled::new(manifests, &flags) {

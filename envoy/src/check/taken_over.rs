@@ -9,7 +9,7 @@ use super::annotations::{Judged, Verdict};
 use super::finding::{ELSEWHERE, Finding, SETTING};
 use super::platform::Platform;
 use super::settings::JudgedKey;
-use crate::compiled::Compiled;
+use crate::compiled::{Clients, Compiled};
 use crate::passthrough;
 
 /// With which difference what `finding` leaves to others is done on `on`: `exact` is none; `None`: others do it.
@@ -28,13 +28,14 @@ pub(crate) fn is_written(compiled: &Compiled<'_>, finding: &Finding, on: Option<
         && compiled.manifests.ssl_passthrough == Some(true);
     let is_of_clients = finding.field.starts_with("auth-tls-");
     let is_toward_pods = finding.field.starts_with("proxy-ssl-");
-    let is_of_envoy = compiled.on_envoy && (is_of_clients || is_toward_pods);
+    let is_of_envoy = (compiled.clients == Clients::Any && is_of_clients)
+        || (compiled.on_envoy && is_toward_pods);
     // One that nobody vouches for ends the handshake there, and here it is to come in.
     let takes_any = || {
         let said = ingress.and_then(|one| one.annotation("auth-tls-verify-client"));
         said.is_some_and(|said| said.trim() == "optional_no_ca")
     };
-    let is_verified = compiled.verified_clients && is_of_clients && !takes_any();
+    let is_verified = compiled.clients == Clients::Verified && is_of_clients && !takes_any();
     (is_passed || is_of_envoy || is_verified)
         && ingress.is_some_and(|one| {
             let said = one.annotation(&finding.field);

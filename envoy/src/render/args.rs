@@ -46,7 +46,7 @@ impl RenderArgs {
     /// The flags that bear on what the manifests mean on `on`, which finds the endpoints.
     pub(super) fn flags(&self, on: Platform) -> Flags {
         Flags {
-            verified_clients: on == Platform::EnvoyGateway,
+            clients: on.clients(),
             ..self.manifests.flags(&EndpointArgs::default())
         }
     }
@@ -58,11 +58,12 @@ impl RenderArgs {
     pub(super) fn print(
         &self,
         on: Platform,
+        flags: &Flags,
         make_room: impl FnOnce(&mut Manifests, &Flags) -> Result<(), ConfigError>,
         text: impl FnOnce(&Manifests) -> anyhow::Result<String>,
     ) -> anyhow::Result<()> {
         let progress = Progress::of("rendering");
-        let (manifests, decided) = self.load(&self.flags(on), on, make_room)?;
+        let (manifests, decided) = self.load(flags, on, make_room)?;
         let text = text(&manifests)?;
         drop(progress);
         decided.iter().for_each(say::note);

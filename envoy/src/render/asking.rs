@@ -1,10 +1,10 @@
-//! The certificates that clients are asked for where a bad one ends the handshake: a host asks by a listener of
-//! its own.
+//! Which hosts ask their clients for certificates, and with what.
 
 use limpet::annotations::Verify;
 use limpet::client_certificate::{Asked, ClientCertificate};
 
 use super::served::Served;
+use crate::compiled::Clients;
 use crate::key_pair::Authority;
 
 /// What is asked of the clients of one host.
@@ -15,7 +15,7 @@ pub(super) struct Asking<'s> {
 }
 
 impl<'s> Asking<'s> {
-    /// What is asked for the name `host`; `None`: nothing, or what no such listener can ask.
+    /// What is asked for the name `host`; `None`: nothing, or what no listener there can ask.
     pub(super) fn of(served: &Served<'s>, host: &str) -> Option<Self> {
         let compiled = served.compiled();
         let ClientCertificate::Asked(asked) = compiled.virtual_host(host)?.client_certificate()?
@@ -23,7 +23,9 @@ impl<'s> Asking<'s> {
             return None;
         };
         let authority = compiled.authorities.get(&asked.said.authority)?;
-        let asks = asked.is_on() && asked.said.verify != Verify::OptionalNoCa;
+        let takes_any = asked.said.verify == Verify::OptionalNoCa;
+        let can = !takes_any || compiled.clients == Clients::Any;
+        let asks = asked.is_on() && can;
         asks.then_some(Self { asked, authority })
     }
 }
@@ -32,15 +34,12 @@ impl<'s> Asking<'s> {
 pub(super) fn is_asked(served: &Served<'_>) -> bool {
     let compiled = served.compiled();
     let mut hosts = compiled.policy.virtual_hosts();
-    compiled.verified_clients && hosts.any(|host| host.client_certificate().is_some())
+    compiled.clients != Clients::Unasked && hosts.any(|host| host.client_certificate().is_some())
 }
 
 /// The hosts that ask and have no certificate of their own to ask with; the host of all others is empty.
 pub(super) fn without_certificate<'s>(served: &Served<'s>) -> Vec<&'s str> {
     let compiled = served.compiled();
-    if !compiled.verified_clients {
-        return Vec::new();
-    }
     let certificates = served.certificates.iter();
     let has_one = |name: &str| {
         let mut hosts = certificates.clone().flat_map(|one| &one.hosts);

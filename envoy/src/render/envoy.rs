@@ -1,7 +1,7 @@
 //! `limpet render envoy`: a complete bootstrap for Envoy alone.
 
 mod address;
-mod client;
+pub(in crate::render) mod client;
 mod cluster;
 mod eds;
 mod listener;

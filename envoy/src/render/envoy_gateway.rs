@@ -169,6 +169,7 @@ pub fn run(args: &EnvoyGatewayArgs) -> anyhow::Result<ExitCode> {
     let on = check::Platform::EnvoyGateway;
     args.render.print(
         on,
+        &args.render.flags(on),
         |manifests, flags| make_room(manifests, flags, args),
         |manifests| text(manifests, args),
     )?;

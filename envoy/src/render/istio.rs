@@ -2,6 +2,8 @@
 
 mod args;
 mod authorizer;
+mod client;
+mod client_headers;
 mod credential;
 mod destination;
 mod filter;
@@ -49,6 +51,7 @@ pub fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
     }
     all.extend(destination::resources(served, args));
     all.push(filter::resource(served, args));
+    all.extend(client::resources(served, args));
     all.push(plugin::resource(served, args));
     all
 }
@@ -65,7 +68,9 @@ pub(super) fn make_room(
     room::make(manifests, flags, |compiled| {
         let served = Served::new(compiled);
         let all = resources(&served, args);
-        let all = all.iter().filter(|one| one.is_too_large());
+        // What a host asks is its own.
+        let all = all.iter().filter(|one| !client::is_one(one));
+        let all = all.filter(|one| one.is_too_large());
         all.map(|one| shared(&served, one)).collect()
     })
 }
@@ -95,7 +100,7 @@ fn shared(served: &Served<'_>, resource: &Resource) -> Shared {
 /// # Errors
 /// When a key of `--config` has no usable shape, or a value cannot be written as YAML.
 pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
-    let compiled = Compiled::new(manifests, &args.render.flags(check::Platform::Istio))?;
+    let compiled = Compiled::new(manifests, &args.flags())?;
     anyhow::ensure!(
         !args.sidecar || !compiled.policy.asks_for_address(),
         "lists of client addresses and limits by them cannot be kept by sidecars: on its way out of a pod a request has no \
@@ -198,6 +203,7 @@ pub fn run(args: &IstioArgs) -> anyhow::Result<ExitCode> {
     let on = check::Platform::Istio;
     args.render.print(
         on,
+        &args.flags(),
         |manifests, flags| make_room(manifests, flags, args),
         |manifests| text(manifests, args),
     )?;

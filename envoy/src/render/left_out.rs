@@ -10,9 +10,10 @@ use crate::inert;
 pub fn on_istio<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
     let hosts = served.hosts.iter();
     let single = hosts.filter(|host| *host != "*" && !host.contains('.'));
-    single.map(|host| {
+    let single = single.map(|host| {
         format!("host {host}: Istio takes a name without a dot for a Service: it is not served")
-    })
+    });
+    single.chain(not_asking(served))
 }
 
 /// The hosts whose certificates are beyond what a Gateway can hold, or in a Secret that it refuses.

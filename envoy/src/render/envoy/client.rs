@@ -22,7 +22,7 @@ use crate::names;
 
 /// What is asked of the clients of some hosts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Asking {
+pub(in crate::render) struct Asking {
     authority: Authority,
     /// `namespace/name` of the Secret that holds it.
     secret: String,
@@ -36,13 +36,13 @@ pub(super) struct Asking {
 }
 
 /// Whether some host asks for certificates.
-pub(super) fn asks(compiled: &Compiled<'_>) -> bool {
+pub(in crate::render) fn asks(compiled: &Compiled<'_>) -> bool {
     let mut hosts = compiled.policy.virtual_hosts();
     hosts.any(|host| host.client_certificate().is_some())
 }
 
 /// The hosts that ask for certificates, but for those that no client can name in its greeting.
-pub(super) fn hosts(compiled: &Compiled<'_>) -> impl Iterator<Item = String> {
+pub(in crate::render) fn hosts(compiled: &Compiled<'_>) -> impl Iterator<Item = String> {
     let hosts = compiled.policy.virtual_hosts();
     let hosts = hosts.filter(|host| host.client_certificate().is_some() && !host.is_default());
     let names = hosts.map(|host| host.name.to_ascii_lowercase());
@@ -51,12 +51,12 @@ pub(super) fn hosts(compiled: &Compiled<'_>) -> impl Iterator<Item = String> {
 
 impl Asking {
     /// What is asked for the name `host`; `None`: nothing.
-    pub(super) fn of(compiled: &Compiled<'_>, host: &str) -> Option<Self> {
+    pub(in crate::render) fn of(compiled: &Compiled<'_>, host: &str) -> Option<Self> {
         Self::of_host(compiled, compiled.virtual_host(host)?)
     }
 
     /// The same of every name that is no host's.
-    pub(super) fn of_all_others(compiled: &Compiled<'_>) -> Option<Self> {
+    pub(in crate::render) fn of_all_others(compiled: &Compiled<'_>) -> Option<Self> {
         Self::of_host(compiled, compiled.virtual_host("")?)
     }
 
@@ -79,14 +79,19 @@ impl Asking {
         }
     }
 
+    /// `namespace/name` of the Secret with the authority.
+    pub(in crate::render) fn secret(&self) -> &str {
+        &self.secret
+    }
+
     /// Whose authority it is.
-    pub(super) fn namespace(&self) -> &str {
+    pub(in crate::render) fn namespace(&self) -> &str {
         let parts = self.secret.split_once('/');
         parts.map_or("", |(namespace, _)| namespace)
     }
 
     /// Makes a filter chain ask.
-    pub(super) fn add_to(&self, chain: &mut Value) {
+    pub(in crate::render) fn add_to(&self, chain: &mut Value) {
         let mut context = json!({
             "trusted_ca": { "inline_string": self.authority.certificates },
             // Envoy's library counts the authority too, and Envoy takes no more.
@@ -114,9 +119,12 @@ impl Asking {
     }
 }
 
+/// The header with the name that the client greeted, which a connection without TLS has not.
+pub(in crate::render) const GREETED: (&str, &str) = (CONNECTION, "%REQUESTED_SERVER_NAME%");
+
 /// What the module is told of a connection that is TLS. An operator of which Envoy knows nothing writes
 /// no header.
-pub(super) fn told(asked: Option<&Asking>) -> Vec<Value> {
+pub(in crate::render) fn told(asked: Option<&Asking>) -> Vec<Value> {
     let mut all = vec![(CONNECTION, "sni=%REQUESTED_SERVER_NAME%")];
     if let Some(asked) = asked {
         all.push((SUBJECT, "%DOWNSTREAM_PEER_SUBJECT%"));
@@ -142,7 +150,7 @@ pub(super) fn told(asked: Option<&Asking>) -> Vec<Value> {
 
 /// The routes that a request has before the module gave it a cluster. Whatever goes by the module ends
 /// there.
-pub(super) fn routes(asked: &Asking) -> Vec<Value> {
+pub(in crate::render) fn routes(asked: &Asking) -> Vec<Value> {
     let [good, other] = &asked.routes;
     let route = |name: &String, is_good: bool| {
         json!({

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use crate::check::Platform;
 use crate::clusters::ServicePort;
+use crate::compiled::{Clients, Flags};
 use crate::render::args::RenderArgs;
 use crate::render::version::{self, Version};
 
@@ -80,6 +82,17 @@ impl Default for IstioArgs {
 }
 
 impl IstioArgs {
+    /// The flags that bear on what the manifests mean: on its way out of a pod a request has no client.
+    pub(super) fn flags(&self) -> Flags {
+        let flags = self.render.flags(Platform::Istio);
+        let clients = if self.sidecar {
+            Clients::Unasked
+        } else {
+            flags.clients
+        };
+        Flags { clients, ..flags }
+    }
+
     /// The name of a Service inside the cluster.
     pub(super) fn service_host(&self, service_port: &ServicePort) -> String {
         let ServicePort {

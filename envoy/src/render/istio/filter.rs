@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::args::IstioArgs;
 use super::authorizer;
+use super::client_headers;
 use super::other_names;
 use super::way;
 use crate::clusters::Cluster;
@@ -18,7 +19,7 @@ use crate::render::edge;
 use crate::render::resource::{Kind, Resource, insert};
 use crate::render::served::Served;
 
-const MANAGER: &str = "envoy.filters.network.http_connection_manager";
+pub(super) const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
 pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
     let mut patches = vec![session_filter(args), connection_manager(served, args)];
@@ -102,9 +103,12 @@ fn connection_manager_value(served: &Served<'_>, args: &IstioArgs) -> Value {
     let originals = originals(served.forwarding);
     let dropped = served
         .dropped_headers()
+        .chain(client_headers::dropped(served, args))
         .chain(originals.iter().map(|header| header.name));
     let mut mutations: Vec<Value> = dropped.map(|name| json!({ "remove": name })).collect();
-    mutations.extend(originals.iter().map(Written::mutation));
+    let greeted = client_headers::greeted(served, args);
+    let written = originals.iter().chain(&greeted);
+    mutations.extend(written.map(Written::mutation));
     // istiod merges as protobuf does: `normalize_path: false` would be lost.
     let mut manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",

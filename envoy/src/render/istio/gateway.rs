@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::args::IstioArgs;
 use super::credential;
 use super::route::hosts;
+use crate::render::asking::is_asked;
+use crate::render::envoy::client::Asking;
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 
@@ -43,31 +45,53 @@ fn passed(served: &Served<'_>) -> Option<Value> {
     })
 }
 
+/// What serves the hosts of a Secret.
+pub(super) struct Server<'s> {
+    /// Of its port.
+    pub(super) name: String,
+    credential: String,
+    pub(super) hosts: Vec<&'s str>,
+    /// What their clients are asked for; `None`: no certificate.
+    pub(super) asked: Option<Asking>,
+}
+
 /// One server for each Secret: two servers of one certificate, and a browser that has a connection
-/// to one of them would use it for hosts of the other.
-fn https(served: &Served<'_>, args: &IstioArgs) -> Vec<Value> {
-    let mut by_name: Vec<(String, Vec<&str>)> = Vec::new();
+/// to one of them would use it for hosts of the other. Hosts that ask for certificates have one for each
+/// way to ask, and limpet sends whoever comes to the wrong one away.
+pub(super) fn servers<'s>(served: &'s Served<'_>, args: &IstioArgs) -> Vec<Server<'s>> {
+    let asks = is_asked(served);
+    let mut all: Vec<Server<'s>> = Vec::new();
     for certificate in &served.certificates {
-        let Ok(name) = credential::name(certificate, served, args) else {
+        let Ok(credential) = credential::name(certificate, served, args) else {
             continue;
         };
         let is_passed = |host: &&str| served.passed.iter().any(|one| one.host == **host);
         let hosts = certificate.hosts.iter().map(String::as_str);
-        let hosts: Vec<&str> = hosts.filter(|host| !is_passed(host)).collect();
-        if hosts.is_empty() {
-            continue;
-        }
-        match by_name.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => known.extend(hosts),
-            None => by_name.push((name, hosts)),
+        for host in hosts.filter(|host| !is_passed(host)) {
+            let asked = asks.then(|| Asking::of(served.compiled(), host)).flatten();
+            let is_it = |one: &&mut Server<'_>| one.credential == credential && one.asked == asked;
+            let index = all.len();
+            match all.iter_mut().find(is_it) {
+                Some(known) => known.hosts.push(host),
+                None => all.push(Server {
+                    name: format!("https-{index}"),
+                    credential: credential.clone(),
+                    hosts: vec![host],
+                    asked,
+                }),
+            }
         }
     }
-    let server = |(index, (name, hosts)): (usize, (String, Vec<&str>))| {
+    all
+}
+
+fn https(served: &Served<'_>, args: &IstioArgs) -> Vec<Value> {
+    let server = |server: Server<'_>| {
         json!({
-            "port": { "number": 443, "name": format!("https-{index}"), "protocol": "HTTPS" },
-            "tls": { "mode": "SIMPLE", "credentialName": name },
-            "hosts": hosts,
+            "port": { "number": 443, "name": server.name, "protocol": "HTTPS" },
+            "tls": { "mode": "SIMPLE", "credentialName": server.credential },
+            "hosts": server.hosts,
         })
     };
-    by_name.into_iter().enumerate().map(server).collect()
+    servers(served, args).into_iter().map(server).collect()
 }

@@ -20,7 +20,7 @@ pub(super) fn patch(served: &Served<'_>, args: &IstioArgs) -> Value {
     let written: Vec<Value> = written.iter().map(Written::on_a_route).collect();
     let mut headers = Map::new();
     headers.insert("request_headers_to_add".to_owned(), json!(written));
-    let dropped = json!(served.leading_headers());
+    let dropped = json!(route::hidden(served, args));
     headers.insert("request_headers_to_remove".to_owned(), dropped);
     let own = served.ways.own.iter();
     let own = own.flat_map(|(name, way)| routes(Some(name), way, &headers));

@@ -4,6 +4,7 @@ use limpet::endpoints::digest::backend_key;
 use serde_json::{Map, Value, json};
 
 use super::args::IstioArgs;
+use super::client_headers;
 use crate::clusters::Cluster;
 use crate::filter_chain::NOT_RETRIED;
 use crate::forwarding::envoy::{
@@ -170,7 +171,15 @@ fn headers(served: &Served<'_>, args: &IstioArgs, side: Side) -> Value {
     let forwarding: Map<String, Value> = written
         .map(|header| (header.name.to_owned(), json!(header.value)))
         .collect();
-    json!({ "request": { "set": forwarding, "remove": served.leading_headers() } })
+    json!({ "request": { "set": forwarding, "remove": hidden(served, args) } })
+}
+
+/// The headers that pods do not see.
+pub(super) fn hidden(served: &Served<'_>, args: &IstioArgs) -> Vec<&'static str> {
+    let leading = served.leading_headers().into_iter();
+    leading
+        .chain(client_headers::hidden(served, args))
+        .collect()
 }
 
 /// The routes of one side.

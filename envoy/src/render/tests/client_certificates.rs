@@ -1,10 +1,13 @@
-//! Certificates of clients in what is rendered for Envoy Gateway: which listeners ask.
+//! Certificates of clients in what is rendered for Envoy Gateway and Istio: which listeners ask.
 
 use serde_json::{Value, json};
 
-use crate::compiled::{Compiled, Flags};
+use crate::check::Platform;
+use crate::compiled::{Clients, Compiled, Flags};
+use crate::losses::{LossArgs, settle};
 use crate::manifests::Manifests;
 use crate::render::envoy_gateway::{self, EnvoyGatewayArgs};
+use crate::render::istio::{self, IstioArgs};
 use crate::render::resource::Resource;
 use crate::render::served::Served;
 
@@ -58,7 +61,7 @@ fn manifests(all: &[(&str, &str, &str, bool)]) -> Manifests {
 
 fn resources(manifests: &Manifests) -> Vec<Resource> {
     let flags = Flags {
-        verified_clients: true,
+        clients: Clients::Verified,
         ..Flags::default()
     };
     let compiled = Compiled::new(manifests, &flags).unwrap();
@@ -172,4 +175,59 @@ fn a_host_that_asks_and_has_no_certificate_is_told() {
     let text = envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap();
     let told = "hosts bare.test ask clients for certificates and have none themselves";
     assert!(text.contains(told), "{text}");
+}
+
+/// What Istio gets: the hosts of each https server, and how many EnvoyFilters ask.
+fn on_istio(manifests: &Manifests, clients: Clients) -> (Vec<Vec<String>>, usize) {
+    let flags = Flags {
+        clients,
+        ..Flags::default()
+    };
+    let args = IstioArgs {
+        sidecar: clients == Clients::Unasked,
+        ..IstioArgs::default()
+    };
+    let compiled = Compiled::new(manifests, &flags).unwrap();
+    let resources = istio::resources(&Served::new(&compiled), &args);
+    let gateway = resources.iter().find(|one| one.kind() == "Gateway");
+    let servers = gateway.map(|one| one.value["spec"]["servers"].as_array().unwrap().clone());
+    let hosts = |server: &Value| -> Vec<String> {
+        let hosts = server["hosts"].as_array().unwrap().iter();
+        hosts
+            .map(|host| host.as_str().unwrap().to_owned())
+            .collect()
+    };
+    let servers = servers.iter().flatten();
+    let servers = servers.filter(|server| server["port"]["protocol"] == "HTTPS");
+    let asks = |one: &&Resource| {
+        let text = one.value.to_string();
+        one.kind() == "EnvoyFilter" && text.contains("trusted_ca")
+    };
+    let filters = resources.iter().filter(asks).count();
+    (servers.map(hosts).collect(), filters)
+}
+
+#[test]
+fn on_istio_hosts_of_one_secret_that_ask_alike_share_a_server() {
+    let all = manifests(&[
+        ("shop", "a.test", "tls", false),
+        ("shop", "b.test", "tls", true),
+        ("shop", "c.test", "tls", false),
+        ("shop", "d.test", "tls", true),
+        ("shop", "e.test", "other", true),
+    ]);
+    let (mut servers, filters) = on_istio(&all, Clients::Any);
+    servers.sort();
+    let wanted: [&[&str]; 3] = [&["a.test", "c.test"], &["b.test", "d.test"], &["e.test"]];
+    assert_eq!(servers, wanted);
+    assert_eq!(filters, 2);
+}
+
+#[test]
+fn sidecars_ask_nobody_and_what_they_would_have_to_ask_is_lost() {
+    let mut all = manifests(&[("shop", "on.test", "tls", true)]);
+    assert_eq!(on_istio(&all, Clients::Unasked).1, 0);
+    let args = LossArgs::default();
+    let lost = settle(&mut all, &Flags::default(), &args, Platform::Istio);
+    assert!(lost.unwrap_err().to_string().contains("auth-tls-secret"));
 }
