@@ -1,6 +1,6 @@
 //! The manifests as the module understands them: read, accepted and compiled by the core itself.
 
-mod answered;
+pub(crate) mod answered;
 mod index;
 
 use std::collections::{BTreeMap, HashSet};

@@ -18,6 +18,7 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let manifests = compiled.manifests;
     let left_out = manifests.left_out();
     let left_out = left_out.filter(|object| compiled.ingress(&object.id()).is_none());
+    let left_out = left_out.filter(|object| !object.has_no_room || compiled.answers_for(object));
     let left_out = left_out.flat_map(|object| lists(object, "nothing of its Ingress is served"));
     let unusable = compiled.remarks.iter();
     let unusable = unusable.filter(|remark| matches!(remark.problem, Problem::Unusable(_)));

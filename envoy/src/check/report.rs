@@ -153,21 +153,12 @@ fn no_settings(manifests: &Manifests) -> Option<String> {
     })
 }
 
-/// Whether others answer requests for a host of an Ingress that is left out.
-fn falls_to_others(compiled: &Compiled<'_>, left_out: &Object) -> bool {
-    let ingress = left_out.ingress().into_iter();
-    let rules = ingress.flat_map(|ingress| ingress.rules);
-    let mut hosts = rules.map(|rule| rule.host);
-    hosts.any(|host| compiled.answers(&host)) || compiled.answers_an_alias(left_out)
-}
-
 /// The Ingresses that may protect something here: those that the module takes, in either text where
 /// one is given twice, and those that are left out or have no name, whose paths fall to others.
 fn at_stake(compiled: &Compiled<'_>) -> HashSet<String> {
     let taken = compiled.ingresses.iter().map(|one| one.id().to_owned());
     let left_out = compiled.manifests.left_out();
-    let left_out =
-        left_out.filter(|object| !object.has_no_room || falls_to_others(compiled, object));
+    let left_out = left_out.filter(|object| !object.has_no_room || compiled.answers_for(object));
     let left_out = left_out.map(Object::id);
     let ingresses = compiled.manifests.ingresses.iter();
     let nameless = ingresses.filter(|object| object.name().is_empty());

@@ -16,12 +16,25 @@ impl Compiled<'_> {
         locations.any(|location| !location.ingress.is_empty())
     }
 
-    /// The same for an alias of an Ingress; a pattern may be anybody's.
+    /// Whether others answer requests for a host of an Ingress that is left out.
+    #[must_use]
+    pub fn answers_for(&self, left_out: &Object) -> bool {
+        let rules = left_out.ingress().map(|ingress| ingress.rules);
+        let mut hosts = rules.into_iter().flatten().map(|rule| rule.host);
+        hosts.any(|host| self.answers(&host)) || self.answers_an_alias(left_out)
+    }
+
+    /// Whether an Ingress answers requests for an alias of one; a pattern may be anybody's.
     #[must_use]
     pub fn answers_an_alias(&self, ingress: &Object) -> bool {
-        let aliases = ingress.text(&ingress.own_pointer("server-alias"));
-        let aliases = aliases.unwrap_or_default().split(',').map(str::trim);
-        let mut aliases = aliases.filter(|alias| !alias.is_empty());
+        let mut aliases = aliases(ingress);
         aliases.any(|alias| alias.starts_with('~') || self.answers(alias))
     }
+}
+
+/// The aliases of an Ingress, as written.
+pub(crate) fn aliases(ingress: &Object) -> impl Iterator<Item = &str> {
+    let aliases = ingress.text(&ingress.own_pointer("server-alias"));
+    let aliases = aliases.unwrap_or_default().split(',').map(str::trim);
+    aliases.filter(|alias| !alias.is_empty())
 }

@@ -7,6 +7,7 @@ use limpet::remark::Effect;
 
 use crate::check::{Finding, is_of_host};
 use crate::compiled::Compiled;
+use crate::compiled::answered::aliases;
 use crate::inert;
 use crate::taken::TakenIngress;
 
@@ -73,18 +74,20 @@ pub(super) fn beside(
             continue;
         };
         let of_it = match taken {
-            Some(taken) => hosts(taken),
+            Some(taken) => hosts(compiled, taken),
             None => left_out.get(id).cloned().unwrap_or_default(),
         };
         for host in of_it {
-            first.entry(host).or_insert(concerning.len());
+            for falls_to in answered_as(compiled, &host) {
+                first.entry(falls_to).or_insert(concerning.len());
+            }
         }
         concerning.push((loss, why));
     }
     let open = compiled.ingresses.iter();
     let open = open.filter(|ingress| !closed.contains(ingress.id()));
     let beside = open.filter_map(|ingress| {
-        let its = hosts(ingress).into_iter();
+        let its = hosts(compiled, ingress).into_iter();
         let at = its.filter_map(|host| first.get(&host)).min()?;
         let (loss, why) = concerning.get(*at)?;
         let of = loss.ingress.as_deref().unwrap_or_default();
@@ -111,10 +114,27 @@ fn why(loss: &Finding, taken: Option<&TakenIngress<'_>>, unserved: &HashSet<&str
     unserved.contains(taken.id()).then_some(Why::Path)
 }
 
-/// The hosts of its rules, with paths or without, and their aliases.
-fn hosts(ingress: &TakenIngress<'_>) -> BTreeSet<String> {
+/// The hosts of its rules, with paths or without, and those of their aliases that are no host of others.
+fn hosts(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> BTreeSet<String> {
     let rules = ingress.ingress.rules.iter().map(|rule| rule.host.clone());
-    rules.chain(ingress.annotations.aliases.clone()).collect()
+    let aliases = ingress.annotations.aliases.iter();
+    let is_its_own = |alias: &&String| {
+        let known = compiled.virtual_host(alias);
+        let mut locations = known.into_iter().flat_map(|known| known.locations.iter());
+        known.is_none() || locations.any(|location| *location.ingress == *ingress.id())
+    };
+    let aliases = aliases.filter(is_its_own).cloned();
+    rules.chain(aliases).collect()
+}
+
+/// By which names requests for a host are answered: its own, else those of a wildcard and of no host.
+fn answered_as(compiled: &Compiled<'_>, host: &str) -> Vec<String> {
+    if compiled.virtual_host(host).is_some() {
+        return vec![host.to_owned()];
+    }
+    let wildcard = host.split_once('.').map(|(_, rest)| format!("*.{rest}"));
+    let further = wildcard.into_iter().chain([String::new()]);
+    [host.to_owned()].into_iter().chain(further).collect()
 }
 
 /// The hosts of the Ingresses of which nothing is taken, by `namespace/name`.
@@ -123,7 +143,9 @@ fn hosts_left_out(compiled: &Compiled<'_>) -> HashMap<String, BTreeSet<String>> 
     for object in compiled.manifests.left_out() {
         let rules = object.ingress().map(|ingress| ingress.rules);
         let hosts = rules.into_iter().flatten().map(|rule| rule.host);
-        all.entry(object.id()).or_default().extend(hosts);
+        let aliases = aliases(object).map(str::to_owned);
+        let of_it = all.entry(object.id()).or_default();
+        of_it.extend(hosts.chain(aliases));
     }
     all
 }

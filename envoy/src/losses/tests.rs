@@ -981,3 +981,37 @@ fn a_list_of_addresses_is_lost_with_its_path() {
     old.old_ingresses.push(ingress);
     assert!(matches!(settled(&mut old, &[]), Err(LossError::Refused(_))));
 }
+
+// A stranger put a whole host on 503 that way.
+#[test]
+fn an_alias_that_is_the_host_of_others_closes_none_of_them() {
+    let ingress = |namespace: &str, host: &str, annotations: Value| {
+        let web = json!({ "service": { "name": "web", "port": { "number": 80 } } });
+        json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": { "name": "web", "namespace": namespace, "annotations": annotations },
+            "spec": { "ingressClassName": "nginx", "rules": [{
+                "host": host,
+                "http": { "paths": [{ "path": "/", "pathType": "Prefix", "backend": web }] },
+            }] },
+        })
+    };
+    let alias = |host: &str| {
+        json!({
+            "nginx.ingress.kubernetes.io/server-alias": host,
+            "nginx.ingress.kubernetes.io/server-snippet": "deny all;",
+        })
+    };
+    let items = [
+        ingress("shop", "shop.test", json!({})),
+        ingress("odd", "odd.test", alias("shop.test")),
+    ];
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+    let mut all = Manifests::parse("in.json", &list.to_string()).unwrap();
+    let args = LossArgs {
+        close: true,
+        ..LossArgs::default()
+    };
+    settle(&mut all, &Flags::default(), &args, Platform::Istio).unwrap();
+    assert_eq!(all.given.get(CLOSE), Some(&json!(["odd/web"])));
+}

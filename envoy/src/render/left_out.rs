@@ -6,14 +6,26 @@ use super::secrets::{MOST_CERTIFICATES, MOST_LISTENERS, most_passed};
 use super::served::Served;
 use crate::inert;
 
-/// The hosts that Istio takes for something else.
+/// The hosts that Istio does not take, each with why.
 pub fn on_istio<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
     let hosts = served.hosts.iter();
-    let single = hosts.filter(|host| *host != "*" && !host.contains('.'));
-    let single = single.map(|host| {
-        format!("host {host}: Istio takes a name without a dot for a Service: it is not served")
-    });
-    single.chain(not_asking(served))
+    let refused = hosts.filter_map(|host| Some((host, by_istio(host)?)));
+    let refused = refused.map(|(host, why)| format!("host {host}: {why}: it is not served"));
+    refused.chain(not_asking(served))
+}
+
+/// Why Istio does not take a host, and with it nothing of the object that has it; `None`: it does.
+///
+/// Source: `ValidateDNS1123Labels`, `pkg/config/validation/agent/validation.go`, istio eed52ebb.
+pub(super) fn by_istio(host: &str) -> Option<&'static str> {
+    if host == "*" {
+        return None;
+    }
+    let Some((_, last)) = host.rsplit_once('.') else {
+        return Some("Istio takes a name without a dot for a Service");
+    };
+    let is_numeric = last.bytes().all(|byte| byte.is_ascii_digit());
+    is_numeric.then_some("Istio refuses a name that ends in a number")
 }
 
 /// The hosts whose certificates are beyond what a Gateway can hold, or in a Secret that it refuses.

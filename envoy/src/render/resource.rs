@@ -74,7 +74,13 @@ impl Resource {
 
     /// Whether the API server is likely to refuse it for its size.
     pub(super) fn is_too_large(&self) -> bool {
-        self.value.to_string().len() > LARGEST
+        self.size() > LARGEST
+    }
+
+    /// How many bytes it takes in etcd: the API server keeps beside it who set which field, by the names of all
+    /// but those in lists.
+    pub(super) fn size(&self) -> usize {
+        self.value.to_string().len() + names_of_fields(&self.value)
     }
 
     /// Its `kind`.
@@ -94,7 +100,7 @@ pub(super) const LARGEST: usize = 1_400_000;
 #[must_use]
 pub fn too_large(resources: &[Resource]) -> Vec<String> {
     let note = |resource: &Resource| {
-        let size = resource.value.to_string().len();
+        let size = resource.size();
         (size > LARGEST).then(|| {
             let name = resource.value.pointer("/metadata/name");
             let mut note = format!(
@@ -112,6 +118,17 @@ pub fn too_large(resources: &[Resource]) -> Vec<String> {
         })
     };
     resources.iter().filter_map(note).collect()
+}
+
+/// Of each `"f:NAME":{},`.
+pub(super) const AROUND_A_NAME: usize = 8;
+
+/// Source: `fieldsV1`, Kubernetes' `managedFields`.
+pub(super) fn names_of_fields(value: &Value) -> usize {
+    let fields = value.as_object().into_iter().flatten();
+    fields
+        .map(|(name, field)| name.len() + AROUND_A_NAME + names_of_fields(field))
+        .sum()
 }
 
 /// The largest Ingresses in a resource that holds them.

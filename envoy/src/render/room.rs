@@ -8,7 +8,7 @@ use std::{mem, ptr};
 use limpet::config::ConfigError;
 use serde_json::Value;
 
-use super::resource::{LARGEST, Resource};
+use super::resource::{AROUND_A_NAME, LARGEST, Resource, names_of_fields};
 use super::unread;
 use crate::compiled::{Compiled, Flags, named_maps};
 use crate::losses;
@@ -111,7 +111,7 @@ impl Shared {
             )
         };
         Self {
-            size: resource.value.to_string().len(),
+            size: resource.size(),
             shares: own.into_iter().map(share).collect(),
         }
     }
@@ -121,7 +121,7 @@ impl Shared {
         resource: &Resource,
         ingresses: impl Iterator<Item = &'i str> + Clone,
     ) -> Self {
-        let size = resource.value.to_string().len();
+        let size = resource.size();
         let share = size / ingresses.clone().count().max(1);
         let mut shares: HashMap<String, usize> = HashMap::new();
         for id in ingresses {
@@ -150,7 +150,9 @@ fn weights(object: &Value) -> HashMap<String, usize> {
             }),
             Value::Object(fields) => fields.iter().for_each(|(name, field)| {
                 if let Some((namespace, _)) = name.split_once('/') {
-                    add(namespace, times * (name.len() + field.to_string().len()));
+                    let written = times * (name.len() + field.to_string().len());
+                    let names = name.len() + AROUND_A_NAME + names_of_fields(field);
+                    add(namespace, written + names);
                 }
             }),
             _ => {}

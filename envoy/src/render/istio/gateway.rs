@@ -7,6 +7,7 @@ use super::credential;
 use super::route::hosts;
 use crate::render::asking::is_asked;
 use crate::render::envoy::client::Asking;
+use crate::render::left_out;
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 
@@ -67,7 +68,8 @@ pub(super) fn servers<'s>(served: &'s Served<'_>, args: &IstioArgs) -> Vec<Serve
         };
         let is_passed = |host: &&str| served.passed.iter().any(|one| one.host == **host);
         let hosts = certificate.hosts.iter().map(String::as_str);
-        for host in hosts.filter(|host| !is_passed(host)) {
+        let is_taken = |host: &&str| left_out::by_istio(host).is_none();
+        for host in hosts.filter(|host| is_taken(host) && !is_passed(host)) {
             let asked = asks.then(|| Asking::of(served.compiled(), host)).flatten();
             let is_it = |one: &&mut Server<'_>| one.credential == credential && one.asked == asked;
             let index = all.len();

@@ -12,6 +12,7 @@ use crate::forwarding::envoy::{
 };
 use crate::forwarding::{CLUSTER_HEADER, POLICY_HEADER};
 use crate::names;
+use crate::render::left_out;
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 use crate::render::way::{Requests, Way};
@@ -24,10 +25,10 @@ pub(super) const VIRTUAL_SERVICE: Kind = Kind {
 /// The subset of a Service to which TLS goes as it comes.
 pub(super) const PASSED: &str = "passthrough";
 
-/// The hosts that Istio takes: a name of one label it takes for a Service.
+/// The hosts that Istio takes.
 pub(super) fn hosts<'s>(served: &'s Served<'_>) -> impl Iterator<Item = &'s str> {
     let hosts = served.hosts.iter().map(String::as_str);
-    hosts.filter(|host| *host == "*" || host.contains('.'))
+    hosts.filter(|host| left_out::by_istio(host).is_none())
 }
 
 /// What the objects of one host are called, whatever other hosts there are.

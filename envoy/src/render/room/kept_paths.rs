@@ -62,6 +62,9 @@ fn paths(compiled: &Compiled<'_>, object: &Object) -> Option<Value> {
             }
         })
         .collect();
+    if rules.is_empty() {
+        return None;
+    }
     let mut metadata = Map::new();
     for name in ["name", "namespace", "creationTimestamp", "uid"] {
         metadata.extend(kept(object, &format!("/metadata/{name}"), name));

@@ -272,3 +272,92 @@ fn what_has_room_stays_and_envoy_alone_has_no_limit() {
         assert_eq!(without_room(&all), [""; 0]);
     }
 }
+
+/// What becomes of the losses where the operator says `--close`: the Ingresses that answer 503.
+fn closed(all: &mut Manifests, on: Platform) -> Vec<String> {
+    let flags = Flags::default();
+    let args = LossArgs {
+        close: true,
+        ..LossArgs::default()
+    };
+    settle(all, &flags, &args, on).unwrap();
+    Compiled::new(all, &flags).unwrap().config.close
+}
+
+#[test]
+fn many_small_ones_that_protected_somebody_on_hosts_of_their_own_stop_nothing() {
+    let mut padded = guarded();
+    padded["nginx.ingress.kubernetes.io/x"] = json!("x".repeat(5_000));
+    let mut items = vec![ingress("shop", 1, 500, &json!({}))];
+    items.extend((0..400).map(|n| ingress(&format!("filler-{}", n / 40), n, 10, &padded)));
+    for on in [Platform::Istio, Platform::EnvoyGateway] {
+        let mut all = manifests(&items);
+        make(&mut all, &Flags::default(), on).unwrap();
+        assert!(without_room(&all).len() > 1);
+        let settled = settle(&mut all, &Flags::default(), &LossArgs::default(), on);
+        assert!(settled.is_ok(), "{settled:?}");
+        fits(&all, on);
+    }
+}
+
+// Closing what was left out left it open where a wildcard, no host or an alias took its requests.
+#[test]
+fn whoever_answers_for_what_is_left_out_is_closed_with_it() {
+    let none = json!({});
+    let large = || ingress("filler", 0, 1_500_000, &guarded());
+    let mut aliased = large();
+    aliased["metadata"]["annotations"]["nginx.ingress.kubernetes.io/server-alias"] =
+        json!("h1.shop.test");
+    let mut hostless = ingress("shop", 1, 1, &none);
+    hostless["spec"]["rules"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("host");
+    for (shop, filler) in [
+        (
+            on_host(ingress("shop", 1, 1, &none), "*.filler.test"),
+            large(),
+        ),
+        (hostless, large()),
+        (ingress("shop", 1, 1, &none), aliased),
+    ] {
+        let mut all = manifests(&[shop, filler]);
+        make(&mut all, &Flags::default(), Platform::Istio).unwrap();
+        assert_eq!(without_room(&all), ["filler/i0000"]);
+        assert_eq!(closed(&mut all, Platform::Istio), ["shop/i0001"]);
+    }
+}
+
+#[test]
+fn names_of_fields_that_the_api_server_keeps_again_take_room() {
+    let none = json!({});
+    let namespace = "n".repeat(63);
+    let items: Vec<Value> = (0..60)
+        .map(|n| {
+            let mut one = ingress(&namespace, n, 1, &none);
+            let paths = (0..100).map(|path| {
+                let service = format!("{:s<61}z", format!("s{n}-{path}-"));
+                let backend = json!({ "service": { "name": service, "port": { "number": 80 } } });
+                json!({ "path": format!("/{path}"), "pathType": "Prefix", "backend": backend })
+            });
+            one["spec"]["rules"][0]["http"]["paths"] = paths.collect();
+            one
+        })
+        .collect();
+    let mut all = manifests(&items);
+    make(&mut all, &Flags::default(), Platform::Istio).unwrap();
+    let compiled = Compiled::new(&all, &Flags::default()).unwrap();
+    let resources = istio::resources(
+        &crate::render::served::Served::new(&compiled),
+        &IstioArgs::default(),
+    );
+    let plugin = resources
+        .iter()
+        .find(|one| one.kind() == "WasmPlugin")
+        .unwrap();
+    let clusters = plugin.value["spec"]["pluginConfig"]["clusters"]
+        .as_object()
+        .unwrap();
+    let names: usize = clusters.keys().map(|name| name.len() + 8).sum();
+    assert!(plugin.value.to_string().len() + names < 1_450_000);
+}

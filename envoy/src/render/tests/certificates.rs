@@ -106,6 +106,33 @@ fn two_secrets_of_one_name_in_two_namespaces_are_two_credentials_on_istio() {
 }
 
 // The copy would have replaced the gateway's own.
+// Istio refused the Gateway of all for it.
+#[test]
+fn a_host_that_istio_refuses_is_in_no_listener_and_told() {
+    let all = [
+        ("good", "shop.test", "tls"),
+        ("odd", "a.1", "tls"),
+        ("odd-2", "intranet", "tls"),
+        ("odd-3", "*.2", "tls"),
+    ];
+    let manifests = manifests(&all);
+    let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
+    let resources = istio::resources(&Served::new(&compiled), &IstioArgs::default());
+    let gateway = resources
+        .iter()
+        .find(|one| one.kind() == "Gateway")
+        .unwrap();
+    let servers = gateway.value["spec"]["servers"].as_array().unwrap();
+    for server in servers {
+        assert_eq!(server["hosts"], json!(["shop.test"]), "{server}");
+    }
+    assert_eq!(servers.len(), 2);
+    let text = istio::text(&manifests, &IstioArgs::default()).unwrap();
+    for (_, host, _) in &all[1..] {
+        assert!(text.contains(&format!("host {host}: Istio")), "{text}");
+    }
+}
+
 #[test]
 fn no_copy_of_a_secret_takes_the_name_of_the_gateways_own_on_istio() {
     let all = manifests(&[
