@@ -223,6 +223,14 @@ impl<'m> Compiled<'m> {
         self.ingresses.get(self.index.ingress(id)?)
     }
 
+    /// The first Ingress that is no canary and has an alias, if it comes before the Ingress `namespace/name`.
+    #[must_use]
+    pub fn before_with_alias(&self, id: &str, alias: &str) -> Option<&TakenIngress<'m>> {
+        let first = self.index.alias(alias)?;
+        let is_before = self.index.ingress(id).is_none_or(|at| first < at);
+        self.ingresses.get(first).filter(|_| is_before)
+    }
+
     /// The cluster of a Service port, by its key.
     #[must_use]
     pub fn cluster_of(&self, key: &str) -> Option<&Cluster> {

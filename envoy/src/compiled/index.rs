@@ -20,6 +20,8 @@ pub(super) struct Index {
     named: HashMap<String, Vec<usize>>,
     /// Virtual hosts by their names in small letters; the default server's is empty.
     hosts: HashMap<String, usize>,
+    /// The first Ingress with an alias that is no canary, by the alias in small letters.
+    aliases: HashMap<String, usize>,
 }
 
 impl Index {
@@ -31,6 +33,12 @@ impl Index {
         let mut index = Self::default();
         for (at, ingress) in ingresses.iter().enumerate() {
             index.ingresses.entry(ingress.id().to_owned()).or_insert(at);
+            let annotations = &ingress.annotations;
+            let is_primary = annotations.canary.is_none();
+            for alias in annotations.aliases.iter().filter(|_| is_primary) {
+                let alias = alias.to_ascii_lowercase();
+                index.aliases.entry(alias).or_insert(at);
+            }
         }
         for (at, cluster) in clusters.iter().enumerate() {
             let key = cluster.service_port.key();
@@ -71,6 +79,10 @@ impl Index {
 
     pub(super) fn named_by(&self, id: &str) -> &[usize] {
         self.named.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn alias(&self, name: &str) -> Option<usize> {
+        self.aliases.get(&name.to_ascii_lowercase()).copied()
     }
 
     pub(super) fn host(&self, name: &str) -> Option<usize> {

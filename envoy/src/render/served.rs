@@ -19,7 +19,7 @@ use crate::names;
 use crate::passthrough::Passthrough;
 use crate::plugin_config::{self, Options, Unmatched, plugin_config};
 use crate::render::way::{CONNECT, Copies, Way, Ways};
-use crate::render::{proxys_own, unread};
+use crate::render::{asking, proxys_own, unread};
 
 /// What the manifests serve.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub struct Served<'c> {
     pub(super) ways: Ways,
     /// The hosts whose TLS goes to pods as it comes.
     pub(crate) passed: Vec<Passthrough>,
+    /// Some host asks its clients for certificates.
+    pub(super) asks_for_certificates: bool,
     /// What could not be taken over, for the operator.
     pub notes: Vec<String>,
 }
@@ -119,6 +121,7 @@ impl<'c> Served<'c> {
             drops_underscores: forwarding::drops_underscores(compiled.manifests.settings()),
             with_other_host: with_other_host(&compiled.policy),
             passed,
+            asks_for_certificates: asking::asks_anybody(compiled),
             notes,
         }
     }

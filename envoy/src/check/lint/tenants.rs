@@ -197,7 +197,7 @@ fn alias_of_others(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Vec<F
                         "the alias takes the host, as under ingress-nginx",
                     ),
                     None => (
-                        before_with_alias(compiled, ingress, alias),
+                        compiled.before_with_alias(ingress.id(), alias),
                         " for an alias too",
                         "whoever has the first own host in the alphabet has it, as under \
                          ingress-nginx",
@@ -274,20 +274,6 @@ fn may_mean(alias: &str, host: &str) -> bool {
         .chain(["www", "a", "0"]);
     let plain = alias.replace('\\', "");
     plain.contains(domain) || labels.any(|label| is_meant_by(alias, &format!("{label}.{domain}")))
-}
-
-/// A primary before `ingress` with the same alias.
-fn before_with_alias<'c>(
-    compiled: &'c Compiled<'c>,
-    ingress: &TakenIngress<'_>,
-    alias: &str,
-) -> Option<&'c TakenIngress<'c>> {
-    let ingresses = compiled.ingresses.iter();
-    let mut before = ingresses.take_while(|one| one.id() != ingress.id());
-    before.find(|one| {
-        let mut aliases = one.annotations.aliases.iter();
-        one.annotations.canary.is_none() && aliases.any(|known| known.eq_ignore_ascii_case(alias))
-    })
 }
 
 #[cfg(test)]
