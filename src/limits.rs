@@ -131,3 +131,52 @@ fn hash(bytes: &[u8]) -> u64 {
     }
     hash ^ (hash >> 32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edit::fields;
+    use crate::facts::Knowledge;
+    use std::collections::BTreeSet;
+
+    /// Whom a request with these headers counts for.
+    fn client(limits: &Arc<Limits>, headers: &[(&str, &str)]) -> Option<Demand> {
+        let facts = Facts {
+            now: &|| 0,
+            random: &|| 0,
+            property: &|_| None,
+            knowledge: &|| Knowledge::Current,
+        };
+        limits.demand(&fields(headers), &facts, None)
+    }
+
+    #[test]
+    fn clients_are_counted_each_for_itself_and_spread_over_the_slots() {
+        let limits = Arc::new(Limits {
+            header: Some("x-client".into()),
+            zone: "zone".into(),
+            connections: 1,
+            ..Limits::default()
+        });
+        let names: Vec<String> = (0..1000).map(|n| format!("client-{n}")).collect();
+        let all = names
+            .iter()
+            .map(|name| client(&limits, &[("x-client", name)]).unwrap());
+        let all: Vec<Demand> = all.collect();
+        let clients: BTreeSet<u64> = all.iter().map(Demand::client).collect();
+        assert_eq!(clients.len(), 1000);
+        let slots: BTreeSet<String> = all.iter().map(|one| one.connections().unwrap().0).collect();
+        // Of 4,096 slots a thousand take some 890 by chance.
+        assert!(slots.len() > 850 && slots.len() < 930, "{}", slots.len());
+        let numbers = slots.iter().map(|key| key.rsplit('/').next().unwrap());
+        assert!(
+            numbers
+                .map(str::parse::<u64>)
+                .all(|slot| slot.unwrap() < SLOTS)
+        );
+        let again = client(&limits, &[("x-client", "client-7")]).unwrap();
+        assert_eq!(again.client(), all[7].client());
+        assert!(client(&limits, &[("x-client", "")]).is_none());
+        assert!(client(&limits, &[]).is_none());
+    }
+}

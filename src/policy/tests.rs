@@ -630,6 +630,46 @@ fn ingresses_of_the_classes_given_are_taken_and_no_others() {
 
 // `GetIngressClass`: `--watch-ingress-without-class` is off by default.
 #[test]
+fn what_looks_like_configuration_drops_an_ingress_under_strict_alone() {
+    for (text, looks_so) in [
+        ("/x{alias /etc;}", true),
+        ("/alias/x", false),
+        ("/;alias", false),
+        ("/x{root /;}", true),
+        ("/rooted", false),
+        ("/etc/passwd", true),
+        ("/etc/shadow", true),
+        ("/etc/group", true),
+        ("/etc/nginx/x", true),
+        ("/etc/ingress-controller", true),
+        ("/etc/hosts", false),
+        ("/var/run/secrets/x", true),
+        ("/var/run/x", false),
+        ("/x_by_lua_block", true),
+        ("/by_lua", false),
+    ] {
+        let one = ingress(
+            "a",
+            &[],
+            &[("a.test", "ImplementationSpecific", text, "web")],
+        );
+        for strict in [false, true] {
+            let (policy, remarks) =
+                compile_with(std::slice::from_ref(&one), json!({ "strict": strict }));
+            let told = remarks.iter();
+            let told = told.filter(|one| one.problem == Problem::LooksLikeConfiguration);
+            assert_eq!(told.count(), usize::from(looks_so), "{text}");
+            let hosts = policy.virtual_hosts().filter(|host| host.name == "a.test");
+            assert_eq!(
+                hosts.count() > 0,
+                !(looks_so && strict),
+                "{text}, strict: {strict}"
+            );
+        }
+    }
+}
+
+#[test]
 fn strict_takes_an_ingress_without_a_class_only_where_the_default_class_is_ours() {
     let paths = [("a.example", "Prefix", "/", "web")];
     for (classes, strict, taken) in [
