@@ -630,6 +630,47 @@ fn ingresses_of_the_classes_given_are_taken_and_no_others() {
 
 // `GetIngressClass`: `--watch-ingress-without-class` is off by default.
 #[test]
+fn the_variables_of_a_redirect_say_what_nginx_says() {
+    for (variable, want) in [
+        ("host", "a.test"),
+        ("http_host", "a.test:81"),
+        ("best_http_host", "a.test:81"),
+        ("uri", "/x y"),
+        ("request_uri", "/x%20y?q=1"),
+        ("escaped_request_uri", "%2Fx%2520y%3Fq%3D1"),
+        ("args", "q=1"),
+        ("query_string", "q=1"),
+        ("is_args", "?"),
+        ("arg_q", "1"),
+        ("scheme", "https"),
+        ("https", "on"),
+        ("request_method", "GET"),
+        ("server_name", "a.test"),
+        ("literal_dollar", "$"),
+        ("namespace", "default"),
+        ("ingress_name", "a"),
+        ("service_name", "web"),
+        ("service_port", "80"),
+        ("location_path", "/"),
+        ("proxy_upstream_name", "default-web-80"),
+        ("http_x_one", "1"),
+        ("cookie_c", "2"),
+        ("upstream_addr", ""),
+    ] {
+        let to = format!("https://t.test/-${{{variable}}}-");
+        let one = ingress(
+            "a",
+            &[("permanent-redirect", &to)],
+            &[("a.test", "Prefix", "/", "web")],
+        );
+        let (policy, _) = compile_with(&[one], json!({}));
+        let headers = [("x-one", "1"), ("cookie", "c=2")];
+        let said = ask(&policy, "https://a.test:81/x%20y?q=1", &headers);
+        assert_eq!(said, format!("301 https://t.test/-{want}-"), "${variable}");
+    }
+}
+
+#[test]
 fn what_looks_like_configuration_drops_an_ingress_under_strict_alone() {
     for (text, looks_so) in [
         ("/x{alias /etc;}", true),

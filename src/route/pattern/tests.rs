@@ -243,3 +243,42 @@ fn a_text_is_not_tried_where_it_would_cost_too_much() {
     assert!((0..1_000).all(|_| plain.is_match(b"/a", &many)));
     assert!(!many.is_spent());
 }
+
+/// What each class has of `aZ5_ \t-\n` and of the bytes after ASCII.
+#[test]
+fn every_class_has_the_bytes_of_pcre() {
+    const SAMPLE: [u8; 11] = *b"aZ5_ \t-\n\x01\x85\xa0";
+    for (class, want) in [
+        (r"\d", &b"5"[..]),
+        (r"\D", b"aZ_ \t-\n\x01\x85\xa0"),
+        (r"\w", b"aZ5_"),
+        (r"\W", b" \t-\n\x01\x85\xa0"),
+        (r"\s", b" \t\n"),
+        (r"\S", b"aZ5_-\x01\x85\xa0"),
+        (r"\h", b" \t\xa0"),
+        (r"\H", b"aZ5_-\n\x01\x85"),
+        (r"\v", b"\n\x85"),
+        (r"\V", b"aZ5_ \t-\x01\xa0"),
+        ("[[:alnum:]]", b"aZ5"),
+        ("[[:alpha:]]", b"aZ"),
+        ("[[:ascii:]]", b"aZ5_ \t-\n\x01"),
+        ("[[:blank:]]", b" \t"),
+        ("[[:cntrl:]]", b"\t\n\x01"),
+        ("[[:digit:]]", b"5"),
+        ("[[:graph:]]", b"aZ5_-"),
+        ("[[:print:]]", b"aZ5_ -"),
+        ("[[:punct:]]", b"_-"),
+        ("[[:space:]]", b" \t\n"),
+        ("[[:word:]]", b"aZ5_"),
+        ("[[:xdigit:]]", b"a5"),
+        ("[[:^alpha:]]", b"5_ \t-\n\x01\x85\xa0"),
+    ] {
+        let pattern = Pattern::location(&format!("/x{class}y")).unwrap();
+        let has = |byte: &u8| {
+            let text = [b"/x", &[*byte][..], b"y"].concat();
+            pattern.groups(&text, &Work::of_a_request()).is_some()
+        };
+        let has: Vec<u8> = SAMPLE.iter().copied().filter(has).collect();
+        assert_eq!(has, want, "{class}");
+    }
+}
