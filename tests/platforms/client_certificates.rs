@@ -2,7 +2,7 @@
 //! those with none, with another one, and those that speak of one they lack.
 
 use limpet_tests::grpc::Call;
-use limpet_tests::http::{self, Connection, Request, Response};
+use limpet_tests::http::{self, Connection, Request, Response, latin1};
 use limpet_tests::pod::Pod;
 use limpet_tests::recorded::{Platform, with_https};
 use limpet_tests::rendered::Rendered;
@@ -293,5 +293,94 @@ fn behind_a_gateway_nobody_comes_in_without_the_certificate_that_the_host_asks_f
         let refused = Call::start(place, "other.example", &[]);
         assert_eq!(refused.field("x-pod"), None);
         assert_eq!(pod.requests(), before);
+    }
+}
+
+/// Hosts that let nobody in without a certificate of their authority, as clients may spell them.
+const CLOSED: [&str; 14] = [
+    "on.example",
+    "ON.Example",
+    "on.example.",
+    "on.example:443",
+    "on.example.:80",
+    "on.example:",
+    "other.example",
+    "good.example",
+    "begins.example",
+    "revoked.example",
+    "a.wild.example",
+    "A.WILD.example.",
+    "page.example",
+    "bare.example",
+];
+
+/// Whoever has none that is good for one of those, by the name that is greeted.
+const STRANGERS: [(&str, Option<&str>); 10] = [
+    ("plain.example", None),
+    ("plain.example", Some("other")),
+    ("optional.example", None),
+    ("off.example", None),
+    ("any.example", Some("selfsigned")),
+    ("ON.example", None),
+    ("sni=on.example", None),
+    ("plain.wild.example", None),
+    ("x.plain.wild.example", Some("selfsigned")),
+    ("", None),
+];
+
+/// The ways to name a host in a request.
+fn named(host: &str) -> [Request; 6] {
+    let other = "plain.example";
+    [
+        lying(host),
+        lying(host).header("X-Forwarded-Proto", "https"),
+        lying(other)
+            .header("Host", host)
+            .header("X-Forwarded-Host", host),
+        Request::get(other, format!("http://{host}/")),
+        Request::get(other, format!("https://{host}/")),
+        lying(host).header("X-Forwarded-Host", other),
+    ]
+}
+
+#[test]
+fn behind_a_gateway_no_spelling_of_a_host_goes_past_its_certificate() {
+    for platform in [
+        Platform::Istio,
+        Platform::OlderIstio,
+        Platform::EnvoyGateway,
+        Platform::OlderEnvoyGateway,
+    ] {
+        let pod = Pod::start();
+        let pods = |_: &str| vec![pod.endpoint()];
+        let bootstrap = with_https(platform, "client-certificates", pods);
+        let envoy = Rendered::share_bootstrap(&bootstrap);
+        let https = envoy.https();
+        let greetings = STRANGERS.map(|(sni, shows)| greeting(https, sni, shows));
+        let relay = Relay::start(greetings.clone());
+        let mut wrong = Vec::new();
+        for host in CLOSED {
+            for request in named(host) {
+                let text = latin1(&request.write());
+                let mut tell = |by: &str, answer: std::io::Result<Response>| {
+                    let Ok(answer) = answer else { return };
+                    let echo = answer.echo();
+                    let of = echo.map(|echo| echo.all("host")).unwrap_or_default();
+                    let lets_in = of.iter().any(|of| of != "plain.example");
+                    if lets_in || (answer.status == 200 && of.is_empty()) {
+                        wrong.push(format!(
+                            "{platform:?}: {by}: {} {of:?}: {text}",
+                            answer.status
+                        ));
+                    }
+                };
+                for to in &greetings {
+                    let by = format!("{} {}", to.sni, to.shows.is_some());
+                    tell(&by, http::send(relay.place(to), &request));
+                }
+                tell("http", http::send(envoy.http(), &request));
+            }
+        }
+        assert!(wrong.is_empty(), "WRONG {}", wrong.join("\nWRONG "));
     }
 }

@@ -23,8 +23,26 @@ pub(super) struct OwnListeners<'s> {
     pub(super) without_room: Vec<OfOneHost<'s>>,
 }
 
-/// Those that ask come first: without its listener such a host lets in nobody.
+/// A namespace's hosts that ask come first: without its listener such a host lets in nobody.
 pub(super) fn own_listeners<'s>(served: &'s Served<'_>) -> OwnListeners<'s> {
+    let mut unheard = HashSet::new();
+    loop {
+        let own = with_stars(served, &unheard);
+        // A listener of a wildcard takes the connections of all hosts under it: where those have no room for
+        // listeners of their own, it would take them from whose they are.
+        let stars = own.with_room.iter().filter(|one| one.asking.is_some());
+        let stars: HashSet<&str> = stars.filter_map(|one| one.host.strip_prefix('*')).collect();
+        let outside = own.without_room.iter().filter(|one| one.asking.is_none());
+        let taken: Vec<&str> = outside.flat_map(|one| above(one.host, &stars)).collect();
+        if taken.is_empty() {
+            return own;
+        }
+        unheard.extend(taken);
+    }
+}
+
+/// The same; `unheard`: what stands behind the stars of those that have none.
+fn with_stars<'s>(served: &'s Served<'_>, unheard: &HashSet<&str>) -> OwnListeners<'s> {
     let certificates = secrets(served);
     let of_host = |(certificate, host): (&'s Certificate<'s>, &'s str)| OfOneHost {
         host,
@@ -33,31 +51,39 @@ pub(super) fn own_listeners<'s>(served: &'s Served<'_>) -> OwnListeners<'s> {
     };
     let all = certificates.iter().flat_map(|one| one.with_hosts(served));
     let (asking, quiet): (Vec<_>, Vec<_>) = all.map(of_host).partition(|one| one.asking.is_some());
-    let mut own = in_turn(asking);
+    let is_unheard = |one: &OfOneHost<'_>| {
+        let star = one.host.strip_prefix('*');
+        star.is_some_and(|star| unheard.contains(star))
+    };
+    let (mut without_room, mut own): (Vec<_>, Vec<_>) = asking.into_iter().partition(is_unheard);
     let stars = own.iter().filter_map(|one| one.host.strip_prefix('*'));
     let stars: HashSet<&str> = stars.collect();
-    // A listener of a wildcard takes the connections of all hosts under it.
-    let is_under = |host: &str| {
-        let dots = host.match_indices('.');
-        dots.filter_map(|(at, _)| host.get(at..))
-            .any(|above| stars.contains(above))
-    };
-    own.extend(quiet.into_iter().filter(|one| is_under(one.host)));
-    let mut seen: HashSet<&str> = own.iter().map(|one| one.host).collect();
+    let is_under = |one: &OfOneHost<'_>| above(one.host, &stars).next().is_some();
+    own.extend(quiet.into_iter().filter(is_under));
+    let known = own.iter().chain(&without_room);
+    let mut seen: HashSet<&str> = known.map(|one| one.host).collect();
     let further = certificates.iter().skip(MOST_CERTIFICATES);
     let further = further.flat_map(|one| one.with_hosts(served));
     let further = further.filter(|(_, host)| seen.insert(host));
     own.extend(further.map(of_host));
+    let mut own = in_turn(own);
     let passed = served.passed.iter();
     let passed = passed.filter(|one| served.passed_to(&one.host).is_some());
     let others =
         1 + usize::from(!certificates.is_empty()) + passed.count().min(most_passed(served));
     let room = MOST_LISTENERS.saturating_sub(others).min(own.len());
-    let without_room = own.split_off(room);
+    without_room.extend(own.split_off(room));
     OwnListeners {
         with_room: own,
         without_room,
     }
+}
+
+/// Those of the stars that a host is under, at whatever depth.
+fn above<'h>(host: &'h str, stars: &HashSet<&str>) -> impl Iterator<Item = &'h str> {
+    let dots = host.match_indices('.');
+    let tails = dots.filter_map(|(at, _)| host.get(at..));
+    tails.filter(|tail| stars.contains(tail) && host.strip_prefix('*') != Some(*tail))
 }
 
 /// The first one of each namespace, then the second ones: nobody takes all the room.

@@ -1,5 +1,6 @@
 //! The listeners of a gateway.
 
+use limpet::endpoints::digest::backend_key;
 use serde_json::{Value, json};
 
 use super::args::IstioArgs;
@@ -58,7 +59,9 @@ pub(super) struct Server<'s> {
 
 /// One server for each Secret: two servers of one certificate, and a browser that has a connection
 /// to one of them would use it for hosts of the other. Hosts that ask for certificates have one for each
-/// way to ask, and limpet sends whoever comes to the wrong one away.
+/// way to ask, and limpet sends whoever comes to the wrong one away; what is merged into one that asks is called
+/// after it, so it has the name of a host: a number would be another one's when Ingresses come and go, and what an
+/// earlier rendering left would hold for that one.
 pub(super) fn servers<'s>(served: &'s Served<'_>, args: &IstioArgs) -> Vec<Server<'s>> {
     let asks = is_asked(served);
     let mut all: Vec<Server<'s>> = Vec::new();
@@ -76,7 +79,10 @@ pub(super) fn servers<'s>(served: &'s Served<'_>, args: &IstioArgs) -> Vec<Serve
             match all.iter_mut().find(is_it) {
                 Some(known) => known.hosts.push(host),
                 None => all.push(Server {
-                    name: format!("https-{index}"),
+                    name: match asked {
+                        Some(_) => format!("https-{}", backend_key(host)),
+                        None => format!("https-{index}"),
+                    },
                     credential: credential.clone(),
                     hosts: vec![host],
                     asked,

@@ -152,6 +152,53 @@ fn beyond_its_listeners_a_gateway_lets_nobody_in_and_no_tenant_takes_them_all() 
     assert!(text.contains(told), "{text}");
 }
 
+// Whose hosts ask took the listeners of hosts that did not, and these were shown another host's certificate.
+#[test]
+fn whoever_asks_for_certificates_takes_no_listener_from_others_who_do_not() {
+    let named = |n: usize| (format!("shop-{n:02}"), format!("h{n:02}.test"));
+    let quiet: Vec<(String, String)> = (0..70).map(named).collect();
+    let hosts: Vec<String> = (0..70).map(|n| format!("a{n}.test")).collect();
+    let mut all: Vec<(&str, &str, &str, bool)> = quiet
+        .iter()
+        .map(|(namespace, host)| (namespace.as_str(), host.as_str(), "tls", false))
+        .collect();
+    all.extend(
+        hosts
+            .iter()
+            .map(|host| ("many", host.as_str(), "many", true)),
+    );
+    let (own, shared) = listeners(&resources(&manifests(&all)));
+    assert_eq!((own.len(), shared), (62, 64));
+    let theirs = own.iter().filter(|host| host.starts_with('h'));
+    // With the certificate of "many" there are 71, of which the first 64 share a listener.
+    assert_eq!(theirs.count(), 6);
+}
+
+// The listener of a wildcard took the connections of hosts that had no room for their own.
+#[test]
+fn a_wildcard_that_asks_takes_no_host_of_others_away() {
+    let hosts: Vec<String> = (0..70).map(|n| format!("h{n}.wild.test")).collect();
+    let with_star = |hosts: &[String]| {
+        let mut all: Vec<(&str, &str, &str, bool)> = hosts
+            .iter()
+            .map(|host| ("shop", host.as_str(), "tls", false))
+            .collect();
+        all.extend([
+            ("evil", "*.wild.test", "evil", true),
+            ("evil", "a.test", "evil", true),
+        ]);
+        manifests(&all)
+    };
+    let (own, _) = listeners(&resources(&with_star(&hosts)));
+    assert_eq!(own, ["a.test"]);
+    let text = envoy_gateway::text(&with_star(&hosts), &EnvoyGatewayArgs::default()).unwrap();
+    let told = "1 of them, *.wild.test the first, ask for none, and refuse whoever has to show one";
+    assert!(text.contains(told), "{text}");
+    // Where all of them have room it asks.
+    let (own, _) = listeners(&resources(&with_star(&hosts[..60])));
+    assert_eq!(own.len(), 62);
+}
+
 #[test]
 fn a_host_that_asks_and_has_no_certificate_is_told() {
     let mut list: Value = json!({ "apiVersion": "v1", "kind": "List", "items": [] });
@@ -221,6 +268,43 @@ fn on_istio_hosts_of_one_secret_that_ask_alike_share_a_server() {
     let wanted: [&[&str]; 3] = [&["a.test", "c.test"], &["b.test", "d.test"], &["e.test"]];
     assert_eq!(servers, wanted);
     assert_eq!(filters, 2);
+}
+
+// What an earlier rendering left would be merged into another host's server, or hold for its own host beside what
+// is rendered anew: a copy of an authority that is trusted no more.
+#[test]
+fn on_istio_what_asks_keeps_its_name_whoever_comes_and_goes() {
+    let args = IstioArgs::default();
+    let flags = Flags {
+        clients: Clients::Any,
+        ..Flags::default()
+    };
+    let names = |all: &[(&str, &str, &str, bool)]| -> Vec<(String, Value)> {
+        let manifests = manifests(all);
+        let compiled = Compiled::new(&manifests, &flags).unwrap();
+        let resources = istio::resources(&Served::new(&compiled), &args);
+        let asks = |one: &&Resource| one.value.to_string().contains("trusted_ca");
+        let asking = resources.iter().filter(asks);
+        let named = asking.map(|one| {
+            let name = one.value["metadata"]["name"].as_str().unwrap();
+            (name.to_owned(), one.value["spec"]["configPatches"].clone())
+        });
+        named.collect()
+    };
+    let later = [("shop", "b.test", "b", true), ("shop", "c.test", "c", true)];
+    let earlier = [
+        &[
+            ("evil", "a.test", "a", true),
+            ("evil", "q.test", "q", false),
+        ],
+        &later[..],
+    ];
+    let (earlier, later) = (names(&earlier.concat()), names(&later));
+    assert_eq!((earlier.len(), later.len()), (3, 2));
+    assert!(
+        later.iter().all(|one| earlier.contains(one)),
+        "{earlier:?} {later:?}"
+    );
 }
 
 #[test]
