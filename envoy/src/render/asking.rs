@@ -4,7 +4,7 @@ use limpet::annotations::Verify;
 use limpet::client_certificate::{Asked, ClientCertificate};
 
 use super::served::Served;
-use crate::compiled::{Clients, Compiled};
+use crate::compiled::Clients;
 use crate::key_pair::Authority;
 
 /// What is asked of the clients of one host.
@@ -31,12 +31,6 @@ impl<'s> Asking<'s> {
 }
 
 /// Whether clients are asked for certificates at all.
-pub(super) fn asks_anybody(compiled: &Compiled<'_>) -> bool {
-    let mut hosts = compiled.policy.virtual_hosts();
-    compiled.clients != Clients::Unasked && hosts.any(|host| host.client_certificate().is_some())
-}
-
-/// The same of what is served.
 pub(super) fn is_asked(served: &Served<'_>) -> bool {
     served.asks_for_certificates
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::certificates::{Certificate, certificates};
 use crate::clusters::{Cluster, ServicePort};
-use crate::compiled::Compiled;
+use crate::compiled::{Clients, Compiled};
 use crate::forwarding::{
     self, DROPPED_HEADERS, Forwarding, HOST_HEADER, INTERNAL_HEADERS, POLICY_HEADER,
 };
@@ -19,7 +19,7 @@ use crate::names;
 use crate::passthrough::Passthrough;
 use crate::plugin_config::{self, Options, Unmatched, plugin_config};
 use crate::render::way::{CONNECT, Copies, Way, Ways};
-use crate::render::{asking, proxys_own, unread};
+use crate::render::{proxys_own, unread};
 
 /// What the manifests serve.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl<'c> Served<'c> {
             drops_underscores: forwarding::drops_underscores(compiled.manifests.settings()),
             with_other_host: with_other_host(&compiled.policy),
             passed,
-            asks_for_certificates: asking::asks_anybody(compiled),
+            asks_for_certificates: asks_for_certificates(compiled),
             notes,
         }
     }
@@ -331,6 +331,12 @@ fn places(clusters: &[(&Cluster, u16)]) -> HashMap<String, usize> {
     places
         .map(|(at, (cluster, _))| (cluster.service_port.key(), at))
         .collect()
+}
+
+/// Whether clients are asked for certificates at all.
+fn asks_for_certificates(compiled: &Compiled<'_>) -> bool {
+    let mut hosts = compiled.policy.virtual_hosts();
+    compiled.clients != Clients::Unasked && hosts.any(|host| host.client_certificate().is_some())
 }
 
 /// `upstream-vhost` is of the location, and so of all that may serve it.
