@@ -106,12 +106,20 @@ impl Policy {
     /// Whether any location asks for the client's address.
     #[must_use]
     pub fn asks_for_address(&self) -> bool {
-        let mut locations = self.virtual_hosts().flat_map(|host| host.locations.iter());
-        let asks = |location: &Location| {
+        self.blocked.is_some() || self.asking_for_address().next().is_some()
+    }
+
+    /// The Ingresses whose locations ask for it, `namespace/name`, once for each location that is open.
+    pub fn asking_for_address(&self) -> impl Iterator<Item = &str> {
+        let locations = self.virtual_hosts().flat_map(|host| host.locations.iter());
+        let asks = |location: &&Arc<Location>| {
             let limits = location.limits.as_ref();
-            location.access.is_some() || limits.is_some_and(|limits| limits.header.is_none())
+            let by_address = limits.is_some_and(|limits| limits.header.is_none());
+            !location.closed && (location.access.is_some() || by_address)
         };
-        self.blocked.is_some() || locations.any(|location| asks(location))
+        locations
+            .filter(asks)
+            .map(|location| location.ingress.as_str())
     }
 
     /// How many locations an Ingress made.

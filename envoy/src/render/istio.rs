@@ -15,6 +15,7 @@ mod route;
 mod sidecar;
 mod way;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use limpet::config::ConfigError;
@@ -28,6 +29,7 @@ use super::room::{self, Shared};
 use super::served::Served;
 use crate::check;
 use crate::compiled::{Compiled, Flags};
+use crate::losses;
 use crate::manifests::Manifests;
 use args::RELOADS;
 
@@ -65,6 +67,9 @@ pub(super) fn make_room(
     flags: &Flags,
     args: &IstioArgs,
 ) -> Result<(), ConfigError> {
+    if args.sidecar && args.render.losses.close {
+        close_by_address(manifests, flags)?;
+    }
     room::make(manifests, flags, |compiled| {
         let served = Served::new(compiled);
         let all = resources(&served, args);
@@ -73,6 +78,22 @@ pub(super) fn make_room(
         let all = all.filter(|one| one.is_too_large());
         all.map(|one| shared(&served, one)).collect()
     })
+}
+
+/// Closes whoever lets clients in, or counts them, by their addresses, which sidecars do not know.
+fn close_by_address(manifests: &mut Manifests, flags: &Flags) -> Result<(), ConfigError> {
+    let compiled = Compiled::new(manifests, flags)?;
+    let by_address = compiled.policy.asking_for_address();
+    let by_address: BTreeSet<String> = by_address
+        .filter(|id| !id.is_empty())
+        .map(str::to_owned)
+        .collect();
+    let note = |id: &String| {
+        format!("closed, answers 503: ingress {id}: sidecars know no addresses of clients")
+    };
+    manifests.notes.extend(by_address.iter().map(note));
+    losses::close(manifests, by_address.into_iter().collect());
+    Ok(())
 }
 
 /// Because of whom an object is as large as it is.
@@ -105,7 +126,8 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
         !args.sidecar || !compiled.policy.asks_for_address(),
         "lists of client addresses and limits by them cannot be kept by sidecars: on its way out of a pod a request has no \
          client but that pod. Take the annotations (allowlist-, whitelist-, denylist-source-range, limit-*) \
-         and the ConfigMap's lists away, and say the same by an AuthorizationPolicy at the Service"
+         and the ConfigMap's lists away, and say the same by an AuthorizationPolicy at the Service; --close answers 503 \
+         where Ingresses have them"
     );
     let served = Served::new(&compiled);
     anyhow::ensure!(

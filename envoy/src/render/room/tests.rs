@@ -361,3 +361,24 @@ fn names_of_fields_that_the_api_server_keeps_again_take_room() {
     let names: usize = clusters.keys().map(|name| name.len() + 8).sum();
     assert!(plugin.value.to_string().len() + names < 1_450_000);
 }
+
+#[test]
+fn on_sidecars_lists_of_addresses_are_closed_and_cost_nobody_else() {
+    let mut all = manifests(&[
+        ingress("shop", 1, 5, &json!({})),
+        ingress("odd", 2, 5, &guarded()),
+    ]);
+    let mut args = IstioArgs {
+        sidecar: true,
+        ..IstioArgs::default()
+    };
+    assert!(istio::text(&all, &args).is_err());
+    args.render.losses.close = true;
+    istio::make_room(&mut all, &Flags::default(), &args).unwrap();
+    let text = istio::text(&all, &args).unwrap();
+    assert!(
+        text.contains("closed, answers 503: ingress odd/i0002"),
+        "{text}"
+    );
+    assert_eq!(all.given["close"], json!(["odd/i0002"]));
+}
