@@ -47,7 +47,10 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
             asked.secret()
         )))
     });
-    all.collect()
+    // In the order of their names, in which istiod puts those of one second.
+    let mut all: Vec<Resource> = all.collect();
+    all.sort_by_cached_key(|one| one.value.pointer("/metadata/name").map(Value::to_string));
+    all
 }
 
 /// Whether it is one of those.

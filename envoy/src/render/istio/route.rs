@@ -31,6 +31,16 @@ pub(super) fn hosts<'s>(served: &'s Served<'_>) -> impl Iterator<Item = &'s str>
     hosts.filter(|host| left_out::by_istio(host).is_none())
 }
 
+/// The same in the order of the names of their objects: istiod puts those for one host in the order in which they
+/// came, and of one second in that of their names.
+///
+/// Source: `sortConfigByCreationTime`, `pilot/pkg/model/config.go`, istio eed52ebb.
+pub(super) fn hosts_by_name<'s>(served: &'s Served<'_>) -> Vec<&'s str> {
+    let mut all: Vec<&str> = hosts(served).collect();
+    all.sort_by_cached_key(|host| object_name(host));
+    all
+}
+
 /// What the objects of one host are called, whatever other hosts there are.
 pub(super) fn object_name(host: &str) -> String {
     let name = match host.strip_prefix('*') {
@@ -48,7 +58,7 @@ pub(super) fn object_name(host: &str) -> String {
 /// One for each host, with the clusters that may serve it: of a shared one Istio makes a route for
 /// each host and each cluster, and the refusal of one host would take all others with it.
 pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
-    let hosts = hosts(served).enumerate();
+    let hosts = hosts_by_name(served).into_iter().enumerate();
     hosts
         .map(|(n, host)| {
             let routes = cluster_routes(served, args, host);

@@ -6,12 +6,13 @@
 use serde_json::{Value, json};
 
 use super::args::IstioArgs;
-use super::route::{VIRTUAL_SERVICE, cluster_routes, hosts, object_name};
+use super::route::{VIRTUAL_SERVICE, cluster_routes, hosts_by_name, object_name};
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
 
 pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
-    let hosts = hosts(served).filter(|host| *host != "*");
+    let hosts = hosts_by_name(served).into_iter();
+    let hosts = hosts.filter(|host| *host != "*");
     let mut all = Vec::new();
     for host in hosts {
         if !is_service(served, args, host) {
