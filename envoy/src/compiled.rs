@@ -312,18 +312,22 @@ pub(crate) fn named_maps(ingress: &Object) -> impl Iterator<Item = String> {
 fn without_room(object: &Object) -> Option<String> {
     object.has_no_room.then(|| {
         let (place, id) = (object.place(), object.id());
-        let paths = if object.keeps_paths { KEEPS_PATHS } else { "" };
-        format!("{place}: ingress {id} {NO_ROOM}{paths}")
+        format!("{place}: ingress {id} {}", no_room(object))
     })
 }
 
 /// Why an Ingress is left out, and what ends it.
+pub(crate) fn no_room(object: &Object) -> String {
+    let paths = if object.keeps_paths { KEEPS_PATHS } else { "" };
+    [NO_ROOM, paths].concat()
+}
+
 pub(crate) const NO_ROOM: &str = "has no room in the one object of all tenants, of which Kubernetes keeps 1.5 MiB: it is left \
      out. Of the namespace that takes most room the youngest go first; render a part of the Ingresses for a \
      gateway of its own";
 
 /// What becomes of the paths of such a one.
-pub(crate) const KEEPS_PATHS: &str =
+const KEEPS_PATHS: &str =
     ". Others have its hosts: there its paths answer 503, for it protected them";
 
 /// That an Ingress without a name, which no API server takes, is not served.

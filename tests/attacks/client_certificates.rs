@@ -3,23 +3,17 @@
 
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::manifests::Manifests;
+use limpet_tests::client_certificates::{
+    self, GOOD, GOOD_ITSELF, NONE, Row, THROUGH, UNTRUSTED, owned, told,
+};
 use limpet_tests::grpc::Call;
-use limpet_tests::http::{self, Connection, Request, Response};
+use limpet_tests::http::{self, Connection, Request};
 use limpet_tests::pod::Pod;
 use limpet_tests::rendered::Rendered;
 use limpet_tests::tls::{self, Greeting, Relay};
 
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
-/// What a pod hears of a client.
-const HEARD: [&str; 5] = [
-    "ssl-client-verify",
-    "ssl-client-subject-dn",
-    "ssl-client-issuer-dn",
-    "ssl-client-cert",
-    "ssl_client_verify",
-];
 
 /// A host for each way to ask.
 fn hosts() -> Vec<(&'static str, Value)> {
@@ -169,63 +163,14 @@ fn lying(host: &str) -> Request {
         ("x-limpet-client-valid", "0-9999999999"),
         ("x-limpet-cluster", "default/web:80"),
     ];
-    let request = Request::get(host, "/");
-    lies.iter().fold(request, |request, (name, value)| {
-        request.header(name, value)
-    })
+    client_certificates::lying(host, &lies)
 }
 
-/// The status, and what the pod heard.
-fn told(answer: &Response) -> (u16, Vec<String>) {
-    let echo = answer.echo();
-    let heard = HEARD.iter().flat_map(|name| {
-        let all = echo.as_ref().map(|echo| echo.all(name)).unwrap_or_default();
-        all.into_iter().map(move |value| {
-            let value: String = value.chars().take(40).collect();
-            format!("{name}: {value}")
-        })
-    });
-    (answer.status, heard.collect())
-}
-
-const GOOD: &[&str] = &[
-    "ssl-client-verify: SUCCESS",
-    "ssl-client-subject-dn: O=tests,CN=good.client.test",
-    "ssl-client-issuer-dn: O=tests,CN=rest-ca",
-];
-const GOOD_ITSELF: &[&str] = &[
-    "ssl-client-verify: SUCCESS",
-    "ssl-client-subject-dn: O=tests,CN=good.client.test",
-    "ssl-client-issuer-dn: O=tests,CN=rest-ca",
-    "ssl-client-cert: -----BEGIN%20CERTIFICATE-----%0AMIIBpzCC",
-];
-/// By a certificate between it and the authority, which the client sends: one is as deep as is the default.
-const THROUGH: &[&str] = &[
-    "ssl-client-verify: SUCCESS",
-    "ssl-client-subject-dn: O=tests,CN=through.client.test",
-    "ssl-client-issuer-dn: O=tests,CN=middle",
-];
-const OTHER: &[&str] = &[
-    "ssl-client-verify: FAILED:unable to verify the first certif",
-    "ssl-client-subject-dn: O=tests,CN=other.client.test",
-    "ssl-client-issuer-dn: O=tests,CN=rest-ca2",
-];
 const SELF_SIGNED: &[&str] = &[
     "ssl-client-verify: FAILED:self-signed certificate",
     "ssl-client-subject-dn: CN=self.client.test",
     "ssl-client-issuer-dn: CN=self.client.test",
 ];
-const NONE: &[&str] = &["ssl-client-verify: NONE"];
-/// The name that is greeted, the client, the host that is asked, the status (0: no answer), what the pod
-/// hears.
-type Row = (
-    &'static str,
-    Option<&'static str>,
-    &'static str,
-    u16,
-    &'static [&'static str],
-);
-
 const ROWS: &[Row] = &[
     ("plain.example", Some("good"), "plain.example", 200, &[]),
     ("on.example", None, "on.example", 400, &[]),
@@ -293,7 +238,7 @@ const ROWS: &[Row] = &[
     ),
     ("any.example", None, "any.example", 200, NONE),
     ("any.example", Some("good"), "any.example", 200, GOOD),
-    ("any.example", Some("other"), "any.example", 200, OTHER),
+    ("any.example", Some("other"), "any.example", 200, UNTRUSTED),
     (
         "any.example",
         Some("selfsigned"),
@@ -400,8 +345,4 @@ fn nobody_comes_in_without_the_certificate_that_the_host_asks_for() {
         let is_taken_up = relay.resumed() > reused;
         assert_eq!(is_taken_up, greeting.sni == once, "{}", greeting.sni);
     }
-}
-
-fn owned(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|text| (*text).to_owned()).collect()
 }

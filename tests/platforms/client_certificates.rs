@@ -1,6 +1,9 @@
 //! Clients of hosts that ask for certificates, on Envoys that got what control planes made of what is rendered:
 //! those with none, with another one, and those that speak of one they lack.
 
+use limpet_tests::client_certificates::{
+    self, GOOD, GOOD_ITSELF, NONE, Row, THROUGH, UNTRUSTED, owned, told,
+};
 use limpet_tests::grpc::Call;
 use limpet_tests::http::{self, Connection, Request, Response, latin1};
 use limpet_tests::pod::Pod;
@@ -8,16 +11,6 @@ use limpet_tests::recorded::{Platform, with_https};
 use limpet_tests::rendered::Rendered;
 use limpet_tests::tls::{self, Greeting, Relay};
 use std::net::{Ipv4Addr, SocketAddr};
-
-/// What a pod hears of a client.
-const HEARD: [&str; 6] = [
-    "ssl-client-verify",
-    "ssl-client-subject-dn",
-    "ssl-client-issuer-dn",
-    "ssl-client-cert",
-    "ssl_client_verify",
-    "x-forwarded-client-cert",
-];
 
 /// What a client says of itself that only a listener may say, and limpet.
 const LIES: [(&str, &str); 11] = [
@@ -34,45 +27,11 @@ const LIES: [(&str, &str); 11] = [
     ("x-limpet-cluster", "default/web:80"),
 ];
 
-const GOOD: &[&str] = &[
-    "ssl-client-verify: SUCCESS",
-    "ssl-client-subject-dn: O=tests,CN=good.client.test",
-    "ssl-client-issuer-dn: O=tests,CN=rest-ca",
-];
-const GOOD_ITSELF: &[&str] = &[
-    "ssl-client-verify: SUCCESS",
-    "ssl-client-subject-dn: O=tests,CN=good.client.test",
-    "ssl-client-issuer-dn: O=tests,CN=rest-ca",
-    "ssl-client-cert: -----BEGIN%20CERTIFICATE-----%0AMIIBpzCC",
-];
-/// By a certificate between it and the authority, which the client sends.
-const THROUGH: &[&str] = &[
-    "ssl-client-verify: SUCCESS",
-    "ssl-client-subject-dn: O=tests,CN=through.client.test",
-    "ssl-client-issuer-dn: O=tests,CN=middle",
-];
 const OTHER: &[&str] = &[
     "ssl-client-verify: SUCCESS",
     "ssl-client-subject-dn: O=tests,CN=other.client.test",
     "ssl-client-issuer-dn: O=tests,CN=rest-ca2",
 ];
-const NONE: &[&str] = &["ssl-client-verify: NONE"];
-const OTHERS: &[&str] = &[
-    "ssl-client-verify: FAILED:unable to verify the first certif",
-    "ssl-client-subject-dn: O=tests,CN=other.client.test",
-    "ssl-client-issuer-dn: O=tests,CN=rest-ca2",
-];
-
-/// The name that is greeted, the client, the host that is asked, the status (0: the handshake ended), what the pod
-/// hears.
-type Row = (
-    &'static str,
-    Option<&'static str>,
-    &'static str,
-    u16,
-    &'static [&'static str],
-);
-
 const ROWS: &[Row] = &[
     ("plain.example", None, "plain.example", 200, &[]),
     ("plain.example", Some("good"), "plain.example", 200, &[]),
@@ -163,7 +122,7 @@ const ON_ISTIO: &[Row] = &[
     ),
     ("any.example", None, "any.example", 200, NONE),
     ("any.example", Some("good"), "any.example", 200, GOOD),
-    ("any.example", Some("other"), "any.example", 200, OTHERS),
+    ("any.example", Some("other"), "any.example", 200, UNTRUSTED),
     ("any.example", Some("expired"), "any.example", 400, &[]),
     ("revoked.example", Some("good"), "revoked.example", 400, &[]),
     ("on.example", Some("good"), "other.example", 421, &[]),
@@ -213,26 +172,7 @@ fn greeting(to: SocketAddr, sni: &str, shows: Option<&str>) -> Greeting {
 }
 
 fn lying(host: &str) -> Request {
-    let request = Request::get(host, "/");
-    let lie = |request: Request, (name, value): &(&str, &str)| request.header(name, value);
-    LIES.iter().fold(request, lie)
-}
-
-/// The status, and what the pod heard.
-fn told(answer: &Response) -> (u16, Vec<String>) {
-    let echo = answer.echo();
-    let heard = HEARD.iter().flat_map(|name| {
-        let all = echo.as_ref().map(|echo| echo.all(name)).unwrap_or_default();
-        all.into_iter().map(move |value| {
-            let value: String = value.chars().take(40).collect();
-            format!("{name}: {value}")
-        })
-    });
-    (answer.status, heard.collect())
-}
-
-fn owned(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|text| (*text).to_owned()).collect()
+    client_certificates::lying(host, &LIES)
 }
 
 #[test]

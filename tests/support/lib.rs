@@ -13,6 +13,7 @@
 
 pub mod browser;
 pub mod chromium;
+pub mod client_certificates;
 pub mod crowd;
 pub mod eds;
 pub mod envoy;

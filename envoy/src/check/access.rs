@@ -15,10 +15,8 @@ use crate::taken::under_the_prefix;
 /// What is lost of them.
 #[must_use]
 pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
-    let manifests = compiled.manifests;
-    let left_out = manifests.left_out();
+    let left_out = compiled.falling_to_others();
     let left_out = left_out.filter(|object| compiled.ingress(&object.id()).is_none());
-    let left_out = left_out.filter(|object| !object.has_no_room || compiled.answers_for(object));
     let left_out = left_out.flat_map(|object| lists(object, "nothing of its Ingress is served"));
     let unusable = compiled.remarks.iter();
     let unusable = unusable.filter(|remark| matches!(remark.problem, Problem::Unusable(_)));

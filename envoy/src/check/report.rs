@@ -157,9 +157,7 @@ fn no_settings(manifests: &Manifests) -> Option<String> {
 /// one is given twice, and those that are left out or have no name, whose paths fall to others.
 fn at_stake(compiled: &Compiled<'_>) -> HashSet<String> {
     let taken = compiled.ingresses.iter().map(|one| one.id().to_owned());
-    let left_out = compiled.manifests.left_out();
-    let left_out = left_out.filter(|object| !object.has_no_room || compiled.answers_for(object));
-    let left_out = left_out.map(Object::id);
+    let left_out = compiled.falling_to_others().map(Object::id);
     let ingresses = compiled.manifests.ingresses.iter();
     let nameless = ingresses.filter(|object| object.name().is_empty());
     taken

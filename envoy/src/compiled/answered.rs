@@ -4,21 +4,34 @@ use super::Compiled;
 use crate::manifests::Object;
 
 impl Compiled<'_> {
-    /// Whether an Ingress answers requests for the host: by its name, by a wildcard, or as one without
-    /// a host.
+    /// The Ingresses of which nothing is taken, and whose paths fall to others: those without room only where
+    /// others have their hosts.
+    pub(crate) fn falling_to_others(&self) -> impl Iterator<Item = &Object> {
+        let left_out = self.manifests.left_out();
+        left_out.filter(|object| !object.has_no_room || self.answers_for(object))
+    }
+
+    /// By which names requests for a host are answered: its own, else those of a wildcard and of no host.
+    pub(crate) fn answered_as(&self, host: &str) -> Vec<String> {
+        if self.virtual_host(host).is_some() {
+            return vec![host.to_owned()];
+        }
+        let wildcard = host.split_once('.').map(|(_, rest)| format!("*.{rest}"));
+        let further = wildcard.into_iter().chain([String::new()]);
+        [host.to_owned()].into_iter().chain(further).collect()
+    }
+
+    /// Whether an Ingress answers requests for the host.
     #[must_use]
     pub fn answers(&self, host: &str) -> bool {
-        let wildcard = host.split_once('.').map(|(_, rest)| format!("*.{rest}"));
-        let names = [Some(host), wildcard.as_deref(), Some("")];
-        let known = names.into_iter().flatten();
-        let known = known.filter_map(|name| self.virtual_host(name));
+        let names = self.answered_as(host).into_iter();
+        let known = names.filter_map(|name| self.virtual_host(&name));
         let mut locations = known.flat_map(|known| known.locations.iter());
         locations.any(|location| !location.ingress.is_empty())
     }
 
     /// Whether others answer requests for a host of an Ingress that is left out.
-    #[must_use]
-    pub fn answers_for(&self, left_out: &Object) -> bool {
+    fn answers_for(&self, left_out: &Object) -> bool {
         let rules = left_out.ingress().map(|ingress| ingress.rules);
         let mut hosts = rules.into_iter().flatten().map(|rule| rule.host);
         hosts.any(|host| self.answers(&host)) || self.answers_an_alias(left_out)

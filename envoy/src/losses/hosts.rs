@@ -78,7 +78,7 @@ pub(super) fn beside(
             None => left_out.get(id).cloned().unwrap_or_default(),
         };
         for host in of_it {
-            for falls_to in answered_as(compiled, &host) {
+            for falls_to in compiled.answered_as(&host) {
                 first.entry(falls_to).or_insert(concerning.len());
             }
         }
@@ -125,16 +125,6 @@ fn hosts(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> BTreeSet<String
     };
     let aliases = aliases.filter(is_its_own).cloned();
     rules.chain(aliases).collect()
-}
-
-/// By which names requests for a host are answered: its own, else those of a wildcard and of no host.
-fn answered_as(compiled: &Compiled<'_>, host: &str) -> Vec<String> {
-    if compiled.virtual_host(host).is_some() {
-        return vec![host.to_owned()];
-    }
-    let wildcard = host.split_once('.').map(|(_, rest)| format!("*.{rest}"));
-    let further = wildcard.into_iter().chain([String::new()]);
-    [host.to_owned()].into_iter().chain(further).collect()
 }
 
 /// The hosts of the Ingresses of which nothing is taken, by `namespace/name`.

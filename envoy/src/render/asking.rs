@@ -30,11 +30,6 @@ impl<'s> Asking<'s> {
     }
 }
 
-/// Whether clients are asked for certificates at all.
-pub(super) fn is_asked(served: &Served<'_>) -> bool {
-    served.asks_for_certificates
-}
-
 /// The hosts that ask and have no certificate of their own to ask with; the host of all others is empty.
 pub(super) fn without_certificate<'s>(served: &Served<'s>) -> Vec<&'s str> {
     let compiled = served.compiled();

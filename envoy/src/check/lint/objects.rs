@@ -11,7 +11,7 @@ use limpet::route::location::Location;
 use super::neighbours::{self, service_port};
 use crate::check::finding::{Finding, Level, Place};
 use crate::clusters::{Cluster, ServicePort, off_limits};
-use crate::compiled::{Compiled, KEEPS_PATHS, NO_ROOM};
+use crate::compiled::{Compiled, no_room};
 use crate::inert;
 use crate::manifests::{Manifests, Object};
 use crate::names;
@@ -60,8 +60,7 @@ fn beta_api(object: &Object) -> Finding {
 
 fn without_room(object: &Object) -> Option<Finding> {
     let place = Place::at(object, "/metadata/name", "size");
-    let paths = if object.keeps_paths { KEEPS_PATHS } else { "" };
-    let expected = [NO_ROOM, paths].concat();
+    let expected = no_room(object);
     object
         .has_no_room
         .then(|| Finding::new(Level::Error, "size", &place, expected, NOT_TAKEN))

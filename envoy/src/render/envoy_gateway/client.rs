@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::args::EnvoyGatewayArgs;
 use super::listener::{OfOneHost, of_one_host};
 use crate::forwarding::envoy::Written;
-use crate::render::asking::{Asking, is_asked};
+use crate::render::asking::Asking;
 use crate::render::resource::{Kind, Resource, insert};
 use crate::render::served::Served;
 
@@ -31,12 +31,12 @@ const HEADERS: [&str; 3] = [ISSUER, CERTIFICATE, CHAIN];
 
 /// Those that no client may send, and no pod sees.
 pub(super) fn dropped(served: &Served<'_>) -> impl Iterator<Item = &'static str> {
-    HEADERS.into_iter().filter(|_| is_asked(served))
+    HEADERS.into_iter().filter(|_| served.asks_for_certificates)
 }
 
 /// The listeners that ask, each with what.
 pub(super) fn asking<'s>(served: &'s Served<'_>) -> Vec<(OfOneHost<'s>, Asking<'s>)> {
-    let own = if is_asked(served) {
+    let own = if served.asks_for_certificates {
         of_one_host(served)
     } else {
         Vec::new()
@@ -52,7 +52,9 @@ pub(super) fn listeners(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Option<
         let name = format!("{}/limpet/{}", args.namespace, one.name);
         (name, Value::from(asking.asked.said.authority.as_str()))
     });
-    is_asked(served).then(|| Value::Object(own.collect::<Map<_, _>>()))
+    served
+        .asks_for_certificates
+        .then(|| Value::Object(own.collect::<Map<_, _>>()))
 }
 
 /// What a listener tells of a connection; `=` so that there is always something to write.
@@ -74,7 +76,9 @@ pub(super) fn headers(asking: &Asking<'_>) -> Vec<Written> {
 /// `tls` of the policy of all listeners: what comes there for a host that asks the module answers with 421, so
 /// HTTP/2 may stay where certificates of listeners overlap. `None`: as Envoy Gateway has it.
 pub(super) fn of_all(served: &Served<'_>) -> Option<Value> {
-    is_asked(served).then(|| json!({ "alpnProtocols": ["h2", "http/1.1"] }))
+    served
+        .asks_for_certificates
+        .then(|| json!({ "alpnProtocols": ["h2", "http/1.1"] }))
 }
 
 /// `tls` of one that asks; `mode: VerifyIfGiven` of versions that know it. Envoy Gateway takes HTTP/2 away where

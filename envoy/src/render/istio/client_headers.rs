@@ -4,7 +4,6 @@ use limpet::client_certificate::HEADERS;
 
 use super::args::IstioArgs;
 use crate::forwarding::envoy::Written;
-use crate::render::asking::is_asked;
 use crate::render::envoy::client::GREETED;
 use crate::render::served::Served;
 
@@ -13,7 +12,7 @@ const FORWARDED: &str = "x-forwarded-client-cert";
 
 /// Whether clients of a gateway are asked for certificates.
 pub(super) fn asks(served: &Served<'_>, args: &IstioArgs) -> bool {
-    !args.sidecar && is_asked(served)
+    !args.sidecar && served.asks_for_certificates
 }
 
 /// The headers that no client may send.

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::args::IstioArgs;
 use super::credential;
 use super::route::hosts;
-use crate::render::asking::is_asked;
 use crate::render::envoy::client::Asking;
 use crate::render::left_out;
 use crate::render::resource::{Kind, Resource};
@@ -63,7 +62,7 @@ pub(super) struct Server<'s> {
 /// after it, so it has the name of a host: a number would be another one's when Ingresses come and go, and what an
 /// earlier rendering left would hold for that one.
 pub(super) fn servers<'s>(served: &'s Served<'_>, args: &IstioArgs) -> Vec<Server<'s>> {
-    let asks = is_asked(served);
+    let asks = served.asks_for_certificates;
     let mut all: Vec<Server<'s>> = Vec::new();
     for certificate in &served.certificates {
         let Ok(credential) = credential::name(certificate, served, args) else {
