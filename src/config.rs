@@ -83,7 +83,8 @@ pub struct Config {
     pub secrets: Vec<Entries>,
     /// `report`.
     pub report: Report,
-    /// `close`: the Ingresses, `namespace/name`, whose locations answer 503; `*` is all of them.
+    /// `close`: the Ingresses, `namespace/name`, and the hosts, `_` those of no name, whose locations answer 503; `*` is
+    /// all of them.
     pub close: Vec<String>,
     /// `strip_headers`: what is removed from requests before a pod sees them.
     pub strip_headers: Vec<StripHeader>,

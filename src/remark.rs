@@ -129,7 +129,7 @@ pub enum Problem {
         /// There is another key.
         has_others: bool,
     },
-    /// `close` names no Ingress that is served.
+    /// `close` names no Ingress that is served, and no host of one.
     NothingToClose,
     /// A Service port with given endpoints that no Ingress names.
     UnusedEndpoints,

@@ -18,7 +18,7 @@ use crate::authorities;
 use crate::clusters::{self, Cluster, EndpointsFlag, ServicePort};
 use crate::forwarding::Forwarding;
 use crate::key_pair::Authority;
-use crate::manifests::{Manifests, Object, is_fit};
+use crate::manifests::{Manifests, Object, Room, is_fit};
 use crate::named_secrets;
 use crate::names;
 use crate::taken::{self, TakenIngress};
@@ -310,25 +310,33 @@ pub(crate) fn named_maps(ingress: &Object) -> impl Iterator<Item = String> {
 
 /// That an Ingress is left out because others need the room.
 fn without_room(object: &Object) -> Option<String> {
-    object.has_no_room.then(|| {
-        let (place, id) = (object.place(), object.id());
-        format!("{place}: ingress {id} {}", no_room(object))
-    })
+    let why = no_room(object)?;
+    let (place, id) = (object.place(), object.id());
+    Some(format!("{place}: ingress {id} {why}"))
 }
 
-/// Why an Ingress is left out, and what ends it.
-pub(crate) fn no_room(object: &Object) -> String {
-    let paths = if object.keeps_paths { KEEPS_PATHS } else { "" };
-    [NO_ROOM, paths].concat()
+/// Why an Ingress is left out, and what ends it; `None`: it has room.
+pub(crate) fn no_room(object: &Object) -> Option<String> {
+    let paths = match object.room {
+        Room::All => return None,
+        Room::Nothing => "",
+        Room::Paths => KEEPS_PATHS,
+        Room::NotItsPaths => KEEPS_NOTHING,
+    };
+    Some([NO_ROOM, paths].concat())
 }
 
 pub(crate) const NO_ROOM: &str = "has no room in the one object of all tenants, of which Kubernetes keeps 1.5 MiB: it is left \
      out. Of the namespace that takes most room the youngest go first; render a part of the Ingresses for a \
      gateway of its own";
 
-/// What becomes of the paths of such a one.
+/// What becomes of the paths of such a one, where others have its hosts and it protected them.
 const KEEPS_PATHS: &str =
     ". Others have its hosts: there its paths answer 503, for it protected them";
+
+/// The same, where not even they have room.
+const KEEPS_NOTHING: &str = ". Others have its hosts, and not even the paths that it protected have room: the other \
+     Ingresses of its namespace answer 503 there, those of other namespaces answer its requests as their own";
 
 /// That an Ingress without a name, which no API server takes, is not served.
 fn nameless(object: &Object) -> Option<String> {

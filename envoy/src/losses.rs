@@ -85,7 +85,7 @@ pub fn settle(
     };
     closed.extend(open.into_iter().filter(is_served).map(scope));
     let beside = hosts::beside(&compiled, &rest, &closed);
-    closed.extend(beside.iter().map(|one| one.ingress.clone()));
+    closed.extend(beside.iter().map(|one| one.closed.clone()));
     let is_told_stripped = manifests.given.contains_key(STRIP_HEADERS);
     let identities = BTreeSet::from_iter(identity::headers(&losses));
     let given = manifests.given.get(STRIP_HEADERS);
@@ -152,7 +152,7 @@ pub fn settle(
 }
 
 /// Closes further Ingresses, by `namespace/name`.
-pub(crate) fn close(manifests: &mut Manifests, ingresses: Vec<String>) {
+pub(crate) fn close(manifests: &mut Manifests, ingresses: BTreeSet<String>) {
     if !ingresses.is_empty() {
         let mut closed = texts(manifests.given.get(CLOSE));
         closed.extend(ingresses);

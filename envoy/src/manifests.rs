@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::names;
 
-pub use document::{DuplicateKey, Object, Origin, annotation_pointer};
+pub use document::{DuplicateKey, Object, Origin, Room, annotation_pointer};
 pub use error::{ManifestError, Unreadable};
 pub use objects::Objects;
 pub use selection::Selection;
@@ -328,7 +328,7 @@ impl Manifests {
 
 /// Whether something can be made of an Ingress.
 pub(crate) fn is_fit(ingress: &Object) -> bool {
-    (!ingress.has_no_room || ingress.keeps_paths) && names::unfit(ingress).is_none()
+    matches!(ingress.room, Room::All | Room::Paths) && names::unfit(ingress).is_none()
 }
 
 #[cfg(test)]

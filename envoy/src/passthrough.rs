@@ -74,9 +74,8 @@ fn to(compiled: &Compiled<'_>, host: &str) -> Result<Cluster, &'static str> {
     let mut locations = locations.into_iter().flat_map(|all| all.iter());
     let location = locations.find(|one| one.path == "/" && !one.is_implicit);
     let location = location.ok_or("no Ingress has its path /")?;
-    let mut closed = compiled.config.close.iter();
-    if closed.any(|one| *one == location.ingress || one == "*") {
-        return Err("its Ingress is closed");
+    if location.is_closed() {
+        return Err("its Ingress or its host is closed");
     }
     let Backend::Cluster(id) = location.backend else {
         return Err("its Service has no such port");

@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
             ),
             trust_forwarded_proto: self.flag("trust_forwarded_proto"),
             forwarded_host: self.flag("forwarded_host"),
-            close: self.names("close", "a list of \"namespace/ingress\" or \"*\"")?,
+            close: self.names("close", "a list of \"namespace/ingress\", hosts, or \"*\"")?,
             strip_headers: self.strip_headers()?,
             protect: self.protect()?,
             cookie_keys,

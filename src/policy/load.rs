@@ -4,7 +4,7 @@
 //! `internal/ingress/controller/store/store.go`; `internal/ingress/inspector`,
 //! ingress-nginx dbb11b92d.
 
-use super::merge::Loaded;
+use super::merge::{Loaded, host_of};
 use crate::annotations;
 use crate::annotations::validator::Patterns;
 use crate::config::Config;
@@ -54,6 +54,10 @@ pub(super) fn load(config: &Config, settings: &Settings, remarks: &mut Vec<Remar
                 closed,
             });
         }
+    }
+    if !config.close.is_empty() {
+        let rules = loaded.iter().flat_map(|one| &one.ingress.rules);
+        keys.extend(rules.map(|rule| host_of(&rule.host).to_owned()));
     }
     for name in config.close.iter().filter(|name| *name != "*") {
         if !keys.contains(name) {

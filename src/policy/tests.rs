@@ -1034,6 +1034,76 @@ fn a_closed_ingress_answers_503_and_the_rest_moves() {
     );
 }
 
+// A path that no engine can run fell to whoever had a shorter one, and so it was these that were closed.
+#[test]
+fn a_closed_path_that_cannot_be_compiled_answers_503_and_falls_to_nobody() {
+    let back_reference = r"/ad?(min)/\1";
+    for (path, below, beside) in [
+        ("/(", "/x", None),
+        (back_reference, "/a/x", Some("/shop")),
+        (back_reference, "/ADmin/min", Some("/shop")),
+        ("/ab{2}(", "/a", Some("/b")),
+        ("/a+(", "/aa", Some("/b")),
+        (r"/x/y|/z(", "/anything", None),
+        (r"/a\.b(", "/a", Some("/b")),
+    ] {
+        let regex = [("use-regex", "true")];
+        let guard = [("h.example", "ImplementationSpecific", path, "s")];
+        let open = [("h.example", "Prefix", "/", "open")];
+        let all = [
+            ingress("guard", &regex, &guard),
+            ingress("open", &[], &open),
+        ];
+        let (policy, remarks) = compile_with(&all, json!({ "close": ["default/guard"] }));
+        assert!(remarks.is_empty(), "{path}: {remarks:?}");
+        let url = |path: &str| format!("http://h.example{path}");
+        assert_eq!(ask(&policy, &url(below), &[]), "503 ", "{path}");
+        if let Some(beside) = beside {
+            let served = format!("default-open-80 {beside}");
+            assert_eq!(ask(&policy, &url(beside), &[]), served, "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_closed_host_answers_503_under_each_of_its_names_and_no_other_host_does() {
+    let alias = [("server-alias", "alias.example")];
+    let all = [
+        ingress(
+            "a",
+            &alias,
+            &[
+                ("h.example", "Prefix", "/", "s"),
+                ("o.example", "Prefix", "/", "s"),
+            ],
+        ),
+        ingress("b", &[], &[("h.example", "Prefix", "/b", "s")]),
+        ingress("c", &[], &[("", "Prefix", "/", "s")]),
+    ];
+    let (policy, remarks) = compile_with(&all, json!({ "close": ["h.example", "x.example"] }));
+    let told: Vec<String> = remarks.iter().map(ToString::to_string).collect();
+    assert!(told.len() == 1 && told[0].contains("x.example"), "{told:?}");
+    check(
+        &policy,
+        &[
+            ("http://h.example/", "503 "),
+            ("http://h.example/b", "503 "),
+            ("http://alias.example/", "503 "),
+            ("http://o.example/", "default-s-80 /"),
+            ("http://x.example/", "default-s-80 /"),
+        ],
+    );
+    let (policy, remarks) = compile_with(&all, json!({ "close": ["_"] }));
+    assert!(remarks.is_empty(), "{remarks:?}");
+    check(
+        &policy,
+        &[
+            ("http://x.example/", "503 "),
+            ("http://h.example/", "default-s-80 /"),
+        ],
+    );
+}
+
 #[test]
 fn what_protects_is_never_passed_over_where_it_cannot_be_read() {
     for (key, value) in [
@@ -1521,4 +1591,30 @@ fn patterns_beyond_what_all_may_take_cost_the_youngest() {
     let work = crate::route::pattern::Work::of_a_request();
     let kept = |host: &str| policy.hosts.find(Some(host.as_bytes()), &work).is_some();
     assert!(kept("old.test") && kept("dear.test"));
+}
+
+// An older stranger's patterns took the places of everybody after him.
+#[test]
+fn patterns_beyond_what_all_may_take_cost_their_own_namespace() {
+    let regex = [("use-regex", "true")];
+    let few = [("few.example", "ImplementationSpecific", "/x(/|$)(.*)", "s")];
+    let mut few = ingress("few", &regex, &few);
+    few["metadata"]["creationTimestamp"] = json!("2024-01-02T00:00:00Z");
+    let many: Vec<String> = (0..900).map(|n| format!("/{n}.{{2400}}q")).collect();
+    let kind = "ImplementationSpecific";
+    let many: Vec<_> = many
+        .iter()
+        .map(|path| ("many.example", kind, path.as_str(), "s"))
+        .collect();
+    let mut many = ingress("many", &regex, &many);
+    many["metadata"]["namespace"] = json!("odd");
+    many["metadata"]["creationTimestamp"] = json!("2024-01-01T00:00:00Z");
+    let (policy, remarks) = compile_with(&[many, few], json!({}));
+    let refused = remarks
+        .iter()
+        .filter(|one| one.to_string().contains("does not fit"));
+    let refused: Vec<_> = refused.map(|one| one.ingress.as_deref()).collect();
+    assert!(refused.len() > 50, "{refused:?}");
+    assert!(refused.iter().all(|one| *one == Some("odd/many")));
+    check(&policy, &[("http://few.example/x/y", "default-s-80 /x/y")]);
 }

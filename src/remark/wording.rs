@@ -79,7 +79,7 @@ impl Remark {
                  expected at least 16 bytes"
             }
             Problem::NothingToClose => {
-                "is no Ingress that is served, expected \"namespace/name\" of one"
+                "is neither an Ingress that is served, \"namespace/name\", nor a host of one"
             }
             Problem::ControlCharacter => "has a control character, which no header may carry",
             Problem::UnusedEndpoints => "is a Service port that no Ingress names",

@@ -61,7 +61,7 @@ pub struct Location {
     /// `custom-http-errors`; `None`: every answer goes out as it is.
     pub(crate) error_pages: Option<Arc<ErrorPages>>,
     pub(crate) denied: bool,
-    /// The configuration closes its Ingress.
+    /// The configuration closes its Ingress, or its host.
     pub(crate) closed: bool,
     pub(crate) redirect: Option<Redirect>,
     /// `relative-redirects`.
@@ -139,6 +139,12 @@ pub(crate) struct Ssl {
 }
 
 impl Location {
+    /// Whether the configuration closes it: 503 for everybody.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// What ingress-nginx answers load balancers on its default server.
     pub(crate) fn health_check() -> Self {
         Self {

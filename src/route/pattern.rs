@@ -76,6 +76,20 @@ impl Pattern {
         Self::compile(&format!("^{path}"), true)
     }
 
+    /// What matches at least what `"^path"` does, whatever the engine can make of it: all that begins with
+    /// the literal text before its first special character.
+    pub(crate) fn around(path: &str) -> Self {
+        Self {
+            regex: None,
+            prefix: Some(Prefix::around(path)),
+            guards: Vec::new(),
+            ending: None,
+            groups: Vec::new(),
+            names: Vec::new(),
+            width: 0,
+        }
+    }
+
     /// Compiles `"(?i)path"`, which may match anywhere.
     pub(crate) fn rewrite(path: &str) -> Result<Self, String> {
         Self::compile(path, true)
@@ -93,14 +107,14 @@ impl Pattern {
     }
 
     /// About how many places `source` has, without compiling it.
-    pub(crate) fn places(source: &str) -> u64 {
-        let length = u64::try_from(source.len()).unwrap_or(u64::MAX);
+    pub(crate) fn places(source: &str) -> usize {
         // Only what is counted is more than its text.
         if !source.contains('{') {
-            return length;
+            return source.len();
         }
         let parsed = parse::parse(source.as_bytes());
-        parsed.map_or(length, |(branches, _)| width::places(&branches).into())
+        let places = parsed.map(|(branches, _)| usize::try_from(width::places(&branches)));
+        places.map_or(source.len(), |places| places.unwrap_or(usize::MAX))
     }
 
     /// Compiles a pattern of nginx's `~` or `~*`, as a configuration has it: two backslashes are one

@@ -1,14 +1,20 @@
 //! Whose requests others would answer, where an Ingress is left out.
 
+use std::collections::BTreeSet;
+
 use super::Compiled;
-use crate::manifests::Object;
+use crate::manifests::{Object, Room};
 
 impl Compiled<'_> {
     /// The Ingresses of which nothing is taken, and whose paths fall to others: those without room only where
-    /// others have their hosts.
+    /// others have their hosts, unless that is settled.
     pub(crate) fn falling_to_others(&self) -> impl Iterator<Item = &Object> {
         let left_out = self.manifests.left_out();
-        left_out.filter(|object| !object.has_no_room || self.answers_for(object))
+        left_out.filter(|object| match object.room {
+            Room::All => true,
+            Room::Nothing | Room::Paths => self.answers_for(object),
+            Room::NotItsPaths => false,
+        })
     }
 
     /// By which names requests for a host are answered: its own, else those of a wildcard and of no host.
@@ -28,6 +34,26 @@ impl Compiled<'_> {
         let known = names.filter_map(|name| self.virtual_host(&name));
         let mut locations = known.flat_map(|known| known.locations.iter());
         locations.any(|location| !location.ingress.is_empty())
+    }
+
+    /// The Ingresses of its namespace that answer requests for the hosts or aliases of one that is left out,
+    /// `namespace/name`.
+    pub(crate) fn answering_beside(&self, left_out: &Object) -> BTreeSet<String> {
+        let namespace = [left_out.namespace(), "/"].concat();
+        let rules = left_out.ingress().map(|ingress| ingress.rules);
+        let hosts = rules.into_iter().flatten().map(|rule| rule.host);
+        let named: Vec<String> = hosts.chain(aliases(left_out).map(str::to_owned)).collect();
+        let names = named.iter().flat_map(|host| self.answered_as(host));
+        let known = names.filter_map(|name| self.virtual_host(&name));
+        let locations = known.flat_map(|known| known.locations.iter());
+        let answering = locations.map(|location| location.ingress.clone());
+        // A pattern may be anybody's.
+        let is_pattern = named.iter().any(|name| name.starts_with('~'));
+        let all = self.ingresses.iter().filter(|_| is_pattern);
+        let all = all.map(|one| one.id().to_owned());
+        let mut beside: BTreeSet<String> = answering.chain(all).collect();
+        beside.retain(|id| id.starts_with(&namespace));
+        beside
     }
 
     /// Whether others answer requests for a host of an Ingress that is left out.

@@ -1,9 +1,7 @@
 //! What is lost beyond the Ingress that said it: in the others of its hosts.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-
-use limpet::remark::Effect;
 
 use crate::check::{Finding, is_of_host};
 use crate::compiled::Compiled;
@@ -14,42 +12,26 @@ use crate::taken::TakenIngress;
 /// In the list of what is closed: every Ingress.
 pub(super) const EVERY: &str = "*";
 
-/// An Ingress that is closed for what another one of its host lost.
+/// What is closed for what an Ingress lost.
 #[derive(Debug)]
 pub(super) struct Beside {
-    /// Its `namespace/name`.
-    pub(super) ingress: String,
-    /// What was lost, and by which Ingress.
-    lost: String,
-    /// Why it concerns this one.
-    why: Why,
-}
-
-/// Why a loss concerns the other Ingresses of a host.
-#[derive(Debug, Clone, Copy)]
-enum Why {
-    /// It held for the whole host.
-    OfHost,
-    /// Nothing of the Ingress is served: what lay under its paths falls to others.
-    LeftOut,
-    /// A path of the Ingress is not served, likewise.
-    Path,
+    /// Its entry in the list of what is closed.
+    pub(super) closed: String,
+    /// The same, in words.
+    what: String,
+    /// What was lost, by which Ingress, and why it concerns this.
+    why: String,
 }
 
 impl fmt::Display for Beside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (ingress, lost) = (inert::line(&self.ingress), inert::line(&self.lost));
-        let why = match self.why {
-            Why::OfHost => "was its host's too",
-            Why::LeftOut => "is left out, and its paths would fall to this one",
-            Why::Path => "has a path that is not served and would fall to this one",
-        };
-        write!(f, "closed, answers 503: ingress {ingress}: {lost} {why}")
+        let (what, why) = (inert::line(&self.what), inert::line(&self.why));
+        write!(f, "closed, answers 503: {what}: {why}")
     }
 }
 
-/// The Ingresses that share a host with one whose loss concerns them, but for those that are
-/// `closed` anyway.
+/// What others answer where a loss concerns them, but for what is `closed` anyway: a host, where the loss was the
+/// whole host's; an Ingress, where requests of one that is left out fall to it.
 pub(super) fn beside(
     compiled: &Compiled<'_>,
     lost: &[&Finding],
@@ -58,60 +40,79 @@ pub(super) fn beside(
     if closed.contains(EVERY) {
         return Vec::new();
     }
-    let left_out = hosts_left_out(compiled);
-    let remarks = compiled.remarks.iter();
-    let unserved = remarks.filter(|remark| remark.effect == Effect::Path);
-    let unserved: HashSet<&str> = unserved.filter_map(|one| one.ingress.as_deref()).collect();
-    // The first loss that concerns a host, by their order.
-    let mut first: HashMap<String, usize> = HashMap::new();
-    let mut concerning: Vec<(&Finding, Why)> = Vec::new();
-    for loss in lost {
-        let Some(id) = loss.ingress.as_deref() else {
-            continue;
-        };
-        let taken = compiled.ingress(id);
-        let Some(why) = why(loss, taken, &unserved) else {
-            continue;
-        };
-        let of_it = match taken {
-            Some(taken) => hosts(compiled, taken),
-            None => left_out.get(id).cloned().unwrap_or_default(),
-        };
-        for host in of_it {
-            for falls_to in compiled.answered_as(&host) {
-                first.entry(falls_to).or_insert(concerning.len());
-            }
+    let hosts = whole_hosts(compiled, lost, closed);
+    hosts.chain(falling_to(compiled, lost, closed)).collect()
+}
+
+/// The hosts of a loss that was a whole host's, of which others have paths.
+fn whole_hosts<'a>(
+    compiled: &'a Compiled<'_>,
+    lost: &[&Finding],
+    closed: &'a BTreeSet<String>,
+) -> impl Iterator<Item = Beside> + 'a {
+    // By each host the first loss that was its own.
+    let mut first: BTreeMap<&str, String> = BTreeMap::new();
+    for loss in lost.iter().filter(|loss| is_of_host(&loss.field)) {
+        let taken = loss.ingress.as_deref().and_then(|id| compiled.ingress(id));
+        for (taken, rule) in taken
+            .iter()
+            .flat_map(|one| one.ingress.rules.iter().map(move |rule| (one, rule)))
+        {
+            let why = || format!("{} of ingress {} was its host's", loss.field, taken.id());
+            first.entry(&rule.host).or_insert_with(why);
         }
-        concerning.push((loss, why));
+    }
+    first.into_iter().filter_map(|(host, why)| {
+        let known = compiled.virtual_host(host)?;
+        let of_ingresses = known.locations.iter().filter(|one| !one.ingress.is_empty());
+        let mut open = of_ingresses.filter(|one| !closed.contains(&one.ingress));
+        open.next()?;
+        let (entry, what) = match host {
+            "" => ("_".to_owned(), "hosts of no other name".to_owned()),
+            host => (host.to_owned(), format!("host {host}")),
+        };
+        (!closed.contains(&entry)).then_some(Beside {
+            closed: entry,
+            what,
+            why,
+        })
+    })
+}
+
+/// The Ingresses to which requests of those fall that are left out.
+fn falling_to<'a>(
+    compiled: &'a Compiled<'_>,
+    lost: &[&Finding],
+    closed: &'a BTreeSet<String>,
+) -> impl Iterator<Item = Beside> + 'a {
+    let left_out = hosts_left_out(compiled);
+    // By each host that answers in its place the first loss.
+    let mut first: HashMap<String, (usize, String)> = HashMap::new();
+    for (at, loss) in lost.iter().enumerate() {
+        let Some(hosts) = loss.ingress.as_deref().and_then(|id| left_out.get(id)) else {
+            continue;
+        };
+        for name in hosts.iter().flat_map(|host| compiled.answered_as(host)) {
+            let why = || {
+                let (of, lost) = (loss.ingress.as_deref().unwrap_or_default(), &loss.field);
+                format!(
+                    "ingress {of} with its {lost} is left out, and its paths would fall to this one"
+                )
+            };
+            first.entry(name).or_insert_with(|| (at, why()));
+        }
     }
     let open = compiled.ingresses.iter();
     let open = open.filter(|ingress| !closed.contains(ingress.id()));
-    let beside = open.filter_map(|ingress| {
+    open.filter_map(move |ingress| {
         let its = hosts(compiled, ingress).into_iter();
-        let at = its.filter_map(|host| first.get(&host)).min()?;
-        let (loss, why) = concerning.get(*at)?;
-        let of = loss.ingress.as_deref().unwrap_or_default();
+        let (_, why) = its.filter_map(|host| first.get(&host)).min()?;
         Some(Beside {
-            ingress: ingress.id().to_owned(),
-            lost: match why {
-                Why::OfHost => format!("{} of ingress {of}", loss.field),
-                Why::LeftOut | Why::Path => format!("ingress {of} with its {}", loss.field),
-            },
-            why: *why,
+            closed: ingress.id().to_owned(),
+            what: format!("ingress {}", ingress.id()),
+            why: why.clone(),
         })
-    });
-    beside.collect()
-}
-
-/// `unserved`: the Ingresses of which a path is not served.
-fn why(loss: &Finding, taken: Option<&TakenIngress<'_>>, unserved: &HashSet<&str>) -> Option<Why> {
-    let Some(taken) = taken else {
-        return Some(Why::LeftOut);
-    };
-    if is_of_host(&loss.field) {
-        return Some(Why::OfHost);
-    }
-    unserved.contains(taken.id()).then_some(Why::Path)
+    })
 }
 
 /// The hosts of its rules, with paths or without, and those of their aliases that are no host of others.
@@ -130,7 +131,8 @@ fn hosts(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> BTreeSet<String
 /// The hosts of the Ingresses of which nothing is taken, by `namespace/name`.
 fn hosts_left_out(compiled: &Compiled<'_>) -> HashMap<String, BTreeSet<String>> {
     let mut all: HashMap<String, BTreeSet<String>> = HashMap::new();
-    for object in compiled.manifests.left_out() {
+    let left_out = compiled.manifests.left_out();
+    for object in left_out.filter(|object| compiled.ingress(&object.id()).is_none()) {
         let rules = object.ingress().map(|ingress| ingress.rules);
         let hosts = rules.into_iter().flatten().map(|rule| rule.host);
         let aliases = aliases(object).map(str::to_owned);

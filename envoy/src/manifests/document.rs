@@ -21,6 +21,20 @@ pub struct Origin {
     pub line: u64,
 }
 
+/// What of an Ingress has room in the objects of all tenants.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Room {
+    /// All of it.
+    #[default]
+    All,
+    /// Its paths, lest what they protected fall to others: they answer 503.
+    Paths,
+    /// Nothing: it is left out.
+    Nothing,
+    /// Nothing, although its paths protected somebody where others answer.
+    NotItsPaths,
+}
+
 /// One Kubernetes object, exactly as written.
 #[derive(Debug, Clone, Default)]
 pub struct Object {
@@ -30,10 +44,8 @@ pub struct Object {
     pub origin: Origin,
     /// Of an Ingress: what stands before the `/` of its annotations for ingress-nginx.
     pub prefix: String,
-    /// Of an Ingress: it is left out, for the one object of all tenants has no room for it.
-    pub has_no_room: bool,
-    /// Of such a one: its paths stay, lest what they protected fall to others, and answer 503.
-    pub keeps_paths: bool,
+    /// Of an Ingress: what of it has room in the objects of all tenants.
+    pub room: Room,
     /// Line of each field by JSON pointer.
     lines: BTreeMap<String, u64>,
 }
@@ -354,8 +366,7 @@ impl File<'_> {
             value: tree.to_value(),
             origin: self.origin(line),
             prefix: DEFAULT_PREFIX.to_owned(),
-            has_no_room: false,
-            keeps_paths: false,
+            room: Room::All,
             lines: of.map(|(at, line)| (at, self.line(line))).collect(),
         };
         let ingress = (object.kind() == "Ingress").then(|| object.id());

@@ -97,10 +97,11 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
         );
         head.push("  without it no session cookie is written.".to_owned());
     }
+    let get_tls = passthrough::service_ports(&served);
     head.extend(served.clusters.iter().filter_map(|(cluster, _)| {
         let protocol = cluster.protocol.unwrap_or_default();
         let needs_more = protocol.tls || (protocol.http2 && !cluster.is_h2c());
-        let needs_more = needs_more && !passthrough::gets_tls(&served, cluster);
+        let needs_more = needs_more && !get_tls.contains(&cluster.service_port);
         needs_more.then(|| {
             format!(
                 "note: backend-protocol: Service {} is spoken to in plain HTTP/1 until a BackendTLSPolicy \

@@ -92,7 +92,7 @@ fn close_by_address(manifests: &mut Manifests, flags: &Flags) -> Result<(), Conf
         format!("closed, answers 503: ingress {id}: sidecars know no addresses of clients")
     };
     manifests.notes.extend(by_address.iter().map(note));
-    losses::close(manifests, by_address.into_iter().collect());
+    losses::close(manifests, by_address);
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! Hosts that a platform's resources do not hold, one line each: `check` says them, and the head of what is rendered.
 
 use super::asking::without_certificate;
-use super::own_listeners::{OfOneHost, own_listeners};
-use super::secrets::{MOST_CERTIFICATES, MOST_LISTENERS, most_passed};
+use super::own_listeners::{OfOneHost, OwnListeners, own_listeners};
+use super::secrets::{MOST_CERTIFICATES, MOST_LISTENERS};
 use super::served::Served;
 use crate::inert;
 
@@ -30,9 +30,10 @@ pub(super) fn by_istio(host: &str) -> Option<&'static str> {
 
 /// The hosts whose certificates are beyond what a Gateway can hold, or in a Secret that it refuses.
 pub fn on_envoy_gateway<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
+    let own = own_listeners(served);
     of_other_types(served)
-        .chain(beyond(served))
-        .chain(not_passed(served))
+        .chain(beyond(&own))
+        .chain(not_passed(&own))
         .chain(not_asking(served))
 }
 
@@ -52,23 +53,20 @@ fn of_other_types<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 
     })
 }
 
-/// The hosts whose TLS goes to pods as it comes: each takes a listener.
-fn passed<'s>(served: &'s Served<'_>) -> impl Iterator<Item = &'s str> {
-    let hosts = served.passed.iter().map(|one| one.host.as_str());
-    hosts.filter(|host| served.passed_to(host).is_some())
+fn not_passed(own: &OwnListeners<'_>) -> Option<String> {
+    let hosts: Vec<&str> = own.not_passed.iter().map(|one| one.host).collect();
+    (!hosts.is_empty()).then(|| {
+        format!(
+            "a Gateway holds {MOST_LISTENERS} listeners, and each host whose TLS goes to pods as it comes takes \
+             one; namespaces take turns. It ends at the proxy for {}. Render a part of the Ingresses for a \
+             Gateway of its own",
+            hosts.join(", ")
+        )
+    })
 }
 
-fn not_passed(served: &Served<'_>) -> Option<String> {
-    let first = passed(served).nth(most_passed(served))?;
-    Some(format!(
-        "a Gateway holds {MOST_LISTENERS} listeners, and each host whose TLS goes to pods as it comes takes \
-         one: that of {first} and of those after it ends at the proxy. Render a part of the Ingresses for a \
-         Gateway of its own"
-    ))
-}
-
-fn beyond(served: &Served<'_>) -> Vec<String> {
-    let beyond = own_listeners(served).without_room;
+fn beyond(own: &OwnListeners<'_>) -> Vec<String> {
+    let beyond = &own.without_room;
     let names = |asks: bool| -> Vec<&str> {
         let some = beyond.iter().filter(|one| one.asking.is_some() == asks);
         some.map(|one: &OfOneHost<'_>| one.host).collect()

@@ -1,12 +1,14 @@
 //! The hosts that have a listener of their own on a Gateway of Gateway API: those that ask clients for certificates,
-//! those under a wildcard that asks, and those whose certificates have no room in the listener of all.
+//! those under a wildcard that asks, those whose certificates have no room in the listener of all, and those whose TLS
+//! goes to pods as it comes.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::asking::Asking;
-use super::secrets::{MOST_CERTIFICATES, MOST_LISTENERS, most_passed, secrets};
+use super::secrets::{MOST_CERTIFICATES, MOST_LISTENERS, secrets};
 use super::served::Served;
 use crate::certificates::Certificate;
+use crate::clusters::Cluster;
 
 /// A listener that one host has.
 pub(super) struct OfOneHost<'s> {
@@ -16,11 +18,21 @@ pub(super) struct OfOneHost<'s> {
     pub(super) asking: Option<Asking<'s>>,
 }
 
-/// All of them.
+/// A host whose TLS goes to pods as it comes.
+pub(super) struct Passed<'s> {
+    pub(super) host: &'s str,
+    pub(super) cluster: &'s Cluster,
+    /// The port of its Service.
+    pub(super) number: u16,
+}
+
+/// All of them: as many as there is room for, and the others.
 pub(super) struct OwnListeners<'s> {
-    /// As many as there is room for.
     pub(super) with_room: Vec<OfOneHost<'s>>,
     pub(super) without_room: Vec<OfOneHost<'s>>,
+    /// By host.
+    pub(super) passed: Vec<Passed<'s>>,
+    pub(super) not_passed: Vec<Passed<'s>>,
 }
 
 /// A namespace's hosts that ask come first: without its listener such a host lets in nobody.
@@ -55,7 +67,7 @@ fn with_stars<'s>(served: &'s Served<'_>, unheard: &HashSet<&str>) -> OwnListene
         let star = one.host.strip_prefix('*');
         star.is_some_and(|star| unheard.contains(star))
     };
-    let (mut without_room, mut own): (Vec<_>, Vec<_>) = asking.into_iter().partition(is_unheard);
+    let (without_room, mut own): (Vec<_>, Vec<_>) = asking.into_iter().partition(is_unheard);
     let stars = own.iter().filter_map(|one| one.host.strip_prefix('*'));
     let stars: HashSet<&str> = stars.collect();
     let is_under = |one: &OfOneHost<'_>| above(one.host, &stars).next().is_some();
@@ -66,16 +78,54 @@ fn with_stars<'s>(served: &'s Served<'_>, unheard: &HashSet<&str>) -> OwnListene
     let further = further.flat_map(|one| one.with_hosts(served));
     let further = further.filter(|(_, host)| seen.insert(host));
     own.extend(further.map(of_host));
-    let mut own = in_turn(own);
-    let passed = served.passed.iter();
-    let passed = passed.filter(|one| served.passed_to(&one.host).is_some());
-    let others =
-        1 + usize::from(!certificates.is_empty()) + passed.count().min(most_passed(served));
-    let room = MOST_LISTENERS.saturating_sub(others).min(own.len());
-    without_room.extend(own.split_off(room));
-    OwnListeners {
-        with_room: own,
+    // Beside those of http and of https.
+    let room = MOST_LISTENERS - 1 - usize::from(!certificates.is_empty());
+    let mut listeners = OwnListeners {
+        with_room: Vec::new(),
         without_room,
+        passed: Vec::new(),
+        not_passed: Vec::new(),
+    };
+    let own = own.into_iter().map(Listener::OfOneHost);
+    let own = own.chain(passed(served).map(Listener::Passed));
+    for (at, one) in in_turn(own).into_iter().enumerate() {
+        match one {
+            Listener::OfOneHost(one) if at < room => listeners.with_room.push(one),
+            Listener::OfOneHost(one) => listeners.without_room.push(one),
+            Listener::Passed(one) if at < room => listeners.passed.push(one),
+            Listener::Passed(one) => listeners.not_passed.push(one),
+        }
+    }
+    listeners.passed.sort_by_key(|one| one.host);
+    listeners.not_passed.sort_by_key(|one| one.host);
+    listeners
+}
+
+/// Those that somebody gets.
+fn passed<'s>(served: &'s Served<'_>) -> impl Iterator<Item = Passed<'s>> {
+    served.passed.iter().filter_map(|one| {
+        let (cluster, number) = served.passed_to(&one.host)?;
+        Some(Passed {
+            host: &one.host,
+            cluster,
+            number,
+        })
+    })
+}
+
+/// Either kind.
+enum Listener<'s> {
+    OfOneHost(OfOneHost<'s>),
+    Passed(Passed<'s>),
+}
+
+impl<'s> Listener<'s> {
+    /// Whose it is: of TLS that goes to pods their namespace's.
+    fn namespace(&self) -> &'s str {
+        match self {
+            Self::OfOneHost(one) => &one.certificate.ingress.ingress.namespace,
+            Self::Passed(one) => &one.cluster.service_port.namespace,
+        }
     }
 }
 
@@ -87,15 +137,14 @@ fn above<'h>(host: &'h str, stars: &HashSet<&str>) -> impl Iterator<Item = &'h s
 }
 
 /// The first one of each namespace, then the second ones: nobody takes all the room.
-fn in_turn<'s>(all: Vec<OfOneHost<'s>>) -> Vec<OfOneHost<'s>> {
+fn in_turn<'s>(all: impl Iterator<Item = Listener<'s>>) -> Vec<Listener<'s>> {
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
-    let turn = |one: OfOneHost<'s>| {
-        let namespace = one.certificate.ingress.ingress.namespace.as_str();
-        let times = times.entry(namespace).or_default();
+    let turn = |one: Listener<'s>| {
+        let times = times.entry(one.namespace()).or_default();
         *times += 1;
         (*times, one)
     };
-    let mut all: Vec<(usize, OfOneHost<'s>)> = all.into_iter().map(turn).collect();
+    let mut all: Vec<(usize, Listener<'s>)> = all.map(turn).collect();
     all.sort_by_key(|(turn, _)| *turn);
     all.into_iter().map(|(_, one)| one).collect()
 }

@@ -2,7 +2,7 @@
 
 mod kept_paths;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::{mem, ptr};
 
 use limpet::config::ConfigError;
@@ -12,7 +12,7 @@ use super::resource::{AROUND_A_NAME, LARGEST, Resource, names_of_fields};
 use super::unread;
 use crate::compiled::{Compiled, Flags, named_maps};
 use crate::losses;
-use crate::manifests::{Manifests, Object};
+use crate::manifests::{Manifests, Object, Room};
 use crate::taken::TakenIngress;
 
 /// A small configuration is far from it, whatever else is in the object.
@@ -47,36 +47,43 @@ pub(super) fn make(
             }
             continue;
         }
-        let mut exposed = kept_paths::all(&compiled);
-        exposed.retain(|(at, _)| !written.contains_key(at));
+        let exposed = kept_paths::all(&compiled);
         if exposed.is_empty() {
-            break;
+            let closed = closed(&compiled);
+            losses::close(manifests, closed);
+            return Ok(());
         }
         for (at, paths) in exposed {
             if let Some(ingress) = manifests.ingresses.get_mut(at) {
                 written.insert(at, mem::replace(&mut ingress.value, paths));
-                ingress.keeps_paths = true;
+                ingress.room = Room::Paths;
             }
         }
     }
-    let ingresses = manifests.ingresses.iter();
-    let closed: Vec<String> = ingresses
-        .filter(|one| one.keeps_paths)
-        .map(Object::id)
-        .collect();
-    losses::close(manifests, closed);
-    Ok(())
+}
+
+/// The Ingresses that answer 503, `namespace/name`: those of which the paths are left, and those that would answer
+/// in place of what has no room at all, as far as they are of its namespace.
+fn closed(compiled: &Compiled<'_>) -> BTreeSet<String> {
+    let ingresses = compiled.manifests.ingresses.iter();
+    let closed = ingresses.flat_map(|one| match one.room {
+        Room::All | Room::Nothing => BTreeSet::new(),
+        Room::Paths => BTreeSet::from([one.id()]),
+        Room::NotItsPaths => compiled.answering_beside(one),
+    });
+    closed.collect()
 }
 
 /// What of it has no room either, where its paths stayed, is as it was written.
 fn leave_out(manifests: &mut Manifests, at: usize, written: &mut HashMap<usize, Value>) {
     if let Some(ingress) = manifests.ingresses.get_mut(at) {
-        ingress.has_no_room = true;
-        if mem::take(&mut ingress.keeps_paths)
-            && let Some(written) = written.get(&at)
-        {
-            ingress.value = written.clone();
-        }
+        ingress.room = match written.remove(&at) {
+            None => Room::Nothing,
+            Some(written) => {
+                ingress.value = written;
+                Room::NotItsPaths
+            }
+        };
     }
 }
 

@@ -53,8 +53,3 @@ pub(super) fn secrets<'s>(served: &'s Served<'_>) -> Vec<Secret<'s>> {
     secrets.sort_by_cached_key(|secret| (serves_none(secret), !is_of_wildcard(secret)));
     secrets
 }
-
-/// For how many hosts whose TLS goes to pods as it comes there are listeners, beside those of http and of https.
-pub(super) fn most_passed(served: &Served<'_>) -> usize {
-    MOST_LISTENERS - 1 - usize::from(!served.certificates.is_empty())
-}

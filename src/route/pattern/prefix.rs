@@ -40,6 +40,24 @@ impl Prefix {
         Some(Self { literal, rest })
     }
 
+    /// The literal text before the first special character of a pattern; nothing, where that is one of
+    /// several alternatives.
+    pub(super) fn around(path: &str) -> Self {
+        let special = |byte: u8| br"\^$.[|()?*+{".contains(&byte);
+        let end = path.bytes().position(special).unwrap_or(path.len());
+        // The last character may be there or not.
+        let may_be_absent = |byte: u8| b"?*{".contains(&byte);
+        let certain = match path.as_bytes().get(end) {
+            _ if path.contains('|') => 0,
+            Some(byte) if may_be_absent(*byte) => end.saturating_sub(1),
+            _ => end,
+        };
+        Self {
+            literal: path.bytes().take(certain).collect(),
+            rest: Rest::Optional,
+        }
+    }
+
     /// Whether the pattern is this text and nothing else.
     pub(super) fn is_all(&self) -> bool {
         self.rest == Rest::Nothing

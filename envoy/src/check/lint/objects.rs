@@ -60,10 +60,14 @@ fn beta_api(object: &Object) -> Finding {
 
 fn without_room(object: &Object) -> Option<Finding> {
     let place = Place::at(object, "/metadata/name", "size");
-    let expected = no_room(object);
-    object
-        .has_no_room
-        .then(|| Finding::new(Level::Error, "size", &place, expected, NOT_TAKEN))
+    let expected = no_room(object)?;
+    Some(Finding::new(
+        Level::Error,
+        "size",
+        &place,
+        expected,
+        NOT_TAKEN,
+    ))
 }
 
 fn unfit(object: &Object) -> Option<Finding> {

@@ -102,7 +102,7 @@ fn gateway(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Resource {
     if !references.is_empty() {
         listeners.push(https(HTTPS, references));
     }
-    let passed = passthrough::passed(served).enumerate();
+    let passed = own_listeners(served).passed.into_iter().enumerate();
     listeners.extend(passed.map(|(n, one)| {
         json!({
             "name": passthrough::listener(n),

@@ -1,14 +1,14 @@
 //! TLS that goes to pods as it comes: a listener and a route for each host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::json;
 
 use super::args::EnvoyGatewayArgs;
 use super::grant::Grant;
-use crate::clusters::Cluster;
+use crate::clusters::ServicePort;
+use crate::render::own_listeners::{Passed, own_listeners};
 use crate::render::resource::{Kind, Resource};
-use crate::render::secrets::most_passed;
 use crate::render::served::Served;
 
 /// The Gateway API of Envoy Gateway 1.7 serves no later one.
@@ -24,36 +24,17 @@ const SERVICES: Grant = Grant {
     comment: "Lets TLS go to these Services of the namespace as it comes, and to no others.",
 };
 
-/// One host.
-pub(super) struct Passed<'s> {
-    pub(super) host: &'s str,
-    cluster: &'s Cluster,
-    number: u16,
-}
-
-/// Those that somebody gets, as many as there are listeners for.
-pub(super) fn passed<'s>(served: &'s Served<'_>) -> impl Iterator<Item = Passed<'s>> {
-    let passed = served.passed.iter().filter_map(|one| {
-        let (cluster, number) = served.passed_to(&one.host)?;
-        Some(Passed {
-            host: &one.host,
-            cluster,
-            number,
-        })
-    });
-    passed.take(most_passed(served))
-}
-
-/// Whether a Service port is that of one of them.
-pub(super) fn gets_tls(served: &Served<'_>, cluster: &Cluster) -> bool {
-    passed(served).any(|one| one.cluster.service_port == cluster.service_port)
+/// The Service ports that get them.
+pub(super) fn service_ports<'s>(served: &'s Served<'_>) -> HashSet<&'s ServicePort> {
+    let passed = own_listeners(served).passed.into_iter();
+    passed.map(|one| &one.cluster.service_port).collect()
 }
 
 /// What may not be said of the Services that get them: Envoy Gateway would speak TLS to these pods, and
 /// put into it the TLS that comes.
 pub(super) fn notes(served: &Served<'_>) -> Vec<String> {
     let mut services: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for one in passed(served) {
+    for one in own_listeners(served).passed {
         let hosts = services.entry(one.cluster.service_port.service_id());
         hosts.or_default().push(one.host);
     }
@@ -90,11 +71,13 @@ pub(super) fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Res
             spec,
         )
     };
-    let mut all: Vec<Resource> = passed(served).enumerate().map(route).collect();
-    let services = passed(served).map(|one| {
+    let passed = own_listeners(served).passed;
+    let services = passed.iter().map(|one| {
         let port = &one.cluster.service_port;
         (port.namespace.as_str(), port.service.as_str())
     });
-    all.extend(SERVICES.resources(args, services));
+    let services: Vec<(&str, &str)> = services.collect();
+    let mut all: Vec<Resource> = passed.into_iter().enumerate().map(route).collect();
+    all.extend(SERVICES.resources(args, services.into_iter()));
     all
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::check::{Finding, left_to_others};
 use crate::compiled::Compiled;
-use crate::manifests::Object;
+use crate::manifests::{Object, Room};
 
 /// What bears on which requests are its own.
 const BEAR_ON_PATHS: [&str; 3] = ["use-regex", "rewrite-target", "server-alias"];
@@ -17,7 +17,7 @@ const BEAR_ON_PATHS: [&str; 3] = ["use-regex", "rewrite-target", "server-alias"]
 pub(super) fn all(compiled: &Compiled<'_>) -> Vec<(usize, Value)> {
     let ingresses = compiled.manifests.ingresses.iter().enumerate();
     let mut without_room = ingresses
-        .filter(|(_, one)| one.has_no_room && !one.keeps_paths)
+        .filter(|(_, one)| one.room == Room::Nothing)
         .peekable();
     if without_room.peek().is_none() {
         return Vec::new();

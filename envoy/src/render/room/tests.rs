@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::super::make_room as make;
 use super::*;
 use crate::check::Platform;
-use crate::losses::{LossArgs, LossError, settle};
+use crate::losses::{LossArgs, settle};
 use crate::render::envoy_gateway::{self, EnvoyGatewayArgs};
 use crate::render::istio::{self, IstioArgs};
 
@@ -33,7 +33,10 @@ fn manifests(items: &[Value]) -> Manifests {
 }
 
 fn without_room(manifests: &Manifests) -> Vec<String> {
-    let all = manifests.ingresses.iter().filter(|one| one.has_no_room);
+    let all = manifests
+        .ingresses
+        .iter()
+        .filter(|one| one.room != Room::All);
     all.map(Object::id).collect()
 }
 
@@ -237,24 +240,39 @@ fn where_others_answer_the_paths_that_were_protected_stay_and_nothing_else_is_cl
     }
 }
 
+// One tenant's paths on another's host stopped render for everybody.
 #[test]
-fn what_protected_somebody_and_has_no_room_even_for_its_paths_closes_the_output() {
-    let mut all = manifests(&[
-        ingress("shop", 1, 500, &json!({})),
-        on_host(ingress("filler", 0, 1_500_000, &guarded()), "h1.shop.test"),
-    ]);
-    make(&mut all, &Flags::default(), Platform::Istio).unwrap();
-    assert_eq!(without_room(&all), ["filler/i0000"]);
-    let settled = settle(
-        &mut all,
-        &Flags::default(),
-        &LossArgs::default(),
-        Platform::Istio,
-    );
-    let Err(LossError::Refused(losses)) = settled else {
-        panic!("{settled:?}");
+fn whoever_has_no_room_even_for_paths_that_protected_somebody_costs_his_own_namespace() {
+    let none = json!({});
+    let large = || ingress("filler", 5, 1_500_000, &guarded());
+    let mut aliased = large();
+    aliased["metadata"]["annotations"]["nginx.ingress.kubernetes.io/server-alias"] =
+        json!("h1.shop.test");
+    let hostless = |namespace: &str, n| {
+        let mut one = ingress(namespace, n, n, &none);
+        let rule = one["spec"]["rules"][0].as_object_mut().unwrap();
+        rule.remove("host");
+        one
     };
-    assert_eq!(losses[0].ingress.as_deref(), Some("filler/i0000"));
+    let wildcard = |namespace: &str, n| on_host(ingress(namespace, n, n, &none), "*.filler.test");
+    let shop = |n| ingress("shop", n, 1, &none);
+    let own = |n| on_host(ingress("filler", n, n, &none), "h1.shop.test");
+    for (of_others, of_its_own, large) in [
+        (shop(1), own(2), on_host(large(), "h1.shop.test")),
+        (wildcard("shop", 1), wildcard("filler", 2), large()),
+        (hostless("shop", 1), hostless("filler", 2), large()),
+        (shop(1), own(2), aliased),
+    ] {
+        let mut all = manifests(&[of_others, of_its_own, large]);
+        let flags = Flags::default();
+        make(&mut all, &flags, Platform::Istio).unwrap();
+        assert_eq!(without_room(&all), ["filler/i0005"]);
+        settle(&mut all, &flags, &LossArgs::default(), Platform::Istio).unwrap();
+        let compiled = Compiled::new(&all, &flags).unwrap();
+        assert_eq!(compiled.config.close, ["filler/i0002"]);
+        let told = "other Ingresses of its namespace answer 503 there";
+        assert!(compiled.notes.iter().any(|note| note.contains(told)));
+    }
 }
 
 #[test]
@@ -273,17 +291,6 @@ fn what_has_room_stays_and_envoy_alone_has_no_limit() {
     }
 }
 
-/// What becomes of the losses where the operator says `--close`: the Ingresses that answer 503.
-fn closed(all: &mut Manifests, on: Platform) -> Vec<String> {
-    let flags = Flags::default();
-    let args = LossArgs {
-        close: true,
-        ..LossArgs::default()
-    };
-    settle(all, &flags, &args, on).unwrap();
-    Compiled::new(all, &flags).unwrap().config.close
-}
-
 #[test]
 fn many_small_ones_that_protected_somebody_on_hosts_of_their_own_stop_nothing() {
     let mut padded = guarded();
@@ -297,34 +304,6 @@ fn many_small_ones_that_protected_somebody_on_hosts_of_their_own_stop_nothing() 
         let settled = settle(&mut all, &Flags::default(), &LossArgs::default(), on);
         assert!(settled.is_ok(), "{settled:?}");
         fits(&all, on);
-    }
-}
-
-// Closing what was left out left it open where a wildcard, no host or an alias took its requests.
-#[test]
-fn whoever_answers_for_what_is_left_out_is_closed_with_it() {
-    let none = json!({});
-    let large = || ingress("filler", 0, 1_500_000, &guarded());
-    let mut aliased = large();
-    aliased["metadata"]["annotations"]["nginx.ingress.kubernetes.io/server-alias"] =
-        json!("h1.shop.test");
-    let mut hostless = ingress("shop", 1, 1, &none);
-    hostless["spec"]["rules"][0]
-        .as_object_mut()
-        .unwrap()
-        .remove("host");
-    for (shop, filler) in [
-        (
-            on_host(ingress("shop", 1, 1, &none), "*.filler.test"),
-            large(),
-        ),
-        (hostless, large()),
-        (ingress("shop", 1, 1, &none), aliased),
-    ] {
-        let mut all = manifests(&[shop, filler]);
-        make(&mut all, &Flags::default(), Platform::Istio).unwrap();
-        assert_eq!(without_room(&all), ["filler/i0000"]);
-        assert_eq!(closed(&mut all, Platform::Istio), ["shop/i0001"]);
     }
 }
 

@@ -383,9 +383,40 @@ fn passed_hosts_have_routes_for_as_many_as_have_listeners_on_envoy_gateway() {
         assert_eq!(listeners.len(), 64);
         let routes = resources.iter().filter(|one| one.kind() == "TLSRoute");
         assert_eq!(routes.count(), most);
-        let first = format!("that of h{most}.test and of those after it ends at the proxy");
-        assert!(text.contains(&first), "{text}");
+        let not_passed = names[most..].join(", ");
+        let told = format!("It ends at the proxy for {not_passed}. Render");
+        assert!(text.contains(&told), "{text}");
     }
+}
+
+// Sixty hosts of one tenant took the listeners of everybody.
+#[test]
+fn whoever_passes_tls_on_takes_no_listener_from_other_namespaces_on_envoy_gateway() {
+    let names: Vec<String> = (0..70).map(|n| format!("h{n:02}.test")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let others = ["y.test", "z.test"];
+    let certificates: Vec<[String; 2]> = (0..65)
+        .map(|n| [format!("shop-{n}"), format!("s{n:02}.test")])
+        .collect();
+    let certificates = certificates
+        .iter()
+        .map(|[shop, host]| (&**shop, &**host, "tls"));
+    let certificates: Vec<(&str, &str, &str)> = certificates.collect();
+    let mut all = with_passed(&certificates, &[&names[..], &others[..]].concat());
+    for ingress in all.ingresses.iter_mut().rev().take(others.len()) {
+        ingress.value["metadata"]["namespace"] = json!("other");
+    }
+    let (listeners, _, text) = on_envoy_gateway(&all);
+    assert_eq!(listeners.len(), 64);
+    let names = listeners.iter().filter_map(|one| one["hostname"].as_str());
+    let names: Vec<&str> = names.collect();
+    for host in ["s64.test", "y.test", "z.test", "h00.test"] {
+        assert!(names.contains(&host), "{host}: {names:?}");
+    }
+    assert!(
+        text.contains("It ends at the proxy for h59.test, "),
+        "{text}"
+    );
 }
 
 // Envoy Gateway speaks TLS to the pods of a TLSRoute as well, and so TLS was in TLS.

@@ -123,7 +123,7 @@ fn answered(reason: &str) -> String {
         "misdirected" => "the connection was made in another host's name, which may ask for another certificate: 421",
         "no_authorizer" => "the authorizer of auth-url gives no answer that means anything: 500",
         "preflight" => "a preflight of an origin that cors-allow-origin has: 204",
-        "closed" => "the configuration closes its Ingress: 503",
+        "closed" => "the configuration closes its Ingress or its host: 503",
         "bad_request" => "nginx refuses such a request, or its redirect would lead astray: 400",
         "not_allowed" => "nginx refuses TRACE: 405",
         "empty_path" => "the rewrite leaves nothing of the path: 500",
