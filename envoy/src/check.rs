@@ -19,6 +19,7 @@ mod report;
 mod settings;
 mod shape;
 mod taken_over;
+mod two_protocols;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ pub(crate) use print::text as print_text;
 pub use report::{Report, left_to_others};
 pub use settings::JudgedKey;
 pub(crate) use taken_over::{is_written, taken_over};
+pub(crate) use two_protocols::run as two_protocols;
 
 use crate::args::{EndpointArgs, ManifestArgs};
 use crate::compiled::Flags;

@@ -9,7 +9,7 @@ pub mod off_limits;
 mod protocol;
 mod service_port;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use limpet::config;
 use serde_json::Value;
@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::manifests::{Manifests, Object};
 use crate::names;
 use crate::taken::TakenIngress;
+use crate::uses::Uses;
 
 pub(crate) use authorizer::{asks, authorizers};
 pub use cluster::{Cluster, Twin};
@@ -134,11 +135,43 @@ pub(crate) fn told(clusters: &[Cluster]) -> impl Iterator<Item = (String, String
 
 const DEFAULT_BACKEND: &str = "default-backend";
 
-/// `ingress` names `cluster`: the first one that says how its pods are spoken to decides.
 fn name(cluster: &mut Cluster, ingress: &TakenIngress<'_>) {
-    let asked = ingress.annotation("backend-protocol");
-    cluster.protocol = cluster.protocol.or_else(|| asked.map(Protocol::read));
     cluster.named_by.push(ingress.id().to_owned());
+}
+
+/// How each is spoken to by those who use it: in plain HTTP where one of them does, and else as the first
+/// of them says. Those who speak otherwise: each Ingress, `namespace/name`, with how.
+///
+/// Source: `proxy_pass` of `buildProxyPass`, `internal/ingress/controller/template/template.go`,
+/// ingress-nginx dbb11b92d: a location's protocol is its Ingress's, whoever serves it.
+pub(crate) fn speak(
+    clusters: &mut [Cluster],
+    ingresses: &[TakenIngress<'_>],
+    used: &Uses,
+) -> BTreeMap<String, Protocol> {
+    let mut otherwise = BTreeMap::new();
+    for cluster in clusters {
+        let Some(users) = used.get(&cluster.service_port.key()) else {
+            continue;
+        };
+        let users = ingresses.iter().filter(|one| users.contains_key(one.id()));
+        let spoken: Vec<_> = users.map(|one| (one.id(), Protocol::of(one))).collect();
+        let mut all = spoken.iter().map(|(_, protocol)| *protocol);
+        let plain = all
+            .clone()
+            .find(|protocol| *protocol == Protocol::default());
+        let Some(chosen) = plain.or_else(|| all.next()) else {
+            continue;
+        };
+        cluster.protocol = Some(chosen);
+        for (id, protocol) in spoken {
+            if protocol != chosen {
+                cluster.others.insert(protocol);
+                otherwise.insert(id.to_owned(), protocol);
+            }
+        }
+    }
+    otherwise
 }
 
 /// The Ingress `id` names `cluster`.
@@ -211,6 +244,7 @@ impl Known<'_> {
             endpoints,
             place,
             protocol: None,
+            others: BTreeSet::new(),
             by_annotation: false,
             authorizer: None,
             twin: None,

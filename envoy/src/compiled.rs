@@ -15,7 +15,7 @@ use limpet::route::VirtualHost;
 use serde_json::{Map, Value, json};
 
 use crate::authorities;
-use crate::clusters::{self, Cluster, EndpointsFlag, ServicePort};
+use crate::clusters::{self, Cluster, EndpointsFlag, Protocol, ServicePort};
 use crate::forwarding::Forwarding;
 use crate::key_pair::Authority;
 use crate::manifests::{Manifests, Object, Room, is_fit};
@@ -23,6 +23,7 @@ use crate::named_secrets;
 use crate::names;
 use crate::taken::{self, TakenIngress};
 use crate::upstream_tls::{self, UpstreamTls};
+use crate::uses;
 
 /// The flags that bear on what manifests mean.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +75,9 @@ pub struct Compiled<'m> {
     pub authorizers: Vec<Cluster>,
     /// Who signs certificates of clients, by `namespace/name` of the Secret.
     pub authorities: BTreeMap<String, Authority>,
+    /// The Ingresses, `namespace/name`, that speak to pods of some cluster in another way than it does, and
+    /// in which.
+    pub(crate) otherwise: BTreeMap<String, Protocol>,
     /// How TLS is spoken to pods where Ingresses say it.
     pub(crate) upstream_tls: upstream_tls::Found,
     /// As [`Flags`] say it.
@@ -119,7 +123,7 @@ impl<'m> Compiled<'m> {
             config.default_backend = default.key();
             said.insert("default_backend".to_owned(), json!(default.key()));
         }
-        let (clusters, more) =
+        let (mut clusters, more) =
             clusters::clusters(manifests, &ingresses, &flags.endpoints, default.as_ref());
         // Which other Services exist is nobody's business there.
         if let Some(services) = said.get_mut("services") {
@@ -162,10 +166,12 @@ impl<'m> Compiled<'m> {
             }));
         }
         let (mut policy, mut more) = policy::compile(&config);
+        let used = uses::used(&ingresses, &policy);
+        let otherwise = clusters::speak(&mut clusters, &ingresses, &used);
         let mut upstream_tls = upstream_tls::Found::default();
         if flags.on_envoy {
-            upstream_tls =
-                UpstreamTls::all(manifests, &ingresses, [&clusters, &authorizers], &policy);
+            let named = [&*clusters, &*authorizers];
+            upstream_tls = UpstreamTls::all(manifests, &ingresses, named, &policy, &used);
             if !upstream_tls.closed.is_empty() {
                 config.close.extend(upstream_tls.closed.iter().cloned());
                 said.insert("close".to_owned(), json!(config.close));
@@ -180,6 +186,7 @@ impl<'m> Compiled<'m> {
             clusters,
             authorizers,
             authorities,
+            otherwise,
             upstream_tls,
             on_envoy: flags.on_envoy,
             clients: flags.clients(),

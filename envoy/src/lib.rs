@@ -25,3 +25,4 @@ pub mod render;
 pub mod say;
 pub mod taken;
 pub(crate) mod upstream_tls;
+pub(crate) mod uses;

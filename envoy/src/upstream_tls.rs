@@ -14,8 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use limpet::annotations::validator::parse_bool;
 use limpet::policy::Policy;
-use limpet::route::location::Backend;
-use limpet::route::{Location, VirtualHost};
 use serde_json::{Value, json};
 
 use self::said::{SECRET, Said, name_or_default, said};
@@ -23,6 +21,7 @@ use crate::clusters::{Cluster, Protocol};
 use crate::key_pair::{Authority, KeyPair};
 use crate::manifests::Manifests;
 use crate::taken::TakenIngress;
+use crate::uses::{Uses, name_of};
 
 /// Who gets copies.
 const MIRROR: &str = "mirror-target";
@@ -65,12 +64,13 @@ type Holds = Result<Option<UpstreamTls>, String>;
 
 impl UpstreamTls {
     /// What `ingresses` say; `clusters`: those that they name, and their authorizers; `policy`: what the
-    /// module makes of them.
+    /// module makes of them, and `used` who sends requests where by it.
     pub(crate) fn all(
         manifests: &Manifests,
         ingresses: &[TakenIngress<'_>],
         clusters: [&[Cluster]; 2],
         policy: &Policy,
+        used: &Uses,
     ) -> Found {
         let [clusters, authorizers] = clusters;
         let own: Vec<Result<Option<Said>, String>> =
@@ -99,7 +99,6 @@ impl UpstreamTls {
                 ));
             }
         }
-        let used = used(ingresses, policy);
         for cluster in clusters {
             let key = cluster.service_port.key();
             let Some(users) = used.get(&key) else {
@@ -153,11 +152,6 @@ impl UpstreamTls {
                 .map(|checked| checked.ciphers.clone())
                 .unwrap_or_default(),
         })
-    }
-
-    /// Whether what goes to pods by it is to be believed more, or comes from somebody.
-    fn matters(&self) -> bool {
-        self.verified.is_some() || self.shown.is_some()
     }
 
     /// Whether a private key is in it.
@@ -234,19 +228,11 @@ impl Agreed {
         cluster: &Cluster,
         holds: Holds,
     ) -> Result<(), String> {
-        let service = cluster.service_port.key();
-        if !cluster.protocol.is_some_and(|protocol| protocol.tls) {
-            let asked = ingress.annotation("backend-protocol").map(Protocol::read);
-            let wants_tls = asked.is_some_and(|protocol| protocol.tls);
-            let matters = holds.map_or(true, |holds| holds.is_some_and(|holds| holds.matters()));
-            return if wants_tls && matters {
-                Err(format!(
-                    "{service} is spoken to in the clear, as another Ingress says"
-                ))
-            } else {
-                Ok(())
-            };
+        // Others of its Service may be in TLS: these are not.
+        if !Protocol::of(ingress).tls {
+            return Ok(());
         }
+        let service = cluster.service_port.key();
         let agrees = match (holds?, &self.chosen) {
             (Some(holds), None) => {
                 let agrees = !self.has_silent || holds.shown.is_none();
@@ -350,61 +336,6 @@ fn asks_in_tls(ingress: &TakenIngress<'_>, authorizers: &[Cluster]) -> bool {
     all.any(|one| {
         one.protocol.is_some_and(|protocol| protocol.tls) && !one.is_verified() && asks(one)
     })
-}
-
-/// Empty: the default server.
-fn name_of(host: &VirtualHost) -> String {
-    if host.is_default() {
-        String::new()
-    } else {
-        host.name.to_ascii_lowercase()
-    }
-}
-
-/// Which Ingresses send requests to a Service, and on which hosts: its `namespace/service:port` to
-/// theirs. A canary is asked in the name of the Ingress that it is of.
-fn used(
-    ingresses: &[TakenIngress<'_>],
-    policy: &Policy,
-) -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
-    let rules = ingresses.iter().flat_map(|one| &one.ingress.rules);
-    let mut named: BTreeSet<String> = rules.map(|rule| rule.host.to_ascii_lowercase()).collect();
-    named.insert(String::new());
-    let mut used: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
-    for host in policy.virtual_hosts() {
-        let name = name_of(host);
-        // An alias has the locations of the host that it is of.
-        if !named.contains(&name) {
-            continue;
-        }
-        for location in host.locations.iter() {
-            for service in services(location, policy) {
-                let users = used.entry(service).or_default();
-                let hosts = users.entry(location.ingress.clone()).or_default();
-                hosts.insert(name.clone());
-            }
-        }
-    }
-    used
-}
-
-/// The Services that a location sends requests to.
-fn services(location: &Location, policy: &Policy) -> Vec<String> {
-    let own = match location.backend {
-        Backend::Cluster(id) => Some(id),
-        Backend::Nobody | Backend::Missing => None,
-    };
-    let mut all = Vec::new();
-    for cluster in own.into_iter().chain(location.fallback) {
-        let Some(cluster) = policy.cluster(cluster) else {
-            continue;
-        };
-        all.push(cluster.service.clone());
-        let canaries = cluster.alternatives.iter();
-        let canaries = canaries.filter_map(|id| policy.cluster(*id));
-        all.extend(canaries.map(|canary| canary.service.clone()));
-    }
-    all
 }
 
 #[cfg(test)]

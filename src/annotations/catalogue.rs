@@ -181,7 +181,7 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("auth-tls-verify-depth", "authentication", Int, Low, Refused::Annotation, Rendered(CLIENT_CERTIFICATES)),
     row("auth-type", "authentication", Pattern(r"basic|digest", Spaces::Removed), Low, Refused::Ingress, Partly("digest is not honoured")),
     row("auth-url", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Ingress, Partly(AUTHORIZER)),
-    row("backend-protocol", "backend", Options(&["auto_http", "http", "https", "grpc", "grpcs", "fcgi"], Case::Folded), Low, Refused::Annotation, Partly("the cluster decides: `render envoy` and `istio` give it TLS or HTTP/2, on Envoy Gateway you do")),
+    row("backend-protocol", "backend", Options(&["auto_http", "http", "https", "grpc", "grpcs", "fcgi"], Case::Folded), Low, Refused::Annotation, Partly("`render envoy` and `istio` speak to pods as each Ingress says; on Envoy Gateway a Service port has one protocol, and you say which")),
     row("base-url-scheme", "rewrite", Any, Low, Refused::Annotation, No("removed from ingress-nginx before 1.15; without effect")),
     row("canary", "canary", Bool, Low, Refused::Annotation, Yes),
     row("canary-by-cookie", "canary", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, Yes),

@@ -37,6 +37,7 @@ fn a_pod_shows_its_own_certificate_and_sees_the_clients() {
         certificate: "good",
         asks: false,
         is_modern: false,
+        in_clear: false,
     };
     let pods = TlsPods::start(&[("passed", TlsPod { asks: true, ..pod }), ("ended", pod)]);
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": [

@@ -2,7 +2,8 @@
 
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::manifests::Manifests;
-use limpet_tests::http::{Request, send};
+use limpet_tests::browser::Browser;
+use limpet_tests::http::{Request, Response, send};
 use limpet_tests::rendered::Rendered;
 use limpet_tests::tls::{self, TlsPod, TlsPods};
 use serde_json::{Map, Value, json};
@@ -38,6 +39,7 @@ const fn pod(certificate: &'static str) -> TlsPod {
         certificate,
         asks: false,
         is_modern: false,
+        in_clear: false,
     }
 }
 
@@ -370,7 +372,7 @@ fn ingresses_that_share_a_host_or_a_service_do_not_undo_what_one_of_them_says() 
             "/l",
             &[("backend-protocol", "HTTPS"), ("secret", "default/pods")],
         ),
-        // In the clear nobody is verified.
+        // In the clear nobody is verified, and whoever is verified is not asked in the clear.
         ingress(
             "m",
             "m",
@@ -408,6 +410,7 @@ fn ingresses_that_share_a_host_or_a_service_do_not_undo_what_one_of_them_says() 
         ("nine", "/j"),
         ("nine", "/k"),
         ("nine", "/l"),
+        ("ten", "/"),
         ("eleven", "/"),
     ] {
         let answer = send(
@@ -436,11 +439,74 @@ fn ingresses_that_share_a_host_or_a_service_do_not_undo_what_one_of_them_says() 
         ("nine", "/j", 503, ""),
         ("nine", "/k", 503, ""),
         ("nine", "/l", 200, ""),
-        ("eleven", "/", 503, ""),
+        ("ten", "/", 502, ""),
+        ("eleven", "/", 200, ""),
     ];
     let got: Vec<_> = got
         .iter()
         .map(|(a, b, c, d)| (*a, *b, *c, d.as_str()))
         .collect();
     assert_eq!(got, expected);
+}
+
+#[test]
+fn each_ingress_speaks_to_the_pods_of_a_service_as_it_says_and_a_session_stays() {
+    const HOST: &str = "one.example";
+    let both = TlsPod {
+        in_clear: true,
+        ..pod("good")
+    };
+    let names = ["one", "two", "three"];
+    let pods = TlsPods::start(&names.map(|name| (name, both)));
+    let annotated = |mut ingress: Value, said: &[(&str, &str)]| {
+        for (name, value) in said {
+            let name = format!("nginx.ingress.kubernetes.io/{name}");
+            ingress["metadata"]["annotations"][name] = json!(value);
+        }
+        ingress
+    };
+    let protocols = ["HTTP", "HTTPS", "GRPC", "GRPCS"];
+    let mut items = protocols.map(|protocol| {
+        let (path, said) = (format!("/{protocol}"), [("backend-protocol", protocol)]);
+        let one = ingress(&protocol.to_lowercase(), "web", HOST, &path, &said);
+        annotated(one, &[("affinity", "cookie"), ("session-cookie-path", "/")])
+    });
+    // A canary is spoken to as the Ingress that it is of.
+    let canary = ingress(
+        "c",
+        "canary",
+        HOST,
+        "/HTTPS",
+        &[("backend-protocol", "GRPC")],
+    );
+    let said = [("canary", "true"), ("canary-by-header", "x-canary")];
+    let canary = annotated(canary, &said);
+    let items = items.iter_mut().map(Value::take).chain([canary]);
+    let all = names.map(|name| pods.address(name).to_string()).join(",");
+    let endpoints = ["web", "canary"].map(|service| (service.to_owned(), all.clone()));
+    let envoy = share(items.collect(), &endpoints);
+    let spoken = |answer: &Response| {
+        let tls = !answer.header("x-cipher").unwrap_or_default().is_empty();
+        (answer.header("x-protocol").unwrap_or_default(), tls)
+    };
+    let expected = [
+        ("HTTP/1.1", false),
+        ("HTTP/1.1", true),
+        ("HTTP/2", false),
+        ("HTTP/2", true),
+    ];
+    for first in protocols {
+        let mut browser = Browser::new(envoy.http(), HOST);
+        let home = browser.get(&format!("/{first}")).unwrap().header("x-pod");
+        assert!(browser.cookie("INGRESSCOOKIE").is_some());
+        for (protocol, (version, tls)) in protocols.iter().zip(expected) {
+            let answer = browser.get(&format!("/{protocol}")).unwrap();
+            assert_eq!(spoken(&answer), (version.to_owned(), tls), "{protocol}");
+            assert_eq!(answer.header("x-pod"), home, "{first}, then {protocol}");
+            assert_eq!(answer.header("x-limpet-endpoint"), None);
+        }
+    }
+    let canary = Request::get(HOST, "/HTTPS").header("x-canary", "always");
+    let answer = send(envoy.http(), &canary).unwrap();
+    assert_eq!(spoken(&answer), ("HTTP/1.1".to_owned(), true));
 }

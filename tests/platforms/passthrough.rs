@@ -14,6 +14,7 @@ fn a_pod_sees_the_clients_own_certificate_behind_every_gateway() {
         certificate: "good",
         asks: true,
         is_modern: false,
+        in_clear: false,
     };
     let pods = TlsPods::start(&[("passed", pod)]);
     let address = pods.address("passed").to_string();

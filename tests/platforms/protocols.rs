@@ -2,9 +2,11 @@
 
 use super::{HOST, envoy};
 use limpet_tests::browser::Browser;
-use limpet_tests::http::{Connection, Request, Response};
+use limpet_tests::http::{self, Connection, Request, Response};
 use limpet_tests::pod::Pod;
-use limpet_tests::recorded::Platform;
+use limpet_tests::recorded::{Platform, bootstrap};
+use limpet_tests::rendered::Rendered;
+use limpet_tests::tls::{TlsPod, TlsPods};
 use std::net::SocketAddr;
 
 /// Opens a WebSocket, sends four bytes through it and gets them back.
@@ -40,5 +42,41 @@ fn a_web_socket_lands_where_the_polling_requests_did_on_every_platform() {
         }
         let first = talk(envoy.http(), None);
         assert!(first.header("set-cookie").is_some(), "{platform:?}");
+    }
+}
+
+#[test]
+fn each_ingress_speaks_to_the_pods_of_a_service_as_it_says_on_istio() {
+    let pod = TlsPod {
+        certificate: "good",
+        asks: false,
+        is_modern: false,
+        in_clear: true,
+    };
+    let names = ["one", "two", "three"];
+    let pods = TlsPods::start(&names.map(|name| (name, pod)));
+    let addresses = |_: &str| names.map(|name| pods.address(name).to_string()).into();
+    for platform in [Platform::Istio, Platform::IstioSidecar] {
+        let bootstrap = bootstrap(platform, "protocols", addresses);
+        let envoy = Rendered::share_bootstrap(&bootstrap);
+        let mut browser = Browser::new(envoy.http(), "plain.example.com");
+        let home = browser.get("/").unwrap().header("x-pod");
+        let cookie = format!("route={}", browser.cookie("route").unwrap());
+        for (name, version, tls) in [
+            ("plain", "HTTP/1.1", false),
+            ("secure", "HTTP/1.1", true),
+            ("called", "HTTP/2", false),
+        ] {
+            let host = format!("{name}.example.com");
+            let request = Request::get(&host, "/").header("Cookie", cookie.clone());
+            let answer = http::send(envoy.http(), &request).unwrap();
+            let cipher = answer.header("x-cipher").unwrap_or_default();
+            let spoken = (
+                answer.header("x-protocol").unwrap_or_default(),
+                !cipher.is_empty(),
+            );
+            assert_eq!(spoken, (version.to_owned(), tls), "{platform:?}: {name}");
+            assert_eq!(answer.header("x-pod"), home, "{platform:?}: {name}");
+        }
     }
 }

@@ -5,7 +5,6 @@ mod neighbours;
 mod objects;
 mod paths;
 mod pattern;
-mod protocols;
 mod renewal;
 mod sharing;
 mod tenants;
@@ -30,7 +29,5 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
 /// What Ingresses do to each other, which `render` tells too.
 #[must_use]
 pub(crate) fn to_each_other(compiled: &Compiled<'_>) -> Vec<Finding> {
-    let mut findings = tenants::run(compiled);
-    findings.extend(protocols::run(compiled));
-    findings
+    tenants::run(compiled)
 }

@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use super::annotations::speaks_otherwise;
 use super::finding::{Finding, Level, Place};
 use super::policies;
+use super::two_protocols;
 use crate::clusters::{Cluster, Protocol};
 use crate::compiled::{Clients, Compiled};
 use crate::passthrough;
@@ -78,6 +79,13 @@ pub(super) fn run(compiled: &Compiled<'_>, platform: Option<Platform>) -> Vec<Fi
         .clone()
         .filter_map(|one| backend_protocol(compiled, one, platform));
     let mut findings: Vec<Finding> = protocols.collect();
+    match platform {
+        Some(Platform::Envoy | Platform::Istio) => {}
+        Some(Platform::EnvoyGateway) => {
+            findings.extend(two_protocols::run(compiled, Level::Warning));
+        }
+        None => findings.extend(two_protocols::run(compiled, Level::Note)),
+    }
     if let Some(platform) = platform {
         findings.extend(not_rendered(compiled, platform));
         findings.extend(match platform {

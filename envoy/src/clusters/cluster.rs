@@ -1,5 +1,7 @@
 //! One cluster.
 
+use std::collections::BTreeSet;
+
 use super::endpoint::Endpoint;
 use super::off_limits;
 use super::protocol::Protocol;
@@ -34,6 +36,8 @@ pub struct Cluster {
     pub place: String,
     /// How its pods are spoken to; `None`: nobody says it, which is HTTP/1 in the clear.
     pub protocol: Option<Protocol>,
+    /// How they are spoken to besides, as some of its Ingresses say.
+    pub others: BTreeSet<Protocol>,
     /// No backend names it, only the annotation `default-backend`: the module has to be told.
     pub by_annotation: bool,
     /// Not served by it are requests, but asked it is about them: its origin, as `auth-url` writes it.
@@ -49,13 +53,32 @@ pub enum Twin {
     Pages,
     /// It takes connections as they come, with the TLS that is in them.
     Passthrough,
+    /// Its pods are spoken to in another way.
+    Speaks(Protocol),
 }
 
 impl Twin {
+    /// How its names begin.
     fn kind(self) -> &'static str {
         match self {
             Self::Pages => "error-pages",
             Self::Passthrough => "passthrough",
+            Self::Speaks(Protocol {
+                tls: false,
+                http2: false,
+            }) => "http",
+            Self::Speaks(Protocol {
+                tls: true,
+                http2: false,
+            }) => "https",
+            Self::Speaks(Protocol {
+                tls: false,
+                http2: true,
+            }) => "grpc",
+            Self::Speaks(Protocol {
+                tls: true,
+                http2: true,
+            }) => "grpcs",
         }
     }
 }
@@ -64,10 +87,29 @@ impl Cluster {
     /// The same endpoints once more.
     #[must_use]
     pub fn twin(&self, twin: Twin) -> Self {
+        let protocol = match twin {
+            // nginx asks for pages in the clear, whatever its location says.
+            Twin::Pages => None,
+            Twin::Passthrough => self.protocol,
+            Twin::Speaks(protocol) => Some(protocol),
+        };
         Self {
             twin: Some(twin),
+            protocol,
             ..self.clone()
         }
+    }
+
+    /// The twin whose pods are spoken to by `protocol`, where they are so and the cluster itself is not.
+    #[must_use]
+    pub fn speaking(&self, protocol: Protocol) -> Option<Self> {
+        let is_one = self.others.contains(&protocol);
+        is_one.then(|| self.twin(Twin::Speaks(protocol)))
+    }
+
+    /// What asks its pods in each of these ways.
+    pub fn speakers(&self) -> impl Iterator<Item = Self> {
+        self.others.iter().filter_map(|one| self.speaking(*one))
     }
 
     /// Why nothing is sent to its `externalName`: it leads to the host that the proxy runs on.

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use crate::taken::TakenIngress;
+
 /// What `backend-protocol` says; neither: HTTP/1 in the clear.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Protocol {
     /// `HTTPS`, `GRPCS`.
     pub tls: bool,
@@ -24,6 +26,13 @@ impl fmt::Display for Protocol {
 }
 
 impl Protocol {
+    /// Of an Ingress.
+    #[must_use]
+    pub fn of(ingress: &TakenIngress<'_>) -> Self {
+        let said = ingress.annotation("backend-protocol");
+        said.map(Self::read).unwrap_or_default()
+    }
+
     /// Of the annotation's value.
     #[must_use]
     pub fn read(value: &str) -> Self {

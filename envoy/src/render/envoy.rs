@@ -96,7 +96,7 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
         to_services: false,
     };
     let mut of_ways = Vec::new();
-    let ways = Ways::new(compiled, &copies, &mut of_ways);
+    let ways = Ways::new(compiled, &copies, &compiled.otherwise, &mut of_ways);
     if let (false, Some(fields)) = (ways.of.is_empty(), plugin.as_object_mut()) {
         fields.insert("policies".to_owned(), json!(ways.of));
     }
@@ -130,9 +130,11 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
         rendered_clusters.push(cluster::cluster(compiled, cluster, settings, &mut notes));
     }
     // What is to be said of them is said where they serve.
-    let asked = pages.iter();
+    let again = compiled.clusters.iter().flat_map(Cluster::speakers);
+    let again: Vec<Cluster> = pages.into_iter().chain(again).collect();
+    let again = again.iter();
     rendered_clusters
-        .extend(asked.map(|one| cluster::cluster(compiled, one, settings, &mut Vec::new())));
+        .extend(again.map(|one| cluster::cluster(compiled, one, settings, &mut Vec::new())));
     rendered_clusters.extend(passthrough::clusters(compiled, &passed, settings));
     rendered_clusters.extend(ways.mirrors(compiled.manifests));
     rendered_clusters.push(cluster::admin_cluster(&settings.admin));

@@ -112,7 +112,9 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
     }));
     head.extend(passthrough::notes(&served));
     head.extend(left_out::on_envoy_gateway(&served).map(|note| format!("note: {note}")));
-    let others = check::to_each_other(&compiled).into_iter();
+    let mut others = check::to_each_other(&compiled);
+    others.extend(check::two_protocols(&compiled, check::Level::Warning));
+    let others = others.iter();
     let others = others.map(|finding| finding.located());
     let notes = served
         .all_notes()

@@ -110,9 +110,16 @@ impl<'c> Served<'c> {
             refused: &proxys_own::refused,
             to_services,
         };
+        // A Service has one protocol there.
+        let nobody = BTreeMap::new();
+        let otherwise = if to_services {
+            &nobody
+        } else {
+            &compiled.otherwise
+        };
         Self {
             compiled,
-            ways: Ways::new(compiled, &copies, &mut notes),
+            ways: Ways::new(compiled, &copies, otherwise, &mut notes),
             hosts: hosts(compiled, &mut notes),
             certificates: certificates(compiled).serving,
             places: places(&with_ports),

@@ -1,5 +1,5 @@
-//! The way to pods as Ingresses want it: for how long these may be silent, what is tried again, and
-//! who gets copies.
+//! The way to pods as Ingresses want it: for how long these may be silent, what is tried again, who
+//! gets copies, and how pods are spoken to that others speak to otherwise.
 //!
 //! Envoy says it in routes. The module names the route of a location's Ingress in a header, and the
 //! locations that ask for nothing of their own carry none.
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use self::mirror::Mirror;
 use self::next_upstream::{NextUpstream, Repeats};
 use self::timeouts::READ;
-use crate::clusters::ServicePort;
+use crate::clusters::{Cluster, Protocol, ServicePort};
 use crate::compiled::Compiled;
 use crate::manifests::Manifests;
 
@@ -33,6 +33,8 @@ pub(super) struct Way {
     next: NextUpstream,
     /// Who gets a copy of each request.
     mirror: Option<Mirror>,
+    /// How pods are spoken to where their cluster speaks otherwise.
+    protocol: Option<Protocol>,
 }
 
 /// The ways of some Ingresses.
@@ -69,15 +71,18 @@ impl Requests {
 }
 
 impl Ways {
+    /// `otherwise`: the Ingresses that speak to pods of some cluster in another way than it does.
     pub(super) fn new(
         compiled: &Compiled<'_>,
         copies: &Copies<'_>,
+        otherwise: &BTreeMap<String, Protocol>,
         notes: &mut Vec<String>,
     ) -> Self {
         let all = Way {
             read: READ.of_all(compiled.manifests),
             next: NextUpstream::of_all(compiled.manifests),
             mirror: None,
+            protocol: None,
         };
         let repeats_all = NextUpstream::repeats_all(compiled.manifests);
         let mut ways = Self {
@@ -90,6 +95,7 @@ impl Ways {
                 read: READ.annotated(ingress).unwrap_or(ways.all.read),
                 next: NextUpstream::of(ingress, &ways.all.next, repeats_all),
                 mirror: Mirror::of(ingress, compiled.manifests, copies, notes),
+                protocol: otherwise.get(ingress.id()).copied(),
             };
             if way == ways.all {
                 continue;
@@ -118,8 +124,14 @@ impl Way {
         let read = (self.read != all.read).then(|| format!("read={}s", self.read));
         let next = (self.next != all.next).then(|| self.next.name());
         let mirror = self.mirror.as_ref().map(Mirror::told);
-        let parts: Vec<String> = read.into_iter().chain(next).chain(mirror).collect();
-        parts.join(",")
+        let speaks = self.protocol.map(|protocol| format!("speaks={protocol}"));
+        let parts = read.into_iter().chain(next).chain(mirror).chain(speaks);
+        parts.collect::<Vec<String>>().join(",")
+    }
+
+    /// The twin of `cluster` that it leads to; `None`: it leads to the cluster itself.
+    pub(super) fn twin_of(&self, cluster: &Cluster) -> Option<Cluster> {
+        cluster.speaking(self.protocol?)
     }
 
     /// Whether its pods are asked, and have no time to answer: 504.

@@ -15,6 +15,8 @@ pub struct TlsPod {
     pub asks: bool,
     /// It speaks TLS 1.3 alone, not 1.2 alone.
     pub is_modern: bool,
+    /// It answers in the clear too.
+    pub in_clear: bool,
 }
 
 /// Some pods by name.
@@ -65,9 +67,10 @@ fn listener(name: &str, pod: TlsPod) -> Value {
         ("x-shown", "%DOWNSTREAM_PEER_SUBJECT%"),
         ("x-sni", "%REQUESTED_SERVER_NAME%"),
         ("x-cipher", "%DOWNSTREAM_TLS_CIPHER%"),
+        ("x-protocol", "%PROTOCOL%"),
     ];
     let told = told.map(|(key, value)| json!({ "header": { "key": key, "value": value } }));
-    json!({
+    let mut listener = json!({
         "name": name,
         "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } },
         "listener_filters": [{
@@ -107,5 +110,13 @@ fn listener(name: &str, pod: TlsPod) -> Value {
                 }] }] },
             } }],
         }],
-    })
+    });
+    if pod.in_clear {
+        let chains = listener["filter_chains"].as_array_mut().unwrap();
+        let mut chain = chains[0].clone();
+        chain.as_object_mut().unwrap().remove("transport_socket");
+        chain["filter_chain_match"] = json!({ "transport_protocol": "raw_buffer" });
+        chains.push(chain);
+    }
+    listener
 }

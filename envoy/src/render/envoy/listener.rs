@@ -128,7 +128,7 @@ impl Chain<'_> {
                 "status_code": 502,
             }] },
             "http_filters": self.http_filters(),
-            "route_config": route::routes(self.ways, self.has_certificates, asked),
+            "route_config": route::routes(self.ways, &self.compiled.clusters, self.has_certificates, asked),
         });
         let mut set = |key: &str, value: Value| {
             if let Some(fields) = manager.as_object_mut() {

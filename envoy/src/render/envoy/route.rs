@@ -4,15 +4,26 @@ use limpet::client_certificate::HEADERS;
 use serde_json::{Value, json};
 
 use super::client::{self, Asking};
+use crate::clusters::Cluster;
 use crate::forwarding::{INTERNAL_HEADERS, POLICY_HEADER};
 use crate::render::way::Ways;
-use crate::render::way::routes::{answer, exactly, of_way};
+use crate::render::way::routes::{Elsewhere, answer, exactly, of_way};
 
 /// The route configuration; `has_certificates`: some host asks for certificates; `asked`: the hosts of
 /// these routes do.
-pub(super) fn routes(ways: &Ways, has_certificates: bool, asked: Option<&Asking>) -> Value {
+pub(super) fn routes(
+    ways: &Ways,
+    clusters: &[Cluster],
+    has_certificates: bool,
+    asked: Option<&Asking>,
+) -> Value {
     let own = ways.own.iter();
-    let own = own.flat_map(|(name, way)| of_way(Some(name), vec![exactly(name)], way));
+    let own = own.flat_map(|(name, way)| {
+        let twins = clusters.iter();
+        let twins = twins.filter_map(|one| Some((one.name(), way.twin_of(one)?.name())));
+        let elsewhere: Vec<Elsewhere> = twins.collect();
+        of_way(Some(name), vec![exactly(name)], way, &elsewhere)
+    });
     // A way that nobody knows is no way at all: the module's configuration and this one differ.
     let is_none = json!({ "name": POLICY_HEADER, "present_match": true, "invert_match": true });
     let (is_none, unknown) = if ways.own.is_empty() {
@@ -23,7 +34,7 @@ pub(super) fn routes(ways: &Ways, has_certificates: bool, asked: Option<&Asking>
             Some(answer("unknown-policy", 503, json!({ "prefix": "/" }))),
         )
     };
-    let all = of_way(None, Vec::from_iter(is_none), &ways.all);
+    let all = of_way(None, Vec::from_iter(is_none), &ways.all, &[]);
     let shown = asked.map(client::routes).unwrap_or_default().into_iter();
     let routes: Vec<Value> = shown.chain(own).chain(all).chain(unknown).collect();
     json!({

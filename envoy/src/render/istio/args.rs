@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::check::Platform;
-use crate::clusters::ServicePort;
+use crate::clusters::{Cluster, ServicePort, Twin};
 use crate::compiled::{Clients, Flags};
 use crate::render::args::RenderArgs;
 use crate::render::version::{self, Version};
@@ -60,6 +60,14 @@ fn istio(text: &str) -> Result<Version, String> {
     version::from(text, Version::of(22))
 }
 
+/// The subset of a Service whose pods are spoken to otherwise.
+pub(super) fn subset(twin: &Cluster) -> Option<String> {
+    match twin.twin? {
+        Twin::Speaks(protocol) => Some(protocol.to_string().to_ascii_lowercase()),
+        Twin::Pages | Twin::Passthrough => None,
+    }
+}
+
 /// The image name that an operator replaces.
 const DEFAULT_IMAGE: &str = concat!(
     "oci://registry.example.com/limpet:",
@@ -102,10 +110,20 @@ impl IstioArgs {
     }
 
     /// What istiod calls the cluster of a Service port.
-    ///
-    /// Source: `BuildSubsetKey`, `pilot/pkg/model/context.go`, istio 86c9f01f.
     pub(super) fn cluster_name(&self, service_port: &ServicePort, number: u16) -> String {
-        format!("outbound|{number}||{}", self.service_host(service_port))
+        self.subset_name(service_port, number, "")
+    }
+
+    /// The same of one whose pods are spoken to otherwise.
+    pub(super) fn twin_name(&self, twin: &Cluster, number: u16) -> String {
+        let subset = subset(twin).unwrap_or_default();
+        self.subset_name(&twin.service_port, number, &subset)
+    }
+
+    /// Source: `BuildSubsetKey`, `pilot/pkg/model/context.go`, istio 86c9f01f.
+    fn subset_name(&self, service_port: &ServicePort, number: u16, subset: &str) -> String {
+        let host = self.service_host(service_port);
+        format!("outbound|{number}|{subset}|{host}")
     }
 
     /// The context of an EnvoyFilter's patches.

@@ -4,24 +4,41 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::args::IstioArgs;
+use super::args::{IstioArgs, subset};
 use super::route::PASSED;
 use crate::clusters::Protocol;
-use crate::render::resource::{Kind, Resource};
+use crate::render::resource::{Kind, Resource, insert};
 use crate::render::served::Served;
 
-/// One resource for each Service that is not spoken to in plain HTTP/1.
+/// The ports of a Service and of its subsets that are not spoken to in plain HTTP/1.
+#[derive(Debug, Default)]
+struct Ports {
+    all: Vec<Value>,
+    subsets: BTreeMap<String, Vec<Value>>,
+}
+
+/// One resource for each Service that is not spoken to in plain HTTP/1 alone.
 pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
-    let mut ports: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
+    let mut ports: BTreeMap<(String, String), Ports> = BTreeMap::new();
     let all = served.clusters.iter().copied();
     for (cluster, number) in all.chain(served.asked_services()) {
         let port = &cluster.service_port;
-        if let Some(settings) = settings(cluster.protocol.unwrap_or_default(), number) {
+        let chosen = cluster.protocol.unwrap_or_default();
+        let own = settings(chosen, Protocol::default(), number).map(|own| (None, own));
+        let twins = cluster.speakers().filter_map(|twin| {
+            let settings = settings(twin.protocol?, chosen, number)?;
+            Some((Some(subset(&twin)?), settings))
+        });
+        for (subset, settings) in own.into_iter().chain(twins) {
             let name = format!("limpet-{}.{}", port.namespace, port.service);
             let of_service = ports.entry((name, args.service_host(port))).or_default();
+            let of_it = match subset {
+                Some(subset) => of_service.subsets.entry(subset).or_default(),
+                None => &mut of_service.all,
+            };
             // The Ingresses may call one port by its number and by its name.
-            if !of_service.contains(&settings) {
-                of_service.push(settings);
+            if !of_it.contains(&settings) {
+                of_it.push(settings);
             }
         }
     }
@@ -29,24 +46,36 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
     let passed: Vec<(String, u16)> = passed
         .filter_map(|to| Some((args.service_host(&to.service_port), to.number?)))
         .collect();
-    let rule = |((name, host), ports): ((String, String), Vec<Value>)| {
+    let rule = |((name, host), ports): ((String, String), Ports)| {
         // Of this namespace alone: in the root namespace it would else reach the whole mesh.
         let mut spec = json!({
             "host": host,
             "exportTo": ["."],
-            "trafficPolicy": { "portLevelSettings": ports },
         });
+        if !ports.all.is_empty() {
+            insert(
+                &mut spec,
+                "trafficPolicy",
+                json!({ "portLevelSettings": ports.all }),
+            );
+        }
+        let mut subsets = ports.subsets;
         let passed = passed.iter().filter(|(known, _)| *known == host);
         let passed: BTreeSet<u16> = passed.map(|(_, number)| *number).collect();
         let passed: Vec<Value> = passed
             .into_iter()
             .map(|number| json!({ "port": { "number": number }, "tls": { "mode": "DISABLE" } }))
             .collect();
-        if let (false, Some(fields)) = (passed.is_empty(), spec.as_object_mut()) {
-            let subset = json!({
-                "name": PASSED, "trafficPolicy": { "portLevelSettings": passed },
-            });
-            fields.insert("subsets".to_owned(), json!([subset]));
+        if !passed.is_empty() {
+            subsets.insert(PASSED.to_owned(), passed);
+        }
+        if !subsets.is_empty() {
+            let subset = |(name, ports)| json!({ "name": name, "trafficPolicy": { "portLevelSettings": ports } });
+            insert(
+                &mut spec,
+                "subsets",
+                subsets.into_iter().map(subset).collect(),
+            );
         }
         Resource::new(
             Kind { api_version: "networking.istio.io/v1", name: "DestinationRule" },
@@ -59,17 +88,24 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
     ports.into_iter().map(rule).collect()
 }
 
-/// `None`: plain HTTP/1, which Istio speaks by itself.
-fn settings(protocol: Protocol, number: u16) -> Option<Value> {
+/// What makes `protocol` of `before`; `None`: nothing needs to, and plain HTTP/1 Istio speaks by itself.
+fn settings(protocol: Protocol, before: Protocol, number: u16) -> Option<Value> {
     let mut settings = Map::new();
     settings.insert("port".to_owned(), json!({ "number": number }));
     if protocol.tls {
         let tls = json!({ "mode": "SIMPLE", "insecureSkipVerify": true });
         settings.insert("tls".to_owned(), tls);
+    } else if before.tls {
+        settings.insert("tls".to_owned(), json!({ "mode": "DISABLE" }));
     }
-    if protocol.http2 {
-        let pool = json!({ "http": { "h2UpgradePolicy": "UPGRADE" } });
+    if protocol.http2 || before.http2 {
+        let upgrades = if protocol.http2 {
+            "UPGRADE"
+        } else {
+            "DO_NOT_UPGRADE"
+        };
+        let pool = json!({ "http": { "h2UpgradePolicy": upgrades } });
         settings.insert("connectionPool".to_owned(), pool);
     }
-    (protocol.tls || protocol.http2).then_some(Value::Object(settings))
+    (protocol != before).then_some(Value::Object(settings))
 }

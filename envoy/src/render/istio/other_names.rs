@@ -10,7 +10,7 @@ use crate::forwarding::envoy::{HTTPS, Written};
 use crate::forwarding::{CLUSTER_HEADER, HOST_HEADER};
 use crate::render::served::Served;
 use crate::render::way::Way;
-use crate::render::way::routes::{exactly, of_way};
+use crate::render::way::routes::{Elsewhere, exactly, of_way};
 
 const NAME: &str = "limpet.other_names";
 
@@ -23,8 +23,17 @@ pub(super) fn patch(served: &Served<'_>, args: &IstioArgs) -> Value {
     let dropped = json!(route::hidden(served, args));
     headers.insert("request_headers_to_remove".to_owned(), dropped);
     let own = served.ways.own.iter();
-    let own = own.flat_map(|(name, way)| routes(Some(name), way, &headers));
-    let all = routes(None, &served.ways.all, &headers);
+    let own = own.flat_map(|(name, way)| {
+        let clusters = served.clusters.iter();
+        let twins = clusters.filter_map(|(cluster, number)| {
+            let named = args.cluster_name(&cluster.service_port, *number);
+            let twin = way.twin_of(cluster)?;
+            Some((named, args.twin_name(&twin, *number)))
+        });
+        let elsewhere: Vec<Elsewhere> = twins.collect();
+        routes(Some(name), way, &elsewhere, &headers)
+    });
+    let all = routes(None, &served.ways.all, &[], &headers);
     let routes: Vec<Value> = own.chain(all).collect();
     json!({
         "applyTo": "VIRTUAL_HOST",
@@ -43,10 +52,15 @@ pub(super) fn patch(served: &Served<'_>, args: &IstioArgs) -> Value {
     })
 }
 
-fn routes(name: Option<&str>, way: &Way, headers: &Map<String, Value>) -> Vec<Value> {
+fn routes(
+    name: Option<&str>,
+    way: &Way,
+    elsewhere: &[Elsewhere],
+    headers: &Map<String, Value>,
+) -> Vec<Value> {
     let is_led = json!({ "name": CLUSTER_HEADER, "present_match": true });
     let of_it = [is_led].into_iter().chain(name.map(exactly)).collect();
-    let mut routes = of_way(name, of_it, way);
+    let mut routes = of_way(name, of_it, way, elsewhere);
     for route in &mut routes {
         let name = route.get("name").and_then(Value::as_str);
         let name = format!("{NAME}-{}", name.unwrap_or_default());

@@ -3,7 +3,7 @@
 use limpet::endpoints::digest::backend_key;
 use serde_json::{Map, Value, json};
 
-use super::args::IstioArgs;
+use super::args::{IstioArgs, subset};
 use super::client_headers;
 use crate::clusters::Cluster;
 use crate::filter_chain::NOT_RETRIED;
@@ -214,14 +214,19 @@ impl Routes<'_> {
         }
         // The exception first: a method is told by a pattern here.
         let requests = way.requests().iter().rev();
+        let mut destination = json!({
+            "host": self.args.service_host(&cluster.service_port),
+            "port": { "number": number },
+        });
+        let subset = way.twin_of(cluster).as_ref().and_then(subset);
+        if let (Some(subset), Some(fields)) = (subset, destination.as_object_mut()) {
+            fields.insert("subset".to_owned(), json!(subset));
+        }
         let routes = requests.map(|requests| {
             json!({
                 "name": called(requests.kind()),
                 "match": [self.matches(name, *requests, cluster, number)],
-                "route": [{ "destination": {
-                    "host": self.args.service_host(&cluster.service_port),
-                    "port": { "number": number },
-                } }],
+                "route": [{ "destination": destination }],
                 "headers": self.headers,
                 // The EnvoyFilter has them: a silence cannot be said here.
                 "retries": { "attempts": 0 },

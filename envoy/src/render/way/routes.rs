@@ -6,13 +6,42 @@ use super::{Requests, Way};
 use crate::filter_chain::NOT_RETRIED;
 use crate::forwarding::{CLUSTER_HEADER, POLICY_HEADER};
 
-/// The routes of one way, of requests that `of_it` matches. Comparing methods costs less than a pattern
-/// would.
-pub(crate) fn of_way(name: Option<&str>, of_it: Vec<Value>, way: &Way) -> Vec<Value> {
+/// What leads elsewhere than the module says: the name that it gives a cluster, and that of the twin
+/// whose pods are spoken to otherwise.
+pub(crate) type Elsewhere = (String, String);
+
+/// The routes of one way, of requests that `of_it` matches.
+pub(crate) fn of_way(
+    name: Option<&str>,
+    of_it: Vec<Value>,
+    way: &Way,
+    elsewhere: &[Elsewhere],
+) -> Vec<Value> {
+    let elsewhere = elsewhere.iter().filter(|_| !way.has_no_time());
+    let elsewhere = elsewhere.flat_map(|(cluster, twin)| {
+        let is_led = json!({ "name": CLUSTER_HEADER, "string_match": { "exact": cluster } });
+        let of_it = of_it.iter().cloned().chain([is_led]).collect();
+        let called = |kind: &str| format!("{}-{kind}-{twin}", name.unwrap_or_default());
+        to(called, of_it, way, &json!({ "cluster": twin }))
+    });
+    let mut routes: Vec<Value> = elsewhere.collect();
     let called = |kind: &str| match name {
         Some(name) => format!("{name}-{kind}"),
         None => kind.to_owned(),
     };
+    let named = json!({ "cluster_header": CLUSTER_HEADER });
+    routes.extend(to(called, of_it, way, &named));
+    routes
+}
+
+/// Those to one destination. Comparing methods costs less than a pattern
+/// would.
+fn to(
+    called: impl Fn(&str) -> String,
+    of_it: Vec<Value>,
+    way: &Way,
+    destination: &Value,
+) -> Vec<Value> {
     let matches = |headers: &[Value]| {
         if headers.is_empty() {
             json!({ "prefix": "/" })
@@ -28,8 +57,9 @@ pub(crate) fn of_way(name: Option<&str>, of_it: Vec<Value>, way: &Way) -> Vec<Va
         json!({ "name": ":method", "string_match": { "exact": method }, "invert_match": true })
     });
     let route = |requests: &Requests| {
-        let mut action = json!({ "cluster_header": CLUSTER_HEADER, "timeout": "0s" });
+        let mut action = destination.clone();
         if let Some(action) = action.as_object_mut() {
+            action.insert("timeout".to_owned(), json!("0s"));
             action.extend(way.action(*requests));
         }
         let matches = if *requests == Requests::Idempotent {
