@@ -168,10 +168,9 @@ fn what_is_rendered_for_envoy_gateway_is_what_its_definitions_allow() {
     let schemas = schemas("envoy-gateway");
     let mut wrong = Vec::new();
     for (name, manifests) in manifests() {
-        let resources = envoy_gateway::resources(
-            &Served::new(&compiled(&manifests)),
-            &EnvoyGatewayArgs::default(),
-        );
+        let compiled = compiled(&manifests);
+        let served = Served::on_envoy_gateway(&compiled);
+        let resources = envoy_gateway::resources(&served, &EnvoyGatewayArgs::default());
         assert!(resources.iter().any(|r| r.kind() == "EnvoyExtensionPolicy"));
         wrong.extend(refuse(&schemas, &resources, &name));
     }
@@ -322,7 +321,8 @@ fn the_text_is_yaml_that_says_the_same() {
         let args = EnvoyGatewayArgs::default();
         let text = envoy_gateway::text(&manifests, &args).unwrap();
         let read: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
-        let resources = envoy_gateway::resources(&Served::new(&compiled(&manifests)), &args);
+        let compiled = compiled(&manifests);
+        let resources = envoy_gateway::resources(&Served::on_envoy_gateway(&compiled), &args);
         let meant: Vec<Value> = resources
             .into_iter()
             .map(|resource| resource.value)
