@@ -56,7 +56,12 @@ fn each_ingress_speaks_to_the_pods_of_a_service_as_it_says_on_istio() {
     let names = ["one", "two", "three"];
     let pods = TlsPods::start(&names.map(|name| (name, pod)));
     let addresses = |_: &str| names.map(|name| pods.address(name).to_string()).into();
-    for platform in [Platform::Istio, Platform::IstioSidecar] {
+    for platform in [
+        Platform::Istio,
+        Platform::IstioSidecar,
+        Platform::OlderIstio,
+        Platform::OlderIstioSidecar,
+    ] {
         let bootstrap = bootstrap(platform, "protocols", addresses);
         let envoy = Rendered::share_bootstrap(&bootstrap);
         let mut browser = Browser::new(envoy.http(), "plain.example.com");
