@@ -136,7 +136,8 @@ pub(super) fn authorizer(
     }
     let mut response_headers = Vec::new();
     let names = names.unwrap_or_default();
-    for name in named(&names) {
+    // Pods have one Host: nginx sends a second one where an authorizer answers with that field, and they refuse both.
+    for name in named(&names).filter(|name| !name.eq_ignore_ascii_case("host")) {
         if !is_header(name) {
             let problem = Problem::Not(Expected::HeaderName);
             reader.remark("auth-response-headers", name, problem, Effect::Path);

@@ -49,6 +49,11 @@ pub(crate) struct Scope<'r> {
     pub client: Client<'r>,
 }
 
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// `forwarded-for-header` as it came.
+const ORIGINAL_FOR: &str = "x-original-forwarded-for";
+
 /// What the template sets in every location.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Names<'r> {
@@ -104,6 +109,16 @@ impl Scope<'_> {
         edit::first(self.headers, ":authority").unwrap_or_default()
     }
 
+    /// Where X-Forwarded-For is as the client sent it: Envoy writes it anew.
+    fn forwarded_for(&self) -> &'static str {
+        let mut named = self.real_ip.iter();
+        if named.any(|one| ![FORWARDED_FOR, ORIGINAL_FOR].contains(&&*one.header)) {
+            FORWARDED_FOR
+        } else {
+            ORIGINAL_FOR
+        }
+    }
+
     fn property(&self, path: &[&str]) -> Vec<u8> {
         (self.facts.property)(path).unwrap_or_default()
     }
@@ -142,6 +157,8 @@ pub(crate) enum Plain {
     ServerPort,
     RemoteAddr,
     RemotePort,
+    /// X-Forwarded-For as the client sent it, and whoever the client is behind it.
+    AddForwardedFor,
     RequestId,
     Dollar,
     Namespace,
@@ -199,6 +216,11 @@ impl Variable {
         match self {
             Self::Plain(plain) => append_plain(*plain, scope, out),
             Self::Header(name) => {
+                let name = if name == FORWARDED_FOR {
+                    scope.forwarded_for()
+                } else {
+                    name
+                };
                 // Several fields of one name are joined, as nginx does from 1.23 on.
                 for (at, value) in edit::all(scope.headers, name).enumerate() {
                     if at > 0 {
@@ -234,6 +256,7 @@ fn plain(name: &str) -> Option<Plain> {
         "server_port" | "pass_server_port" | "pass_port" => Plain::ServerPort,
         "remote_addr" => Plain::RemoteAddr,
         "remote_port" => Plain::RemotePort,
+        "proxy_add_x_forwarded_for" => Plain::AddForwardedFor,
         "request_id" | "req_id" => Plain::RequestId,
         "literal_dollar" => Plain::Dollar,
         "namespace" => Plain::Namespace,
@@ -302,6 +325,13 @@ fn append_plain(plain: Plain, scope: &Scope, out: &mut Vec<u8>) {
         }
         Plain::RemoteAddr => out.extend_from_slice(split_port(&source()).0),
         Plain::RemotePort => out.extend_from_slice(split_port(&source()).1),
+        Plain::AddForwardedFor => {
+            for said in edit::all(scope.headers, scope.forwarded_for()) {
+                out.extend_from_slice(said);
+                out.extend_from_slice(b", ");
+            }
+            append_plain(Plain::RemoteAddr, scope, out);
+        }
         Plain::RequestId => {
             out.extend_from_slice(edit::first(scope.headers, "x-request-id").unwrap_or_default());
         }

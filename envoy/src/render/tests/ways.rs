@@ -186,3 +186,32 @@ fn copies_go_to_a_service_that_is_there_and_the_rest_is_told() {
         );
     }
 }
+
+#[test]
+fn that_copies_are_made_behind_authentication_is_told() {
+    let target = (
+        "mirror-target",
+        "http://a.a.svc.cluster.local:80$request_uri",
+    );
+    let asks = ("auth-url", "http://sso.example.com/ask");
+    for (said, told) in [
+        (vec![target], false),
+        (vec![target, ("auth-type", "basic")], true),
+        (vec![target, asks], false),
+        (
+            vec![target, asks, ("auth-response-headers", "X-User")],
+            true,
+        ),
+    ] {
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": { "namespace": "a", "name": "a" },
+            "spec": { "ports": [{ "port": 80 }] },
+        });
+        let out = rendered(&[ingress("a", "a", &said), service]);
+        let is_told = out
+            .notes
+            .iter()
+            .any(|note| note.contains("authentication comes first"));
+        assert_eq!(is_told, told, "{said:?}: {:?}", out.notes);
+    }
+}

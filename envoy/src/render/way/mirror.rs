@@ -96,6 +96,7 @@ impl Mirror {
             );
             return None;
         }
+        notes.extend(told_with(ingress));
         let host = ingress.annotation("mirror-host").map(str::trim);
         if let Some(host) = host.filter(|host| !host.is_empty()) {
             let is_fit = host.len() <= LONGEST && is_accepted("mirror-host", host);
@@ -241,6 +242,26 @@ impl Mirror {
         }
         cluster
     }
+}
+
+/// A copy is made of what pods get: nginx makes it of what the client sent.
+fn told_with(ingress: &TakenIngress<'_>) -> Option<String> {
+    let says = |name: &str| {
+        ingress
+            .annotation(name)
+            .is_some_and(|said| !said.is_empty())
+    };
+    let what = if says("auth-type") {
+        "have no Authorization, which their client sent"
+    } else if says("auth-url") && says("auth-response-headers") {
+        "have what the authorizer says of a client, in place of what their client sent"
+    } else {
+        return None;
+    };
+    let place = ingress.place_of(TARGET);
+    Some(format!(
+        "{place}: copies {what}: authentication comes first"
+    ))
 }
 
 /// A mirror sees what the client sent, and nothing of what pods are told, nor of what Envoy adds to a
