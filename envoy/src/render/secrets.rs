@@ -30,6 +30,7 @@ impl<'s> Secret<'s> {
 
 /// Every Secret once, in the order of the certificates, those of wildcards first: a listener of a wildcard
 /// would take the connections of all hosts under it. Last are those whose hosts' TLS all goes to pods as it comes.
+/// Where there are more than a listener holds, namespaces take turns.
 pub(super) fn secrets<'s>(served: &'s Served<'_>) -> Vec<Secret<'s>> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut secrets: Vec<Secret<'s>> = Vec::new();
@@ -50,6 +51,19 @@ pub(super) fn secrets<'s>(served: &'s Served<'_>) -> Vec<Secret<'s>> {
         hosts.any(|host| host.starts_with('*'))
     };
     let serves_none = |secret: &Secret<'_>| secret.with_hosts(served).next().is_none();
-    secrets.sort_by_cached_key(|secret| (serves_none(secret), !is_of_wildcard(secret)));
-    secrets
+    let is_scarce = secrets.len() > MOST_CERTIFICATES;
+    let mut times: BTreeMap<(&str, bool), usize> = BTreeMap::new();
+    let mut placed: Vec<_> = secrets
+        .into_iter()
+        .map(|secret| {
+            let is_of_wildcard = is_of_wildcard(&secret);
+            let namespace = secret.first.ingress.ingress.namespace.as_str();
+            let turn = times.entry((namespace, is_of_wildcard)).or_default();
+            *turn += usize::from(is_scarce);
+            let place = (serves_none(&secret), !is_of_wildcard, *turn);
+            (place, secret)
+        })
+        .collect();
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, secret)| secret).collect()
 }

@@ -325,6 +325,41 @@ fn a_listener_of_one_host_has_the_routes_of_that_host_alone_on_envoy_gateway() {
     }
 }
 
+// The certificates of an older tenant took every place, and others' hosts were served with one of his.
+#[test]
+fn whoever_has_many_certificates_takes_no_place_from_other_namespaces_on_envoy_gateway() {
+    let many: Vec<[String; 2]> = (0..200)
+        .map(|n| [format!("odd{n}.test"), format!("tls-{n}")])
+        .collect();
+    let many = many
+        .iter()
+        .map(|[host, secret]| ("odd", &**host, &**secret));
+    let names: Vec<[String; 2]> = (0..100)
+        .map(|n| [format!("shop-{n}"), format!("h{n}.test")])
+        .collect();
+    let others = names.iter().map(|[shop, host]| (&**shop, &**host, "tls"));
+    let all: Vec<(&str, &str, &str)> = many.chain(others).collect();
+    let manifests = {
+        let mut all = Manifests::parse("in.json", &documents(&all).join("\n---\n")).unwrap();
+        for (n, ingress) in all.ingresses.iter_mut().enumerate() {
+            ingress.value["metadata"]["name"] = json!(format!("web-{n}"));
+        }
+        all
+    };
+    let (listeners, ..) = on_envoy_gateway(&manifests);
+    let mut served = BTreeSet::new();
+    for reference in listeners
+        .iter()
+        .flat_map(|one| one["tls"]["certificateRefs"].as_array())
+        .flatten()
+    {
+        served.extend(reference["namespace"].as_str());
+    }
+    for [shop, _] in &names {
+        assert!(served.contains(&**shop), "{shop}: {served:?}");
+    }
+}
+
 // The listener of the wildcard took the connections of the hosts under it, and had no route for them.
 #[test]
 fn a_wildcard_beyond_the_limit_takes_no_host_away_on_envoy_gateway() {
