@@ -7,6 +7,7 @@ mod edge;
 mod passthrough;
 mod policies;
 mod protocols;
+mod verified_pods;
 mod ways;
 
 use limpet_tests::browser::Browser;

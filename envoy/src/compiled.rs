@@ -21,8 +21,9 @@ use crate::key_pair::Authority;
 use crate::manifests::{Manifests, Object, Room, is_fit};
 use crate::named_secrets;
 use crate::names;
+use crate::pods::Pods;
 use crate::taken::{self, TakenIngress};
-use crate::upstream_tls::{self, UpstreamTls};
+use crate::upstream_tls;
 use crate::uses;
 
 /// The flags that bear on what manifests mean.
@@ -37,6 +38,8 @@ pub struct Flags {
     pub on_envoy: bool,
     /// How clients are asked for certificates elsewhere.
     pub clients: Clients,
+    /// What of `proxy-ssl-*` is said to pods elsewhere.
+    pub pods: Pods,
 }
 
 /// How listeners ask clients for certificates.
@@ -60,6 +63,15 @@ impl Flags {
             self.clients
         }
     }
+
+    /// What of `proxy-ssl-*` is said to pods.
+    fn pods(&self) -> Pods {
+        if self.on_envoy {
+            Pods::OnEnvoy
+        } else {
+            self.pods
+        }
+    }
 }
 
 /// What the core makes of some manifests.
@@ -80,8 +92,6 @@ pub struct Compiled<'m> {
     pub(crate) otherwise: BTreeMap<String, Protocol>,
     /// How TLS is spoken to pods where Ingresses say it.
     pub(crate) upstream_tls: upstream_tls::Found,
-    /// As [`Flags`] say it.
-    pub(crate) on_envoy: bool,
     /// How clients are asked for certificates.
     pub(crate) clients: Clients,
     /// What ingress-nginx's ConfigMap says about forwarding headers.
@@ -169,9 +179,11 @@ impl<'m> Compiled<'m> {
         let used = uses::used(&ingresses, &policy);
         let otherwise = clusters::speak(&mut clusters, &ingresses, &used);
         let mut upstream_tls = upstream_tls::Found::default();
-        if flags.on_envoy {
+        if flags.pods() != Pods::Unsaid {
             let named = [&*clusters, &*authorizers];
-            upstream_tls = UpstreamTls::all(manifests, &ingresses, named, &policy, &used);
+            let pods = flags.pods();
+            upstream_tls =
+                upstream_tls::Found::all(manifests, &ingresses, named, &policy, &used, pods);
             if !upstream_tls.closed.is_empty() {
                 config.close.extend(upstream_tls.closed.iter().cloned());
                 said.insert("close".to_owned(), json!(config.close));
@@ -188,7 +200,6 @@ impl<'m> Compiled<'m> {
             authorities,
             otherwise,
             upstream_tls,
-            on_envoy: flags.on_envoy,
             clients: flags.clients(),
             forwarding: Forwarding::read(manifests.settings()),
             said,

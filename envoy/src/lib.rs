@@ -20,6 +20,7 @@ pub(crate) mod named_secrets;
 pub mod names;
 pub(crate) mod passthrough;
 pub mod plugin_config;
+pub mod pods;
 pub mod progress;
 pub mod render;
 pub mod say;

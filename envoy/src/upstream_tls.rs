@@ -7,46 +7,29 @@
 //! Source: `getBackendServers`, `internal/ingress/controller/controller.go`, and the `proxy_ssl_*` lines
 //! of `nginx.tmpl`, ingress-nginx dbb11b92d.
 
+mod agreed;
 mod cipher;
 mod said;
+mod shown;
+mod told;
+
+pub(crate) use self::told::UpstreamTls;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use limpet::annotations::validator::parse_bool;
 use limpet::policy::Policy;
-use serde_json::{Value, json};
 
-use self::said::{SECRET, Said, name_or_default, said};
+use self::agreed::{Agreed, Holds, ports, without_policy};
+use self::said::{SECRET, Said, said};
 use crate::clusters::{Cluster, Protocol};
-use crate::key_pair::{Authority, KeyPair};
 use crate::manifests::Manifests;
+use crate::pods::Pods;
 use crate::taken::TakenIngress;
 use crate::uses::{Uses, name_of};
 
 /// Who gets copies.
 const MIRROR: &str = "mirror-target";
-
-/// How TLS is spoken to the pods of a Service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct UpstreamTls {
-    /// `None`: nobody's certificate is looked at.
-    verified: Option<Verified>,
-    /// What pods are shown that ask.
-    shown: Option<KeyPair>,
-    /// What they are called in the greeting.
-    sni: Option<String>,
-    /// The lowest and the highest version; `None`: Envoy's own.
-    versions: Option<[&'static str; 2]>,
-    /// Empty: Envoy's own.
-    ciphers: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Verified {
-    authority: Authority,
-    /// The name that a certificate has to be for.
-    name: String,
-}
 
 /// What the Ingresses say together.
 #[derive(Debug, Default)]
@@ -55,14 +38,15 @@ pub(crate) struct Found {
     pub(crate) by_cluster: BTreeMap<String, UpstreamTls>,
     /// The Ingresses that answer 503.
     pub(crate) closed: BTreeSet<String>,
+    /// What could be said.
+    pods: Pods,
+    /// The Ingresses of which not all can.
+    unsaid: BTreeSet<String>,
     /// What the operator should know.
     pub(crate) notes: Vec<String>,
 }
 
-/// What holds in a location; `None`: nothing is said. `Err`: why it answers 503.
-type Holds = Result<Option<UpstreamTls>, String>;
-
-impl UpstreamTls {
+impl Found {
     /// What `ingresses` say; `clusters`: those that they name, and their authorizers; `policy`: what the
     /// module makes of them, and `used` who sends requests where by it.
     pub(crate) fn all(
@@ -71,13 +55,25 @@ impl UpstreamTls {
         clusters: [&[Cluster]; 2],
         policy: &Policy,
         used: &Uses,
+        pods: Pods,
     ) -> Found {
         let [clusters, authorizers] = clusters;
-        let own: Vec<Result<Option<Said>, String>> =
+        let mut own: Vec<Result<Option<Said>, String>> =
             ingresses.iter().map(|one| said(manifests, one)).collect();
-        let mut found = Found::default();
+        let mut found = Found {
+            pods,
+            ..Found::default()
+        };
         if own.iter().all(|one| matches!(one, Ok(None))) {
             return found;
+        }
+        for (ingress, own) in ingresses.iter().zip(&mut own) {
+            if let Ok(Some(said)) = own
+                && !said.is_sayable(pods)
+            {
+                found.unsaid.insert(ingress.id().to_owned());
+                *own = Ok(said.sayable(pods));
+            }
         }
         let servers = servers(manifests, ingresses, &own, policy);
         for (ingress, own) in ingresses.iter().zip(&own) {
@@ -99,109 +95,68 @@ impl UpstreamTls {
                 ));
             }
         }
-        for cluster in clusters {
-            let key = cluster.service_port.key();
-            let Some(users) = used.get(&key) else {
-                continue;
-            };
-            let mut agreed = Agreed::default();
-            for (ingress, own) in ingresses.iter().zip(&own) {
-                // What it says itself closed it by now.
-                let Ok(own) = own else {
-                    continue;
-                };
-                for host in users.get(ingress.id()).into_iter().flatten() {
-                    let holds = holds(own, servers.get(host));
-                    if let Err(why) = agreed.add(ingress, cluster, holds) {
-                        found.close(ingress, &why);
-                    }
-                }
-            }
-            let chosen = agreed.chosen.map(|chosen| (key, chosen));
-            found.by_cluster.extend(chosen);
+        for port in ports(clusters, pods) {
+            found.agree(ingresses, &own, &servers, used, &port);
         }
         found
     }
 
-    /// What a location says, over what its server does; `None`: nothing.
-    fn of(own: Option<&Said>, server: Option<&Said>) -> Option<Self> {
-        let said = [own, server];
-        let mut said = said.iter().flatten();
-        let (mut all, mut again) = (said.clone(), said.clone());
-        let checked = said.find_map(|one| one.checked.as_ref());
-        let shown = all.find_map(|one| one.shown.as_ref());
-        let name = name_or_default(again.find_map(|one| one.name.as_deref()));
-        let names_pods = match (own, server) {
-            (Some(own), _) => own.names_pods,
-            // A server says the one only beside the other.
-            (None, Some(server)) => server.names_pods && server.name.is_some(),
-            (None, None) => false,
+    /// What the Ingresses of a Service port say together, which each of `port` stands for.
+    fn agree(
+        &mut self,
+        ingresses: &[TakenIngress<'_>],
+        own: &[Result<Option<Said>, String>],
+        servers: &BTreeMap<String, Result<Said, String>>,
+        used: &Uses,
+        port: &[&Cluster],
+    ) {
+        let mut agreed = Agreed::default();
+        let mut verifying = BTreeSet::new();
+        for (at, (ingress, own)) in ingresses.iter().zip(own).enumerate() {
+            // What it says itself closed it by now.
+            let Ok(own) = own else {
+                continue;
+            };
+            for cluster in port {
+                let hosts = used.get(&cluster.service_port.key());
+                let hosts = hosts.and_then(|users| users.get(ingress.id()));
+                for host in hosts.into_iter().flatten() {
+                    let holds = holds(own, servers.get(host));
+                    let told = holds.as_ref().ok().and_then(Option::as_ref);
+                    if Protocol::of(ingress).tls && told.is_some_and(|told| told.verified.is_some())
+                    {
+                        verifying.insert(at);
+                    }
+                    if let Err(why) = agreed.add(ingress, cluster, holds) {
+                        self.close(ingress, &why);
+                    }
+                }
+            }
+        }
+        let Some(chosen) = agreed.chosen else {
+            return;
         };
-        let verified = checked.and_then(|checked| {
-            Some(Verified {
-                authority: checked.authority.clone()?,
-                name: name.clone(),
-            })
-        });
-        (checked.is_some() || shown.is_some() || names_pods).then(|| Self {
-            verified,
-            shown: shown.cloned(),
-            sni: names_pods.then_some(name),
-            versions: checked.map(|checked| checked.versions),
-            ciphers: checked
-                .map(|checked| checked.ciphers.clone())
-                .unwrap_or_default(),
-        })
+        if self.pods == Pods::Verified {
+            // Of whom nothing is verified there, nothing is said.
+            if chosen.verified.is_none() {
+                return;
+            }
+            if let Some(why) = port.iter().find_map(|cluster| without_policy(cluster)) {
+                let verifying = verifying.iter().filter_map(|at| ingresses.get(*at));
+                verifying.for_each(|ingress| self.close(ingress, &why));
+                return;
+            }
+        }
+        let keys = port.iter().map(|cluster| cluster.service_port.key());
+        self.by_cluster
+            .extend(keys.map(|key| (key, chosen.clone())));
     }
 
-    /// Whether a private key is in it.
-    pub(crate) fn holds_a_key(&self) -> bool {
-        self.shown.is_some()
+    /// Whether pods are told all that the Ingress `namespace/name` says.
+    pub(crate) fn says(&self, ingress: &str) -> bool {
+        self.pods != Pods::Unsaid && !self.unsaid.contains(ingress)
     }
 
-    /// The transport socket of a cluster.
-    pub(crate) fn transport_socket(&self) -> Value {
-        let mut common = serde_json::Map::new();
-        if let Some(verified) = &self.verified {
-            let context = json!({
-                "trusted_ca": { "inline_string": verified.authority.certificates },
-                // Of max_verify_depth Envoy reads nothing here.
-                "match_typed_subject_alt_names": [
-                    { "san_type": "DNS", "matcher": { "exact": verified.name } },
-                ],
-            });
-            common.insert("validation_context".to_owned(), context);
-        }
-        if let Some(KeyPair { chain, key, .. }) = &self.shown {
-            let pair = json!([{
-                "certificate_chain": { "inline_string": chain },
-                "private_key": { "inline_string": key },
-            }]);
-            common.insert("tls_certificates".to_owned(), pair);
-        }
-        let mut parameters = serde_json::Map::new();
-        if let Some([lowest, highest]) = self.versions {
-            parameters.insert("tls_minimum_protocol_version".to_owned(), json!(lowest));
-            parameters.insert("tls_maximum_protocol_version".to_owned(), json!(highest));
-        }
-        if !self.ciphers.is_empty() {
-            parameters.insert("cipher_suites".to_owned(), json!(self.ciphers));
-        }
-        if !parameters.is_empty() {
-            common.insert("tls_params".to_owned(), parameters.into());
-        }
-        let mut context = json!({
-            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-            "common_tls_context": common,
-        });
-        if let (Some(sni), Some(fields)) = (&self.sni, context.as_object_mut()) {
-            fields.insert("sni".to_owned(), json!(sni));
-        }
-        json!({ "name": "envoy.transport_sockets.tls", "typed_config": context })
-    }
-}
-
-impl Found {
     fn close(&mut self, ingress: &TakenIngress<'_>, why: &str) {
         if self.closed.insert(ingress.id().to_owned()) {
             let place = ingress.place_of(SECRET);
@@ -209,49 +164,6 @@ impl Found {
             self.notes
                 .push(format!("{place}: ingress {id} answers 503: {why}"));
         }
-    }
-}
-
-/// What the Ingresses of one Service agree on, the oldest first.
-#[derive(Debug, Default)]
-struct Agreed {
-    chosen: Option<UpstreamTls>,
-    /// Some of them say nothing: no pod is told by their requests who sends them.
-    has_silent: bool,
-}
-
-impl Agreed {
-    /// `Err`: why `ingress` does not.
-    fn add(
-        &mut self,
-        ingress: &TakenIngress<'_>,
-        cluster: &Cluster,
-        holds: Holds,
-    ) -> Result<(), String> {
-        // Others of its Service may be in TLS: these are not.
-        if !Protocol::of(ingress).tls {
-            return Ok(());
-        }
-        let service = cluster.service_port.key();
-        let agrees = match (holds?, &self.chosen) {
-            (Some(holds), None) => {
-                let agrees = !self.has_silent || holds.shown.is_none();
-                self.chosen = agrees.then_some(holds);
-                agrees
-            }
-            (Some(holds), Some(chosen)) => holds == *chosen,
-            // Whoever verifies nothing loses nothing where it is verified.
-            (None, chosen) => {
-                let agrees = chosen.as_ref().is_none_or(|one| one.shown.is_none());
-                self.has_silent |= agrees;
-                agrees
-            }
-        };
-        agrees.then_some(()).ok_or_else(|| {
-            format!(
-                "an older Ingress says otherwise of {service}, and a cluster of Envoy has one TLS"
-            )
-        })
     }
 }
 

@@ -139,7 +139,7 @@ const FASTCGI: &str = "Envoy speaks no FastCGI: put a FastCGI gateway in front o
 const SNIPPET: &str = "nginx configuration cannot be run: find the Envoy filter that does it";
 /// What is said of `proxy-ssl-*`.
 pub(super) const UPSTREAM_TLS: &str =
-    "limpet render envoy writes it into clusters; elsewhere use a DestinationRule's tls";
+    "limpet render has proxies do it; elsewhere use the cluster's transport_socket";
 /// What is said of `ssl-passthrough`.
 pub(super) const PASSTHROUGH: &str = "limpet render passes TLS on where ssl_passthrough (--config) is true; elsewhere use a TLS-passthrough listener (tcp_proxy with SNI filter chains)";
 const MIRROR: &str =

@@ -98,17 +98,24 @@ pub fn bootstrap(platform: Platform, recording: &str, pods: impl Fn(&str) -> Vec
             config["discovery"]["hold_ms"] = json!(10_000);
         }
     });
-    let clusters = names.as_object().into_iter().flatten().map(|(key, name)| {
+    let clusters = names.as_object().into_iter().flatten();
+    // Of a Service that is a name alone istiod makes none.
+    let is_there = |name: &Value| {
+        let mut all = envoy["clusters"].as_array().unwrap().iter();
+        all.any(|cluster| cluster["name"] == *name)
+    };
+    let clusters = clusters.filter(|(_, name)| is_there(name));
+    let clusters = clusters.map(|(key, name)| {
         let mut cluster = named(&envoy["clusters"], name.as_str().unwrap());
         let service = key.rsplit_once(':').unwrap().0;
-        settle(&mut cluster, &pods(service));
+        settle(&mut cluster, &pods(service), &envoy);
         cluster
     });
     let mut clusters: Vec<Value> = clusters.collect();
     for (origin, name) in asked.as_object().into_iter().flatten() {
         if clusters.iter().all(|known| known["name"] != *name) {
             let mut cluster = named(&envoy["clusters"], name.as_str().unwrap());
-            settle(&mut cluster, &pods(origin));
+            settle(&mut cluster, &pods(origin), &envoy);
             clusters.push(cluster);
         }
     }
@@ -129,7 +136,7 @@ pub fn bootstrap(platform: Platform, recording: &str, pods: impl Fn(&str) -> Vec
         };
         if let (false, Some(of)) = (is_known, of) {
             let mut cluster = cluster.clone();
-            settle(&mut cluster, &pods(&of));
+            settle(&mut cluster, &pods(&of), &envoy);
             clusters.push(cluster);
         }
     }
@@ -192,6 +199,35 @@ fn certify(value: &mut Value, envoy: &Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|v| certify(v, envoy)),
         Value::Object(fields) => fields.values_mut().for_each(|v| certify(v, envoy)),
+        _ => {}
+    }
+}
+
+/// The same of TLS toward pods: what they are shown is the client `good`.
+fn tell(value: &mut Value, envoy: &Value) {
+    if let Some(fields) = value.as_object_mut() {
+        if fields
+            .remove("tls_certificate_sds_secret_configs")
+            .is_some()
+        {
+            let (chain, key) = tls::of_client("good");
+            let pair = json!({
+                "certificate_chain": { "inline_string": chain },
+                "private_key": { "inline_string": key },
+            });
+            fields.insert("tls_certificates".to_owned(), json!([pair]));
+        }
+        if let Some(mut combined) = fields.remove("combined_validation_context") {
+            let config = &combined["validation_context_sds_secret_config"];
+            let mut authority = named(&envoy["authorities"], config["name"].as_str().unwrap());
+            let mut context = combined["default_validation_context"].take();
+            context["trusted_ca"] = authority["validation_context"]["trusted_ca"].take();
+            fields.insert("validation_context".to_owned(), context);
+        }
+    }
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| tell(item, envoy)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| tell(field, envoy)),
         _ => {}
     }
 }
@@ -268,18 +304,24 @@ fn endpoints(envoy: &Value, cluster: &str) -> Option<Value> {
         .then_some(addresses)
 }
 
-/// Gives a cluster its endpoints.
-fn settle(cluster: &mut Value, pods: &[String]) {
+/// Gives a cluster its endpoints, each as those that were recorded are, and what its TLS goes by.
+fn settle(cluster: &mut Value, pods: &[String], envoy: &Value) {
+    let name = cluster["name"].as_str().unwrap_or_default();
+    let mut recorded = envoy["endpoints"].as_array().into_iter().flatten();
+    let recorded = recorded.find(|one| one["cluster_name"] == name);
+    let metadata = recorded.and_then(|one| one.pointer("/endpoints/0/lb_endpoints/0/metadata"));
+    let metadata = metadata.filter(|_| cluster.get("transport_socket_matches").is_some());
     let endpoint = |address: &String| {
         let (ip, port) = address.rsplit_once(':').unwrap();
         let port: u16 = port.parse().unwrap();
         let address = json!({ "socket_address": { "address": ip, "port_value": port } });
-        json!({ "endpoint": { "address": address } })
+        json!({ "endpoint": { "address": address }, "metadata": metadata })
     };
     let endpoints: Vec<Value> = pods.iter().map(endpoint).collect();
     cluster["load_assignment"] =
         json!({ "cluster_name": cluster["name"], "endpoints": [{ "lb_endpoints": endpoints }] });
     cluster["type"] = json!("STATIC");
+    tell(cluster, envoy);
     cluster
         .as_object_mut()
         .unwrap()
@@ -326,7 +368,7 @@ pub fn passthrough(platform: Platform, recording: &str, name: &str, pod: &str) -
         .iter()
         .find_map(|filter| filter["typed_config"]["cluster"].as_str());
     let mut cluster = named(&recorded["clusters"], cluster.unwrap());
-    settle(&mut cluster, &[pod.to_owned()]);
+    settle(&mut cluster, &[pod.to_owned()], &recorded);
     // The others of that listener end TLS, with certificates that come from elsewhere.
     listener["filter_chains"] = json!([chain]);
     let fields = listener.as_object_mut().unwrap();

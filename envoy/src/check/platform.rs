@@ -9,6 +9,8 @@ use super::two_protocols;
 use crate::clusters::{Cluster, Protocol};
 use crate::compiled::{Clients, Compiled};
 use crate::passthrough;
+use crate::pods::Pods;
+use crate::render::envoy_gateway::pods;
 use crate::render::istio::protocols;
 use crate::render::left_out;
 use crate::render::served::Served;
@@ -62,6 +64,15 @@ impl Platform {
         }
     }
 
+    /// What of `proxy-ssl-*` `limpet render` has pods told there; of Istio, by a gateway.
+    pub(crate) fn pods(self) -> Pods {
+        match self {
+            Self::Envoy => Pods::OnEnvoy,
+            Self::Istio => Pods::All,
+            Self::EnvoyGateway => Pods::Verified,
+        }
+    }
+
     /// Whether a line of help is of use there.
     pub(super) fn is_for(self, line: &str) -> bool {
         let mut others = Self::value_variants().iter().filter(|one| **one != self);
@@ -106,7 +117,7 @@ fn not_rendered(compiled: &Compiled<'_>, platform: Platform) -> Vec<Finding> {
     };
     let mut notes = served.notes.clone();
     match platform {
-        Platform::Envoy => notes.extend(compiled.upstream_tls.notes.iter().cloned()),
+        Platform::Envoy => {}
         Platform::Istio => {
             notes.extend(left_out::on_istio(&served));
             notes.extend(external_names::on_istio(&served));
@@ -135,7 +146,7 @@ fn not_rendered(compiled: &Compiled<'_>, platform: Platform) -> Vec<Finding> {
 }
 
 /// A module cannot choose how the proxy speaks to pods; Envoy Gateway has no resource that trusts
-/// any certificate, as ingress-nginx does.
+/// any certificate, as ingress-nginx does where `proxy-ssl-verify` is off.
 fn backend_protocol(
     compiled: &Compiled<'_>,
     ingress: &TakenIngress<'_>,
@@ -143,7 +154,15 @@ fn backend_protocol(
 ) -> Option<Finding> {
     let value = ingress.annotation("backend-protocol")?;
     let mut own = compiled.named_by(ingress.id()).peekable();
-    if !Protocol::read(value).tls && own.peek().is_some() && own.all(Cluster::is_h2c) {
+    let tls = Protocol::read(value).tls;
+    let is_said = |cluster: &Cluster| {
+        if tls {
+            pods::are_told(compiled, cluster)
+        } else {
+            cluster.is_h2c()
+        }
+    };
+    if own.peek().is_some() && own.all(is_said) {
         return None;
     }
     let level = match platform {
@@ -166,7 +185,7 @@ fn backend_protocol(
         level,
         "backend-protocol",
         &Place::annotation(ingress.object, "backend-protocol"),
-        "is how the proxy speaks to the pods: render envoy and istio set it, without looking at certificates",
+        "is how the proxy speaks to the pods: render envoy and istio set it, and look at certificates where proxy-ssl-verify is on",
         instead,
     );
     speaks_otherwise(value).then(|| finding.help(help))

@@ -56,6 +56,7 @@ impl Report {
             strict,
             on_envoy: on == Some(Platform::Envoy),
             clients: on.map(Platform::clients).unwrap_or_default(),
+            pods: on.map(Platform::pods).unwrap_or_default(),
             ..Flags::default()
         };
         match Compiled::new(manifests, &flags) {

@@ -29,7 +29,7 @@ pub(crate) fn is_written(compiled: &Compiled<'_>, finding: &Finding, on: Option<
     let is_of_clients = finding.field.starts_with("auth-tls-");
     let is_toward_pods = finding.field.starts_with("proxy-ssl-");
     let is_of_envoy = (compiled.clients == Clients::Any && is_of_clients)
-        || (compiled.on_envoy && is_toward_pods);
+        || (is_toward_pods && ingress.is_some_and(|one| compiled.upstream_tls.says(one.id())));
     // One that nobody vouches for ends the handshake there, and here it is to come in.
     let takes_any = || {
         let said = ingress.and_then(|one| one.annotation("auth-tls-verify-client"));

@@ -47,6 +47,7 @@ impl RenderArgs {
     pub(super) fn flags(&self, on: Platform) -> Flags {
         Flags {
             clients: on.clients(),
+            pods: on.pods(),
             ..self.manifests.flags(&EndpointArgs::default())
         }
     }

@@ -6,6 +6,7 @@ mod client;
 mod grant;
 mod listener;
 mod passthrough;
+pub(crate) mod pods;
 mod policy;
 mod route;
 mod way;
@@ -34,6 +35,7 @@ pub use args::EnvoyGatewayArgs;
 pub fn resources(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource> {
     let routes = cluster_routes(served, args);
     let mut all = listener::resources(served, args);
+    all.extend(pods::resources(served));
     all.extend(route::resources(args, &routes));
     all.extend(passthrough::resources(served, args));
     all.extend(client::authorities(served, args));
@@ -54,10 +56,9 @@ pub(super) fn make_room(
         let served = Served::on_envoy_gateway(compiled);
         let policy = policy::extension(&served, args, &cluster_routes(&served, args));
         let policy = Some(policy).filter(Resource::is_too_large);
-        policy
-            .map(|one| Shared::plugin(compiled, &one))
-            .into_iter()
-            .collect()
+        let policy = policy.map(|one| Shared::plugin(compiled, &one));
+        let policy = policy.into_iter();
+        policy.chain(Shared::of_pods(compiled)).collect()
     })
 }
 
@@ -99,8 +100,7 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
     }
     let get_tls = passthrough::service_ports(&served);
     head.extend(served.clusters.iter().filter_map(|(cluster, _)| {
-        let protocol = cluster.protocol.unwrap_or_default();
-        let needs_more = protocol.tls || (protocol.http2 && !cluster.is_h2c());
+        let needs_more = !pods::are_spoken_to(&compiled, cluster);
         let needs_more = needs_more && !get_tls.contains(&cluster.service_port);
         needs_more.then(|| {
             format!(

@@ -10,6 +10,7 @@ mod filter;
 mod gateway;
 mod other_names;
 mod plugin;
+mod pods;
 pub mod protocols;
 mod route;
 mod sidecar;
@@ -52,6 +53,7 @@ pub fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
         all.extend(route::resources(served, args));
     }
     all.extend(destination::resources(served, args));
+    all.extend(pods::resources(served, args));
     all.push(filter::resource(served, args));
     all.extend(client::resources(served, args));
     all.push(plugin::resource(served, args));
@@ -73,11 +75,15 @@ pub(super) fn make_room(
     room::make(manifests, flags, |compiled| {
         let served = Served::new(compiled);
         let all = resources(&served, args);
-        // What a host asks is its own.
-        let all = all.iter().filter(|one| !client::is_one(one));
+        // What a host asks is its own, and what pods are told their tenant's.
+        let is_own = |one: &&Resource| client::is_one(one) || pods::is_one(one);
+        let all = all.iter().filter(|one| !is_own(one));
         let all = all.filter(|one| one.is_too_large());
-        all.map(|one| shared(&served, one)).collect()
-    })
+        let mut all: Vec<Shared> = all.map(|one| shared(&served, one)).collect();
+        all.extend(Shared::of_pods(compiled));
+        all
+    })?;
+    pods::close_unnamed(manifests, flags, args)
 }
 
 /// Closes whoever lets clients in, or counts them, by their addresses, which sidecars do not know.

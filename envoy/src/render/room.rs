@@ -15,6 +15,9 @@ use crate::losses;
 use crate::manifests::{Manifests, Object, Room};
 use crate::taken::TakenIngress;
 
+/// The least that a path of an Ingress takes.
+const A_PATH: usize = 80;
+
 /// A small configuration is far from it, whatever else is in the object.
 const SMALL: usize = LARGEST / 4;
 
@@ -32,7 +35,7 @@ pub(super) fn make(
         .chain(manifests.config_maps.iter())
         .chain(manifests.secrets.iter());
     let written: usize = all.map(|one| one.value.to_string().len()).sum();
-    if written < SMALL {
+    if written < SMALL && !told_much(manifests) {
         return Ok(());
     }
     // Those of which the paths stayed, as they were written, by their places.
@@ -72,6 +75,16 @@ fn closed(compiled: &Compiled<'_>) -> BTreeSet<String> {
         Room::NotItsPaths => compiled.answering_beside(one),
     });
     closed.collect()
+}
+
+/// Whether pods may be told more than is written: a Secret stands there once for each Service.
+fn told_much(manifests: &Manifests) -> bool {
+    let sum = |all: &mut dyn Iterator<Item = &Object>| -> usize {
+        all.map(|one| one.value.to_string().len()).sum()
+    };
+    let secrets = sum(&mut manifests.secrets.iter());
+    let ingresses = sum(&mut manifests.ingresses.iter());
+    secrets.saturating_mul(ingresses / A_PATH) > LARGEST
 }
 
 /// What of it has no room either, where its paths stayed, is as it was written.
@@ -121,6 +134,30 @@ impl Shared {
             size: resource.size(),
             shares: own.into_iter().map(share).collect(),
         }
+    }
+
+    /// What the pods of a namespace are told of, where it is too much: a certificate of an authority stands
+    /// there once for each Service, and one Secret may hold a thousand.
+    pub(super) fn of_pods(compiled: &Compiled<'_>) -> Vec<Self> {
+        let mut namespaces: BTreeMap<&str, HashMap<String, usize>> = BTreeMap::new();
+        for cluster in &compiled.clusters {
+            let key = cluster.service_port.key();
+            let Some(told) = compiled.upstream_tls.by_cluster.get(&key) else {
+                continue;
+            };
+            let (authority, _) = told.verified().unwrap_or_default();
+            let share = authority.len() / cluster.named_by.len().max(1) + 1;
+            let namespace = namespaces.entry(&cluster.service_port.namespace);
+            let shares = namespace.or_default();
+            for id in &cluster.named_by {
+                *shares.entry(id.clone()).or_default() += share;
+            }
+        }
+        let all = namespaces.into_values().map(|shares| Self {
+            size: shares.values().sum(),
+            shares,
+        });
+        all.filter(|one| one.size > LARGEST).collect()
     }
 
     /// One with something of the same size for each of these Ingresses, as often as one is named.

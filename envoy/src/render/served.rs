@@ -76,6 +76,7 @@ impl<'c> Served<'c> {
 
     fn with(compiled: &'c Compiled<'c>, to_services: bool) -> Self {
         let mut notes = compiled.notes.clone();
+        notes.extend(compiled.upstream_tls.notes.iter().cloned());
         let mut with_ports = Vec::new();
         for cluster in &compiled.clusters {
             let external = cluster.external_name.as_deref();

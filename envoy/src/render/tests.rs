@@ -5,6 +5,7 @@ mod protocols;
 mod routes;
 mod services;
 mod upstream_vhost;
+mod verified_pods;
 mod ways;
 
 use super::args::RenderArgs;

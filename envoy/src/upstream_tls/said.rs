@@ -6,10 +6,12 @@
 use limpet::annotations::validator::parse_bool;
 
 use super::cipher;
+use super::shown::Shown;
 use crate::inert;
 use crate::key_pair::{Authority, KeyPair, UnusableAuthority};
 use crate::manifests::{Manifests, Object};
 use crate::names;
+use crate::pods::Pods;
 use crate::taken::TakenIngress;
 
 /// The annotation without which the others do nothing.
@@ -24,7 +26,7 @@ pub(super) struct Said {
     /// What goes with `ca.crt`; `None`: the Secret has none.
     pub(super) checked: Option<Checked>,
     /// `tls.crt` and `tls.key`, which nginx shows where `ca.crt` is beside them alone.
-    pub(super) shown: Option<KeyPair>,
+    pub(super) shown: Option<Shown>,
     /// `proxy-ssl-name`; `None`: nothing.
     pub(super) name: Option<String>,
     /// `proxy-ssl-server-name`.
@@ -75,10 +77,43 @@ pub(super) fn said(
     };
     Ok(Some(Said {
         checked,
-        shown,
+        shown: shown.map(|pair| Shown {
+            pair,
+            secret: id.to_owned(),
+        }),
         name,
         names_pods,
     }))
+}
+
+impl Said {
+    /// Whether proxies can be told all of it.
+    pub(super) fn is_sayable(&self, pods: Pods) -> bool {
+        match pods {
+            Pods::OnEnvoy | Pods::All => true,
+            Pods::Unsaid => false,
+            Pods::Unshown => self.shown.is_none(),
+            Pods::Verified => self.shown.is_none() && self.is_verified_by_name(),
+        }
+    }
+
+    /// What of it can be told.
+    pub(super) fn sayable(&self, pods: Pods) -> Option<Self> {
+        let is_any = pods != Pods::Verified || self.is_verified_by_name();
+        is_any.then(|| Self {
+            shown: None,
+            ..self.clone()
+        })
+    }
+
+    /// Whether pods are verified, and their name is one that Gateway API takes: `PreciseHostname`,
+    /// `apis/v1/shared_types.go`. The one that nginx has where none is said is not.
+    fn is_verified_by_name(&self) -> bool {
+        let checked = self.checked.as_ref();
+        let is_verified = checked.is_some_and(|checked| checked.authority.is_some());
+        let name = self.name.as_deref();
+        is_verified && name.is_some_and(|name| names::is_subdomain(&name.to_ascii_lowercase()))
+    }
 }
 
 /// The name that pods' certificates have to be for.

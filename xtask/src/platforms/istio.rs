@@ -274,6 +274,9 @@ fn token(cluster: &Cluster, proxy: Proxy) -> Result<String> {
     Ok(cluster.kubectl(&create)?.trim().to_owned())
 }
 
+/// Where a patch names the certificate that pods are shown.
+const SHOWN: &str = "/patch/value/transport_socket/typed_config/common_tls_context/tls_certificate_sds_secret_configs/0/name";
+
 /// Puts the Secrets of the gateways' certificates beside the gateway, as the head of what is rendered asks
 /// for.
 ///
@@ -292,6 +295,17 @@ fn credentials(cluster: &Cluster) -> Result<BTreeSet<(String, String)>> {
                 .pointer("/tls/credentialName")
                 .and_then(Value::as_str)
             {
+                all.insert(("istio-system".to_owned(), name.to_owned()));
+            }
+        }
+    }
+    for filter in cluster.all("envoyfilters.networking.istio.io")? {
+        let patches = filter
+            .pointer("/spec/configPatches")
+            .and_then(Value::as_array);
+        for patch in patches.into_iter().flatten() {
+            let shown = patch.pointer(SHOWN).and_then(Value::as_str);
+            if let Some(name) = shown.and_then(|name| name.strip_prefix("kubernetes://")) {
                 all.insert(("istio-system".to_owned(), name.to_owned()));
             }
         }

@@ -26,8 +26,8 @@ const UNORDERED: [&str; 3] = ["virtual_hosts", "domains", "lb_endpoints"];
 /// The Service of the API server, which it makes when it likes to.
 const ITS_OWN: [&str; 2] = ["kubernetes.default.svc", "10.96.0.1_443"];
 
-/// What the names of those end in that clients' certificates are checked by.
-const CLIENTS: &str = "/ca.crt";
+/// What the names of those end in that clients' certificates are checked by, and pods'.
+const AUTHORITIES: [&str; 2] = ["/ca.crt", "-ca"];
 
 /// What Envoy has and does not use yet.
 const WARMING: [&str; 2] = ["listeners that warm", "clusters that warm"];
@@ -118,12 +118,13 @@ fn dumped() -> Result<Value> {
     Ok(all)
 }
 
-/// By what clients' certificates are checked: it is no secret, though Envoy gets it as one.
+/// By what clients' certificates are checked, and pods': it is no secret, though Envoy gets it as one.
 fn authorities(dump: &Value) -> Vec<Value> {
     let mut all = resources(dump, "dynamic_active_secrets", &["secret"]);
     all.retain(|one| {
         let is_one = one.get("validation_context").is_some();
-        is_one && name(one).ends_with(CLIENTS)
+        let name = name(one);
+        is_one && AUTHORITIES.iter().any(|end| name.ends_with(end))
     });
     all
 }

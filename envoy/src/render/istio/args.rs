@@ -8,6 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use crate::check::Platform;
 use crate::clusters::{Cluster, ServicePort, Twin};
 use crate::compiled::{Clients, Flags};
+use crate::pods::Pods;
 use crate::render::args::RenderArgs;
 use crate::render::version::{self, Version};
 
@@ -93,12 +94,15 @@ impl IstioArgs {
     /// The flags that bear on what the manifests mean: on its way out of a pod a request has no client.
     pub(super) fn flags(&self) -> Flags {
         let flags = self.render.flags(Platform::Istio);
-        let clients = if self.sidecar {
-            Clients::Unasked
-        } else {
-            flags.clients
-        };
-        Flags { clients, ..flags }
+        if !self.sidecar {
+            return flags;
+        }
+        Flags {
+            clients: Clients::Unasked,
+            // A key that one of them may read, all pods beside it may.
+            pods: Pods::Unshown,
+            ..flags
+        }
     }
 
     /// The name of a Service inside the cluster.
@@ -121,7 +125,12 @@ impl IstioArgs {
     }
 
     /// Source: `BuildSubsetKey`, `pilot/pkg/model/context.go`, istio 86c9f01f.
-    fn subset_name(&self, service_port: &ServicePort, number: u16, subset: &str) -> String {
+    pub(super) fn subset_name(
+        &self,
+        service_port: &ServicePort,
+        number: u16,
+        subset: &str,
+    ) -> String {
         let host = self.service_host(service_port);
         format!("outbound|{number}|{subset}|{host}")
     }

@@ -2,8 +2,14 @@
 
 use super::args::IstioArgs;
 use crate::certificates::Certificate;
+use crate::inert;
 use crate::names;
 use crate::render::served::Served;
+
+/// What istiod takes for the name of an authority.
+///
+/// Source: `SdsCaSuffix`, `pilot/pkg/model/credentials/resource.go`, istio eed52ebb66ad.
+const OF_AUTHORITIES: &str = "-cacert";
 
 /// The name of the Secret in the gateway's namespace.
 ///
@@ -17,47 +23,74 @@ pub(super) fn name(
     served: &Served<'_>,
     args: &IstioArgs,
 ) -> Result<String, &'static str> {
-    if is_at_home(certificate, args) {
-        return Ok(certificate.secret.to_owned());
-    }
-    let name = copy_of(certificate);
-    let mut at_home = served
-        .certificates
-        .iter()
-        .filter(|one| is_at_home(one, args));
+    named(id_of(certificate), served, args)
+}
+
+/// The same of a Secret `namespace/name` with a certificate that pods are shown.
+///
+/// # Errors
+/// Why there is none.
+pub(super) fn of_pods(
+    served: &Served<'_>,
+    args: &IstioArgs,
+    secret: &str,
+) -> Result<String, String> {
+    let id = secret.split_once('/').unwrap_or_default();
+    named(id, served, args).map_err(|why| format!("{} {why}", inert::line(&copy_of(id))))
+}
+
+fn named(id: (&str, &str), served: &Served<'_>, args: &IstioArgs) -> Result<String, &'static str> {
+    let is_at_home = |(namespace, _): &(&str, &str)| *namespace == args.namespace;
+    let name = if is_at_home(&id) {
+        id.1.to_owned()
+    } else {
+        copy_of(id)
+    };
+    let certificates = served.certificates.iter().map(id_of);
+    let all = certificates.chain(shown(served));
+    let mut at_home = all.filter(is_at_home);
     if !names::is_subdomain(&name) {
         Err("is too long for the name of a Secret")
-    } else if at_home.any(|one| one.secret == name) {
+    } else if name.ends_with(OF_AUTHORITIES) {
+        Err("ends in -cacert, and Istio takes it for an authority")
+    } else if !is_at_home(&id) && at_home.any(|(_, other)| other == name) {
         Err("is another Secret there, which a copy would replace")
     } else {
         Ok(name)
     }
 }
 
-fn is_at_home(certificate: &Certificate<'_>, args: &IstioArgs) -> bool {
-    certificate.ingress.ingress.namespace == args.namespace
+/// Those that pods are shown.
+fn shown<'s>(served: &'s Served<'_>) -> impl Iterator<Item = (&'s str, &'s str)> {
+    let told = served.compiled().upstream_tls.by_cluster.values();
+    told.filter_map(|told| told.shown()?.split_once('/'))
 }
 
-fn copy_of(certificate: &Certificate<'_>) -> String {
-    format!(
-        "{}.{}",
-        certificate.ingress.ingress.namespace, certificate.secret
-    )
+fn id_of<'c>(certificate: &'c Certificate<'_>) -> (&'c str, &'c str) {
+    let namespace = certificate.ingress.ingress.namespace.as_str();
+    (namespace, certificate.secret)
+}
+
+fn copy_of((namespace, secret): (&str, &str)) -> String {
+    format!("{namespace}.{secret}")
 }
 
 /// The copies that the operator has to make, one line each.
 pub(super) fn copies(served: &Served<'_>, args: &IstioArgs) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for certificate in &served.certificates {
-        let id = certificate.secret_id();
-        let line = match name(certificate, served, args) {
+    let certificates = served.certificates.iter();
+    let certificates = certificates.map(|one| (id_of(one), ": its hosts get no https"));
+    let shown = shown(served).map(|id| (id, ": pods are not shown it"));
+    for (id, without) in certificates.chain(shown) {
+        let (namespace, secret) = (id.0, inert::line(id.1));
+        let line = match named(id, served, args) {
             Err(why) => format!(
-                "note: Secret {id}: {} {why}: its hosts get no https",
-                copy_of(certificate)
+                "note: Secret {namespace}/{secret}: {} {why}{without}",
+                inert::line(&copy_of(id))
             ),
-            Ok(name) if name == certificate.secret => continue,
+            Ok(name) if name == id.1 => continue,
             Ok(name) => format!(
-                "copy Secret {id} to {}/{name}: the gateway reads Secrets of its own namespace alone",
+                "copy Secret {namespace}/{secret} to {}/{name}: the gateway reads Secrets of its own namespace alone",
                 args.namespace
             ),
         };

@@ -1,10 +1,11 @@
-//! How the proxy speaks to the pods: `backend-protocol`.
+//! How the proxy speaks to the pods: `backend-protocol`, and `proxy-ssl-*` as far as it can be said here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use super::args::{IstioArgs, subset};
+use super::pods;
 use super::route::PASSED;
 use crate::clusters::Protocol;
 use crate::render::resource::{Kind, Resource, insert};
@@ -26,10 +27,18 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
         let chosen = cluster.protocol.unwrap_or_default();
         let own = settings(chosen, Protocol::default(), number).map(|own| (None, own));
         let twins = cluster.speakers().filter_map(|twin| {
-            let settings = settings(twin.protocol?, chosen, number)?;
+            let mut settings = settings(twin.protocol?, chosen, number)?;
+            if let Some(tls) = pods::tls(served, &twin) {
+                insert(&mut settings, "tls", tls);
+            }
             Some((Some(subset(&twin)?), settings))
         });
-        for (subset, settings) in own.into_iter().chain(twins) {
+        let told = pods::tls(served, cluster).and_then(|tls| {
+            let mut settings = settings(chosen, Protocol::default(), number)?;
+            insert(&mut settings, "tls", tls);
+            Some((Some(pods::TOLD.to_owned()), settings))
+        });
+        for (subset, settings) in own.into_iter().chain(told).chain(twins) {
             let name = format!("limpet-{}.{}", port.namespace, port.service);
             let of_service = ports.entry((name, args.service_host(port))).or_default();
             let of_it = match subset {
@@ -82,8 +91,8 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
             &args.namespace, &name,
             spec,
         )
-        .comment("backend-protocol. As with ingress-nginx nobody's certificate is checked. It stands in for a")
-        .comment("DestinationRule of the Service's own namespace: take over what that one says.")
+        .comment("backend-protocol. As with ingress-nginx nobody's certificate is checked but where proxy-ssl-verify is on.")
+        .comment("It stands in for a DestinationRule of the Service's own namespace: take over what that one says.")
     };
     ports.into_iter().map(rule).collect()
 }

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::args::IstioArgs;
+use super::pods;
 use super::route;
 use crate::forwarding::envoy::{HTTPS, Written};
 use crate::forwarding::{CLUSTER_HEADER, HOST_HEADER};
@@ -26,7 +27,7 @@ pub(super) fn patch(served: &Served<'_>, args: &IstioArgs) -> Value {
     let own = own.flat_map(|(name, way)| {
         let clusters = served.clusters.iter();
         let twins = clusters.filter_map(|(cluster, number)| {
-            let named = args.cluster_name(&cluster.service_port, *number);
+            let named = pods::cluster_name(served, args, cluster, *number);
             let twin = way.twin_of(cluster)?;
             Some((named, args.twin_name(&twin, *number)))
         });

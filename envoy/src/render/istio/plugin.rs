@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::args::{IstioArgs, RELOADS};
 use super::authorizer;
+use super::pods;
 use crate::plugin_config::Unmatched;
 use crate::render::resource::{Kind, Resource};
 use crate::render::served::Served;
@@ -18,8 +19,8 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
         .clusters
         .iter()
         .map(|(cluster, number)| {
-            let port = &cluster.service_port;
-            (port.key(), args.cluster_name(port, *number))
+            let name = pods::cluster_name(served, args, cluster, *number);
+            (cluster.service_port.key(), name)
         })
         .collect();
     let asked = authorizer::names(served, args);

@@ -3,8 +3,9 @@
 use limpet::endpoints::digest::backend_key;
 use serde_json::{Map, Value, json};
 
-use super::args::{IstioArgs, subset};
+use super::args::IstioArgs;
 use super::client_headers;
+use super::pods;
 use crate::clusters::Cluster;
 use crate::filter_chain::NOT_RETRIED;
 use crate::forwarding::envoy::{
@@ -218,7 +219,8 @@ impl Routes<'_> {
             "host": self.args.service_host(&cluster.service_port),
             "port": { "number": number },
         });
-        let subset = way.twin_of(cluster).as_ref().and_then(subset);
+        let twin = way.twin_of(cluster);
+        let subset = pods::subset_of(self.served, twin.as_ref().unwrap_or(cluster));
         if let (Some(subset), Some(fields)) = (subset, destination.as_object_mut()) {
             fields.insert("subset".to_owned(), json!(subset));
         }
@@ -242,8 +244,8 @@ impl Routes<'_> {
         cluster: &Cluster,
         number: u16,
     ) -> Value {
-        let cluster = self.args.cluster_name(&cluster.service_port, number);
-        let mut headers = json!({ CLUSTER_HEADER: { "exact": cluster } });
+        let named = pods::cluster_name(self.served, self.args, cluster, number);
+        let mut headers = json!({ CLUSTER_HEADER: { "exact": named } });
         if let (Some(name), Some(headers)) = (name, headers.as_object_mut()) {
             headers.insert(POLICY_HEADER.to_owned(), json!({ "exact": name }));
         }
@@ -252,6 +254,10 @@ impl Routes<'_> {
         if requests == Requests::NotIdempotent {
             let method = json!({ "regex": NOT_RETRIED.join("|") });
             wanted.insert("method".to_owned(), method);
+        }
+        // A way that nobody knows yet may be one of those whose pods are verified.
+        if name.is_none() && pods::has_told_twin(self.served, cluster) {
+            wanted.insert("withoutHeaders".to_owned(), json!({ POLICY_HEADER: {} }));
         }
         if self.side.is_told_apart {
             wanted.insert("port".to_owned(), json!(self.side.listener.port));
