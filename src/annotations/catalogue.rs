@@ -145,7 +145,7 @@ pub(super) const PASSTHROUGH: &str = "limpet render passes TLS on where ssl_pass
 const MIRROR: &str =
     "limpet render writes it into routes; elsewhere use the route's request_mirror_policies";
 const ERROR_PAGES: &str = "pages come from the Service of default-backend, asked once and without the request's body; one longer than 1 MiB is none, and 502 stands in its place";
-const BALANCING: &str = "use the cluster's lb_policy";
+const BALANCING: &str = "of two pods the one with fewer requests gets a new session, whatever it says; use the cluster's lb_policy";
 
 /// Every annotation, in alphabetical order.
 #[rustfmt::skip] // a table: one row, one line
