@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::args::EnvoyGatewayArgs;
 use super::grant::Grant;
+use super::pods;
 use crate::clusters::ServicePort;
 use crate::render::own_listeners::{Passed, own_listeners};
 use crate::render::resource::{Kind, Resource};
@@ -33,12 +34,22 @@ pub(super) fn service_ports<'s>(served: &'s Served<'_>) -> HashSet<&'s ServicePo
 /// What may not be said of the Services that get them: Envoy Gateway would speak TLS to these pods, and
 /// put into it the TLS that comes.
 pub(super) fn notes(served: &Served<'_>) -> Vec<String> {
-    let mut services: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut services: BTreeMap<String, (bool, Vec<&str>)> = BTreeMap::new();
     for one in own_listeners(served).passed {
-        let hosts = services.entry(one.cluster.service_port.service_id());
-        hosts.or_default().push(one.host);
+        let of_service = services.entry(one.cluster.service_port.service_id());
+        let (has_policy, hosts) = of_service.or_default();
+        *has_policy |= pods::are_told(served.compiled(), one.cluster);
+        hosts.push(one.host);
     }
-    let note = |(service, hosts): (String, Vec<&str>)| {
+    let note = |(service, (has_policy, hosts)): (String, (bool, Vec<&str>))| {
+        if has_policy {
+            return format!(
+                "note: Service {service} would get the TLS of {} as it comes, but the BackendTLSPolicy that \
+                 proxy-ssl-verify asks for names it: that TLS comes in TLS, and no connection holds. Give one of both a \
+                 Service of its own, with the same selector",
+                hosts.join(", ")
+            );
+        }
         format!(
             "note: Service {service} gets the TLS of {} as it comes: no BackendTLSPolicy may name it, or that TLS \
              comes in TLS and no connection holds. What comes by http reaches it in plain HTTP/1",

@@ -354,3 +354,14 @@ fn who_tells_pods_too_much_goes_without_and_nobody_else() {
         assert!(written < 1_500_000, "{on:?}: {written}");
     }
 }
+
+#[test]
+fn on_envoy_gateway_that_no_tls_is_passed_to_pods_that_are_verified_is_said() {
+    let mut passed = ingress("p", "web", &number(), &VERIFIED);
+    passed["metadata"]["annotations"]["nginx.ingress.kubernetes.io/ssl-passthrough"] =
+        json!("true");
+    let mut all = manifests(&[passed, service("web"), secret("shop", "pods", false)]);
+    all.ssl_passthrough = Some(true);
+    let text = envoy_gateway::text(&all, &EnvoyGatewayArgs::default()).unwrap();
+    assert!(text.contains("would get the TLS of p.test"), "{text}");
+}
