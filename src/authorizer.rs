@@ -163,3 +163,6 @@ fn signin(said: &AuthorizerAnnotations) -> Option<String> {
         format!("{url}{joint}{param}=$pass_access_scheme://$http_host$escaped_request_uri")
     })
 }
+
+#[cfg(test)]
+mod tests;

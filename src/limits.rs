@@ -179,4 +179,11 @@ mod tests {
         assert!(client(&limits, &[("x-client", "")]).is_none());
         assert!(client(&limits, &[]).is_none());
     }
+
+    // Its last bits alone choose a slot, and of FNV-1a those hear of the last bits of names alone.
+    #[test]
+    fn a_slot_hears_of_every_bit_of_a_name() {
+        assert_eq!(hash(b"a"), 0xaf63_dc4c_2962_30c0);
+        assert_ne!(hash(b"a") & 0xffff, hash(b"\xe1") & 0xffff);
+    }
 }

@@ -254,4 +254,24 @@ mod tests {
             assert_eq!(is.to_string(), found, "{proxied} {forwarded:?} {trusted}");
         }
     }
+
+    #[test]
+    fn an_address_has_four_numbers_and_nothing_else() {
+        for (text, is_one) in [
+            ("1.2.3.4", true),
+            ("001.02.3.4", true),
+            ("1.2.3.4:80", true),
+            ("+1.2.3.4", false),
+            ("1.2.3.+4", false),
+            ("1..3.4", false),
+            ("1.2.3", false),
+            ("1.2.3.4.5", false),
+            ("1.2.3.256", false),
+            ("1.2.3.4:x", false),
+            ("1.2.3.4:", false),
+            ("", false),
+        ] {
+            assert_eq!(forwarded(text.as_bytes()).is_some(), is_one, "{text}");
+        }
+    }
 }
