@@ -1395,6 +1395,24 @@ fn an_annotation_replaces_the_config_maps_list_of_its_kind_and_block_cidrs() {
 }
 
 #[test]
+fn with_satisfy_any_one_rule_that_lets_in_is_enough_and_without_it_none_is() {
+    let paths = [("a.example", "Prefix", "/", "web")];
+    let secrets = json!({ "secrets": { "default/ba": { "auth": "user:{PLAIN}pw" } } });
+    let list = ("whitelist-source-range", "10.0.0.0/8");
+    let basic = [("auth-type", "basic"), ("auth-secret", "ba")];
+    for (satisfy, client, want) in [
+        ("any", "10.0.0.1", 200),
+        ("any", "11.0.0.1", 401),
+        ("all", "10.0.0.1", 401),
+        ("all", "11.0.0.1", 403),
+    ] {
+        let said = [&basic[..], &[list, ("satisfy", satisfy)]].concat();
+        let (policy, _) = compile_with(&[ingress("a", &said, &paths)], secrets.clone());
+        assert_eq!(status_for(&policy, client, "/"), want, "{satisfy} {client}");
+    }
+}
+
+#[test]
 fn a_list_that_cannot_be_read_lets_nobody_in() {
     let paths = [("a.example", "Prefix", "/", "web")];
     for value in ["", " ", "bogus", "10.0.0.0/33", "10.0.0.1,"] {
