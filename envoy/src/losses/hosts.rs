@@ -7,6 +7,7 @@ use crate::check::{Finding, is_of_host};
 use crate::compiled::Compiled;
 use crate::compiled::answered::aliases;
 use crate::inert;
+use crate::names;
 use crate::taken::TakenIngress;
 
 /// In the list of what is closed: every Ingress.
@@ -79,7 +80,8 @@ fn whole_hosts<'a>(
     })
 }
 
-/// The Ingresses to which requests of those fall that are left out.
+/// The Ingresses to which requests of those fall that are left out. What is left out for its names costs its own
+/// namespace alone: they are a tenant's to write.
 fn falling_to<'a>(
     compiled: &'a Compiled<'_>,
     lost: &[&Finding],
@@ -87,12 +89,14 @@ fn falling_to<'a>(
 ) -> impl Iterator<Item = Beside> + 'a {
     let left_out = hosts_left_out(compiled);
     // By each host that answers in its place the first loss.
-    let mut first: HashMap<String, (usize, String)> = HashMap::new();
+    let mut first: HashMap<(String, Option<&str>), (usize, String)> = HashMap::new();
     for (at, loss) in lost.iter().enumerate() {
-        let Some(hosts) = loss.ingress.as_deref().and_then(|id| left_out.get(id)) else {
+        let Some((namespace, hosts)) = loss.ingress.as_deref().and_then(|id| left_out.get(id))
+        else {
             continue;
         };
-        for name in hosts.iter().flat_map(|host| compiled.answered_as(host)) {
+        let names = hosts.iter().flat_map(|host| compiled.answered_as(host));
+        for name in names.map(|name| (name, *namespace)) {
             let why = || {
                 let (of, lost) = (loss.ingress.as_deref().unwrap_or_default(), &loss.field);
                 format!(
@@ -105,7 +109,9 @@ fn falling_to<'a>(
     let open = compiled.ingresses.iter();
     let open = open.filter(|ingress| !closed.contains(ingress.id()));
     open.filter_map(move |ingress| {
+        let namespace = ingress.ingress.namespace.as_str();
         let its = hosts(compiled, ingress).into_iter();
+        let its = its.flat_map(|host| [(host.clone(), None), (host, Some(namespace))]);
         let (_, why) = its.filter_map(|host| first.get(&host)).min()?;
         Some(Beside {
             closed: ingress.id().to_owned(),
@@ -128,15 +134,20 @@ fn hosts(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> BTreeSet<String
     rules.chain(aliases).collect()
 }
 
-/// The hosts of the Ingresses of which nothing is taken, by `namespace/name`.
-fn hosts_left_out(compiled: &Compiled<'_>) -> HashMap<String, BTreeSet<String>> {
-    let mut all: HashMap<String, BTreeSet<String>> = HashMap::new();
+/// The hosts of the Ingresses of which nothing is taken, by `namespace/name`, and the namespace where only that
+/// one's others are concerned.
+fn hosts_left_out<'m>(
+    compiled: &Compiled<'m>,
+) -> HashMap<String, (Option<&'m str>, BTreeSet<String>)> {
+    let mut all: HashMap<String, (Option<&str>, BTreeSet<String>)> = HashMap::new();
     let left_out = compiled.manifests.left_out();
     for object in left_out.filter(|object| compiled.ingress(&object.id()).is_none()) {
         let rules = object.ingress().map(|ingress| ingress.rules);
         let hosts = rules.into_iter().flatten().map(|rule| rule.host);
         let aliases = aliases(object).map(str::to_owned);
-        let of_it = all.entry(object.id()).or_default();
+        let is_unfit = names::unfit(object).is_some();
+        let (namespace, of_it) = all.entry(object.id()).or_default();
+        *namespace = is_unfit.then(|| object.namespace());
         of_it.extend(hosts.chain(aliases));
     }
     all

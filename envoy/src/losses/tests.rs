@@ -956,6 +956,42 @@ fn an_ingress_that_is_left_out_protects_until_its_loss_is_settled() {
     settled(&mut foreign, &[]).unwrap();
 }
 
+// A label of 64 characters, which Kubernetes takes, closed every Ingress of whoever had the host beside it.
+#[test]
+fn what_a_tenant_writes_closes_no_ingress_of_another_namespace() {
+    let ingress = |namespace: &str, host: &str, annotations: Value| {
+        let web = json!({ "service": { "name": "web", "port": { "number": 80 } } });
+        let path = json!({ "path": format!("/{namespace}"), "pathType": "Prefix", "backend": web });
+        json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": { "name": "web", "namespace": namespace, "annotations": annotations },
+            "spec": { "ingressClassName": "nginx", "rules": [{ "host": host, "http": { "paths": [path] } }] },
+        })
+    };
+    let guarded = || {
+        json!({
+            "nginx.ingress.kubernetes.io/server-alias": "shop.test",
+            "nginx.ingress.kubernetes.io/whitelist-source-range": "10.0.0.0/8",
+        })
+    };
+    let label = "a".repeat(64);
+    for (host, closed) in [
+        (format!("{label}.odd.test"), None),
+        ("bad_name".to_owned(), None),
+        (format!("{}.test", [label.as_str(); 4].join(".")), None),
+    ] {
+        let items = [
+            ingress("shop", "shop.test", json!({})),
+            ingress("other", "", json!({})),
+            ingress("odd", &host, guarded()),
+        ];
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+        let mut all = Manifests::parse("in.json", &list.to_string()).unwrap();
+        settled(&mut all, &["--close"]).unwrap();
+        assert_eq!(all.given.get(CLOSE), closed, "{host}");
+    }
+}
+
 // Lists of addresses are the module's; where an Ingress, or a path of it, is not, they are lost.
 #[test]
 fn a_list_of_addresses_is_lost_with_its_path() {

@@ -79,7 +79,7 @@ pub(super) fn make_room(
         let is_own = |one: &&Resource| client::is_one(one) || pods::is_one(one);
         let all = all.iter().filter(|one| !is_own(one));
         let all = all.filter(|one| one.is_too_large());
-        let mut all: Vec<Shared> = all.map(|one| shared(&served, one)).collect();
+        let mut all: Vec<Shared> = all.map(|one| shared(&served, args, one)).collect();
         all.extend(Shared::of_pods(compiled));
         all
     })?;
@@ -103,12 +103,16 @@ fn close_by_address(manifests: &mut Manifests, flags: &Flags) -> Result<(), Conf
 }
 
 /// Because of whom an object is as large as it is.
-fn shared(served: &Served<'_>, resource: &Resource) -> Shared {
+fn shared(served: &Served<'_>, args: &IstioArgs, resource: &Resource) -> Shared {
     let compiled = served.compiled();
     let hosts = resource.value.pointer("/spec/hosts");
     match (resource.kind(), hosts.and_then(Value::as_array)) {
         ("WasmPlugin", _) => Shared::plugin(compiled, resource),
-        ("EnvoyFilter", _) => Shared::evenly(resource, served.ways.of.keys().map(String::as_str)),
+        ("EnvoyFilter", _) => {
+            let pieces = filter::pieces(served, args);
+            let with_ways = served.ways.of.keys().map(String::as_str);
+            Shared::of_pieces(resource, pieces, &Vec::from_iter(with_ways))
+        }
         (_, Some(hosts)) => {
             let hosts = hosts.iter().filter_map(Value::as_str);
             let hosts = hosts.filter_map(|host| compiled.virtual_host(host));

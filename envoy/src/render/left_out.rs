@@ -6,6 +6,9 @@ use super::secrets::{MOST_CERTIFICATES, MOST_LISTENERS};
 use super::served::Served;
 use crate::inert;
 
+/// Characters between two dots of a name in DNS.
+const MOST_OF_A_LABEL: usize = 63;
+
 /// The hosts that Istio does not take, each with why.
 pub fn on_istio<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
     let hosts = served.hosts.iter();
@@ -24,6 +27,9 @@ pub(super) fn by_istio(host: &str) -> Option<&'static str> {
     let Some((_, last)) = host.rsplit_once('.') else {
         return Some("Istio takes a name without a dot for a Service");
     };
+    if host.split('.').any(|label| label.len() > MOST_OF_A_LABEL) {
+        return Some("Istio refuses a name of which a part has more than 63 characters");
+    }
     let is_numeric = last.bytes().all(|byte| byte.is_ascii_digit());
     is_numeric.then_some("Istio refuses a name that ends in a number")
 }

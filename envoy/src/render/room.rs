@@ -18,8 +18,9 @@ use crate::taken::TakenIngress;
 /// The least that a path of an Ingress takes.
 const A_PATH: usize = 80;
 
-/// A small configuration is far from it, whatever else is in the object.
-const SMALL: usize = LARGEST / 4;
+/// Of a small configuration no object is too large: what is written of an authorizer or a way is five to twenty times
+/// what asks for it.
+const SMALL: usize = LARGEST / 32;
 
 /// Leaves Ingresses out until there are none of `objects` any more: those too large, made of what is there.
 ///
@@ -158,6 +159,26 @@ impl Shared {
             shares,
         });
         all.filter(|one| one.size > LARGEST).collect()
+    }
+
+    /// One with `pieces` of these sizes, each there because of some Ingresses; what else is in it `others` share.
+    pub(super) fn of_pieces<'i>(
+        resource: &Resource,
+        pieces: impl Iterator<Item = (&'i [String], usize)>,
+        others: &[&str],
+    ) -> Self {
+        let size = resource.size();
+        let (mut shares, mut left): (HashMap<String, usize>, usize) = (HashMap::new(), size);
+        for (ingresses, size) in pieces {
+            left = left.saturating_sub(size);
+            for id in ingresses {
+                *shares.entry(id.clone()).or_default() += size / ingresses.len();
+            }
+        }
+        for id in others {
+            *shares.entry((*id).to_owned()).or_default() += left / others.len();
+        }
+        Self { size, shares }
     }
 
     /// One with something of the same size for each of these Ingresses, as often as one is named.

@@ -50,7 +50,13 @@ pub(crate) fn check(policy: &Policy, endpoints: &EndpointTable, head: &[Field], 
     let mut clusters = policy.clusters.iter();
     let asked = clusters.find(|cluster| cluster.envoy_name.as_bytes() == first.cluster);
     let affinity = asked.and_then(|cluster| cluster.affinity.as_ref());
-    let affinity = affinity.unwrap_or_else(|| panic!("{first:?} is of no cluster with sessions"));
+    let Some(affinity) = affinity else {
+        // Of such a name the header has an escaped one.
+        let mut names = policy.clusters.iter().map(|one| &one.envoy_name);
+        let is_escaped = names.any(|name| name.contains(char::is_control));
+        assert!(is_escaped, "{first:?} is of no cluster with sessions");
+        return;
+    };
     let name = affinity.cookie_name();
     if !is_token(name) {
         return;

@@ -140,7 +140,8 @@ pub(super) fn cluster_routes<'c>(
     }
     let names: HashSet<&str> = own.iter().map(|one| one.host).collect();
     for one in &own {
-        let suffix = format!("-{}", one.name);
+        // No namespace has a dot: `shop-https-0` is one.
+        let suffix = format!(".{}", one.name);
         // Connections for names under a wildcard come to its listener too, if they have none of their own.
         let is_under = |host: &&str| {
             let above = one.host.strip_prefix('*');

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::args::IstioArgs;
+use crate::clusters::Cluster;
 use crate::render::authorizer::outside;
 use crate::render::served::Served;
 
@@ -21,15 +22,17 @@ pub(super) fn names(served: &Served<'_>, args: &IstioArgs) -> BTreeMap<String, S
     services.chain(others).collect()
 }
 
-/// The clusters of those outside.
-pub(super) fn patches(served: &Served<'_>, args: &IstioArgs) -> Vec<Value> {
-    let rendered = outside(served).filter_map(|(_, rendered)| rendered.ok());
-    let patches = rendered.map(|cluster| {
-        json!({
+/// The clusters of those outside, each with what adds it.
+pub(super) fn patches<'s>(served: &'s Served<'_>, args: &IstioArgs) -> Vec<(&'s Cluster, Value)> {
+    let rendered =
+        outside(served).filter_map(|(cluster, rendered)| Some((cluster, rendered.ok()?)));
+    let patches = rendered.map(|(cluster, rendered)| {
+        let patch = json!({
             "applyTo": "CLUSTER",
             "match": { "context": args.context() },
-            "patch": { "operation": "ADD", "value": cluster },
-        })
+            "patch": { "operation": "ADD", "value": rendered },
+        });
+        (cluster, patch)
     });
     patches.collect()
 }

@@ -27,7 +27,8 @@ pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Resource {
         patches.push(proxied(args));
     }
     patches.extend(clusters(served, args));
-    patches.extend(authorizer::patches(served, args));
+    let asked = authorizer::patches(served, args).into_iter();
+    patches.extend(asked.map(|(_, patch)| patch));
     patches.extend(way::patches(served, args));
     if !args.sidecar && !served.certificates.is_empty() {
         patches.push(other_names::patch(served, args));
@@ -171,6 +172,21 @@ fn clusters(served: &Served<'_>, args: &IstioArgs) -> Vec<Value> {
         })
     };
     served.clusters.iter().map(patch).collect()
+}
+
+/// Of the patches those of clusters, and of whoever is asked about requests: the Ingresses, `namespace/name`, for
+/// which each is there, and its size in bytes.
+pub(super) fn pieces<'s>(
+    served: &'s Served<'_>,
+    args: &IstioArgs,
+) -> impl Iterator<Item = (&'s [String], usize)> {
+    let size = |patch: Value| patch.to_string().len();
+    let clusters = clusters(served, args).into_iter().map(size);
+    let own = served.clusters.iter().map(|(cluster, _)| *cluster);
+    let own = own.zip(clusters);
+    let asked = authorizer::patches(served, args).into_iter();
+    let all = own.chain(asked.map(move |(cluster, patch)| (cluster, size(patch))));
+    all.map(|(cluster, size)| (cluster.named_by.as_slice(), size))
 }
 
 /// Which endpoints a session may stay on: a draining one too.

@@ -275,6 +275,27 @@ fn whoever_has_no_room_even_for_paths_that_protected_somebody_costs_his_own_name
     }
 }
 
+// A thousand authorizers of one tenant took the EnvoyFilter, and whoever had a time-out of his own went without.
+#[test]
+fn whoever_has_many_authorizers_goes_without_and_not_who_has_a_time_out() {
+    let timeout = json!({ "nginx.ingress.kubernetes.io/proxy-read-timeout": "600" });
+    let mut items = vec![ingress("shop", 1_400, 5, &timeout)];
+    items.extend((0..1_100).map(|n| {
+        let url = format!("http://a{n}.{}.test/", "z".repeat(60));
+        let asks = json!({ "nginx.ingress.kubernetes.io/auth-url": url });
+        ingress("odd", n, 5, &asks)
+    }));
+    let mut all = manifests(&items);
+    make(&mut all, &Flags::default(), Platform::Istio).unwrap();
+    let left_out = without_room(&all);
+    assert!(!left_out.is_empty());
+    assert!(
+        left_out.iter().all(|id| id.starts_with("odd/")),
+        "{left_out:?}"
+    );
+    fits(&all, Platform::Istio);
+}
+
 #[test]
 fn what_has_room_stays_and_envoy_alone_has_no_limit() {
     let none = json!({});

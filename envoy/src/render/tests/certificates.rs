@@ -325,11 +325,38 @@ fn a_listener_of_one_host_has_the_routes_of_that_host_alone_on_envoy_gateway() {
     }
 }
 
+// The routes of a namespace that was called so took the place of those of a listener.
+#[test]
+fn no_namespace_is_named_like_the_routes_of_a_listener_on_envoy_gateway() {
+    let names: Vec<[String; 2]> = (0..65)
+        .map(|n| [format!("shop-{n}"), format!("h{n:02}.test")])
+        .collect();
+    let all = names.iter().map(|[shop, host]| (&**shop, &**host, "tls"));
+    let mut texts = documents(&all.collect::<Vec<(&str, &str, &str)>>());
+    let odd = documents(&[("shop-64-https-0", "odd.test", "none")]).remove(0);
+    let mut odd: Value = serde_json::from_str(&odd).unwrap();
+    odd["spec"].as_object_mut().unwrap().remove("tls");
+    texts.push(odd.to_string());
+    let manifests = Manifests::parse("in.json", &texts.join("\n---\n")).unwrap();
+    let (_, resources, _) = on_envoy_gateway(&manifests);
+    let routes = resources.iter().filter(|one| one.kind() == "HTTPRoute");
+    let of_listener =
+        routes.filter(|one| one.value["spec"]["parentRefs"][0]["sectionName"] == "https-0");
+    let of_listener: Vec<&Resource> = of_listener.collect();
+    assert_eq!(of_listener.len(), 1);
+    let rules = of_listener[0].value["spec"]["rules"].as_array().unwrap();
+    assert_eq!(rules.len(), 1);
+    assert_eq!(rules[0]["backendRefs"][0]["namespace"], "shop-64");
+}
+
 // The certificates of an older tenant took every place, and others' hosts were served with one of his.
 #[test]
 fn whoever_has_many_certificates_takes_no_place_from_other_namespaces_on_envoy_gateway() {
     let many: Vec<[String; 2]> = (0..200)
-        .map(|n| [format!("odd{n}.test"), format!("tls-{n}")])
+        .map(|n| {
+            let star = if n < 100 { "*." } else { "" };
+            [format!("{star}odd{}.test", n % 100), format!("tls-{n}")]
+        })
         .collect();
     let many = many
         .iter()
@@ -394,7 +421,7 @@ fn a_wildcard_beyond_the_limit_takes_no_host_away_on_envoy_gateway() {
     let all = names.iter().map(|[shop, host]| (&**shop, &**host, "tls"));
     let all: Vec<(&str, &str, &str)> = all.collect();
     let mut texts = documents(&all);
-    let bare = documents(&[("bare", "b.d64.test", "tls")]).remove(0);
+    let bare = documents(&[("bare", "b.d63.test", "tls")]).remove(0);
     let mut bare: Value = serde_json::from_str(&bare).unwrap();
     bare["spec"].as_object_mut().unwrap().remove("tls");
     texts.push(bare.to_string());
@@ -404,8 +431,8 @@ fn a_wildcard_beyond_the_limit_takes_no_host_away_on_envoy_gateway() {
         .iter()
         .filter_map(|one| one["hostname"].as_str())
         .collect();
-    assert_eq!(hosts, ["*.d64.test", "a.d64.test"]);
-    // Its own and that of b.d64.test.
+    assert_eq!(hosts, ["*.d63.test", "a.d64.test"]);
+    // Its own and that of b.d63.test.
     assert_eq!(rules(&resources, "https-0"), 2);
 }
 
