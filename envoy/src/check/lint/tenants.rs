@@ -146,6 +146,11 @@ fn canary_of_others(compiled: &Compiled<'_>, canary: &TakenIngress<'_>) -> Vec<F
         let Some(service) = neighbours::taken_from(compiled, location, &own) else {
             continue;
         };
+        // An Ingress names Services of its own namespace alone.
+        let home = service.split_once('/').map(|(namespace, _)| namespace);
+        if home == Some(&*canary.ingress.namespace) || told.contains(service) {
+            continue;
+        }
         // A host's root may be a default backend's, and of no Ingress.
         let mut primaries = compiled.ingresses.iter();
         let owner = primaries.find(|one| {
