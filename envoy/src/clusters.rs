@@ -150,12 +150,19 @@ pub(crate) fn speak(
     used: &Uses,
 ) -> BTreeMap<String, Protocol> {
     let mut otherwise = BTreeMap::new();
+    let all = ingresses.iter().enumerate();
+    let places: HashMap<&str, (usize, &TakenIngress<'_>)> =
+        all.map(|(at, one)| (one.id(), (at, one))).collect();
     for cluster in clusters {
         let Some(users) = used.get(&cluster.service_port.key()) else {
             continue;
         };
-        let users = ingresses.iter().filter(|one| users.contains_key(one.id()));
-        let spoken: Vec<_> = users.map(|one| (one.id(), Protocol::of(one))).collect();
+        let mut users: Vec<_> = users.keys().filter_map(|id| places.get(&**id)).collect();
+        users.sort_by_key(|(at, _)| *at);
+        let users = users.into_iter();
+        let spoken: Vec<_> = users
+            .map(|(_, one)| (one.id(), Protocol::of(one)))
+            .collect();
         let mut all = spoken.iter().map(|(_, protocol)| *protocol);
         let plain = all
             .clone()
