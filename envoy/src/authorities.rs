@@ -2,43 +2,97 @@
 
 use std::collections::BTreeMap;
 
+use crate::certificates::repeated::Repeated;
 use crate::inert;
 use crate::key_pair::Authority;
 use crate::manifests::Manifests;
 use crate::taken::TakenIngress;
 
+const ANNOTATION: &str = "auth-tls-secret";
+
 /// By `namespace/name`, those that Envoy takes. `None`: nobody asks for certificates.
 pub(crate) fn authorities(
     manifests: &Manifests,
     ingresses: &[TakenIngress<'_>],
+    repeated: &mut Repeated,
     notes: &mut Vec<String>,
 ) -> Option<BTreeMap<String, Authority>> {
-    let mut all: Option<BTreeMap<String, Authority>> = None;
+    let mut named: BTreeMap<String, Vec<&TakenIngress<'_>>> = BTreeMap::new();
+    let mut oldest_first = Vec::new();
     for ingress in ingresses {
-        let named = ingress.annotation("auth-tls-secret").unwrap_or_default();
-        let named = named.trim();
-        if named.is_empty() {
+        let Some(id) = named_by(ingress) else {
             continue;
-        }
-        let all = all.get_or_insert_default();
-        let id = if named.contains('/') {
-            named.trim_start_matches('/').to_owned()
-        } else {
-            format!("{}/{named}", ingress.ingress.namespace)
         };
-        if all.contains_key(&id) {
-            continue;
+        let by = named.entry(id.clone()).or_default();
+        if by.is_empty() {
+            oldest_first.push(id);
         }
-        match read(manifests, &id) {
+        by.push(ingress);
+    }
+    if named.is_empty() {
+        return None;
+    }
+    let chains = longest_chains(manifests, ingresses);
+    let mut all = BTreeMap::new();
+    for id in oldest_first {
+        let by = named.remove(&id).unwrap_or_default();
+        let namespace = id.split('/').next().unwrap_or_default();
+        let asking = by.iter().map(|one| one.ingress.rules.len().max(1)).sum();
+        let authority = read(manifests, &id)
+            .map_err(|why| format!("{why}: as under ingress-nginx the hosts of ingress"));
+        let authority = authority.and_then(|authority| {
+            let chain = chains.get(namespace).copied().unwrap_or_default();
+            let bytes = authority.bytes().saturating_add(chain);
+            let room = repeated.take(namespace, bytes, asking);
+            room.map(|()| authority)
+                .map_err(|why| format!("is not used ({why}): the hosts of ingress"))
+        });
+        match authority {
             Ok(authority) => {
                 all.insert(id, authority);
             }
-            Err(why) => notes.push(format!(
-                "{}: Secret {} {why}: the hosts of ingress {} answer 403, as under ingress-nginx",
-                ingress.place_of("auth-tls-secret"),
-                inert::line(&id),
-                ingress.id(),
-            )),
+            Err(why) => notes.extend(by.into_iter().map(|ingress| {
+                format!(
+                    "{}: Secret {} {why} {} answer 403",
+                    ingress.place_of(ANNOTATION),
+                    inert::line(&id),
+                    ingress.id(),
+                )
+            })),
+        }
+    }
+    Some(all)
+}
+
+/// `namespace/name` of the Secret that an Ingress names.
+fn named_by(ingress: &TakenIngress<'_>) -> Option<String> {
+    let named = ingress.annotation(ANNOTATION).unwrap_or_default().trim();
+    if named.is_empty() {
+        return None;
+    }
+    Some(if named.contains('/') {
+        named.trim_start_matches('/').to_owned()
+    } else {
+        format!("{}/{named}", ingress.ingress.namespace)
+    })
+}
+
+/// By namespace, how long the longest chain is that its Ingresses name: each host that asks is written with one.
+fn longest_chains<'i>(
+    manifests: &Manifests,
+    ingresses: &'i [TakenIngress<'_>],
+) -> BTreeMap<&'i str, usize> {
+    let mut all = BTreeMap::new();
+    for ingress in ingresses.iter().map(|one| &one.ingress) {
+        let secrets = ingress.tls.iter().filter_map(|one| one.secret.as_deref());
+        let secrets = secrets
+            .filter_map(|name| manifests.tls_secret(&format!("{}/{name}", ingress.namespace)));
+        let texts = secrets.flat_map(|secret| {
+            ["data", "stringData"].map(|map| secret.text(&format!("/{map}/tls.crt")))
+        });
+        if let Some(longest) = texts.flatten().map(str::len).max() {
+            let known = all.entry(ingress.namespace.as_str()).or_insert(longest);
+            *known = longest.max(*known);
         }
     }
     all

@@ -6,6 +6,7 @@
 //! `pkg/util/ingress/ingress.go`; ingress-nginx dbb11b92d. What its certificate names is not read
 //! here: an entry's `hosts` are taken for that.
 
+pub(crate) mod repeated;
 mod secret;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -15,6 +15,7 @@ use limpet::route::VirtualHost;
 use serde_json::{Map, Value, json};
 
 use crate::authorities;
+use crate::certificates::repeated::Repeated;
 use crate::clusters::{self, Cluster, EndpointsFlag, Protocol, ServicePort};
 use crate::forwarding::Forwarding;
 use crate::key_pair::Authority;
@@ -155,9 +156,11 @@ impl<'m> Compiled<'m> {
             config.secrets = config::read(text.as_bytes())?.0.secrets;
             said.insert("secrets".to_owned(), secrets.into());
         }
+        let mut repeated = Repeated::default();
         let mut authorities = BTreeMap::new();
         if flags.clients() != Clients::Unasked
-            && let Some(all) = authorities::authorities(manifests, &ingresses, &mut notes)
+            && let Some(all) =
+                authorities::authorities(manifests, &ingresses, &mut repeated, &mut notes)
         {
             let told = authorities::told(&all);
             said.insert("client_certificates".to_owned(), json!(told));
@@ -182,8 +185,15 @@ impl<'m> Compiled<'m> {
         if flags.pods() != Pods::Unsaid {
             let named = [&*clusters, &*authorizers];
             let pods = flags.pods();
-            upstream_tls =
-                upstream_tls::Found::all(manifests, &ingresses, named, &policy, &used, pods);
+            upstream_tls = upstream_tls::Found::all(
+                manifests,
+                &ingresses,
+                named,
+                &policy,
+                &used,
+                pods,
+                &mut repeated,
+            );
             if !upstream_tls.closed.is_empty() {
                 config.close.extend(upstream_tls.closed.iter().cloned());
                 said.insert("close".to_owned(), json!(config.close));

@@ -21,7 +21,8 @@ use limpet::annotations::validator::parse_bool;
 use limpet::policy::Policy;
 
 use self::agreed::{Agreed, Holds, ports, without_policy};
-use self::said::{SECRET, Said, said};
+use self::said::{SECRET, Said, Secrets, said};
+use crate::certificates::repeated::Repeated;
 use crate::clusters::{Cluster, Protocol};
 use crate::manifests::Manifests;
 use crate::pods::Pods;
@@ -46,6 +47,15 @@ pub(crate) struct Found {
     pub(crate) notes: Vec<String>,
 }
 
+/// An Ingress that sends requests, and what it says.
+#[derive(Debug, Clone, Copy)]
+struct Speaker<'i> {
+    /// Its place by age.
+    at: usize,
+    ingress: &'i TakenIngress<'i>,
+    own: Option<&'i Said>,
+}
+
 impl Found {
     /// What `ingresses` say; `clusters`: those that they name, and their authorizers; `policy`: what the
     /// module makes of them, and `used` who sends requests where by it.
@@ -56,10 +66,13 @@ impl Found {
         policy: &Policy,
         used: &Uses,
         pods: Pods,
+        repeated: &mut Repeated,
     ) -> Found {
         let [clusters, authorizers] = clusters;
-        let mut own: Vec<Result<Option<Said>, String>> =
-            ingresses.iter().map(|one| said(manifests, one)).collect();
+        let mut secrets = Secrets::default();
+        let own = ingresses.iter();
+        let own = own.map(|one| said(manifests, &mut secrets, one));
+        let mut own: Vec<Result<Option<Said>, String>> = own.collect();
         let mut found = Found {
             pods,
             ..Found::default()
@@ -95,8 +108,15 @@ impl Found {
                 ));
             }
         }
+        // What the others say themselves closed them by now.
+        let all = ingresses.iter().zip(&own).enumerate();
+        let all = all.filter_map(|(at, (ingress, own))| {
+            let own = own.as_ref().ok()?.as_ref();
+            Some((ingress.id(), Speaker { at, ingress, own }))
+        });
+        let speakers: BTreeMap<&str, Speaker<'_>> = all.collect();
         for port in ports(clusters, pods) {
-            found.agree(ingresses, &own, &servers, used, &port);
+            found.agree(&speakers, &servers, used, &port, repeated);
         }
         found
     }
@@ -104,28 +124,33 @@ impl Found {
     /// What the Ingresses of a Service port say together, which each of `port` stands for.
     fn agree(
         &mut self,
-        ingresses: &[TakenIngress<'_>],
-        own: &[Result<Option<Said>, String>],
+        speakers: &BTreeMap<&str, Speaker<'_>>,
         servers: &BTreeMap<String, Result<Said, String>>,
         used: &Uses,
         port: &[&Cluster],
+        repeated: &mut Repeated,
     ) {
+        let keys = port.iter().map(|cluster| cluster.service_port.key());
+        let ports: Vec<(&Cluster, String)> = port.iter().copied().zip(keys).collect();
+        let users = ports.iter().filter_map(|(_, key)| used.get(key));
+        let users = users.flat_map(BTreeMap::keys);
+        let users = users.filter_map(|id| speakers.get(id.as_str()));
+        // The oldest first.
+        let users: BTreeMap<usize, Speaker<'_>> = users.map(|one| (one.at, *one)).collect();
         let mut agreed = Agreed::default();
-        let mut verifying = BTreeSet::new();
-        for (at, (ingress, own)) in ingresses.iter().zip(own).enumerate() {
-            // What it says itself closed it by now.
-            let Ok(own) = own else {
-                continue;
-            };
-            for cluster in port {
-                let hosts = used.get(&cluster.service_port.key());
+        let (mut verifying, mut speaking) = (BTreeMap::new(), BTreeMap::new());
+        for (at, Speaker { ingress, own, .. }) in users {
+            for (cluster, key) in &ports {
+                let hosts = used.get(key);
                 let hosts = hosts.and_then(|users| users.get(ingress.id()));
                 for host in hosts.into_iter().flatten() {
                     let holds = holds(own, servers.get(host));
                     let told = holds.as_ref().ok().and_then(Option::as_ref);
-                    if Protocol::of(ingress).tls && told.is_some_and(|told| told.verified.is_some())
-                    {
-                        verifying.insert(at);
+                    if Protocol::of(ingress).tls {
+                        speaking.insert(at, ingress);
+                        if told.is_some_and(|told| told.verified.is_some()) {
+                            verifying.insert(at, ingress);
+                        }
                     }
                     if let Err(why) = agreed.add(ingress, cluster, holds) {
                         self.close(ingress, &why);
@@ -142,12 +167,16 @@ impl Found {
                 return;
             }
             if let Some(why) = port.iter().find_map(|cluster| without_policy(cluster)) {
-                let verifying = verifying.iter().filter_map(|at| ingresses.get(*at));
-                verifying.for_each(|ingress| self.close(ingress, &why));
+                self.close_all(verifying.into_values(), &why);
                 return;
             }
         }
-        let keys = port.iter().map(|cluster| cluster.service_port.key());
+        let namespace = port.first().map_or("", |one| &one.service_port.namespace);
+        if let Err(why) = repeated.take(namespace, chosen.bytes(), port.len()) {
+            self.close_all(speaking.into_values(), &why);
+            return;
+        }
+        let keys = ports.into_iter().map(|(_, key)| key);
         self.by_cluster
             .extend(keys.map(|key| (key, chosen.clone())));
     }
@@ -155,6 +184,14 @@ impl Found {
     /// Whether pods are told all that the Ingress `namespace/name` says.
     pub(crate) fn says(&self, ingress: &str) -> bool {
         self.pods != Pods::Unsaid && !self.unsaid.contains(ingress)
+    }
+
+    fn close_all<'i, 'o: 'i>(
+        &mut self,
+        ingresses: impl Iterator<Item = &'i TakenIngress<'o>>,
+        why: &str,
+    ) {
+        ingresses.for_each(|ingress| self.close(ingress, why));
     }
 
     fn close(&mut self, ingress: &TakenIngress<'_>, why: &str) {
@@ -168,14 +205,14 @@ impl Found {
 }
 
 /// What holds where an Ingress says `own` on a host whose server has `server`.
-fn holds(own: &Option<Said>, server: Option<&Result<Said, String>>) -> Holds {
-    let says_all = own.as_ref().is_some_and(|own| own.checked.is_some());
+fn holds(own: Option<&Said>, server: Option<&Result<Said, String>>) -> Holds {
+    let says_all = own.is_some_and(|own| own.checked.is_some());
     let server = match server {
         Some(Err(why)) if !says_all => return Err(why.clone()),
         Some(Ok(server)) => Some(server),
         _ => None,
     };
-    Ok(UpstreamTls::of(own.as_ref(), server))
+    Ok(UpstreamTls::of(own, server))
 }
 
 /// What holds for the whole of a host, by its name in lower case: what the first of its Ingresses says

@@ -38,6 +38,13 @@ pub enum UnusableAuthority {
 }
 
 impl Authority {
+    /// How long it is, as it is written.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let revoked = self.revoked.as_ref().map_or(0, String::len);
+        self.certificates.len().saturating_add(revoked)
+    }
+
     /// Reads `ca.crt` and `ca.crl`.
     ///
     /// # Errors

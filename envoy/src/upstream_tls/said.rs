@@ -3,6 +3,9 @@
 //! Source: `Parse` of `internal/ingress/annotations/proxyssl`; `getPemCertificate`,
 //! `internal/ingress/controller/store/backend_ssl.go`; ingress-nginx dbb11b92d.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use limpet::annotations::validator::parse_bool;
 
 use super::cipher;
@@ -37,16 +40,35 @@ pub(super) struct Said {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Checked {
     /// Who signs pods' certificates, where `proxy-ssl-verify` is on.
-    pub(super) authority: Option<Authority>,
+    pub(super) authority: Option<Rc<Authority>>,
     /// `proxy-ssl-protocols`: the lowest and the highest.
     pub(super) versions: [&'static str; 2],
     /// `proxy-ssl-ciphers`; empty: Envoy's own.
     pub(super) ciphers: Vec<String>,
 }
 
+/// The Secrets that were read, by their names and whether pods are verified by them: each is read once,
+/// whoever names it.
+#[derive(Debug, Default)]
+pub(super) struct Secrets(BTreeMap<(String, bool), Result<Held, String>>);
+
+/// What a Secret holds.
+#[derive(Debug, Clone)]
+struct Held {
+    /// `Some(None)`: an authority at which no chain ends, which matters to nobody who verifies nothing.
+    #[allow(
+        clippy::option_option,
+        reason = "without ca.crt the rest says nothing either"
+    )]
+    authority: Option<Option<Rc<Authority>>>,
+    /// The pair that pods are shown.
+    pair: Option<Rc<KeyPair>>,
+}
+
 /// What `ingress` says; `None`: nothing. `Err`: why its paths answer 503.
 pub(super) fn said(
     manifests: &Manifests,
+    secrets: &mut Secrets,
     ingress: &TakenIngress<'_>,
 ) -> Result<Option<Said>, String> {
     let text = |name: &str| ingress.annotation(name).unwrap_or_default().trim();
@@ -59,7 +81,10 @@ pub(super) fn said(
         .secret(id)
         .ok_or_else(|| format!("Secret {} is not among the manifests (-f)", inert::line(id)))?;
     let is_verified = text("proxy-ssl-verify") == "on";
-    let (authority, shown) = read(secret, is_verified)
+    let read = secrets.0.entry((id.to_owned(), is_verified));
+    let held = read.or_insert_with(|| read_secret(secret, is_verified));
+    let Held { authority, pair } = held
+        .clone()
         .map_err(|why| format!("Secret {} is of no use: {why}", inert::line(id)))?;
     let name = name(text("proxy-ssl-name"));
     let names_pods = text("proxy-ssl-server-name") == "on";
@@ -77,7 +102,7 @@ pub(super) fn said(
     };
     Ok(Some(Said {
         checked,
-        shown: shown.map(|pair| Shown {
+        shown: pair.map(|pair| Shown {
             pair,
             secret: id.to_owned(),
         }),
@@ -141,16 +166,7 @@ fn own<'n>(
     }
 }
 
-/// The authority of a Secret, and the pair that pods are shown. `Some(None)`: an authority at which no
-/// chain ends, which matters to nobody who verifies nothing.
-#[allow(
-    clippy::option_option,
-    reason = "without ca.crt the rest says nothing either"
-)]
-fn read(
-    secret: &Object,
-    is_verified: bool,
-) -> Result<(Option<Option<Authority>>, Option<KeyPair>), String> {
+fn read_secret(secret: &Object, is_verified: bool) -> Result<Held, String> {
     let texts = secret.secret_texts();
     let text = |key: &str| {
         let is_there = || ["data", "stringData"].map(|map| secret.text(&format!("/{map}/{key}")));
@@ -163,7 +179,7 @@ fn read(
     let authority = match text("ca.crt")? {
         None | Some("") => None,
         Some(authority) => match Authority::read(authority, None) {
-            Ok(authority) => Some(Some(authority)),
+            Ok(authority) => Some(Some(Rc::new(authority))),
             Err(UnusableAuthority::NoRoot) if !is_verified => Some(None),
             Err(why) => return Err(why.to_string()),
         },
@@ -178,8 +194,8 @@ fn read(
         _ if authority.is_none() => return Err("it has neither a pair nor ca.crt".to_owned()),
         _ => None,
     };
-    let pair = pair.filter(|_| authority.is_some());
-    Ok((authority, pair))
+    let pair = pair.filter(|_| authority.is_some()).map(Rc::new);
+    Ok(Held { authority, pair })
 }
 
 /// A name, without its port as nginx takes it. `Err`: it is none, or has variables of nginx's in it.

@@ -274,3 +274,32 @@ fn that_copies_go_to_whom_nobody_verifies_is_said() {
         );
     }
 }
+
+// 360 Ingresses and a Secret of 268 KB made 127 MB of configuration, for everybody.
+#[test]
+fn whose_authority_is_too_long_to_be_written_for_each_of_his_services_closes_what_does_not_fit() {
+    let said = [
+        ("proxy-ssl-secret", "default/pods"),
+        ("proxy-ssl-verify", "on"),
+        ("proxy-ssl-name", "web.test"),
+    ];
+    let long = authority().repeat(2_000);
+    let mut items = vec![secret(&json!({ "ca.crt": long }))];
+    items.extend((0..9).map(|n| ingress(&format!("a{n}"), &format!("web{n}"), &said)));
+    let mut others = [
+        ingress("z", "web", &said),
+        secret(&json!({ "ca.crt": authority() })),
+    ];
+    for one in &mut others {
+        one["metadata"]["namespace"] = json!("other");
+    }
+    others[0]["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-ssl-secret"] =
+        json!("other/pods");
+    items.extend(others);
+    let (clusters, closed) = rendered(&items, &json!({}));
+    assert_eq!(closed, ["default/a6", "default/a7", "default/a8"]);
+    let verified =
+        |service: &str| clusters[service]["common_tls_context"]["validation_context"].is_object();
+    assert!(verified("default/web5:443") && verified("other/web:443"));
+    assert!(!verified("default/web6:443"));
+}

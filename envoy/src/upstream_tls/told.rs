@@ -1,5 +1,7 @@
 //! How TLS is spoken to the pods of a Service, and the words of Envoy for it.
 
+use std::rc::Rc;
+
 use serde_json::{Value, json};
 
 use super::said::{Said, name_or_default};
@@ -23,7 +25,7 @@ pub(crate) struct UpstreamTls {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Verified {
-    authority: Authority,
+    authority: Rc<Authority>,
     /// The name that a certificate has to be for.
     name: String,
 }
@@ -63,6 +65,14 @@ impl UpstreamTls {
     /// Whether a private key is in it.
     pub(crate) fn holds_a_key(&self) -> bool {
         self.shown.is_some()
+    }
+
+    /// How many bytes are written of certificates for each cluster.
+    pub(super) fn bytes(&self) -> usize {
+        let verified = self.verified.as_ref();
+        let verified = verified.map_or(0, |one| one.authority.certificates.len());
+        let shown = self.shown.as_ref().map(|one| &one.pair);
+        shown.map_or(verified, |pair| verified.saturating_add(pair.chain.len()))
     }
 
     /// `namespace/name` of the Secret with that key.

@@ -18,6 +18,9 @@ use crate::render::served::Served;
 
 const NAME: &str = "limpet-client-";
 
+/// What a gateway tells pods of clients' certificates, and ingress-nginx did not.
+const FORWARDED: &str = "x-forwarded-client-cert";
+
 /// What is merged after everything else: the headers are written when those of clients are gone.
 const PRIORITY: i32 = 10;
 
@@ -70,13 +73,18 @@ fn patches(server: &Server<'_>, asked: &Asking, args: &IstioArgs) -> Option<Vec<
         },
     } });
     asked.add_to(&mut chain);
+    let mut mutations = client::told(Some(asked));
+    mutations.push(json!({ "remove": FORWARDED }));
     let manager = json!({ "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        // On these connections alone the gateway adds none to what the client sent, which goes below: what other
+        // hosts' pods are told is the operator's. `SANITIZE` is zero, and a merge would lose it.
+        "forward_client_cert_details": "FORWARD_ONLY",
         "early_header_mutation_extensions": [{
             "name": "limpet.client",
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-                "mutations": client::told(Some(asked)),
+                "mutations": mutations,
             },
         }],
     } });

@@ -190,7 +190,7 @@ fn headers(served: &Served<'_>, args: &IstioArgs, side: Side) -> Value {
 pub(super) fn hidden(served: &Served<'_>, args: &IstioArgs) -> Vec<&'static str> {
     let leading = served.leading_headers().into_iter();
     leading
-        .chain(client_headers::hidden(served, args))
+        .chain(client_headers::dropped(served, args))
         .collect()
 }
 

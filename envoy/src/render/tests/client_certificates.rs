@@ -1,5 +1,6 @@
 //! Certificates of clients in what is rendered for Envoy Gateway and Istio: which listeners ask.
 
+use limpet::client_certificate::ClientCertificate;
 use serde_json::{Value, json};
 
 use crate::check::Platform;
@@ -21,6 +22,14 @@ fn authority() -> String {
 
 /// An Ingress for each `(namespace, host, Secret, asks)`, and an authority in each namespace.
 fn manifests(all: &[(&str, &str, &str, bool)]) -> Manifests {
+    with_authorities(all, &|_| authority())
+}
+
+/// The same with the authority of each namespace.
+fn with_authorities(
+    all: &[(&str, &str, &str, bool)],
+    authority: &dyn Fn(&str) -> String,
+) -> Manifests {
     let ingress = |(namespace, host, secret, asks): &(&str, &str, &str, bool)| {
         let mut annotations = json!({});
         if *asks {
@@ -47,7 +56,7 @@ fn manifests(all: &[(&str, &str, &str, bool)]) -> Manifests {
         json!({
             "apiVersion": "v1", "kind": "Secret",
             "metadata": { "namespace": namespace, "name": "ca" },
-            "stringData": { "ca.crt": authority() },
+            "stringData": { "ca.crt": authority(namespace) },
         })
     };
     let mut items: Vec<Value> = all.iter().map(ingress).collect();
@@ -197,6 +206,59 @@ fn a_wildcard_that_asks_takes_no_host_of_others_away() {
     // Where all of them have room it asks.
     let (own, _) = listeners(&resources(&with_star(&hosts[..60])));
     assert_eq!(own.len(), 62);
+}
+
+// What an authority takes is written for each host that asks.
+#[test]
+fn whose_authority_is_too_long_for_all_of_his_hosts_lets_nobody_in_there() {
+    let hosts: Vec<String> = (0..9).map(|n| format!("h{n}.test")).collect();
+    let mut all: Vec<(&str, &str, &str, bool)> = hosts
+        .iter()
+        .map(|host| ("evil", host.as_str(), "tls", true))
+        .collect();
+    all.push(("shop", "z.test", "tls", true));
+    let manifests = with_authorities(&all, &|namespace| match namespace {
+        "evil" => authority().repeat(2_000),
+        _ => authority(),
+    });
+    assert_eq!(listeners(&resources(&manifests)).0, ["z.test"]);
+    let flags = Flags {
+        clients: Clients::Verified,
+        ..Flags::default()
+    };
+    let compiled = Compiled::new(&manifests, &flags).unwrap();
+    let unusable = compiled.virtual_host("h8.test").unwrap();
+    assert!(matches!(
+        unusable.client_certificate(),
+        Some(ClientCertificate::Unusable)
+    ));
+    let mut notes = compiled.all_notes();
+    let told = "that the certificates of one namespace may have, in all copies): the hosts of ingress evil/h8.test answer 403";
+    assert!(notes.any(|note| note.contains(told)));
+}
+
+// Others' pods were kept from what an operator's gateway tells them of certificates.
+#[test]
+fn on_istio_what_pods_are_told_of_certificates_changes_where_clients_are_asked_alone() {
+    let all = [
+        ("shop", "a.test", "tls", true),
+        ("other", "b.test", "tls", false),
+    ];
+    let compiled_of = manifests(&all);
+    let flags = Flags {
+        clients: Clients::Any,
+        ..Flags::default()
+    };
+    let compiled = Compiled::new(&compiled_of, &flags).unwrap();
+    let resources = istio::resources(&Served::new(&compiled), &IstioArgs::default());
+    let of_it = resources
+        .iter()
+        .filter(|one| one.value.to_string().contains("x-forwarded-client-cert"));
+    let names: Vec<&str> = of_it
+        .map(|one| one.value["metadata"]["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    assert!(names[0].starts_with("limpet-client-"), "{names:?}");
 }
 
 #[test]
