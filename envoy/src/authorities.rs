@@ -8,7 +8,8 @@ use crate::key_pair::Authority;
 use crate::manifests::Manifests;
 use crate::taken::TakenIngress;
 
-const ANNOTATION: &str = "auth-tls-secret";
+/// Who names the Secret.
+pub(crate) const ANNOTATION: &str = "auth-tls-secret";
 
 /// By `namespace/name`, those that Envoy takes. `None`: nobody asks for certificates.
 pub(crate) fn authorities(

@@ -81,7 +81,7 @@ fn beyond(own: &OwnListeners<'_>) -> Vec<String> {
     let quiet = others.first().map(|first| {
         format!(
             "a Gateway holds {MOST_CERTIFICATES} certificates in a listener and {MOST_LISTENERS} listeners: \
-             {} hosts, {first} the first of them, are served with the certificate of another host. Gather hosts \
+             {} hosts, {first} the first of them, are served with the certificate of another host, and asked for one where its clients are. Gather hosts \
              under fewer certificates, or render a part of the Ingresses for a Gateway of its own",
             others.len()
         )

@@ -2,13 +2,16 @@
 //! those under a wildcard that asks, those whose certificates have no room in the listener of all, and those whose TLS
 //! goes to pods as it comes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::asking::Asking;
 use super::secrets::{MOST_CERTIFICATES, MOST_LISTENERS, secrets};
 use super::served::Served;
+use crate::authorities;
 use crate::certificates::Certificate;
 use crate::clusters::Cluster;
+use crate::taken::TakenIngress;
+use crate::uses::name_of;
 
 /// A listener that one host has.
 pub(super) struct OfOneHost<'s> {
@@ -37,15 +40,20 @@ pub(super) struct OwnListeners<'s> {
 
 /// A namespace's hosts that ask come first: without its listener such a host lets in nobody.
 pub(super) fn own_listeners<'s>(served: &'s Served<'_>) -> OwnListeners<'s> {
+    let ages = Ages::of(served);
     let mut unheard = HashSet::new();
     loop {
         let own = with_stars(served, &unheard);
         // A listener of a wildcard takes the connections of all hosts under it: where those have no room for
-        // listeners of their own, it would take them from whose they are.
+        // listeners of their own, it would take them from whose they are. Whoever comes under it later is late.
         let stars = own.with_room.iter().filter(|one| one.asking.is_some());
         let stars: HashSet<&str> = stars.filter_map(|one| one.host.strip_prefix('*')).collect();
         let outside = own.without_room.iter().filter(|one| one.asking.is_none());
-        let taken: Vec<&str> = outside.flat_map(|one| above(one.host, &stars)).collect();
+        let taken = outside.flat_map(|one| {
+            let above = above(one.host, &stars);
+            above.filter(|star| ages.is_older(one.host, star))
+        });
+        let taken: Vec<&str> = taken.collect();
         if taken.is_empty() {
             return own;
         }
@@ -126,6 +134,46 @@ impl<'s> Listener<'s> {
             Self::OfOneHost(one) => &one.certificate.ingress.ingress.namespace,
             Self::Passed(one) => &one.cluster.service_port.namespace,
         }
+    }
+}
+
+/// Which came first: the places of Ingresses, the oldest first.
+struct Ages {
+    /// By host in lower case: of the first Ingress that answers there.
+    first: HashMap<String, usize>,
+    /// Of the first that asks for certificates.
+    asking: HashMap<String, usize>,
+}
+
+impl Ages {
+    fn of(served: &Served<'_>) -> Self {
+        let compiled = served.compiled();
+        let places = compiled.ingresses.iter().map(TakenIngress::id).zip(0..);
+        let places: HashMap<&str, usize> = places.collect();
+        let hosts = compiled.policy.virtual_hosts().map(|host| {
+            let ingresses = host.locations.iter().map(|one| one.ingress.as_str());
+            let places = ingresses.filter_map(|id| places.get(id));
+            (name_of(host), places.min().copied().unwrap_or(usize::MAX))
+        });
+        let mut asking = HashMap::new();
+        for (one, at) in compiled.ingresses.iter().zip(0..) {
+            if one.annotation(authorities::ANNOTATION).is_some() {
+                for rule in &one.ingress.rules {
+                    asking.entry(rule.host.to_ascii_lowercase()).or_insert(at);
+                }
+            }
+        }
+        Self {
+            first: hosts.collect(),
+            asking,
+        }
+    }
+
+    /// Whether `host` was there before somebody asked for the certificates of `*star`.
+    fn is_older(&self, host: &str, star: &str) -> bool {
+        let host = self.first.get(&host.to_ascii_lowercase());
+        let star = self.asking.get(&format!("*{}", star.to_ascii_lowercase()));
+        star.is_none_or(|star| host.is_some_and(|host| host < star))
     }
 }
 

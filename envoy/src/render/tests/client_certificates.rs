@@ -208,6 +208,26 @@ fn a_wildcard_that_asks_takes_no_host_of_others_away() {
     assert_eq!(own.len(), 62);
 }
 
+// 62 hosts under it closed the wildcard of others.
+#[test]
+fn whoever_comes_under_a_wildcard_that_asks_when_it_is_full_takes_nothing_from_it() {
+    let hosts: Vec<String> = (0..70).map(|n| format!("h{n}.wild.test")).collect();
+    let mut all: Vec<(&str, &str, &str, bool)> = vec![("shop", "*.wild.test", "tls", true)];
+    all.extend(
+        hosts
+            .iter()
+            .map(|host| ("evil", host.as_str(), "evil", false)),
+    );
+    let manifests = manifests(&all);
+    let (own, _) = listeners(&resources(&manifests));
+    assert_eq!(own.len(), 62);
+    assert!(own.iter().any(|host| host == "*.wild.test"));
+    let text = envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap();
+    let told =
+        "9 hosts, h61.wild.test the first of them, are served with the certificate of another host";
+    assert!(text.contains(told), "{text}");
+}
+
 // What an authority takes is written for each host that asks.
 #[test]
 fn whose_authority_is_too_long_for_all_of_his_hosts_lets_nobody_in_there() {
