@@ -5,6 +5,7 @@
 //! ingress-nginx dbb11b92d.
 
 mod bytes;
+mod empty;
 mod escape;
 mod parse;
 mod prefix;

@@ -3,6 +3,7 @@
 //! Source: pcrepattern(3), PCRE 8.39, without UTF.
 
 use super::bytes::ByteSet;
+use super::empty;
 use super::escape::{self, Escape};
 
 /// Branches, of which the first that leads to a match is taken.
@@ -56,6 +57,7 @@ pub(super) fn parse(source: &[u8]) -> Result<(Branches, Vec<Option<usize>>), Str
         depth: 0,
         ahead: 0,
         dot: ByteSet::of(b'\n').not(),
+        is_ungreedy: false,
         groups: Vec::new(),
     };
     let branches = parser.branches()?;
@@ -73,6 +75,8 @@ struct Parser<'s> {
     ahead: usize,
     /// What `.` matches.
     dot: ByteSet,
+    /// Somewhere before, `U` made what is greedy lazy.
+    is_ungreedy: bool,
     groups: Vec<Option<usize>>,
 }
 
@@ -100,6 +104,9 @@ impl Parser<'_> {
                     }
                     Some(node) => nodes.push(Node::Repeat(Box::new(node), quantifier)),
                 }
+            }
+            if !self.is_ungreedy {
+                nodes = empty::told(nodes);
             }
         }
         Ok(nodes)
@@ -275,6 +282,7 @@ impl Parser<'_> {
         if text.is_empty() {
             return Err("has a (? without its )".to_owned());
         }
+        self.is_ungreedy |= flags.contains(&b'U');
         if flags.contains(&b's') {
             self.dot = ByteSet::ALL;
         }

