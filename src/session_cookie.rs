@@ -166,7 +166,13 @@ mod tests {
 
     #[test]
     fn lifetimes_are_cut_to_seconds() {
-        for (seconds, time) in [(1.5, 101), (-1.0, 99), (-0.5, 99), (1e20, i64::MIN)] {
+        for (seconds, time) in [
+            (1.5, 101),
+            (-1.0, 99),
+            (-0.5, 99),
+            (1e20, i64::MIN),
+            (9_223_372_036_854_775_808.0, i64::MIN),
+        ] {
             assert_eq!(expiry(100, seconds), time, "{seconds}");
         }
         assert_eq!(expiry(0, f64::NAN), i64::MIN);

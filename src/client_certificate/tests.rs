@@ -115,6 +115,90 @@ fn one_of_anybodys_has_to_hold_now() {
 }
 
 #[test]
+fn what_is_told_of_a_client_has_its_names_in_any_spelling_and_no_others() {
+    for (name, wanted) in [
+        ("ssl-client-cert", true),
+        ("ssl_client-verify", true),
+        ("ssl-client-curt", false),
+        ("ssl-client", false),
+        ("ssl-client-certs", false),
+        ("sslxclient-cert", false),
+        ("ssl-client-c_rt", false),
+        ("host", false),
+    ] {
+        assert_eq!(Client::unasked().is_lie(name), wanted, "{name}");
+        assert!(!Client::default().is_lie(name), "{name}");
+    }
+}
+
+#[test]
+fn what_is_said_of_a_certificate_is_what_nginx_says() {
+    let asked = Asked {
+        said: AskedCertificate {
+            passes: true,
+            ..asked(Verify::OptionalNoCa, "").said
+        },
+        name: None,
+    };
+    for (kind, subject, wanted) in [
+        ("verified", "CN=client", "SUCCESS"),
+        (
+            "unverified",
+            "CN=client",
+            "FAILED:unable to verify the first certificate",
+        ),
+        ("unverified", "CN=ca", "FAILED:self-signed certificate"),
+    ] {
+        let head = [
+            (CONNECTION, "sni=a.example"),
+            (SUBJECT, subject),
+            (ISSUER, "CN=ca"),
+            (CERTIFICATE, "pem"),
+        ];
+        let head = crate::edit::fields(&head);
+        let property = |_: &[&str]| Some(format!("{kind}=prod/ca,depth=1").into_bytes());
+        let facts = facts(&property);
+        let client = Client::of(&asked, &None, &head, &facts);
+        let told = client.told().map(|(_, value)| value.unwrap());
+        let told: Vec<String> = told
+            .map(|value| String::from_utf8(value.to_vec()).unwrap())
+            .collect();
+        assert_eq!(told, ["pem", wanted, subject, "CN=ca"]);
+    }
+}
+
+#[test]
+fn a_connection_says_what_name_it_greeted() {
+    let listeners = || Some(BTreeMap::new());
+    for (listeners, said, wanted) in [
+        (None, Some("sni=a.example"), Some("a.example")),
+        (None, Some("a.example"), Some("a.example")),
+        (None, Some("sni="), None),
+        (None, None, None),
+        (listeners(), Some("a.example"), Some("a.example")),
+        (listeners(), Some(""), None),
+        (listeners(), None, None),
+    ] {
+        let is_by_listener = listeners.is_some();
+        let property = |path: &[&str]| {
+            let is_it = path == ["connection", "requested_server_name"];
+            said.filter(|_| is_it).map(|said| said.as_bytes().to_vec())
+        };
+        // A client writes it too, where a listener says it.
+        let header = if is_by_listener {
+            Some("sni=lie")
+        } else {
+            said
+        };
+        let head: Vec<_> = header.map(|said| (CONNECTION, said)).into_iter().collect();
+        let head = crate::edit::fields(&head);
+        let facts = facts(&property);
+        let greeted = greeted(&listeners, &head, &facts);
+        assert_eq!(greeted.as_deref(), wanted.map(str::as_bytes), "{said:?}");
+    }
+}
+
+#[test]
 fn a_clients_own_words_never_reach_a_pod() {
     let asked = asked(Verify::Optional, "");
     let head = crate::edit::fields(&[

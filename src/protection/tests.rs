@@ -73,6 +73,7 @@ fn what_may_be_read_as_protected_is_refused_unless_it_is_spelled_so() {
             "/%e0%81%a1dmin",
             "/adm%C4%B1n",
             "/adm\u{130}n",
+            "/%f0%80%81%a1dmin",
             "/%EF%BD%81dmin",
             "/\u{ff21}dmin",
             "/a/\u{ff0e}.\u{ff0f}admin",
@@ -111,7 +112,9 @@ fn what_may_be_read_as_protected_is_refused_unless_it_is_spelled_so() {
     );
     refused("/Admin", &["/admin", "/ADMIN"]);
     refused("/tasks", &["/ta\u{17f}ks", "/tas%E2%84%AAs"]);
-    refused("/admin", &[&"/x".repeat(300)]);
+    // More pieces than are read.
+    refused("/admin", &[&"/x".repeat(300), &"/x".repeat(257)]);
+    let_through("/admin", &[&"/x".repeat(256)]);
 }
 
 #[test]
@@ -148,11 +151,22 @@ fn other_paths_are_let_through() {
             "/api/v4/projects/group%2Fproject",
             "/%",
             "/%zz%u12%c0",
+            // No escape of a letter, but near one.
+            "/adm\u{12f}n",
+            "/admin\u{ff00}",
+            "/%c1%ef%bd%a1dmin",
+            "/zu0061dmin",
+            "/%x0061dmin",
+            "/zz0061dmin",
+            "/%u0161dmin",
         ],
     );
+    let_through("/tasks", &["/ta\u{17e}ks", "/tas\u{2129}s"]);
     let_through(
         "/a/b",
-        &["/a", "/a/", "/a/c", "/a/bc", "/b", "/a/b/c", "/c/../a"],
+        &[
+            "/a", "/a/", "/a/c", "/a/bc", "/b", "/a/b/c", "/c/../a", "/ax//c",
+        ],
     );
 }
 
@@ -314,6 +328,7 @@ fn prefixes_of_which_one_refuses_the_other_are_an_error() {
         ["/Api", "/apiary"],
         ["/Api", "*.a.test/api"],
         ["b.a.test/Api", "*.a.test/api"],
+        ["*.a.test/Api", "b.a.test/api"],
     ] {
         let error = read(two).unwrap_err().to_string();
         assert!(error.contains(two[0]) && error.contains(two[1]), "{error}");

@@ -113,3 +113,6 @@ pub(super) fn is_blocked(policy: &Policy, scope: &Scope) -> bool {
 fn client(policy: &Policy, scope: &Scope) -> Option<IpAddr> {
     access::address(scope.headers, scope.facts, policy.real_ip.as_ref())
 }
+
+#[cfg(test)]
+mod tests;

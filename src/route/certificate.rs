@@ -81,3 +81,6 @@ fn is_of_another_host(policy: &Policy, scope: &Scope) -> bool {
         *greeted != *scope.host && is_known()
     })
 }
+
+#[cfg(test)]
+mod tests;
