@@ -7,6 +7,7 @@
 mod bytes;
 mod empty;
 mod escape;
+mod node;
 mod parse;
 mod prefix;
 mod translate;

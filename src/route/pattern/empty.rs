@@ -3,7 +3,7 @@
 //!
 //! Source: `match`, `OP_KETRMAX`, of PCRE 8.39.
 
-use super::parse::{Branches, Kind, Node, Quantifier};
+use super::node::{Branches, Kind, Node, Quantifier};
 
 /// The same elements; a group that repeats last among them as `(.?)*` does is written `(?:.?)*()`.
 ///

@@ -3,7 +3,7 @@
 //! where it does not.
 
 use super::bytes::ByteSet;
-use super::parse::{Branches, Node};
+use super::node::{Branches, Node};
 use super::width::is_anchored;
 
 /// What a pattern begins with, upper and lower case alike.

@@ -6,7 +6,7 @@
 //! - a possessive repetition that could not give anything back anyway.
 
 use super::bytes::ByteSet;
-use super::parse::{Branches, Kind, Node, Quantifier};
+use super::node::{Branches, Kind, Node, Quantifier};
 use super::width;
 use std::fmt::Write;
 

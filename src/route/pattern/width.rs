@@ -1,7 +1,7 @@
 //! How much work a pattern can be: how many of its places may be tried at once on one byte of a
 //! text. A linear-time engine takes that times the length of the text, and no more.
 
-use super::parse::{Branches, Node, Quantifier};
+use super::node::{Branches, Node, Quantifier};
 
 /// The most places at once, looked for from the start of the text alone where the pattern says so.
 pub(super) fn width(branches: &Branches) -> u32 {
