@@ -64,6 +64,24 @@ fn the_101_of_a_first_request_starts_a_session() {
     assert_eq!(again.header("x-pod"), answer.header("x-pod"));
 }
 
+// Envoy's own limits are 100 fields, and 80 KiB.
+#[test]
+fn an_answer_with_a_head_that_large_buffers_held_is_passed_on_with_its_session() {
+    let mut shop = Shop::new(1, PERSISTENT);
+    let field = |n: usize| (format!("x-field-{n}"), "v".repeat(1_000));
+    for pod in &mut shop.pods {
+        pod.behave(Script {
+            headers: (0..200).map(field).collect(),
+            ..Script::default()
+        });
+    }
+    let envoy = shop.share();
+    let answer = send(envoy.http(), &Request::get(HOST, "/")).unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.all("x-field-199"), ["v".repeat(1_000)]);
+    assert_eq!(answer.all("set-cookie").len(), 1);
+}
+
 fn requests_over_http_2(envoy: &Rendered) -> u64 {
     let prefix = envoy.name("ingress_http");
     let count = format!("http.{prefix}.downstream_rq_http2_total");

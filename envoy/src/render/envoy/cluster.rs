@@ -9,7 +9,11 @@ use super::settings::EnvoySettings;
 use crate::clusters::{Cluster, Twin};
 use crate::compiled::Compiled;
 use crate::render::authorizer::{self, PROTOCOL_OPTIONS};
+use crate::render::edge;
 use crate::render::way::CONNECT;
+
+/// In KiB, the head of an answer: twice what people write as `proxy-buffer-size` at most.
+const MOST_OF_A_HEAD: u32 = 512;
 
 pub(super) fn cluster(
     compiled: &Compiled<'_>,
@@ -45,8 +49,14 @@ pub(super) fn cluster(
     let connections = if cluster.is_asked() {
         authorizer::connections()
     } else {
-        // upstream-keepalive-timeout
-        json!({ "idle_timeout": "60s" })
+        json!({
+            // upstream-keepalive-timeout
+            "idle_timeout": "60s",
+            // nginx counts no fields of an answer, and takes a head that proxy-buffer-size holds; Envoy's own
+            // limits are 100, and 60 KiB or 80.
+            "max_headers_count": edge::HEADERS,
+            "max_response_headers_kb": MOST_OF_A_HEAD,
+        })
     };
     let mut options = json!({
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
