@@ -269,6 +269,7 @@ fn without_endpoints_nothing_is_known_and_nothing_replaced() {
     for (name, cluster) in writers() {
         let session = open(&cluster, None, &cookie("x"));
         assert!(session.has_cookie() && session.wants_refresh(), "{name}");
+        assert!(session.is_unjudged(), "{name}");
         let closed = closed(&session, &cluster, None, &served(A, false));
         assert_eq!(closed, (State::Foreign, None), "{name}");
         let session = open(&cluster, None, &cookie(""));
@@ -293,6 +294,79 @@ fn the_last_cookie_of_a_name_comes_first_and_then_the_others() {
         let headers = [("cookie".to_owned(), line.collect::<String>().into_bytes())];
         let session = open(&persistent, Some(&table), &headers);
         assert_eq!(session.override_host(), named, "{values:?}");
+    }
+}
+
+#[test]
+fn a_minted_key_is_its_endpoints_wherever_on_its_arcs_it_falls() {
+    let balanced = simple(None, None);
+    let table = healthy(&balanced);
+    for address in [A, B] {
+        let position = table.position(address).unwrap();
+        let arcs: Vec<_> = table.ring().arcs(address, position).collect();
+        let ends = arcs.iter().scan(0, |end, arc| {
+            *end += arc.length;
+            Some(*end)
+        });
+        for end in ends.collect::<Vec<_>>() {
+            for random in [end - 1, end, end + 1] {
+                let facts = Facts {
+                    now: &|| 1_732_345_678,
+                    random: &|| random,
+                    property: &|_| None,
+                    knowledge: &|| Knowledge::Current,
+                };
+                let affinity = balanced.affinity.as_ref().unwrap();
+                let key = affinity.mint(address, Some(&table), &facts).unwrap();
+                let session = open(&balanced, Some(&table), &cookie(&key));
+                assert_eq!(session.override_host(), Some(address), "{random} {key}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_digest_is_of_the_cluster_whose_endpoint_it_names_if_it_is_the_last_and_its_own() {
+    let md5 = simple(None, Some("md5"));
+    let table = healthy(&md5);
+    let (own, dead) = (value(&md5, A), value(&md5, GONE));
+    let other = value(&simple(None, Some("sha1")), A);
+    for (values, wanted) in [
+        (&[&own][..], true),
+        (&[&own, &dead], false),
+        (&[&dead, &own], true),
+        (&[&other], false),
+        (&[&dead], false),
+    ] {
+        let line = values.iter();
+        let line = line.map(|value| format!("INGRESSCOOKIE={value}; "));
+        let headers = [("cookie".to_owned(), line.collect::<String>().into_bytes())];
+        let session = open(&md5, Some(&table), &headers);
+        assert_eq!(session.is_affinitized(), wanted, "{values:?}");
+    }
+}
+
+#[test]
+fn digits_beyond_the_last_position_are_a_key_of_the_ring() {
+    let md5 = simple(None, Some("md5"));
+    let session = open(&md5, Some(&healthy(&md5)), &cookie("99"));
+    assert!(session.named().is_some() && session.is_rewritten());
+    let index = simple(None, Some("index"));
+    let session = open(&index, Some(&healthy(&index)), &cookie("99"));
+    assert_eq!(session.named(), None);
+}
+
+#[test]
+fn who_served_is_whom_was_asked_for_unless_it_was_somebody_else() {
+    let md5 = simple(None, Some("md5"));
+    let table = healthy(&md5);
+    let session = open(&md5, Some(&table), &cookie(&value(&md5, A)));
+    for (elsewhere, wanted) in [(false, State::Kept), (true, State::Moved)] {
+        let served = Served {
+            address: None,
+            ..served("", elsewhere)
+        };
+        assert_eq!(closed(&session, &md5, Some(&table), &served).0, wanted);
     }
 }
 
@@ -723,6 +797,26 @@ fn lenient_attributes_are_kept_with_a_remark() {
     );
     for remark in &remarks {
         assert!(remark.value.is_some(), "{remark:?}");
+    }
+}
+
+#[test]
+fn attributes_in_the_path_of_a_cookie_count_where_nothing_else_says_them() {
+    for (own, max_age, wanted) in [
+        ("d.example", Some("5"), "Max-Age=5; Domain=d.example"),
+        ("", None, "Max-Age=9; Domain=in.path"),
+    ] {
+        let annotated = Annotated {
+            path: Some("/; HttpOnly; Domain=in.path; Max-Age=9".to_owned()),
+            domain: Some(own.to_owned()).filter(|own| !own.is_empty()),
+            max_age: max_age.map(str::to_owned),
+            ..Annotated::default()
+        };
+        let first = Annotated::default();
+        let (affinity, _) = Affinity::new(NAME, &first, &annotated, &keyed(&["k"]));
+        let line = affinity.cookie.set_cookie("v", &place(true), &|| 0);
+        let line = String::from_utf8(line).unwrap();
+        assert_eq!(line, format!("INGRESSCOOKIE=v; {wanted}; Path=/; HttpOnly"));
     }
 }
 

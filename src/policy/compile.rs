@@ -122,3 +122,6 @@ fn real_ip(settings: &Settings, config: &Config) -> Option<RealIp> {
 }
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,12 @@
 use crate::client_certificate::{CONNECTION, SUBJECT};
-use crate::edit::fields;
+use crate::edit::{Edit, fields};
 use crate::endpoints::EndpointTable;
 use crate::facts::{Facts, Knowledge};
 use crate::policy::{self, Policy};
 use crate::route::{self, Disposition};
 use serde_json::{Map, Value, json};
 
-/// A host, and what its Ingress says of `auth-tls-`; without anything it asks for no certificate.
+/// A host, and what an Ingress says of `auth-tls-`; without anything it asks for no certificate.
 fn ingress(host: &str, said: &[(&str, &str)]) -> Value {
     let said = said.iter();
     let said = said.map(|(name, value)| {
@@ -14,19 +14,21 @@ fn ingress(host: &str, said: &[(&str, &str)]) -> Value {
         (name, json!(value))
     });
     let said: Map<String, Value> = said.collect();
-    let name = if host.is_empty() { "all" } else { host };
     let service = json!({ "name": "web", "port": { "number": 80 } });
     let path = json!({ "path": "/", "pathType": "Prefix", "backend": { "service": service } });
     json!({
         "kind": "Ingress",
-        "metadata": { "name": name, "annotations": said },
+        "metadata": { "name": "a", "annotations": said },
         "spec": { "rules": [{ "host": host, "http": { "paths": [path] } }] },
     })
 }
 
 fn policy() -> Policy {
     let secret = ("secret", "default/ca");
-    let ingresses = [
+    let mut without_paths = ingress("plain.example", &[secret]);
+    without_paths["spec"]["rules"][0]["http"].take();
+    let mut ingresses = [
+        without_paths,
         ingress("", &[]),
         ingress("plain.example", &[]),
         ingress("on.example", &[secret]),
@@ -37,8 +39,15 @@ fn policy() -> Policy {
         ),
         ingress("path.example", &[secret, ("error-page", "/open")]),
         ingress("good.example", &[secret, ("match-cn", "CN=good")]),
+        ingress("good.example", &[secret, ("match-cn", "CN=other")]),
         ingress("closed.example", &[("secret", "default/nobody")]),
+        ingress("late.example", &[secret]),
+        ingress("late.example", &[("secret", "default/nobody")]),
+        ingress("odd.example", &[secret, ("match-cn", "good")]),
     ];
+    for (at, one) in ingresses.iter_mut().enumerate() {
+        one["metadata"]["name"] = json!(format!("i{at:02}"));
+    }
     let config = json!({
         "unmatched": "not_found",
         "ingresses": ingresses,
@@ -93,12 +102,47 @@ fn nobody_comes_in_but_with_the_certificate_that_the_host_asks_for() {
         ("good", Some("good.example"), none, "400 no_certificate"),
         ("closed", Some("closed.example"), good, "403 no_authority"),
         ("closed", None, none, "403 no_authority"),
+        // The first that asks decides, but for one that cannot be used.
+        ("late", Some("late.example"), good, "403 no_authority"),
+        ("odd", Some("odd.example"), good, "403 no_authority"),
     ] {
         let is = ask(&policy, host, greeted, route, "CN=good");
         assert_eq!(is, wanted, "{host} {greeted:?} {route}");
     }
     let is = ask(&policy, "good", Some("good.example"), good, "CN=other");
     assert_eq!(is, "403 other_name");
+}
+
+#[test]
+fn pods_of_a_host_that_asks_nobody_believe_no_client_where_another_host_asks() {
+    let head = fields(&[
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", "/"),
+        (":authority", "plain.example"),
+        ("ssl-client-verify", "SUCCESS"),
+    ]);
+    let facts = Facts {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|_| None,
+        knowledge: &|| Knowledge::Current,
+    };
+    let plain = ingress("plain.example", &[]);
+    let nobody = json!({ "ingresses": [plain] }).to_string();
+    let nobody = policy::read(nobody.as_bytes()).unwrap().0;
+    for (policy, wanted) in [(policy(), 1), (nobody, 0)] {
+        let endpoints = EndpointTable::default();
+        let disposition = route::dispose(&policy, &endpoints, &head, &facts);
+        let Disposition::Forward(forward) = disposition else {
+            panic!("{disposition:?}");
+        };
+        let told = forward.edits.iter().filter(|edit| {
+            let lie = Edit::Remove("ssl-client-verify".to_owned().into());
+            **edit == lie
+        });
+        assert_eq!(told.count(), wanted);
+    }
 }
 
 fn ask(policy: &Policy, host: &str, greeted: Option<&str>, route: &str, subject: &str) -> String {

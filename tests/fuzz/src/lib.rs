@@ -166,8 +166,12 @@ pub struct Matching {
 }
 
 impl Matching {
-    /// `None`: there is no such location, or it costs too much.
+    /// `None`: there is no such location, or it costs too much, or the root that every host has may stand
+    /// before it, for it is no longer.
     pub fn of(pattern: &str, path: &str, annotations: &serde_json::Value) -> Option<Self> {
+        if pattern.len() < 2 && pattern != "/" {
+            return None;
+        }
         let policy = one_path(pattern, annotations)?;
         let has_location = policy.virtual_hosts().any(|host| {
             let mut locations = host.locations.iter();
