@@ -7,6 +7,7 @@ use crate::annotations::AuthorizerAnnotations;
 use crate::edit::{Edit, Field};
 use crate::fields::Requests;
 use crate::rewrite::template::Template;
+use std::sync::Arc;
 
 /// Who is asked, and how.
 #[derive(Debug, Clone)]
@@ -23,7 +24,7 @@ pub(crate) struct Authorizer {
     /// Where those are sent who are not let in for want of a name.
     pub signin: Option<Template>,
     /// What pods are told of its answer, in lower case.
-    pub response_headers: Vec<String>,
+    pub response_headers: Arc<[String]>,
     /// Its cookies go with every answer, not with good ones alone.
     pub always_set_cookie: bool,
 }
@@ -96,14 +97,15 @@ impl Answer {
 }
 
 impl Authorizer {
-    /// `place`: what the path of the question is where the URL has none.
+    /// `place`: what the path of the question is where the URL has none; `fixed` compiles a text without
+    /// captures.
     pub(crate) fn compile(
         said: &AuthorizerAnnotations,
         cluster: Option<String>,
         set: Requests,
         place: &str,
+        mut fixed: impl FnMut(&str) -> Result<Template, String>,
     ) -> Result<Self, String> {
-        let fixed = |text: &str| Template::compile(text, &[]);
         let path = if said.url.path.is_empty() {
             place
         } else {

@@ -4,14 +4,15 @@
 //! template `CORS` of `rootfs/etc/nginx/template/nginx.tmpl`, ingress-nginx dbb11b92d.
 
 use crate::edit::{FieldValue, Headers, Name, all};
+use std::sync::Arc;
 
 /// The rules of one location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cors {
     /// `None`: every origin, and `*` is the answer.
-    origins: Option<Vec<Origin>>,
+    origins: Option<Arc<[Origin]>>,
     /// What else is told an origin that may.
-    fields: Vec<(&'static str, String)>,
+    fields: Arc<[(&'static str, String)]>,
 }
 
 /// One entry of `cors-allow-origin`, in lower case.
@@ -39,6 +40,12 @@ pub struct Told {
 }
 
 impl Cors {
+    /// Whether both are one in memory.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.fields, &other.fields)
+    }
+
     /// Reads `cors-allow-origin`; entries that are no origin are passed over. `None`: it lists
     /// nobody.
     #[must_use]
@@ -48,7 +55,10 @@ impl Cors {
             None
         } else {
             let origins: Vec<Origin> = texts().filter_map(origin).collect();
-            Some(origins).filter(|origins| !origins.is_empty())?.into()
+            if origins.is_empty() {
+                return None;
+            }
+            Some(origins.into())
         };
         let credentials = told.credentials.then(|| "true".to_owned());
         let expose = Some(told.expose).filter(|names| !names.is_empty());

@@ -7,6 +7,7 @@ use crate::edit::{Edit, FieldValue, Name};
 use crate::rewrite::template::Template;
 use crate::rewrite::variable::Scope;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Fields of answers, in place of those that a pod sends under the same names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,7 +112,7 @@ impl Additions {
 
 /// Fields of requests, `proxy-set-headers`, with nginx's variables.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Requests(Vec<(String, Template)>);
+pub(crate) struct Requests(Arc<[(String, Template)]>);
 
 /// What ingress-nginx sets itself: a field of the same name comes beside it.
 pub(crate) const BUILT_IN: [&str; 10] = [
@@ -128,6 +129,12 @@ pub(crate) const BUILT_IN: [&str; 10] = [
 ];
 
 impl Requests {
+    /// Whether both are one in memory.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Those of a ConfigMap; `tell` is told the name of one that cannot be filled in, and why.
     pub(crate) fn of(data: &BTreeMap<String, String>, mut tell: impl FnMut(&str, String)) -> Self {
         let mut fields = Vec::new();
@@ -142,7 +149,7 @@ impl Requests {
                 Err(why) => tell(name, why),
             }
         }
-        Self(fields)
+        Self(fields.into())
     }
 
     /// Those that have a value, for whoever is asked about the request.

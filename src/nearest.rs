@@ -3,9 +3,11 @@
 /// The word of `words` that `name` was most likely meant to be: at most a third of its
 /// letters differ. `None`: none is near.
 pub fn nearest<'w>(name: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let most = name.len().max(3) / 3;
+    let words = words.filter(|word| word.len().abs_diff(name.len()) <= most);
     let near = words.map(|word| (distance(name, word), word));
     let (distance, word) = near.min_by_key(|(distance, _)| *distance)?;
-    (distance <= name.len().max(3) / 3).then_some(word)
+    (distance <= most).then_some(word)
 }
 
 /// Letters to insert, remove or replace (Levenshtein).

@@ -11,6 +11,7 @@ mod hosts;
 mod listed;
 mod load;
 mod merge;
+mod shared;
 
 use crate::access::clients::Clients;
 use crate::access::{Networks, RealIp};

@@ -40,11 +40,13 @@ pub(crate) enum Rewritten {
 impl Rewrite {
     /// Compiles the rewrite of a location whose path is `path`. What takes a request to the
     /// location, `matched`, is the same expression from the start of the path: where it can
-    /// match nowhere else, it finds what the rewrite would find.
+    /// match nowhere else, it finds what the rewrite would find. `template` compiles the target: its source,
+    /// named groups, and whether its first question mark begins the arguments.
     pub(crate) fn compile(
         path: &str,
         matched: Option<&Arc<Pattern>>,
         target: &str,
+        template: impl FnOnce(&str, &[(String, usize)], bool) -> Result<Template, String>,
     ) -> Result<Self, String> {
         let pattern = match matched.filter(|same| same.is_anchored() && path.starts_with('/')) {
             Some(same) => Arc::clone(same),
@@ -53,11 +55,7 @@ impl Rewrite {
         let trimmed = target.strip_suffix('?').unwrap_or(target);
         let absolute = ["http://", "https://", "$scheme"];
         let redirect = absolute.iter().any(|start| trimmed.starts_with(start));
-        let target_template = if redirect {
-            Template::compile(trimmed, pattern.names())?
-        } else {
-            Template::with_args(trimmed, pattern.names())?
-        };
+        let target_template = template(trimmed, pattern.names(), !redirect)?;
         Ok(Self {
             target: target_template,
             pattern,

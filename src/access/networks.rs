@@ -4,10 +4,11 @@
 //! `net.ParseCIDR` and `IPNet.String`; `ngx_http_access_inet`, nginx 1.27.1.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
-/// A list.
+/// A list, shared by all who have it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Networks(Vec<Network>);
+pub struct Networks(Arc<[Network]>);
 
 /// Addresses with the same first bits. Those of IPv4 are mapped into IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +21,17 @@ struct Network {
 const MAPPED: u128 = u128::MAX << 32;
 
 impl Networks {
+    /// Whether both are one in memory.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Reads texts such as `10.0.0.0/8` and `::1`. `None`: one is none.
     pub fn read<'t>(texts: impl Iterator<Item = &'t str>) -> Option<Self> {
         let networks = texts.map(|text| network(text.trim()));
-        networks.collect::<Option<_>>().map(Self)
+        let networks: Vec<Network> = networks.collect::<Option<_>>()?;
+        Some(Self(networks.into()))
     }
 
     /// Every address there is.
@@ -34,15 +42,15 @@ impl Networks {
             base: base.to_bits(),
             mask: MAPPED,
         };
-        Self(vec![Network { base: 0, mask: 0 }, v4])
+        Self(Arc::new([Network { base: 0, mask: 0 }, v4]))
     }
 
     /// Every address of IPv4.
     #[must_use]
     pub fn all_of_ipv4() -> Self {
-        let mut all = Self::everybody();
-        all.0.retain(|network| network.is_of_ipv4());
-        all
+        let all = Self::everybody();
+        let v4 = all.0.iter().filter(|network| network.is_of_ipv4());
+        Self(v4.copied().collect())
     }
 
     /// Whether an address is in one of them. What is mapped into IPv6 is an address of IPv4, which

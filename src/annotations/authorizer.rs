@@ -8,6 +8,7 @@ use super::validator::parse_bool;
 use crate::config::Config;
 use crate::config::settings::Settings;
 use crate::remark::{Effect, Expected, Problem, Remark};
+use std::sync::Arc;
 
 /// Who is asked whether a request may come in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct AuthorizerAnnotations {
     /// `auth-signin-redirect-param`.
     pub redirect_param: String,
     /// `auth-response-headers`.
-    pub response_headers: Vec<String>,
+    pub response_headers: Arc<[String]>,
     /// `auth-request-redirect`.
     pub request_redirect: String,
     /// `auth-proxy-set-headers`: a ConfigMap; empty: none.
@@ -183,7 +184,7 @@ pub(super) fn authorizer(
         redirect_param: reader
             .fit("auth-signin-redirect-param")
             .unwrap_or_else(|| REDIRECT_PARAM.to_owned()),
-        response_headers,
+        response_headers: response_headers.into(),
         request_redirect: reader.text("auth-request-redirect").unwrap_or_default(),
         set_headers,
         always_set_cookie: reader.flag("auth-always-set-cookie").unwrap_or_default(),

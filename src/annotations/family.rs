@@ -101,12 +101,19 @@ fn custom_http_errors(reader: &mut Reader) -> Vec<u16> {
     };
     let statuses = text.split(',').map(str::trim);
     let statuses = statuses.filter(|status| !status.is_empty());
-    let statuses = statuses.map(|status| status.parse().ok());
-    statuses.collect::<Option<Vec<u16>>>().unwrap_or_else(|| {
-        let problem = Problem::Not(Expected::WholeNumber);
-        reader.remark(NAME, &text, problem, Effect::AsBefore);
-        Vec::new()
-    })
+    // Each once, and none that no answer has: every location has the list.
+    let mut all = Vec::new();
+    for status in statuses {
+        let Ok(status) = status.parse() else {
+            let problem = Problem::Not(Expected::WholeNumber);
+            reader.remark(NAME, &text, problem, Effect::AsBefore);
+            return Vec::new();
+        };
+        if (100..600).contains(&status) && !all.contains(&status) {
+            all.push(status);
+        }
+    }
+    all
 }
 
 /// `None`: a list is none, which denies the locations.

@@ -172,13 +172,15 @@ fn is_unfit(name: &str, value: &str) -> bool {
 /// refuses, what limpet does not do. The worst that follows from a refusal.
 pub(super) fn survey(reader: &mut Reader, risk: Option<catalogue::Risk>) -> Refused {
     let mut worst = Refused::Annotation;
+    let mut unknown = 0_u32;
     let annotations = &reader.ingress.annotations;
     for (full, value) in annotations {
         let Some(name) = full.strip_prefix(PREFIX) else {
             continue;
         };
         let Some(row) = catalogue::find(name) else {
-            reader.unknown(name, value);
+            reader.unknown(name, value, unknown < MOST_GUESSES);
+            unknown = unknown.saturating_add(1);
             continue;
         };
         reader.unsupported(row, value);
@@ -210,10 +212,13 @@ const OWN: [&str; 4] = [
     "session-cookie-skip-cacheable",
 ];
 
+/// For so many unknown annotations of an Ingress a known one is looked for: each is compared with all.
+const MOST_GUESSES: u32 = 50;
+
 impl Reader<'_> {
-    fn unknown(&mut self, name: &str, value: &str) {
+    fn unknown(&mut self, name: &str, value: &str, guesses: bool) {
         let names = catalogue::ANNOTATIONS.iter().map(|row| row.name);
-        let meant = nearest(name, names);
+        let meant = guesses.then(|| nearest(name, names)).flatten();
         let problem = Problem::UnknownAnnotation { meant };
         self.remark(name, value, problem, Effect::Setting);
     }

@@ -50,7 +50,13 @@ fn said(signin: &str, method: &str) -> AuthorizerAnnotations {
 #[test]
 fn an_authorizer_that_is_asked_by_a_method_of_its_own_is_told_the_path_too() {
     for (method, count) in [("", 5), ("POST", 7)] {
-        let asked = Authorizer::compile(&said("", method), None, Requests::default(), "/place");
+        let asked = Authorizer::compile(
+            &said("", method),
+            None,
+            Requests::default(),
+            "/place",
+            |text| Template::compile(text, &[]),
+        );
         let asked = asked.unwrap();
         assert_eq!(asked.sent.len(), count, "{method:?}");
         assert_eq!(asked.host.as_deref(), Some("sso.test"));

@@ -1,6 +1,7 @@
 //! The authorizer of a location.
 
 use super::merge::Draft;
+use super::shared::Shared;
 use crate::annotations::{Annotations, AuthorizerAnnotations};
 use crate::authorizer::Authorizer;
 use crate::config::Config;
@@ -19,6 +20,7 @@ pub(super) fn of(
     global: &GlobalAuth,
     config: &Config,
     draft: &Draft,
+    shared: &mut Shared,
 ) -> Result<Option<Box<Authorizer>>, Option<Box<Remark>>> {
     let said = match (&annotations.authorizer, global) {
         (Some(own), _) => Some(own),
@@ -26,7 +28,7 @@ pub(super) fn of(
         (None, Ok(global)) if annotations.global_auth => global.as_ref(),
         (None, _) => None,
     };
-    let compiled = said.map(|said| compile(said, config, draft).map(Box::new));
+    let compiled = said.map(|said| compile(said, config, draft, shared).map(Box::new));
     compiled.transpose().map_err(Some)
 }
 
@@ -36,6 +38,7 @@ fn compile(
     said: &AuthorizerAnnotations,
     config: &Config,
     draft: &Draft,
+    shared: &mut Shared,
 ) -> Result<Authorizer, Box<Remark>> {
     // `buildAuthLocation`: what is asked for where the URL has no path.
     let path = URL_SAFE_NO_PAD.encode(&draft.path);
@@ -51,22 +54,29 @@ fn compile(
             Effect::Path,
         ))
     };
-    let set = set_headers(said, config).ok_or_else(|| {
+    let set = set_headers(said, config, shared).ok_or_else(|| {
         let problem = Problem::Not(Expected::SetHeaders);
         unusable("auth-proxy-set-headers", &said.set_headers, problem)
     })?;
-    Authorizer::compile(said, cluster, set, &place).map_err(|why| {
+    let fixed = |text: &str| shared.template(text, &[], false);
+    Authorizer::compile(said, cluster, set, &place, fixed).map_err(|why| {
         let url = [&*said.url.origin, &said.url.path].concat();
         unusable("auth-url", &url, Problem::Unusable(why))
     })
 }
 
-fn set_headers(said: &AuthorizerAnnotations, config: &Config) -> Option<Requests> {
+fn set_headers(
+    said: &AuthorizerAnnotations,
+    config: &Config,
+    shared: &mut Shared,
+) -> Option<Requests> {
     if said.set_headers.is_empty() {
         return Some(Requests::default());
     }
     let data = config.config_maps.get(&said.set_headers)?;
-    let mut is_fit = true;
-    let set = Requests::of(data, |_, _| is_fit = false);
-    is_fit.then_some(set)
+    shared.requests(&said.set_headers, || {
+        let mut is_fit = true;
+        let set = Requests::of(data, |_, _| is_fit = false);
+        is_fit.then_some(set)
+    })
 }

@@ -20,6 +20,11 @@ impl Budget {
     pub(super) fn of(merged: &Merged, loaded: &[Loaded]) -> Self {
         let mut asked: Vec<Vec<&Draft>> = vec![Vec::new(); loaded.len()];
         let servers = merged.servers.values();
+        let places = |draft: &Draft| {
+            let texts = draft.ingress.and_then(|one| loaded.get(one));
+            Pattern::places(&draft.path)
+                .saturating_add(texts.map_or(0, |one| own_texts(draft, one)))
+        };
         let is_a_regex_host =
             |drafts: &&Vec<Draft>| drafts.iter().any(|draft| is_regex(draft, loaded));
         let hosts = servers
@@ -35,7 +40,7 @@ impl Budget {
         for (namespace, drafts) in namespaces.clone().zip(&asked) {
             let all = wanted.entry(namespace).or_default();
             for draft in drafts {
-                *all = all.saturating_add(Pattern::places(&draft.path));
+                *all = all.saturating_add(places(draft));
             }
         }
         let most = most_for_one(&wanted);
@@ -44,7 +49,7 @@ impl Budget {
         for (one, (namespace, drafts)) in namespaces.zip(asked).enumerate() {
             let spent = spent.entry(namespace).or_default();
             for draft in drafts {
-                let with_it = spent.saturating_add(Pattern::places(&draft.path));
+                let with_it = spent.saturating_add(places(draft));
                 if with_it <= most {
                     *spent = with_it;
                 } else {
@@ -67,6 +72,27 @@ impl Budget {
             )
         })
     }
+}
+
+/// A text with the named groups of a path is that path's own, and counts with it: nothing else is written
+/// again for each path.
+fn own_texts(draft: &Draft, one: &Loaded) -> usize {
+    if !["(?<", "(?P<", "(?'"]
+        .iter()
+        .any(|group| draft.path.contains(group))
+    {
+        return 0;
+    }
+    let said = &one.annotations;
+    let texts = [
+        &said.upstream_vhost,
+        &said.redirect.url,
+        &said.rewrite.target,
+        &said.forwarded_prefix,
+        &said.hash_by,
+    ];
+    let bytes = texts.into_iter().map(String::len);
+    bytes.fold(0, usize::saturating_add)
 }
 
 /// How many places a namespace may have, where each wants so many and all together have [`PLACES`].

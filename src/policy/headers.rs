@@ -1,11 +1,13 @@
 //! Headers that ConfigMaps name.
 
+use super::shared::Shared;
 use crate::annotations::Annotations;
 use crate::config::Config;
 use crate::config::settings::Settings;
 use crate::fields::{Additions, Answers, Requests};
 use crate::remark::{Effect, Expected, Field, Problem, Remark};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// `proxy-set-headers`.
 pub(super) fn requests(
@@ -49,13 +51,15 @@ pub(super) fn custom_headers(
     maps: &BTreeMap<String, BTreeMap<String, String>>,
     settings: &Settings,
     annotations: &Annotations,
-) -> Option<Result<Answers, Box<Remark>>> {
+    shared: &mut Shared,
+) -> Option<Result<Arc<Answers>, Box<Remark>>> {
     let name = &annotations.custom_headers;
     if name.is_empty() {
         return None;
     }
     let map = maps.get(name);
-    let custom = map.and_then(|data| Answers::custom(data, &settings.allowed_response_headers));
+    let allowed = &settings.allowed_response_headers;
+    let custom = map.and_then(|data| shared.answers(name, || Answers::custom(data, allowed)));
     Some(custom.ok_or_else(|| {
         let problem = Problem::Not(Expected::CustomHeaders);
         let field = Field::annotation("custom-headers");

@@ -11,6 +11,7 @@ use super::budget::Budget;
 use super::clusters::Ids;
 use super::listed::{Asked, Listed, wildcard_of};
 use super::merge::{Draft, Loaded, Merged, Server, Upstream, host_of, is_regex};
+use super::shared::Shared;
 use crate::annotations;
 use crate::config::Config;
 use crate::config::settings::Settings;
@@ -20,6 +21,7 @@ use crate::route::VirtualHost;
 use crate::route::host::{DEFAULT_SERVER, Hosts};
 use crate::route::location::{Cookies, Location};
 use crate::route::lookup::Lookup;
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::iter;
 use std::sync::Arc;
@@ -34,6 +36,7 @@ struct Context<'a> {
     listed: Listed,
     budget: Budget,
     global_auth: GlobalAuth,
+    shared: RefCell<Shared>,
 }
 
 pub(super) fn compile(
@@ -53,6 +56,7 @@ pub(super) fn compile(
         listed: Listed::new(merged),
         budget: Budget::of(merged, loaded),
         global_auth: annotations::global(settings, config).map_err(|remark| remarks.push(*remark)),
+        shared: RefCell::default(),
     };
     let mut hosts = Hosts::default();
     for (name, server) in &merged.servers {

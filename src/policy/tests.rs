@@ -1636,3 +1636,57 @@ fn patterns_beyond_what_all_may_take_cost_their_own_namespace() {
     assert!(refused.iter().all(|one| *one == Some("odd/many")));
     check(&policy, &[("http://few.example/x/y", "default-s-80 /x/y")]);
 }
+
+// 1,500 paths beside 20,000 names filled the memory of a proxy: each path had its own.
+#[test]
+fn what_an_ingress_says_is_there_once_for_all_its_paths() {
+    let said = [
+        ("auth-url", "http://auth.example/$request_uri"),
+        ("auth-response-headers", "X-One, X-Two"),
+        ("auth-proxy-set-headers", "default/sent"),
+        ("cors-allow-origin", "https://a.example, https://b.example"),
+        ("custom-headers", "default/told"),
+        ("enable-cors", "true"),
+        ("proxy-cookie-path", "/a /b"),
+        ("upstream-vhost", "pods.example"),
+        ("whitelist-source-range", "10.0.0.0/8, 192.168.0.0/16"),
+    ];
+    let kind = "Prefix";
+    let paths = [
+        ("h.example", kind, "/a", "s"),
+        ("h.example", kind, "/b", "s"),
+    ];
+    let extra = json!({
+        "authorizers": { "http://auth.example:80": "asked" },
+        "config_maps": { "default/sent": { "X-Sent": "$remote_addr" }, "default/told": { "X-Told": "1" } },
+        "config_map": { "global-allowed-response-headers": "X-Told" },
+    });
+    let (policy, remarks) = compile_with(&[ingress("one", &said, &paths)], extra);
+    assert!(remarks.is_empty(), "{remarks:?}");
+    let host = policy.virtual_hosts().find(|host| host.name == "h.example");
+    let of_it = host
+        .unwrap()
+        .locations
+        .iter()
+        .filter(|one| !one.is_implicit);
+    let all: Vec<_> = of_it.collect();
+    assert_eq!(all.len(), 4);
+    let first = all[0];
+    for other in &all[1..] {
+        assert!(Arc::ptr_eq(&first.rules, &other.rules));
+        let told = [first, other].map(|one| one.custom_headers.as_ref().unwrap());
+        assert!(Arc::ptr_eq(told[0], told[1]));
+        let asked = [first, other].map(|one| one.authorizer.as_ref().unwrap());
+        assert!(Arc::ptr_eq(
+            &asked[0].response_headers,
+            &asked[1].response_headers
+        ));
+        assert!(asked[0].set.is_same(&asked[1].set) && asked[0].path.is_same(&asked[1].path));
+        let hosts = [first, other].map(|one| one.upstream_host.as_ref().unwrap());
+        assert!(hosts[0].is_same(hosts[1]));
+        let lists = [first, other].map(|one| one.access.as_ref().unwrap().allow.as_ref().unwrap());
+        assert!(lists[0].is_same(lists[1]));
+        let cors = [first, other].map(|one| one.cors.as_ref().unwrap());
+        assert!(cors[0].is_same(cors[1]));
+    }
+}

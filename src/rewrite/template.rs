@@ -4,6 +4,7 @@
 
 use super::escape::{Kind, escape};
 use super::variable::{Scope, Variable};
+use std::sync::Arc;
 
 /// Stands in a text for what its author left open. No header has it.
 pub(crate) const OPEN: u8 = 0x7f;
@@ -36,11 +37,11 @@ enum Fill {
     Open,
 }
 
-/// A compiled text.
+/// A compiled text, shared by all who have it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Template {
-    pieces: Vec<Piece>,
-    source: String,
+    pieces: Arc<[Piece]>,
+    source: Arc<str>,
 }
 
 #[derive(Debug, Clone)]
@@ -54,6 +55,12 @@ enum Piece {
 }
 
 impl Template {
+    /// Whether both are one in memory.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.pieces, &other.pieces)
+    }
+
     /// Compiles a value. `names`: named groups, which are variables too.
     pub(crate) fn compile(source: &str, names: &[(String, usize)]) -> Result<Self, String> {
         Self::parse(source, names, false)
@@ -65,28 +72,28 @@ impl Template {
     }
 
     fn parse(source: &str, names: &[(String, usize)], mut args: bool) -> Result<Self, String> {
-        let mut template = Self {
-            pieces: Vec::new(),
-            source: source.to_owned(),
-        };
+        let mut pieces = Vec::new();
         let mut rest = source;
         while let Some(first) = rest.chars().next() {
             if first == '$' {
                 let (piece, tail) = dollar(rest.get(1..).unwrap_or_default(), names)?;
-                template.pieces.push(piece);
+                pieces.push(piece);
                 rest = tail;
             } else if first == '?' && args {
                 args = false;
-                template.pieces.push(Piece::Args);
+                pieces.push(Piece::Args);
                 rest = rest.get(1..).unwrap_or_default();
             } else {
                 let end = rest.find(|c| c == '$' || (c == '?' && args));
                 let (text, tail) = rest.split_at(end.unwrap_or(rest.len()));
-                template.pieces.push(Piece::Text(text.as_bytes().to_vec()));
+                pieces.push(Piece::Text(text.as_bytes().to_vec()));
                 rest = tail;
             }
         }
-        Ok(template)
+        Ok(Self {
+            pieces: pieces.into(),
+            source: source.into(),
+        })
     }
 
     /// Whether the source has a question mark anywhere.
@@ -137,7 +144,7 @@ impl Template {
     fn render(&self, scope: &Scope, fill: Fill) -> (Vec<u8>, Option<usize>) {
         let mut out = Vec::with_capacity(self.source.len().saturating_add(scope.subject.len()));
         let mut args = None;
-        for piece in &self.pieces {
+        for piece in self.pieces.iter() {
             let before = out.len();
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text),

@@ -3,9 +3,19 @@ use crate::facts::Facts;
 use crate::route::pattern::{Groups, Work};
 use std::borrow::Cow;
 
+fn compiled(path: &str, target: &str) -> Result<Rewrite, String> {
+    Rewrite::compile(path, None, target, |source, names, has_args| {
+        if has_args {
+            Template::with_args(source, names)
+        } else {
+            Template::compile(source, names)
+        }
+    })
+}
+
 /// What `target` makes of `uri` with `args`.
 fn rewrite(path: &str, target: &str, uri: &str, args: &str) -> Rewritten {
-    let rewrite = Rewrite::compile(path, None, target).unwrap();
+    let rewrite = compiled(path, target).unwrap();
     let facts = Facts {
         now: &|| 0,
         random: &|| 0,
@@ -92,6 +102,6 @@ fn absolute_targets_redirect_and_no_capture_makes_one() {
 #[test]
 fn targets_that_nginx_refuses_are_refused() {
     for target in ["/$0", "/$", "/$nosuch", "/${host", "/a$-"] {
-        assert!(Rewrite::compile("/", None, target).is_err(), "{target}");
+        assert!(compiled("/", target).is_err(), "{target}");
     }
 }

@@ -57,7 +57,7 @@ pub struct Location {
     /// `proxy-body-size` in bytes; 0: no bound.
     pub(crate) body_size: u64,
     /// `custom-headers`; `None`: there are none.
-    pub(crate) custom_headers: Option<Box<Answers>>,
+    pub(crate) custom_headers: Option<Arc<Answers>>,
     /// `custom-http-errors`; `None`: every answer goes out as it is.
     pub(crate) error_pages: Option<Arc<ErrorPages>>,
     pub(crate) denied: bool,
@@ -77,7 +77,7 @@ pub struct Location {
     pub(crate) hash_by: Option<Template>,
     /// `policies`: the route that it asks for; `None`: the one of all.
     pub(crate) policy: Option<Arc<str>>,
-    pub(crate) rules: Rules,
+    pub(crate) rules: Arc<Rules>,
     /// ingress-nginx's own `/healthz` of the default server.
     pub(crate) is_health_check: bool,
 }

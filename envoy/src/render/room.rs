@@ -114,7 +114,8 @@ impl Shared {
     /// The one with the plugin configuration.
     pub(super) fn plugin(compiled: &Compiled<'_>, resource: &Resource) -> Self {
         let own = compiled.ingresses.iter();
-        let own = own.map(|one| (one, weight(compiled, one).max(1)));
+        let mut sizes = Sizes::default();
+        let own = own.map(|one| (one, sizes.weight(compiled, one).max(1)));
         let own: Vec<(&TakenIngress<'_>, usize)> = own.collect();
         let mut namespaces: HashMap<&str, usize> = HashMap::new();
         for (ingress, weight) in &own {
@@ -268,18 +269,27 @@ fn heaviest(compiled: &Compiled<'_>, shared: &Shared) -> Vec<usize> {
     left_out
 }
 
-/// How many bytes are there because of it: its own, and those of the Services and ConfigMaps that it names.
-fn weight(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> usize {
-    let manifests = compiled.manifests;
-    let mut own = ingress.object.value.clone();
-    unread::left_out_of(&mut own, &ingress.object.prefix);
-    let services = compiled.named_by(ingress.id());
-    let services = services.filter_map(|one| manifests.service(&one.service_port.service_id()));
-    let maps = named_maps(ingress.object);
-    let maps = maps.filter_map(|id| manifests.config_maps.named(&id));
-    let others = services.chain(maps).map(|one| &one.value);
-    let all = [&own].into_iter().chain(others);
-    all.map(|one| one.to_string().len()).sum()
+/// How large Services and ConfigMaps are, by their places: each is written once to see it, whoever names it.
+#[derive(Default)]
+struct Sizes(HashMap<*const Object, usize>);
+
+impl Sizes {
+    /// How many bytes are there because of an Ingress: its own, and those of the Services and ConfigMaps that it
+    /// names.
+    fn weight(&mut self, compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> usize {
+        let manifests = compiled.manifests;
+        let mut own = ingress.object.value.clone();
+        unread::left_out_of(&mut own, &ingress.object.prefix);
+        let services = compiled.named_by(ingress.id());
+        let services = services.filter_map(|one| manifests.service(&one.service_port.service_id()));
+        let maps = named_maps(ingress.object);
+        let maps = maps.filter_map(|id| manifests.config_maps.named(&id));
+        let others = services.chain(maps).map(|one| {
+            let size = self.0.entry(ptr::from_ref(one));
+            *size.or_insert_with(|| one.value.to_string().len())
+        });
+        others.fold(own.to_string().len(), usize::saturating_add)
+    }
 }
 
 #[cfg(test)]

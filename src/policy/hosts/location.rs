@@ -9,7 +9,6 @@ use crate::policy::headers::custom_headers;
 use crate::policy::listed::Asked;
 use crate::policy::merge::{Draft, Upstream};
 use crate::policy::{authorizers, error_pages};
-use crate::redirect::response::Rules;
 use crate::remark::{Effect, Field, Problem, Remark};
 use crate::rewrite::Rewrite;
 use crate::rewrite::template::Template;
@@ -114,7 +113,7 @@ impl Context<'_> {
             if value.is_empty() {
                 return Ok(None);
             }
-            let template = Template::compile(value, names);
+            let template = self.shared.borrow_mut().template(value, names, false);
             template
                 .map(Some)
                 .map_err(|why| unusable(Field::annotation(name), value, why))
@@ -123,7 +122,8 @@ impl Context<'_> {
         location.access = annotations.access.listed().cloned().map(Box::new);
         if !starts_with_any(&draft.path, &self.settings.no_auth_locations) {
             location.basic.clone_from(&annotations.basic);
-            match authorizers::of(annotations, &self.global_auth, self.config, draft) {
+            let shared = &mut self.shared.borrow_mut();
+            match authorizers::of(annotations, &self.global_auth, self.config, draft, shared) {
                 Ok(authorizer) => location.authorizer = authorizer,
                 Err(remark) => {
                     location.denied = true;
@@ -135,9 +135,15 @@ impl Context<'_> {
         location.satisfies_any = annotations.satisfies_any;
         location.cors = annotations.cors.clone().map(Box::new);
         location.body_size = annotations.body_size;
-        if let Some(custom) = custom_headers(&self.config.config_maps, self.settings, annotations) {
+        let maps = &self.config.config_maps;
+        let custom = custom_headers(
+            maps,
+            self.settings,
+            annotations,
+            &mut self.shared.borrow_mut(),
+        );
+        if let Some(custom) = custom {
             location.custom_headers = custom
-                .map(Box::new)
                 .map_err(|remark| remarks.push(of(self.ingress(draft), *remark)))
                 .ok();
             location.denied |= location.custom_headers.is_none();
@@ -147,10 +153,13 @@ impl Context<'_> {
         }
         location.ssl.port = annotations.port_in_redirects;
         location.upstream_host = text("upstream-vhost", &annotations.upstream_vhost)?;
-        location.rules = Rules::compile(&annotations.response, |name, value, problem| {
-            let remark = Remark::new(Field::annotation(name), value, problem, Effect::Setting);
-            remarks.push(of(self.ingress(draft), remark));
-        });
+        if let Some(at) = draft.ingress {
+            let mut shared = self.shared.borrow_mut();
+            location.rules = shared.rules(at, &annotations.response, |name, value, problem| {
+                let remark = Remark::new(Field::annotation(name), value, problem, Effect::Setting);
+                remarks.push(of(self.ingress(draft), remark));
+            });
+        }
         location.ssl.exempt =
             starts_with_any(&draft.path, &self.settings.no_tls_redirect_locations);
         if draft.plain {
@@ -170,7 +179,10 @@ impl Context<'_> {
             url,
         });
         if !rewrite.target.is_empty() && rewrite.target != draft.path {
-            let compiled = Rewrite::compile(&draft.path, pattern.as_ref(), &rewrite.target);
+            let target = |source: &str, names: &[_], has_args| {
+                self.shared.borrow_mut().template(source, names, has_args)
+            };
+            let compiled = Rewrite::compile(&draft.path, pattern.as_ref(), &rewrite.target, target);
             let field = Field::annotation("rewrite-target");
             let compiled = compiled.map_err(|why| unusable(field, &rewrite.target, why))?;
             location.forwarded_prefix = text("x-forwarded-prefix", &annotations.forwarded_prefix)?;
@@ -200,7 +212,11 @@ impl Context<'_> {
         }
         let pattern = location.pattern.as_ref();
         let names = pattern.map_or(&[][..], |pattern| pattern.names());
-        match Template::compile(&upstream.hash_by, names) {
+        let compiled = self
+            .shared
+            .borrow_mut()
+            .template(&upstream.hash_by, names, false);
+        match compiled {
             Ok(template) => Some(template),
             Err(why) => {
                 let field = Field::annotation("upstream-hash-by");
