@@ -12,6 +12,7 @@ use crate::passthrough;
 use crate::pods::Pods;
 use crate::render::envoy_gateway::pods;
 use crate::render::istio::protocols;
+use crate::render::istio::taking_over::{self, TakingOver};
 use crate::render::left_out;
 use crate::render::served::Served;
 use crate::render::{authorizer, external_names};
@@ -101,12 +102,31 @@ pub(super) fn run(compiled: &Compiled<'_>, platform: Option<Platform>) -> Vec<Fi
         findings.extend(not_rendered(compiled, platform));
         findings.extend(match platform {
             Platform::Envoy => Vec::new(),
-            Platform::Istio => policies::on_istio(compiled),
+            Platform::Istio => {
+                let mut findings = policies::on_istio(compiled);
+                let hosts = taking_over::on_istio(compiled);
+                findings.extend(hosts.iter().map(not_in_sidecars));
+                findings
+            }
             Platform::EnvoyGateway => policies::on_envoy_gateway(compiled),
         });
         findings.extend(ingresses.flat_map(|one| paths_as_resolved(one, platform)));
     }
     findings
+}
+
+/// A gateway serves it.
+fn not_in_sidecars(one: &TakingOver<'_>) -> Finding {
+    let place = Place::at(one.object, &one.pointer(), one.field());
+    let mut finding = Finding::new(
+        Level::Note,
+        "host-of-a-service",
+        &place,
+        one.why.clone(),
+        TakingOver::consequence(),
+    );
+    finding.value = Some(one.host.clone());
+    finding
 }
 
 /// What the resources cannot hold; `render` writes the same at their head.

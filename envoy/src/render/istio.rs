@@ -8,12 +8,14 @@ mod credential;
 mod destination;
 mod filter;
 mod gateway;
+mod inside;
 mod other_names;
 mod plugin;
 mod pods;
 pub mod protocols;
 mod route;
 mod sidecar;
+pub(crate) mod taking_over;
 mod way;
 
 use std::collections::BTreeSet;
@@ -60,7 +62,8 @@ pub fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
     all
 }
 
-/// Leaves out what has no room in the objects that several share: those of all tenants, and that of a host.
+/// Leaves out what has no room in the objects that several share, those of all tenants and that of a host, and of
+/// sidecars what would take calls to others' Services.
 ///
 /// # Errors
 /// When a key of `--config` has no usable shape.
@@ -69,6 +72,10 @@ pub(super) fn make_room(
     flags: &Flags,
     args: &IstioArgs,
 ) -> Result<(), ConfigError> {
+    if args.sidecar {
+        let inside = (&*args.cluster_domain, &*args.namespace);
+        taking_over::leave_out(manifests, flags, inside)?;
+    }
     if args.sidecar && args.render.losses.close {
         close_by_address(manifests, flags)?;
     }
@@ -173,11 +180,6 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
     }
     if served.forwarding.trusted && !args.sidecar {
         head.extend(TRUSTED.lines().map(str::to_owned));
-    }
-    if args.sidecar && served.hosts.iter().any(|host| host == "*") {
-        head.push(
-            "note: a rule without host cannot be served by sidecars: they route by host".to_owned(),
-        );
     }
     let secrets = served.secret_lines();
     if !secrets.is_empty() {

@@ -4,6 +4,7 @@ mod hostile;
 mod protocols;
 mod routes;
 mod services;
+mod sidecars;
 mod upstream_vhost;
 mod verified_pods;
 mod ways;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::inside::CLUSTER_DOMAIN;
 use crate::check::Platform;
 use crate::clusters::{Cluster, ServicePort, Twin};
 use crate::compiled::{Clients, Flags};
@@ -45,7 +46,7 @@ pub struct IstioArgs {
     pub selector: String,
 
     /// The DNS domain of the cluster
-    #[arg(long, default_value = "cluster.local")]
+    #[arg(long, default_value = CLUSTER_DOMAIN)]
     pub cluster_domain: String,
 
     /// The version of Istio, 1.22 or newer
@@ -84,7 +85,7 @@ impl Default for IstioArgs {
             sidecar: false,
             namespace: "istio-system".to_owned(),
             selector: "istio=ingressgateway".to_owned(),
-            cluster_domain: "cluster.local".to_owned(),
+            cluster_domain: CLUSTER_DOMAIN.to_owned(),
             istio: RELOADS,
         }
     }
@@ -92,7 +93,7 @@ impl Default for IstioArgs {
 
 impl IstioArgs {
     /// The flags that bear on what the manifests mean: on its way out of a pod a request has no client.
-    pub(super) fn flags(&self) -> Flags {
+    pub(in crate::render) fn flags(&self) -> Flags {
         let flags = self.render.flags(Platform::Istio);
         if !self.sidecar {
             return flags;
