@@ -6,12 +6,14 @@ mod secrets;
 mod services;
 pub mod settings;
 
+use crate::authentication::Users;
 use crate::protection::Protection;
 pub use read::read;
 use serde_json::Value;
 pub use services::service_port;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 /// One plugin configuration, as written, with defaults filled in.
 #[derive(Debug, Clone)]
@@ -99,6 +101,8 @@ pub struct Entries {
     pub name: String,
     /// Its keys and what stands there.
     pub data: Vec<(String, Secret)>,
+    /// Who is in it as a file, and as a map of names: read once for all who ask. `None`: it is no such one.
+    pub(crate) users: [OnceLock<Option<Arc<Users>>>; 2],
 }
 
 /// One of `strip_headers`.

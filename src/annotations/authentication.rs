@@ -48,7 +48,13 @@ pub(super) fn basic(
     let named = reader.text("auth-secret").unwrap_or_default();
     let name = of_namespace(&named, &reader.ingress.namespace, settings);
     let secret = name.and_then(|name| config.secrets.iter().find(|secret| secret.name == name));
-    let Some(users) = secret.and_then(|secret| users(secret, is_map)) else {
+    let users = secret.and_then(|secret| {
+        let [file, map] = &secret.users;
+        let known = if is_map { map } else { file };
+        let users = known.get_or_init(|| users(secret, is_map).map(Arc::new));
+        users.clone()
+    });
+    let Some(users) = users else {
         let problem = Problem::Not(Expected::Secret);
         reader.remark("auth-secret", &named, problem, Effect::Path);
         return Err(());

@@ -5,12 +5,13 @@ use crate::edit::{FieldValue, Headers, Name, all};
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use std::sync::Arc;
 
 /// Who is asked, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Basic {
     realm: String,
-    users: Users,
+    users: Arc<Users>,
 }
 
 /// Why somebody is not let in.
@@ -33,7 +34,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 impl Basic {
     /// Asks for one of `users`.
     #[must_use]
-    pub fn new(realm: String, users: Users) -> Self {
+    pub fn new(realm: String, users: Arc<Users>) -> Self {
         Self { realm, users }
     }
 
@@ -90,7 +91,7 @@ mod tests {
 
     fn asked(sent: &[&str]) -> Result<(), Refusal> {
         let users = Users::new(b"u:{PLAIN}p\nv:{PLAIN}a:b\n".to_vec());
-        let basic = Basic::new(String::new(), users);
+        let basic = Basic::new(String::new(), Arc::new(users));
         let sent: Vec<_> = sent.iter().map(|value| ("authorization", *value)).collect();
         basic.admits(&fields(&sent))
     }
@@ -131,7 +132,7 @@ mod tests {
             ("Sign in", "Basic realm=\"Sign in\""),
             ("a\"b\\", "Basic realm=\"a\\\"b\\\\\""),
         ] {
-            let basic = Basic::new(realm.to_owned(), Users::new(Vec::new()));
+            let basic = Basic::new(realm.to_owned(), Arc::new(Users::new(Vec::new())));
             let (name, found) = basic.challenge();
             assert_eq!((&*name, &*found), ("www-authenticate", value.as_bytes()));
         }

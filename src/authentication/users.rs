@@ -3,7 +3,7 @@
 use super::crypt::{self, Scheme};
 use sha1::Sha1;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// How many passwords are known to be right, where it costs much to find out.
 const KNOWN: usize = 256;
@@ -11,6 +11,7 @@ const KNOWN: usize = 256;
 /// Names and passwords.
 pub struct Users {
     file: Vec<u8>,
+    costly: OnceLock<usize>,
     /// Digests of passwords and what was found right for them. They live as long as the
     /// configuration, and never leave this memory.
     known: Mutex<Vec<Vec<u8>>>,
@@ -22,6 +23,7 @@ impl Users {
     pub fn new(file: Vec<u8>) -> Self {
         Self {
             file,
+            costly: OnceLock::new(),
             known: Mutex::default(),
         }
     }
@@ -29,6 +31,10 @@ impl Users {
     /// How many have a password of a kind that takes too long to compare. They do not come in.
     #[must_use]
     pub fn costly(&self) -> usize {
+        *self.costly.get_or_init(|| self.count_costly())
+    }
+
+    fn count_costly(&self) -> usize {
         let lines = self.file.split(|byte| *byte == b'\n');
         let passwords = lines.filter_map(|line| {
             let line = line.strip_suffix(b"\r").unwrap_or(line);

@@ -25,7 +25,11 @@ pub(super) fn entries(name: &str, value: &Value) -> Option<Entries> {
         data.push((key.clone(), value));
     }
     let name = name.to_owned();
-    Some(Entries { name, data })
+    Some(Entries {
+        name,
+        data,
+        users: Default::default(),
+    })
 }
 
 fn variable(value: &Value) -> Option<Secret> {
