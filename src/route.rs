@@ -67,6 +67,8 @@ pub struct Known<'a> {
     pub counted: Option<&'a Verdict>,
     /// The page that stands in place of limpet's own answer.
     pub page: Option<&'a Answer>,
+    /// A body follows.
+    pub has_body: bool,
 }
 
 /// The same, where something is known.
@@ -98,7 +100,7 @@ fn decide<'p>(
     if is_ambiguous(policy, headers) {
         return Disposition::reply(redirect::plain(400), None, Reason::AmbiguousPath);
     }
-    let request = match Request::read(policy, headers, facts, work) {
+    let request = match Request::whole(policy, headers, facts, work, known.has_body) {
         Ok(request) => request,
         Err(refusal) => return *refusal,
     };
@@ -154,7 +156,10 @@ fn of_host<'p: 'r, 'r>(
         }
         Found::Location(location) => enter(policy, endpoints, host, location, scope, known),
         Found::MissingSlash(location) => {
-            let reply = redirect::missing_slash(policy, location, scope);
+            let mut reply = redirect::missing_slash(policy, location, scope);
+            if let Some(reply) = &mut reply {
+                reply.headers.extend(hsts(policy, scope));
+            }
             Disposition::redirect(reply, Some(location), Reason::MissingSlash)
         }
         Found::Nothing => Disposition::NotFound {

@@ -122,6 +122,8 @@ pub struct Stream {
     forwarded: Option<Forwarded>,
     /// limpet answered: the response that comes by is its own.
     replied: bool,
+    /// A body follows its head.
+    has_body: bool,
     /// How many bytes of its body may still come; `None`: nobody counts them.
     body: Option<u64>,
     decision: Option<Box<Decision>>,
@@ -188,6 +190,7 @@ impl Stream {
             answer: self.answer.as_ref(),
             counted: self.counted.as_ref(),
             page: self.page.as_ref(),
+            has_body: self.has_body,
         };
         let disposition = route::dispose_knowing(policy, endpoints, headers, facts, known);
         self.additions = route::additions(policy, headers, facts, disposition.location());
@@ -209,8 +212,10 @@ impl Stream {
                 paged,
             } => {
                 let additions = self.additions(policy);
-                // `app-root` is of the host, before any location.
-                let of = location.filter(|_| reason != Reason::AppRoot);
+                // `app-root` is of the host, before any location, and what leads to the sign-in is a
+                // location of its own.
+                let is_elsewhere = matches!(reason, Reason::AppRoot | Reason::SignIn);
+                let of = location.filter(|_| !is_elsewhere);
                 reply = add_fields(additions, of, reply, paged.is_some());
                 let redirect = (300..400).contains(&reply.status);
                 if let (Reason::RewriteRedirect, Some(location)) = (reason, location) {
@@ -278,6 +283,11 @@ impl Stream {
         }
         telemetry.record = self.record();
         OnRequest { step, telemetry }
+    }
+
+    /// A body follows the head that is about to come.
+    pub fn body_follows(&mut self) {
+        self.has_body = true;
     }
 
     /// Takes what became of counting it.

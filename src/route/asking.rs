@@ -154,7 +154,10 @@ pub(super) fn question(
     }
     let own = |name: &str| {
         let is_sent = asked.sent.iter().any(|(own, _)| *own == name);
-        let is_left_out = name == "x-forwarded-proto";
+        // Pods are told so before (`proxy-add-original-uri-header`), and the authorizer is not.
+        let is_for_pods =
+            name == "x-original-uri" && first(scope.headers, name) == Some(&*scope.raw);
+        let is_left_out = name == "x-forwarded-proto" || is_for_pods;
         is_sent || is_left_out || asked.set.has(name) || scope.client.is_lie(name)
     };
     for (name, value) in handed_on(policy, scope, own) {

@@ -7,7 +7,6 @@ use super::admission::is_blocked;
 use super::asking;
 use super::disposition::Disposition;
 use super::fallback::is_empty;
-use super::hsts::HSTS;
 use crate::access;
 use crate::authorizer::{Answer, Question};
 use crate::edit::{FieldValue, first};
@@ -35,7 +34,15 @@ pub(super) fn paged<'p>(
     if location.is_some_and(|location| location.closed) {
         return disposition;
     }
-    let pages = location.map_or(&policy.error_pages, |location| &location.error_pages);
+    let of_map = policy.error_pages.as_ref();
+    let pages = match location {
+        // A location that leads to the sign-in has no pages, and the default backend still has.
+        Some(location) if matches!(disposition, Disposition::NotFound { .. }) => {
+            location.error_pages.as_ref().or(of_map)
+        }
+        Some(location) => location.error_pages.as_ref(),
+        None => of_map,
+    };
     let Some(pages) = pages else {
         return disposition;
     };
@@ -75,9 +82,15 @@ pub(super) fn paged<'p>(
         }
         Disposition::NotFound { page, headers, .. } => {
             let mut instead = instead;
-            // nginx itself still answers in the location that it began in.
-            let own = headers.drain(..).filter(|(name, _)| *name == HSTS);
-            instead.headers.extend(own.filter(|_| is_plain));
+            // nginx itself still answers in the location that it began in, unless it got as far as the
+            // default backend.
+            if is_plain && instead.status != 404 {
+                instead.headers.append(headers);
+                let custom = location.and_then(|location| location.custom_headers.as_deref());
+                custom
+                    .into_iter()
+                    .for_each(|custom| custom.add_to(&mut instead.headers));
+            }
             *page = Some(instead);
         }
         _ => {}
@@ -129,7 +142,9 @@ fn headers(policy: &Policy, scope: &Scope, is_told_apart: bool) -> Vec<(String, 
     let names = &scope.names;
     let mut path = b"/".to_vec();
     if let Some(at) = scope.raw.iter().position(|byte| *byte == b'?') {
-        path.extend(scope.raw.get(at..).unwrap_or_default());
+        // `$is_args`: a query that is empty is none.
+        let query = scope.raw.get(at..).filter(|query| query.len() > 1);
+        path.extend(query.unwrap_or_default());
     }
     let host = redirect::forwarded_host(policy, scope).unwrap_or(scope.http_host());
     let host = if host.is_empty() { &scope.host } else { host };

@@ -22,6 +22,29 @@ pub(super) struct Request<'p, 'r> {
 }
 
 impl<'p: 'r, 'r> Request<'p, 'r> {
+    /// The same, where it `has_body`: HTTP/1.0 knows none in pieces, and who speaks it may read the end of
+    /// one elsewhere.
+    pub(super) fn whole(
+        policy: &'p Policy,
+        headers: &'r Headers<'r>,
+        facts: &'r Facts<'r>,
+        work: &'r Work,
+        has_body: bool,
+    ) -> Result<Self, Box<Disposition<'p>>> {
+        let is_in_pieces = has_body
+            && edit::first(headers, "content-length").is_none()
+            && has_version(facts, b"HTTP/1.0");
+        let refused = || Err(Box::new(refuse(400, Reason::BadRequest)));
+        if is_in_pieces && policy.owns_listener() {
+            return refused();
+        }
+        let request = Self::read(policy, headers, facts, work)?;
+        if is_in_pieces && !request.host.is_default() {
+            return refused();
+        }
+        Ok(request)
+    }
+
     /// `Err`: the answer for a request that nginx refuses, or that is none of limpet's.
     pub(super) fn read(
         policy: &'p Policy,

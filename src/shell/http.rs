@@ -76,8 +76,12 @@ impl Context for HttpStream {
 }
 
 impl HttpContext for HttpStream {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        self.0.borrow_mut().on_request()
+    fn on_http_request_headers(&mut self, _: usize, is_end: bool) -> Action {
+        let mut exchange = self.0.borrow_mut();
+        if !is_end {
+            exchange.stream.body_follows();
+        }
+        exchange.on_request()
     }
 
     fn on_http_request_body(&mut self, size: usize, _: bool) -> Action {

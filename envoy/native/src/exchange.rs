@@ -78,7 +78,10 @@ impl Exchange {
         }
     }
 
-    pub(crate) fn on_request(&mut self, filter: &mut Filter) -> Action {
+    pub(crate) fn on_request(&mut self, filter: &mut Filter, has_body: bool) -> Action {
+        if has_body {
+            self.stream.body_follows();
+        }
         #[cfg(feature = "fault")]
         assert_ne!(
             filter.header(Head::Request, "x-limpet-fault"),

@@ -149,10 +149,10 @@ extern "C" fn envoy_dynamic_module_on_http_filter_destroy(exchange: *mut Exchang
 extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
     envoy: *mut c_void,
     exchange: *mut Exchange,
-    _end_of_stream: bool,
+    end_of_stream: bool,
 ) -> u32 {
     // SAFETY: the exchange is this filter's, and nobody else's during this borrow.
-    let decide = || unsafe { &mut *exchange }.on_request(&mut filter(envoy));
+    let decide = || unsafe { &mut *exchange }.on_request(&mut filter(envoy), !end_of_stream);
     begin(envoy, exchange, guard(Action::fault(), decide))
 }
 

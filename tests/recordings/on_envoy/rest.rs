@@ -20,7 +20,7 @@ const AGREE: [(&str, usize); 13] = [
     ("body", 52),
     ("cors", 83),
     ("errors", 50),
-    ("further", 679),
+    ("further", 753),
     ("headers", 61),
     ("limits", 37),
     ("mirror", 32),

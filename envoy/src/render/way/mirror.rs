@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use self::seen::{Text, is_of_url, script};
 use super::timeouts::CONNECT;
 use crate::clusters::ServicePort;
-use crate::forwarding::FORWARDING_HEADERS;
+use crate::forwarding::{FORWARDING_HEADERS, Forwarding};
 use crate::manifests::Manifests;
 use crate::taken::TakenIngress;
 
@@ -207,7 +207,8 @@ impl Mirror {
         let (path, host) = (self.path.as_ref(), self.host_of_request.as_ref());
         let asks = path.is_some() || host.is_some();
         let script = asks.then(|| script(path, host));
-        let filters = script.into_iter().chain([as_it_came(), codec()]);
+        let forwarding = Forwarding::read(manifests.settings());
+        let filters = script.into_iter().chain([as_it_came(&forwarding), codec()]);
         let filters: Vec<Value> = filters.collect();
         let options = json!({
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -266,19 +267,20 @@ fn told_with(ingress: &TakenIngress<'_>) -> Option<String> {
 
 /// A mirror sees what the client sent, and nothing of what pods are told, nor of what Envoy adds to a
 /// copy.
-fn as_it_came() -> Value {
+fn as_it_came(forwarding: &Forwarding) -> Value {
     let remove = |name: &str| json!({ "remove": name });
     let written = FORWARDING_HEADERS.iter().map(|header| remove(header.name));
-    let original = json!({ "append": {
-        "header": { "key": "x-forwarded-for", "value": "%REQ(X-ORIGINAL-FORWARDED-FOR)%" },
-        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-    } });
-    let rest = [
-        "x-original-forwarded-for",
-        "x-original-forwarded-host",
-        "x-envoy-internal",
-    ];
-    let mutations = written.chain([original]).chain(rest.map(remove));
+    let originals = forwarding.originals();
+    let came = originals.iter().map(|(kept, name)| {
+        json!({ "append": {
+            "header": { "key": name, "value": format!("%REQ({})%", kept.to_ascii_uppercase()) },
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        } })
+    });
+    let kept = originals.iter().map(|(kept, _)| remove(kept));
+    let uri = forwarding.original_uri.then(|| remove("x-original-uri"));
+    let rest = uri.into_iter().chain([remove("x-envoy-internal")]);
+    let mutations = written.chain(came).chain(kept).chain(rest);
     let mutations: Vec<Value> = mutations.collect();
     json!({
         "name": "envoy.filters.http.header_mutation",
