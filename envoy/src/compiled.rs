@@ -22,6 +22,7 @@ use crate::key_pair::Authority;
 use crate::manifests::{Manifests, Object, Room, is_fit};
 use crate::named_secrets;
 use crate::names;
+use crate::plugin_config::variables;
 use crate::pods::Pods;
 use crate::taken::{self, TakenIngress};
 use crate::upstream_tls;
@@ -41,6 +42,8 @@ pub struct Flags {
     pub clients: Clients,
     /// What of `proxy-ssl-*` is said to pods elsewhere.
     pub pods: Pods,
+    /// How many environment variables the module may have; `None`: any number.
+    pub variables: Option<usize>,
 }
 
 /// How listeners ask clients for certificates.
@@ -150,11 +153,18 @@ impl<'m> Compiled<'m> {
         let without_room = all.clone().filter_map(without_room);
         let notes = all.filter_map(nameless).chain(unfit).chain(without_room);
         let mut notes: Vec<String> = notes.chain(more).collect();
-        let secrets = named_secrets::secrets(manifests, &ingresses);
-        if !secrets.is_empty() {
-            let text = json!({ "secrets": &secrets }).to_string();
+        let keys = variables(&config).len();
+        let room = flags.variables.map(|most| most.saturating_sub(keys));
+        let secrets = named_secrets::Found::all(manifests, &ingresses, room);
+        notes.extend(secrets.notes);
+        if !secrets.told.is_empty() {
+            let text = json!({ "secrets": &secrets.told }).to_string();
             config.secrets = config::read(text.as_bytes())?.0.secrets;
-            said.insert("secrets".to_owned(), secrets.into());
+            said.insert("secrets".to_owned(), secrets.told.into());
+        }
+        if !secrets.closed.is_empty() {
+            config.close.extend(secrets.closed);
+            said.insert("close".to_owned(), json!(config.close));
         }
         let mut repeated = Repeated::default();
         let mut authorities = BTreeMap::new();

@@ -1,89 +1,94 @@
 //! The Secrets that annotations name, as far as the module needs them.
 
-use std::collections::BTreeMap;
+mod room;
+mod variables;
 
-use limpet::config::Config;
+use std::collections::BTreeSet;
+
+use limpet::annotations::validator::parse_bool;
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::variables::{SecretVariable, hide, variables};
+
+use self::room::Wish;
 use crate::manifests::Manifests;
 use crate::taken::TakenIngress;
 
-/// `secrets` of the plugin configuration: those with users that `auth-secret` names, and of them
-/// nothing else.
-#[must_use]
-pub(crate) fn secrets(manifests: &Manifests, ingresses: &[TakenIngress<'_>]) -> Map<String, Value> {
-    let mut all = Map::new();
-    for ingress in ingresses {
-        let said = |name: &str| ingress.annotation(name).unwrap_or_default().trim();
-        let named = said("auth-secret");
-        if said("auth-type") != "basic" || named.is_empty() {
-            continue;
+/// The most environment variables that a WasmPlugin may name.
+///
+/// Source: `VmConfig`, `extensions/v1alpha1/wasm.proto`, istio/api b8f8791d.
+pub(crate) const MOST_VARIABLES: usize = 256;
+
+/// What the Ingresses have of the Secrets that they name.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// `secrets` of the plugin configuration: those with users that `auth-secret` names, and of them
+    /// nothing else.
+    pub(crate) told: Map<String, Value>,
+    /// The Ingresses that answer 503, `namespace/name`: there are too many variables.
+    pub(crate) closed: BTreeSet<String>,
+    /// What the operator should know.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Found {
+    /// What `ingresses` have; `room`: how many environment variables there may be for it. `None`: any
+    /// number.
+    pub(crate) fn all(
+        manifests: &Manifests,
+        ingresses: &[TakenIngress<'_>],
+        room: Option<usize>,
+    ) -> Self {
+        let wishes = Wish::all(ingresses.iter().filter_map(|one| {
+            let (id, is_map) = named(manifests, one)?;
+            Some((one, manifests.secret(&id)?, is_map))
+        }));
+        let mut found = Self::default();
+        for (wish, refused) in room::granted(wishes, room) {
+            if let Some(why) = refused {
+                found.close(&wish, &why);
+                continue;
+            }
+            let known = found.told.entry(wish.secret).or_insert_with(|| json!({}));
+            if let Value::Object(known) = known {
+                known.extend(wish.data);
+            }
         }
-        let id = if named.contains('/') {
-            named.trim_start_matches('/').to_owned()
-        } else {
-            format!("{}/{named}", ingress.ingress.namespace)
-        };
-        let Some(secret) = manifests.secret(&id) else {
-            continue;
-        };
-        let mut data = secret.secret_texts();
-        if said("auth-secret-type") != "auth-map" {
-            data.retain(|key, _| key == "auth");
-        }
-        match all.entry(id).or_insert_with(|| json!({})) {
-            Value::Object(known) => known.extend(data),
-            _ => continue,
-        }
+        found
     }
-    all
-}
 
-/// A text of a Secret that goes to the module through the environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SecretVariable {
-    /// The environment variable.
-    pub(crate) name: String,
-    /// The Secret, `namespace/name`.
-    pub(crate) secret: String,
-    /// Its key.
-    pub(crate) key: String,
-}
-
-/// What the environment of a proxy has to have, where its configuration is no place for secrets.
-#[must_use]
-pub(crate) fn variables(config: &Config) -> Vec<SecretVariable> {
-    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
-    let mut all = Vec::new();
-    for secret in &config.secrets {
-        for (key, _) in &secret.data {
-            let plain = format!("LIMPET_SECRET_{}_{key}", secret.name);
-            let is_of_name = |c: char| c.is_ascii_alphanumeric();
-            let plain = plain.replace(|c: char| !is_of_name(c), "_");
-            let plain = plain.to_ascii_uppercase();
-            let times = taken.entry(plain.clone()).or_default();
-            *times += 1;
-            let name = match times {
-                1 => plain,
-                times => format!("{plain}_{times}"),
-            };
-            all.push(SecretVariable {
-                name,
-                secret: secret.name.clone(),
-                key: key.clone(),
-            });
-        }
-    }
-    all
-}
-
-/// The same plugin configuration, with the names of variables in place of secrets.
-pub(crate) fn hide(config: &mut Value, variables: &[SecretVariable]) {
-    for variable in variables {
-        let place = config.pointer_mut("/secrets");
-        let place = place.and_then(|all| all.get_mut(&variable.secret));
-        if let Some(value) = place.and_then(|data| data.get_mut(&variable.key)) {
-            *value = json!({ "environment": variable.name });
+    fn close(&mut self, wish: &Wish<'_>, why: &str) {
+        for ingress in &wish.ingresses {
+            let (place, id) = (ingress.place_of("auth-secret"), ingress.id());
+            self.closed.insert(id.to_owned());
+            self.notes.push(format!(
+                "{place}: ingress {id} answers 503: Secret {} {why}",
+                wish.secret
+            ));
         }
     }
 }
+
+/// The Secret with users that an Ingress names, `namespace/name`, and whether each key is one. `None`: it
+/// names none, or one that it may not.
+fn named(manifests: &Manifests, ingress: &TakenIngress<'_>) -> Option<(String, bool)> {
+    let said = |name: &str| ingress.annotation(name).unwrap_or_default().trim();
+    let (own, named) = (&ingress.ingress.namespace, said("auth-secret"));
+    if said("auth-type") != "basic" || named.is_empty() {
+        return None;
+    }
+    let (namespace, name) = match named.split_once('/') {
+        None | Some(("", _)) => (own.as_str(), named.trim_start_matches('/')),
+        Some(both) => both,
+    };
+    let of_others = || {
+        let may = manifests.setting("allow-cross-namespace-resources");
+        may.and_then(parse_bool).unwrap_or_default()
+    };
+    let may = namespace == own || of_others();
+    let is_map = said("auth-secret-type") == "auth-map";
+    may.then(|| (format!("{namespace}/{name}"), is_map))
+}
+
+#[cfg(test)]
+mod tests;

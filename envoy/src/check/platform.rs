@@ -8,6 +8,7 @@ use super::policies;
 use super::two_protocols;
 use crate::clusters::{Cluster, Protocol};
 use crate::compiled::{Clients, Compiled};
+use crate::named_secrets::MOST_VARIABLES;
 use crate::passthrough;
 use crate::pods::Pods;
 use crate::render::envoy_gateway::pods;
@@ -71,6 +72,14 @@ impl Platform {
             Self::Envoy => Pods::OnEnvoy,
             Self::Istio => Pods::All,
             Self::EnvoyGateway => Pods::Verified,
+        }
+    }
+
+    /// How many environment variables the module may have there; `None`: any number.
+    pub(crate) fn variables(self) -> Option<usize> {
+        match self {
+            Self::Envoy | Self::EnvoyGateway => None,
+            Self::Istio => Some(MOST_VARIABLES),
         }
     }
 

@@ -57,6 +57,7 @@ impl Report {
             on_envoy: on == Some(Platform::Envoy),
             clients: on.map(Platform::clients).unwrap_or_default(),
             pods: on.map(Platform::pods).unwrap_or_default(),
+            variables: on.and_then(Platform::variables),
             ..Flags::default()
         };
         match Compiled::new(manifests, &flags) {

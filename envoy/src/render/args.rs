@@ -48,6 +48,7 @@ impl RenderArgs {
         Flags {
             clients: on.clients(),
             pods: on.pods(),
+            variables: on.variables(),
             ..self.manifests.flags(&EndpointArgs::default())
         }
     }

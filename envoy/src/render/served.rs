@@ -155,6 +155,9 @@ impl<'c> Served<'c> {
         let secrets = self.secret_variables().into_iter().map(|one| one.name);
         let mut all = self.key_variables();
         all.extend(secrets);
+        // The API server takes none twice.
+        let mut known = HashSet::new();
+        all.retain(|name| known.insert(name.clone()));
         all
     }
 
