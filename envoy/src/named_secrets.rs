@@ -8,16 +8,12 @@ use std::collections::BTreeSet;
 use limpet::annotations::validator::parse_bool;
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::room::MOST_VARIABLES;
 pub(crate) use self::variables::{SecretVariable, hide, variables};
 
 use self::room::Wish;
 use crate::manifests::Manifests;
 use crate::taken::TakenIngress;
-
-/// The most environment variables that a WasmPlugin may name.
-///
-/// Source: `VmConfig`, `extensions/v1alpha1/wasm.proto`, istio/api b8f8791d.
-pub(crate) const MOST_VARIABLES: usize = 256;
 
 /// What the Ingresses have of the Secrets that they name.
 #[derive(Debug, Default)]

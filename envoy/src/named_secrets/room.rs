@@ -5,9 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 use serde_json::{Map, Value};
 
-use super::MOST_VARIABLES;
 use crate::manifests::Object;
 use crate::taken::TakenIngress;
+
+/// The most environment variables that a WasmPlugin may name.
+///
+/// Source: `VmConfig`, `extensions/v1alpha1/wasm.proto`, istio/api b8f8791d.
+pub(crate) const MOST_VARIABLES: usize = 256;
 
 /// What the Ingresses of a namespace want of a Secret.
 #[derive(Debug)]
