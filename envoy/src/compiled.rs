@@ -3,7 +3,7 @@
 pub(crate) mod answered;
 mod index;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ptr;
 
 use index::Index;
@@ -22,7 +22,6 @@ use crate::key_pair::Authority;
 use crate::manifests::{Manifests, Object, Room, is_fit};
 use crate::named_secrets;
 use crate::names;
-use crate::plugin_config::variables;
 use crate::pods::Pods;
 use crate::taken::{self, TakenIngress};
 use crate::upstream_tls;
@@ -153,7 +152,7 @@ impl<'m> Compiled<'m> {
         let without_room = all.clone().filter_map(without_room);
         let notes = all.filter_map(nameless).chain(unfit).chain(without_room);
         let mut notes: Vec<String> = notes.chain(more).collect();
-        let keys = variables(&config).len();
+        let keys = config.variables().collect::<BTreeSet<_>>().len();
         let room = flags.variables.map(|most| most.saturating_sub(keys));
         let secrets = named_secrets::Found::all(manifests, &ingresses, room);
         notes.extend(secrets.notes);
