@@ -6,6 +6,7 @@ use limpet_tests::browser::Browser;
 use limpet_tests::http::{Request, Response, send};
 use limpet_tests::rendered::Rendered;
 use limpet_tests::tls::{self, TlsPod, TlsPods};
+use limpet_tests::wait;
 use serde_json::{Map, Value, json};
 
 const PODS: &[(&str, TlsPod)] = &[
@@ -496,9 +497,16 @@ fn each_ingress_speaks_to_the_pods_of_a_service_as_it_says_and_a_session_stays()
         ("HTTP/2", true),
     ];
     for first in protocols {
-        let mut browser = Browser::new(envoy.http(), HOST);
-        let home = browser.get(&format!("/{first}")).unwrap().header("x-pod");
-        assert!(browser.cookie("INGRESSCOOKIE").is_some());
+        // Before the module knows the pods it begins no session, and the admin of a shared process is busy.
+        let mut begun = None;
+        wait::until("a session begins", || {
+            let mut browser = Browser::new(envoy.http(), HOST);
+            let answer = browser.get(&format!("/{first}")).unwrap();
+            let has_one = browser.cookie("INGRESSCOOKIE").is_some();
+            begun = Some((browser, answer.header("x-pod")));
+            has_one
+        });
+        let (mut browser, home) = begun.unwrap();
         for (protocol, (version, tls)) in protocols.iter().zip(expected) {
             let answer = browser.get(&format!("/{protocol}")).unwrap();
             assert_eq!(spoken(&answer), (version.to_owned(), tls), "{protocol}");
