@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use limpet::annotations::validator::parse_bool;
+
 use crate::certificates::repeated::Repeated;
 use crate::inert;
 use crate::key_pair::Authority;
@@ -33,12 +35,18 @@ pub(crate) fn authorities(
     if named.is_empty() {
         return None;
     }
+    let may_name_any = manifests.setting("allow-cross-namespace-resources");
+    let may_name_any = may_name_any.and_then(parse_bool).unwrap_or_default();
     let chains = longest_chains(manifests, ingresses);
     let mut all = BTreeMap::new();
     for id in oldest_first {
         let by = named.remove(&id).unwrap_or_default();
         let namespace = id.split('/').next().unwrap_or_default();
-        let asking = by.iter().map(|one| one.ingress.rules.len().max(1)).sum();
+        // Whoever may not name it has no host that asks by it.
+        let asking = by
+            .iter()
+            .filter(|one| may_name_any || one.ingress.namespace == namespace);
+        let asking = asking.map(|one| one.ingress.rules.len().max(1)).sum();
         let authority = read(manifests, &id)
             .map_err(|why| format!("{why}: as under ingress-nginx the hosts of ingress"));
         let authority = authority.and_then(|authority| {

@@ -257,6 +257,39 @@ fn whose_authority_is_too_long_for_all_of_his_hosts_lets_nobody_in_there() {
     assert!(notes.any(|note| note.contains(told)));
 }
 
+#[test]
+fn nobody_takes_the_room_of_an_authority_of_others_by_naming_it() {
+    let ingress = |namespace: &str, name: String| {
+        json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": { "namespace": namespace, "name": name, "annotations": {
+                "nginx.ingress.kubernetes.io/auth-tls-secret": "shop/ca",
+            } },
+            "spec": { "ingressClassName": "nginx", "rules": [{ "host": format!("{name}.test"), "http": {
+                "paths": [{ "path": "/", "pathType": "Prefix",
+                    "backend": { "service": { "name": "web", "port": { "number": 80 } } } }] } }] },
+        })
+    };
+    let mut items: Vec<Value> = (0..20).map(|n| ingress("evil", format!("e{n}"))).collect();
+    items.push(ingress("shop", "shop".to_owned()));
+    items.push(json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "namespace": "shop", "name": "ca" },
+        "stringData": { "ca.crt": authority().repeat(2_000) },
+    }));
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+    let manifests = Manifests::parse("in.json", &list.to_string()).unwrap();
+    let flags = Flags {
+        clients: Clients::Verified,
+        ..Flags::default()
+    };
+    let compiled = Compiled::new(&manifests, &flags).unwrap();
+    let asks = |host: &str| {
+        let host = compiled.virtual_host(host).unwrap().client_certificate();
+        matches!(host, Some(ClientCertificate::Asked(_)))
+    };
+    assert!(asks("shop.test") && !asks("e0.test"));
+}
+
 // Others' pods were kept from what an operator's gateway tells them of certificates.
 #[test]
 fn on_istio_what_pods_are_told_of_certificates_changes_where_clients_are_asked_alone() {
