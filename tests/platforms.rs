@@ -197,6 +197,24 @@ fn pods_behind_upstream_vhost_see_it_and_the_host_that_the_client_asked_for_besi
 }
 
 #[test]
+fn every_name_of_a_host_leads_where_its_session_is() {
+    let names = ["a00.names.test", "a65.names.test", "x.stars.test"];
+    for platform in Platform::EVERY {
+        let pods = Pod::several(3);
+        let envoy = envoy(platform, "aliases", &pods);
+        let mut browser = Browser::new(envoy.http(), HOST);
+        let first = browser.get("/").unwrap();
+        let cookie = browser.cookie("route").expect("a session cookie");
+        for name in names {
+            let request = Request::get(name, "/").header("cookie", format!("route={cookie}"));
+            let answer = http::send(envoy.http(), &request).unwrap();
+            assert_eq!(answer.status, 200, "{platform:?}: {name}");
+            assert_eq!(answer.endpoint(), first.endpoint(), "{platform:?}: {name}");
+        }
+    }
+}
+
+#[test]
 fn a_trusted_proxy_in_front_is_believed() {
     for platform in [Platform::Istio, Platform::EnvoyGateway] {
         let wanted = [

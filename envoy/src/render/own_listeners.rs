@@ -2,6 +2,7 @@
 //! those under a wildcard that asks, those whose certificates have no room in the listener of all, and those whose TLS
 //! goes to pods as it comes.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::asking::Asking;
@@ -40,7 +41,7 @@ pub(super) struct OwnListeners<'s> {
 
 /// A namespace's hosts that ask come first: without its listener such a host lets in nobody.
 pub(super) fn own_listeners<'s>(served: &'s Served<'_>) -> OwnListeners<'s> {
-    let ages = Ages::of(served);
+    let ages = LazyCell::new(|| Ages::of(served));
     let mut unheard = HashSet::new();
     loop {
         let own = with_stars(served, &unheard);

@@ -1,5 +1,8 @@
 //! The routes of a gateway: the cluster that limpet names is the cluster that serves.
 
+use std::collections::{HashMap, HashSet};
+use std::ptr;
+
 use limpet::endpoints::digest::backend_key;
 use serde_json::{Map, Value, json};
 
@@ -25,6 +28,9 @@ pub(super) const VIRTUAL_SERVICE: Kind = Kind {
 
 /// The subset of a Service to which TLS goes as it comes.
 pub(super) const PASSED: &str = "passthrough";
+
+/// The most names of one object: one that is refused costs them all, and each has its own routes in Envoy.
+const MOST_NAMES: usize = 64;
 
 /// The hosts that Istio takes.
 pub(super) fn hosts<'s>(served: &'s Served<'_>) -> impl Iterator<Item = &'s str> {
@@ -57,14 +63,16 @@ pub(super) fn object_name(host: &str) -> String {
 }
 
 /// One for each host, with the clusters that may serve it: of a shared one Istio makes a route for
-/// each host and each cluster, and the refusal of one host would take all others with it.
+/// each host and each cluster, and the refusal of one host would take all others with it. What else a host is
+/// called has the same routes, and shares objects.
 pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
-    let hosts = hosts_by_name(served).into_iter().enumerate();
-    hosts
-        .map(|(n, host)| {
-            let routes = cluster_routes(served, args, host);
-            let passed = served.passed_to(host).map(|to| passed(args, host, to));
-            let resource = virtual_service(args, host, routes, passed);
+    let objects = names_by_object(served).into_iter().enumerate();
+    objects
+        .map(|(n, names)| {
+            let first = names.first().copied().unwrap_or_default();
+            let routes = cluster_routes(served, args, first);
+            let passed = served.passed_to(first).map(|to| passed(args, first, to));
+            let resource = virtual_service(args, &names, routes, passed);
             if n > 0 {
                 return resource;
             }
@@ -73,6 +81,34 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
                 .comment("the header; nobody else can set it. The forwarding headers are those that ingress-nginx sent.")
         })
         .collect()
+}
+
+/// The hosts of each object: a host, or at most [`MOST_NAMES`] further names of one (`server-alias`). A list of
+/// names is no longer than its Ingress, and what came of each was a thousand times that.
+fn names_by_object<'s>(served: &'s Served<'_>) -> Vec<Vec<&'s str>> {
+    let compiled = served.compiled();
+    let rules = compiled.ingresses.iter().flat_map(|one| &one.ingress.rules);
+    let named: HashSet<String> = rules.map(|rule| rule.host.to_ascii_lowercase()).collect();
+    let mut open = HashMap::new();
+    let mut objects: Vec<Vec<&str>> = Vec::new();
+    for host in hosts_by_name(served) {
+        let further = (!named.contains(host)).then(|| compiled.virtual_host(host));
+        let Some(server) = further.flatten() else {
+            objects.push(vec![host]);
+            continue;
+        };
+        // What is under a star may be the default server's, too.
+        let shared = (ptr::from_ref(&*server.locations), host.starts_with('*'));
+        let at = open.entry(shared).or_insert(objects.len());
+        match objects.get_mut(*at) {
+            Some(names) if names.len() < MOST_NAMES => names.push(host),
+            _ => {
+                *at = objects.len();
+                objects.push(vec![host]);
+            }
+        }
+    }
+    objects
 }
 
 /// The route of a host's connections whose TLS goes on as it comes.
@@ -94,7 +130,7 @@ fn passed(args: &IstioArgs, host: &str, (cluster, number): (&Cluster, u16)) -> V
 
 fn virtual_service(
     args: &IstioArgs,
-    host: &str,
+    names: &[&str],
     mut routes: Vec<Value>,
     passed: Option<Value>,
 ) -> Resource {
@@ -103,14 +139,15 @@ fn virtual_service(
         routes.push(json!({ "name": "none", "directResponse": { "status": 404 } }));
     }
     let mut spec = json!({
-        "hosts": [host],
+        "hosts": names,
         "gateways": [format!("{}/limpet", args.namespace)],
         "http": routes,
     });
     if let (Some(passed), Some(fields)) = (passed, spec.as_object_mut()) {
         fields.insert("tls".to_owned(), json!([passed]));
     }
-    Resource::new(VIRTUAL_SERVICE, &args.namespace, &object_name(host), spec)
+    let name = object_name(names.first().copied().unwrap_or_default());
+    Resource::new(VIRTUAL_SERVICE, &args.namespace, &name, spec)
 }
 
 /// The requests that a route is for.
