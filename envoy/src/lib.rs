@@ -25,5 +25,6 @@ pub mod progress;
 pub mod render;
 pub mod say;
 pub mod taken;
+pub(crate) mod tls_params;
 pub(crate) mod upstream_tls;
 pub(crate) mod uses;

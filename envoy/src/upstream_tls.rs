@@ -8,7 +8,6 @@
 //! of `nginx.tmpl`, ingress-nginx dbb11b92d.
 
 mod agreed;
-mod cipher;
 mod said;
 mod shown;
 mod told;

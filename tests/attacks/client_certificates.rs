@@ -146,6 +146,7 @@ fn greeting(to: SocketAddr, sni: &str, shows: Option<&str>, resumes: bool) -> Gr
         sni: sni.to_owned(),
         shows: shows.map(tls::of_client),
         resumes,
+        is_modern: false,
     }
 }
 

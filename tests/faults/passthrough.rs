@@ -57,6 +57,7 @@ fn a_pod_shows_its_own_certificate_and_sees_the_clients() {
         sni: format!("{name}.example"),
         shows: shows.map(tls::of_client),
         resumes: false,
+        is_modern: false,
     };
     let good = Some("good");
     let cases = [

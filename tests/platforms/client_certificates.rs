@@ -168,6 +168,7 @@ fn greeting(to: SocketAddr, sni: &str, shows: Option<&str>) -> Greeting {
         sni: sni.to_owned(),
         shows: shows.map(tls::of_client),
         resumes: false,
+        is_modern: false,
     }
 }
 

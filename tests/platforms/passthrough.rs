@@ -31,6 +31,7 @@ fn a_pod_sees_the_clients_own_certificate_behind_every_gateway() {
             sni: sni.to_owned(),
             shows: Some(tls::of_client("good")),
             resumes: false,
+            is_modern: false,
         };
         let relay = Relay::start([greeting(HOST), greeting("other.example.com")]);
         let ask = |sni: &str| {

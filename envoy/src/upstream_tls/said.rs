@@ -8,7 +8,6 @@ use std::rc::Rc;
 
 use limpet::annotations::validator::parse_bool;
 
-use super::cipher;
 use super::shown::Shown;
 use crate::inert;
 use crate::key_pair::{Authority, KeyPair, UnusableAuthority};
@@ -16,6 +15,7 @@ use crate::manifests::{Manifests, Object};
 use crate::names;
 use crate::pods::Pods;
 use crate::taken::TakenIngress;
+use crate::tls_params::TlsParams;
 
 /// The annotation without which the others do nothing.
 pub(super) const SECRET: &str = "proxy-ssl-secret";
@@ -41,10 +41,8 @@ pub(super) struct Said {
 pub(super) struct Checked {
     /// Who signs pods' certificates, where `proxy-ssl-verify` is on.
     pub(super) authority: Option<Rc<Authority>>,
-    /// `proxy-ssl-protocols`: the lowest and the highest.
-    pub(super) versions: [&'static str; 2],
-    /// `proxy-ssl-ciphers`; empty: Envoy's own.
-    pub(super) ciphers: Vec<String>,
+    /// `proxy-ssl-protocols` and `proxy-ssl-ciphers`.
+    pub(super) parameters: TlsParams,
 }
 
 /// The Secrets that were read, by their names and whether pods are verified by them: each is read once,
@@ -90,8 +88,7 @@ pub(super) fn said(
     let names_pods = text("proxy-ssl-server-name") == "on";
     let checked = authority.map(|authority| Checked {
         authority: authority.filter(|_| is_verified),
-        versions: versions(text("proxy-ssl-protocols")),
-        ciphers: cipher::list(text("proxy-ssl-ciphers")),
+        parameters: TlsParams::of_pods(text("proxy-ssl-protocols"), text("proxy-ssl-ciphers")),
     });
     // A name that is none matters where somebody is to be told or asked for it.
     let name = match name {
@@ -207,19 +204,4 @@ fn name(text: &str) -> Result<Option<String>, ()> {
     (names::is_host(name) && !name.starts_with('*'))
         .then(|| Some(name.to_owned()))
         .ok_or(())
-}
-
-/// The default is what a Secret without the annotation gets, and one with a bad value.
-fn versions(text: &str) -> [&'static str; 2] {
-    const TWO: &str = "TLSv1_2";
-    const THREE: &str = "TLSv1_3";
-    let words = text.split_whitespace();
-    let (has_two, has_three) = words.fold((false, false), |(two, three), word| {
-        (two || word == "TLSv1.2", three || word == "TLSv1.3")
-    });
-    match (has_two, has_three) {
-        (_, false) => [TWO; 2],
-        (true, true) => [TWO, THREE],
-        (false, true) => [THREE; 2],
-    }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::said::{Said, name_or_default};
 use super::shown::Shown;
 use crate::key_pair::Authority;
+use crate::tls_params::TlsParams;
 
 /// How TLS is spoken to the pods of a Service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,10 +18,7 @@ pub(crate) struct UpstreamTls {
     pub(super) shown: Option<Shown>,
     /// What they are called in the greeting.
     sni: Option<String>,
-    /// The lowest and the highest version; `None`: Envoy's own.
-    versions: Option<[&'static str; 2]>,
-    /// Empty: Envoy's own.
-    ciphers: Vec<String>,
+    parameters: TlsParams,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,9 +53,8 @@ impl UpstreamTls {
             verified,
             shown: shown.cloned(),
             sni: names_pods.then_some(name),
-            versions: checked.map(|checked| checked.versions),
-            ciphers: checked
-                .map(|checked| checked.ciphers.clone())
+            parameters: checked
+                .map(|checked| checked.parameters.clone())
                 .unwrap_or_default(),
         })
     }
@@ -127,16 +124,8 @@ impl UpstreamTls {
         if let Some((key, certificate)) = certificate {
             common.insert(key.to_owned(), certificate);
         }
-        let mut parameters = serde_json::Map::new();
-        if let Some([lowest, highest]) = self.versions {
-            parameters.insert("tls_minimum_protocol_version".to_owned(), json!(lowest));
-            parameters.insert("tls_maximum_protocol_version".to_owned(), json!(highest));
-        }
-        if !self.ciphers.is_empty() {
-            parameters.insert("cipher_suites".to_owned(), json!(self.ciphers));
-        }
-        if !parameters.is_empty() {
-            common.insert("tls_params".to_owned(), parameters.into());
+        if let Some(parameters) = self.parameters.on_envoy() {
+            common.insert("tls_params".to_owned(), parameters);
         }
         let mut context = json!({
             "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",

@@ -122,6 +122,7 @@ fn greeting(number: usize, scenario: &Value, request: &Value) -> Option<(String,
         sni: text(&request["sni"]).unwrap_or(host),
         shows,
         resumes: false,
+        is_modern: false,
     };
     Some((format!("{number}-tls"), greeting))
 }

@@ -19,6 +19,8 @@ pub struct Greeting {
     pub shows: Option<(String, String)>,
     /// It takes up an earlier session where the server lets it.
     pub resumes: bool,
+    /// It speaks TLS 1.3 as well as 1.2.
+    pub is_modern: bool,
 }
 
 /// Whoever connects to one of its places speaks to the server as that greeting says.
@@ -104,6 +106,11 @@ fn cluster(number: usize, greeting: &Greeting) -> Value {
             "private_key": { "inline_string": key },
         })
     });
+    let highest = if greeting.is_modern {
+        "TLSv1_3"
+    } else {
+        "TLSv1_2"
+    };
     let address = |ip: IpAddr, port: u16| json!({ "address": ip, "port_value": port });
     json!({
         "name": name(number),
@@ -118,7 +125,10 @@ fn cluster(number: usize, greeting: &Greeting) -> Value {
             "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
             "sni": greeting.sni,
             "max_session_keys": u32::from(greeting.resumes),
-            "common_tls_context": { "tls_certificates": shown.collect::<Vec<_>>() },
+            "common_tls_context": {
+                "tls_certificates": shown.collect::<Vec<_>>(),
+                "tls_params": { "tls_maximum_protocol_version": highest },
+            },
         } },
     })
 }

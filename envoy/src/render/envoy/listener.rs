@@ -19,6 +19,7 @@ use crate::plugin_config;
 use crate::render::edge;
 use crate::render::resource::insert;
 use crate::render::way::Ways;
+use crate::tls_params::TlsParams;
 
 /// Both listeners' common part.
 pub(super) struct Chain<'c> {
@@ -56,6 +57,7 @@ impl Chain<'_> {
                 certificates,
                 |asked| self.connection_manager(HTTPS, asked),
                 &self.header_timeout(),
+                &TlsParams::of_listeners(self.compiled.manifests),
             );
             let passed = passthrough::filter_chains(self.passed);
             let chains: Vec<Value> = passed.chain(chains).collect();

@@ -17,6 +17,7 @@ use crate::certificates;
 use crate::compiled::Compiled;
 use crate::passthrough::Passthrough;
 use crate::taken::TakenIngress;
+use crate::tls_params::TlsParams;
 
 pub(super) use self::chains::most;
 
@@ -225,18 +226,24 @@ pub(super) fn filter_chains(
     chains: &[Chain],
     manager: impl Fn(Option<&Asking>) -> Value,
     handshake: &str,
+    parameters: &TlsParams,
 ) -> Vec<Value> {
+    let parameters = parameters.on_envoy();
     let filter_chain = |one: &Chain| {
         let pairs: Vec<&Value> = one.pairs.iter().map(Rc::as_ref).collect();
+        let mut common = json!({
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_certificates": pairs,
+        });
+        if let (Some(parameters), Some(fields)) = (&parameters, common.as_object_mut()) {
+            fields.insert("tls_params".to_owned(), parameters.clone());
+        }
         let mut chain = json!({
             "filters": [manager(one.asked.as_ref())],
             "transport_socket_connect_timeout": handshake,
             "transport_socket": { "name": "envoy.transport_sockets.tls", "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-                "common_tls_context": {
-                    "alpn_protocols": ["h2", "http/1.1"],
-                    "tls_certificates": pairs,
-                },
+                "common_tls_context": common,
             } },
         });
         if let Some(asked) = &one.asked {

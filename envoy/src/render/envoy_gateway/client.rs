@@ -13,6 +13,7 @@ use crate::forwarding::envoy::Written;
 use crate::render::asking::Asking;
 use crate::render::resource::{Kind, Resource, insert};
 use crate::render::served::Served;
+use crate::tls_params::{TlsParams, Version};
 
 pub(super) const POLICY: Kind = Kind {
     api_version: "gateway.envoyproxy.io/v1alpha1",
@@ -76,20 +77,43 @@ pub(super) fn headers(asking: &Asking<'_>) -> Vec<Written> {
 /// `tls` of the policy of all listeners: what comes there for a host that asks the module answers with 421, so
 /// HTTP/2 may stay where certificates of listeners overlap. `None`: as Envoy Gateway has it.
 pub(super) fn of_all(served: &Served<'_>) -> Option<Value> {
-    served
-        .asks_for_certificates
-        .then(|| json!({ "alpnProtocols": ["h2", "http/1.1"] }))
+    let mut tls = parameters(served);
+    if served.asks_for_certificates {
+        let protocols = json!(["h2", "http/1.1"]);
+        tls.insert("alpnProtocols".to_owned(), protocols);
+    }
+    (!tls.is_empty()).then(|| tls.into())
+}
+
+/// What all listeners have.
+fn parameters(served: &Served<'_>) -> Map<String, Value> {
+    let parameters = TlsParams::of_listeners(served.compiled().manifests);
+    let version = |version| match version {
+        Version::Two => "1.2",
+        Version::Three => "1.3",
+    };
+    let mut tls = Map::new();
+    if let Some([lowest, highest]) = parameters.versions {
+        tls.insert("minVersion".to_owned(), json!(version(lowest)));
+        tls.insert("maxVersion".to_owned(), json!(version(highest)));
+    }
+    if !parameters.ciphers.is_empty() {
+        tls.insert("ciphers".to_owned(), json!(parameters.ciphers));
+    }
+    tls
 }
 
 /// `tls` of one that asks; `mode: VerifyIfGiven` of versions that know it. Envoy Gateway takes HTTP/2 away where
 /// its certificate is good for other listeners' hosts too, which a browser would look for here.
-pub(super) fn tls(own: &OfOneHost<'_>, asking: &Asking<'_>) -> Value {
+pub(super) fn tls(served: &Served<'_>, own: &OfOneHost<'_>, asking: &Asking<'_>) -> Value {
     let map = json!({ "group": "", "kind": AUTHORITY.name, "name": name(own) });
     let mut validation = json!({ "optional": true, "caCertificateRefs": [map] });
     if asking.authority.revoked.is_some() {
         insert(&mut validation, "crl", json!({ "refs": [map] }));
     }
-    json!({ "clientValidation": validation })
+    let mut tls = parameters(served);
+    tls.insert("clientValidation".to_owned(), validation);
+    tls.into()
 }
 
 /// What the resources of a listener are called.

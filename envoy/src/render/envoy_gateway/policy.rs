@@ -88,7 +88,7 @@ fn client_traffic(served: &Served<'_>, args: &EnvoyGatewayArgs) -> Vec<Resource>
         .comment("The same for every other listener: https.");
     let own = client::asking(served);
     let own = own.iter().map(|(own, asking)| {
-        let tls = client::tls(own, asking);
+        let tls = client::tls(served, own, asking);
         let section = of_section(&own.name);
         policy(&client::name(own), section, HTTPS, Some(asking), Some(tls))
             .comment(client::comment(own, asking))

@@ -8,8 +8,9 @@ use super::credential;
 use super::route::hosts;
 use crate::render::envoy::client::Asking;
 use crate::render::left_out;
-use crate::render::resource::{Kind, Resource};
+use crate::render::resource::{Kind, Resource, insert};
 use crate::render::served::Served;
+use crate::tls_params::{TlsParams, Version};
 
 /// The Gateway; none where nothing is served.
 pub(super) fn resource(served: &Served<'_>, args: &IstioArgs) -> Option<Resource> {
@@ -93,10 +94,23 @@ pub(super) fn servers<'s>(served: &'s Served<'_>, args: &IstioArgs) -> Vec<Serve
 }
 
 fn https(served: &Served<'_>, args: &IstioArgs) -> Vec<Value> {
+    let parameters = TlsParams::of_listeners(served.compiled().manifests);
+    let version = |version| match version {
+        Version::Two => "TLSV1_2",
+        Version::Three => "TLSV1_3",
+    };
     let server = |server: Server<'_>| {
+        let mut tls = json!({ "mode": "SIMPLE", "credentialName": server.credential });
+        if let Some([lowest, highest]) = parameters.versions {
+            insert(&mut tls, "minProtocolVersion", json!(version(lowest)));
+            insert(&mut tls, "maxProtocolVersion", json!(version(highest)));
+        }
+        if !parameters.ciphers.is_empty() {
+            insert(&mut tls, "cipherSuites", json!(parameters.ciphers));
+        }
         json!({
             "port": { "number": 443, "name": server.name, "protocol": "HTTPS" },
-            "tls": { "mode": "SIMPLE", "credentialName": server.credential },
+            "tls": tls,
             "hosts": server.hosts,
         })
     };
