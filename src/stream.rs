@@ -110,6 +110,10 @@ pub enum Count {
     DeniedAuthorizer,
     /// limpet refused it because of its client's certificate.
     DeniedCertificate,
+    /// Its location is closed, by the configuration or by an annotation that is refused.
+    Closed,
+    /// nginx refuses such a request of anybody.
+    BadRequest,
     /// An endpoint answered an unpinned request, and the session filter did not say which: it
     /// is missing, or in the wrong place of the chain.
     FilterMissing,
@@ -238,6 +242,8 @@ impl Stream {
                     | Reason::Misdirected => Some(Count::DeniedCertificate),
                     Reason::AmbiguousPath | Reason::ProtectedPath => Some(Count::Protected),
                     Reason::TooCostly => Some(Count::TooCostly),
+                    Reason::Closed | Reason::Denied => Some(Count::Closed),
+                    Reason::BadRequest | Reason::NotAllowed => Some(Count::BadRequest),
                     _ => redirect.then_some(Count::Redirect),
                 };
                 self.note_location(location);

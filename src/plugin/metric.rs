@@ -38,6 +38,10 @@ pub enum Metric {
     DeniedAuthorizer,
     /// Requests that were refused because of a client's certificate.
     DeniedCertificate,
+    /// Requests of locations that are closed, by the configuration or by an annotation that is refused.
+    Closed,
+    /// Requests that nginx refuses of anybody.
+    BadRequest,
     /// Requests that waited for the endpoints.
     Waited,
     /// Polls of Envoy's admin.
@@ -68,7 +72,7 @@ pub enum Kind {
 use Kind::{Counter, Gauge};
 
 /// Envoy shows them in `/stats/prometheus` under these names.
-pub const NAMES: [(&str, Kind); 24] = [
+pub const NAMES: [(&str, Kind); 26] = [
     ("limpet_sessions_new", Counter),
     ("limpet_sessions_kept", Counter),
     ("limpet_sessions_moved", Counter),
@@ -85,6 +89,8 @@ pub const NAMES: [(&str, Kind); 24] = [
     ("limpet_denied_password", Counter),
     ("limpet_denied_authorizer", Counter),
     ("limpet_denied_certificate", Counter),
+    ("limpet_closed", Counter),
+    ("limpet_bad_requests", Counter),
     ("limpet_waited", Counter),
     ("limpet_discovery_polls", Counter),
     ("limpet_discovery_failures", Counter),
@@ -116,6 +122,8 @@ impl Metric {
             Count::DeniedPassword => Self::DeniedPassword,
             Count::DeniedAuthorizer => Self::DeniedAuthorizer,
             Count::DeniedCertificate => Self::DeniedCertificate,
+            Count::Closed => Self::Closed,
+            Count::BadRequest => Self::BadRequest,
             Count::FilterMissing => Self::FilterMissing,
         }
     }
