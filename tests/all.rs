@@ -18,6 +18,7 @@ mod attacks {
     mod path_rules;
     mod random_requests;
     mod raw_bytes;
+    mod secrets;
     mod tenants;
 }
 mod cases;

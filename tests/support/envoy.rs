@@ -137,8 +137,7 @@ impl RealEnvoy {
         let wanted = |l: &&serde_json::Value| name.is_empty() || l["name"] == name;
         let found = list["listener_statuses"].as_array()?.iter().find(wanted)?;
         let socket = &found["local_address"]["socket_address"];
-        let (ip, port) = (socket["address"].as_str()?, socket["port_value"].as_u64()?);
-        format!("{ip}:{port}").parse().ok()
+        place(socket)
     }
 
     /// Waits until it listens in `count` places; each by its listener's name.
@@ -152,9 +151,7 @@ impl RealEnvoy {
                 serde_json::from_slice(&self.admin("/listeners?format=json").body).ok()?;
             let places = list["listener_statuses"].as_array()?.iter().map(|one| {
                 let socket = &one["local_address"]["socket_address"];
-                let (ip, port) = (socket["address"].as_str()?, socket["port_value"].as_u64()?);
-                let address = format!("{ip}:{port}").parse().ok()?;
-                Some((one["name"].as_str()?.to_owned(), address))
+                Some((one["name"].as_str()?.to_owned(), place(socket)?))
             });
             let places: BTreeMap<_, _> = places.collect::<Option<_>>()?;
             (places.len() == count).then_some(places)
@@ -283,6 +280,13 @@ impl Drop for RealEnvoy {
             eprintln!("kept: {}", self.folder().display());
         }
     }
+}
+
+/// What Envoy says of a socket.
+fn place(socket: &serde_json::Value) -> Option<SocketAddr> {
+    let ip = socket["address"].as_str()?.parse().ok()?;
+    let port = u16::try_from(socket["port_value"].as_u64()?).ok()?;
+    Some(SocketAddr::new(ip, port))
 }
 
 /// The CPU time of a thread so far.

@@ -34,6 +34,10 @@ pub struct Setup {
     pub wasm: Option<PathBuf>,
     /// A module that Envoy loads natively; `None`: what `LIMPET_NATIVE` says, else the wasm module.
     pub native: Option<PathBuf>,
+    /// Where it listens, for plain http and for https: with port 0.
+    pub listen: &'static str,
+    /// `--report`.
+    pub report: bool,
     /// Between two questions of the module about the endpoints.
     pub interval_ms: u64,
     /// Seconds that are left to requests whose listener or process is replaced.
@@ -49,6 +53,8 @@ impl Default for Setup {
             environment: &[],
             wasm: None,
             native: None,
+            listen: "127.0.0.1:0",
+            report: false,
             // So that a test waits for little; the module's own default is a second.
             interval_ms: 200,
             drain: DRAIN,
@@ -283,13 +289,14 @@ fn rendered(compiled: &Compiled<'_>, setup: &Setup, folder: &Path) -> render::en
     let module = || limpet_cli::module::find(None).unwrap_or_else(|why| panic!("{why}"));
     let wasm = setup.wasm.clone().unwrap_or_else(module);
     let settings = EnvoySettings {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        listen_tls: "127.0.0.1:0".parse().unwrap(),
+        listen: setup.listen.parse().unwrap(),
+        listen_tls: setup.listen.parse().unwrap(),
         admin: "unix:admin.sock".parse().unwrap(),
         wasm: wasm.canonicalize().unwrap(),
         native: setup.native.clone().or_else(native),
         eds: Some(folder.to_owned()),
         allow_loopback: true,
+        report: setup.report,
         ..EnvoySettings::default()
     };
     let mut rendered = render::envoy::render(compiled, &settings);
