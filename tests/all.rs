@@ -15,6 +15,7 @@ mod attacks {
     mod denials;
     pub(crate) mod edge;
     mod hostile_clients;
+    mod ipv6;
     mod path_rules;
     mod random_requests;
     mod raw_bytes;

@@ -97,6 +97,8 @@ async fn serve(context: Rc<Context>, listener: tokio::net::TcpListener) {
             // As Envoy's `max_connections`: closed, and nothing is said.
             Ok(_) if context.connections.get() >= context.config.connections_per_worker => {}
             Ok((stream, source)) => {
+                // Whoever comes by IPv4 to a socket of IPv6 is a client of IPv4, as in Envoy.
+                let source = SocketAddr::new(source.ip().to_canonical(), source.port());
                 tokio::task::spawn_local(downstream::serve(Rc::clone(&context), stream, source));
             }
             Err(error) => {

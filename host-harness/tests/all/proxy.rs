@@ -101,6 +101,26 @@ fn requests_pass_the_filter_and_connections_are_kept() {
     assert_eq!(last.summary.cluster.as_deref(), Some("a"));
 }
 
+// As Envoy with `ipv4_compat`.
+#[test]
+fn whoever_comes_by_ipv4_to_a_socket_of_ipv6_is_of_ipv4() {
+    let (proxy, records) = start_with(Fixture::plain(), &[upstream::start()], |config| {
+        config.listen = "[::]:0".parse().unwrap();
+    });
+    let port = proxy.local_addr().port();
+    for to in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+        let mut client = Client::connect(to.parse().unwrap());
+        client.ask(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    proxy.shutdown(Duration::from_secs(5));
+    let records = records.lock().unwrap();
+    let clients: Vec<String> = records
+        .iter()
+        .map(|it| it.source.ip().to_string())
+        .collect();
+    assert_eq!(clients, ["127.0.0.1", "::1"]);
+}
+
 #[test]
 fn targets_pass_byte_by_byte() {
     let (proxy, _) = start(Fixture::plain(), &[upstream::start()]);

@@ -34,6 +34,18 @@ impl Address {
         }
     }
 
+    /// The same for a listener. `[::]` takes IPv4 too, whose clients keep their addresses of IPv4.
+    #[must_use]
+    pub fn listened(&self) -> Value {
+        let mut address = self.to_envoy();
+        let is_any = matches!(self, Self::Socket(SocketAddr::V6(it)) if it.ip().is_unspecified());
+        let fields = address.pointer_mut("/socket_address");
+        if let Some(fields) = fields.and_then(Value::as_object_mut).filter(|_| is_any) {
+            fields.insert("ipv4_compat".to_owned(), json!(true));
+        }
+        address
+    }
+
     /// The same as somebody on this machine reaches it: an unspecified address becomes loopback.
     #[must_use]
     pub fn reachable(&self) -> Self {

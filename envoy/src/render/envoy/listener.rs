@@ -39,7 +39,7 @@ impl Chain<'_> {
         let proxied = self.compiled.forwarding.proxied.then(proxy_protocol);
         let mut http = json!({
             "name": "http",
-            "address": self.settings.listen.to_envoy(),
+            "address": self.settings.listen.listened(),
             "filter_chains": [{ "filters": [self.connection_manager(HTTP, None)] }],
         });
         if let (Some(filter), Some(http)) = (&proxied, http.as_object_mut()) {
@@ -63,7 +63,7 @@ impl Chain<'_> {
             let chains: Vec<Value> = passed.chain(chains).collect();
             listeners.push(json!({
                 "name": "https",
-                "address": self.settings.listen_tls.to_envoy(),
+                "address": self.settings.listen_tls.listened(),
                 "listener_filters": filters,
                 "filter_chains": chains,
             }));

@@ -76,7 +76,9 @@ impl Front {
         } = self.prepare(request);
         let upgrade = request.headers().contains_key(UPGRADE);
         let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
-        let sent = self.way.send(client.ip(), visitor, is_https, request);
+        let sent = self
+            .way
+            .send(client.ip().to_canonical(), visitor, is_https, request);
         match sent.await {
             Ok(mut response) => {
                 if is_here {
