@@ -1,11 +1,13 @@
 //! The operator's manifests: read, sorted by kind, nothing dropped, every object with its place.
 
+mod breaks;
 mod config_map;
 mod document;
 mod encoding;
 mod error;
 mod given;
 mod objects;
+mod plain;
 mod secret;
 mod selection;
 mod source;

@@ -7,7 +7,9 @@ use limpet::ingress::{DEFAULT_PREFIX, Ingress};
 use serde_json::Value;
 use serde_saphyr::{Spanned, UserMessageFormatter};
 
+use super::breaks;
 use super::error::Unreadable;
+use super::plain;
 use super::split::{Document, split};
 use super::tabs;
 use super::tree::{Fields, Lines, Tree, Twice, escaped};
@@ -345,6 +347,16 @@ impl File<'_> {
                 let twice = fields.twice.drain(..);
                 let duplicates = twice.map(|twice| self.duplicate(twice, None));
                 contents.duplicates.extend(duplicates);
+                let mut keys = fields.kept.iter().map(|(key, _)| key);
+                if let Some(key) = keys.find(|key| !OF_LISTS.contains(&&*key.value)) {
+                    let at = key.referenced;
+                    contents.unreadable.push(Unreadable {
+                        path: self.name.to_owned(),
+                        line: self.line(at.line()),
+                        column: at.column(),
+                        reason: format!("a list has no field {:?}", key.value),
+                    });
+                }
                 let inherited = fields.of_items();
                 let items = fields.kept.into_iter();
                 let mut items = items.filter(|(key, _)| key.value == "items");
@@ -377,6 +389,9 @@ impl File<'_> {
     }
 }
 
+/// The fields of a list: what else stands there may have been its items.
+const OF_LISTS: [&str; 4] = ["apiVersion", "items", "kind", "metadata"];
+
 impl Fields {
     /// Whether it is a list of objects, with its items.
     fn is_list(&self) -> bool {
@@ -402,7 +417,15 @@ impl Fields {
 }
 
 fn yaml(text: &str) -> Result<Vec<Spanned<Tree>>, serde_saphyr::Error> {
-    let read = |text: &str| serde_saphyr::from_multiple_with_options(text, options());
+    let read = |text: &str| {
+        let trees = serde_saphyr::from_multiple_with_options(text, options());
+        trees.map(|mut trees: Vec<Spanned<Tree>>| {
+            let all = trees.iter_mut();
+            all.for_each(|tree| plain::restore(tree, text));
+            trees
+        })
+    };
+    let text = &*breaks::indented(text);
     match read(text) {
         Err(error) if text.contains("\n\t") => read(&tabs::spaced(text)).map_err(|_| error),
         read => read,
@@ -421,6 +444,7 @@ fn options() -> serde_saphyr::Options {
             max_total_scalar_bytes: usize::MAX,
         },
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::PassThrough,
     }
 }
 

@@ -34,18 +34,24 @@ fn mark(value: &Value) -> String {
     free.next().unwrap_or_default()
 }
 
-/// Puts a name in place of each text that a terminal or the log of a CI would obey, and keeps it in `escaped`: a
-/// string of JSON is one of YAML too.
+/// Whether a terminal or the log of a CI would obey it, or it has lines that begin with a tab, which `kubectl` takes
+/// for the indentation of a block.
+fn is_no_block(text: &str) -> bool {
+    inert::is_hostile(text) || text.starts_with('\t') || text.contains("\n\t")
+}
+
+/// Puts a name in place of each text that may not stand as it is, and keeps it in `escaped`: a string of JSON is
+/// one of YAML too.
 fn name_hostile(value: &mut Value, mark: &str, escaped: &mut Vec<(String, String)>) {
     match value {
-        Value::String(text) if inert::is_hostile(text) => *text = name_of(text, mark, escaped),
+        Value::String(text) if is_no_block(text) => *text = name_of(text, mark, escaped),
         Value::Array(items) => items
             .iter_mut()
             .for_each(|item| name_hostile(item, mark, escaped)),
         Value::Object(fields) => {
             let all = std::mem::take(fields);
             for (key, mut value) in all {
-                let key = if inert::is_hostile(&key) {
+                let key = if is_no_block(&key) {
                     name_of(&key, mark, escaped)
                 } else {
                     key
@@ -86,6 +92,17 @@ pub(super) fn comments(text: &mut String, lines: &[String]) {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    // One such line in an annotation, and kubectl refused the object of all tenants.
+    #[test]
+    fn no_block_begins_with_a_tab() {
+        for text in ["\n\tcookie", "\tcookie\n", "a\n\tb"] {
+            let yaml = to_yaml(&json!({ "a": text })).unwrap();
+            assert!(!yaml.contains('\t'), "{yaml}");
+            let read: Value = serde_saphyr::from_str(&yaml).unwrap();
+            assert_eq!(read, json!({ "a": text }));
+        }
+    }
 
     #[test]
     fn what_is_obeyed_is_escaped_in_values_and_keys() {

@@ -318,3 +318,54 @@ fn of_an_object_that_is_given_twice_the_last_is_taken_as_kubectl_does() {
     );
     assert_eq!(told, [expected], "the same text twice is no contest");
 }
+
+// As kubectl writes what the API server takes of a tenant: each of these cost all others their objects, or their rules.
+#[test]
+fn what_kubectl_writes_of_one_object_costs_no_other() {
+    for (annotation, expected) in [
+        (
+            "|-\n        /x\n\u{2028}        k: '\n        y",
+            "/x\n\u{2028}k: '\ny",
+        ),
+        ("|2-\n\u{2028}\n        a", "\u{2028}\na"),
+        (
+            "|-\n        x'\n\u{2029}        j: |1\n        y",
+            "x'\n\u{2029}j: |1\ny",
+        ),
+        ("1e400", "1e400"),
+        ("7e47312", "7e47312"),
+        ("oN", "oN"),
+    ] {
+        let text = format!(
+            "apiVersion: v1
+items:
+- apiVersion: networking.k8s.io/v1
+  kind: Ingress
+  metadata:
+    annotations:
+      a: {annotation}
+    name: evil
+- apiVersion: networking.k8s.io/v1
+  kind: Ingress
+  metadata:
+    name: other
+kind: List
+"
+        );
+        let manifests = read(text.as_bytes());
+        assert_eq!(names(&manifests), ["evil", "other"], "{annotation}");
+        let own = manifests.ingresses[0].text("/metadata/annotations/a");
+        assert_eq!(own, Some(expected), "{annotation}");
+    }
+}
+
+#[test]
+fn a_list_with_other_fields_than_a_list_has_is_not_read_in_part() {
+    let text = "apiVersion: v1\nkind: List\nitems: []\nitmes: []\n";
+    let unreadable = read(text.as_bytes()).unreadable;
+    let told: Vec<(u64, &str)> = unreadable
+        .iter()
+        .map(|one| (one.line, one.reason.as_str()))
+        .collect();
+    assert_eq!(told, [(4, "a list has no field \"itmes\"")]);
+}
