@@ -7,6 +7,7 @@ mod edge;
 mod passthrough;
 mod policies;
 mod protocols;
+mod settings;
 mod tls_parameters;
 mod verified_pods;
 mod ways;
