@@ -5,7 +5,8 @@
 //! `pkg/tcpproxy/tcp.go`, ingress-nginx dbb11b92d: the first location `/` of a host counts, and of a host
 //! without one, or with a Service that has no address of its own, no connection comes to anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use limpet::annotations::validator::parse_bool;
 use limpet::route::location::Backend;
@@ -24,16 +25,17 @@ pub(crate) struct Passthrough {
     /// In lower case; no wildcard, which is no name in a greeting.
     pub(crate) host: String,
     /// `Err`: why no connection comes to anything.
-    pub(crate) to: Result<Cluster, &'static str>,
+    pub(crate) to: Result<Rc<Cluster>, &'static str>,
     /// Where an Ingress asks for it, `file:line`.
     place: String,
 }
 
 impl Passthrough {
-    /// Every one, where the controller passes connections on.
+    /// Every one, by host, where the controller passes connections on.
     pub(crate) fn all(compiled: &Compiled<'_>) -> Vec<Self> {
         let ingresses = compiled.ingresses.iter();
         let mut all = BTreeMap::new();
+        let mut twins = HashMap::new();
         for ingress in ingresses.filter(|ingress| asks(compiled, ingress)) {
             for rule in &ingress.ingress.rules {
                 let host = rule.host.to_ascii_lowercase();
@@ -41,7 +43,7 @@ impl Passthrough {
                     continue;
                 }
                 let one = Self {
-                    to: to(compiled, &host),
+                    to: to(compiled, &host, &mut twins),
                     place: ingress.place_of(ANNOTATION),
                     host: host.clone(),
                 };
@@ -69,7 +71,13 @@ pub(crate) fn asks(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> bool 
         && ingress.annotations.canary.is_none()
 }
 
-fn to(compiled: &Compiled<'_>, host: &str) -> Result<Cluster, &'static str> {
+/// `twins`: those that are known already, by what they are twins of. A Service that thousands of hosts share knows
+/// all of their Ingresses.
+fn to(
+    compiled: &Compiled<'_>,
+    host: &str,
+    twins: &mut HashMap<String, Rc<Cluster>>,
+) -> Result<Rc<Cluster>, &'static str> {
     let locations = compiled.virtual_host(host).map(|host| &host.locations);
     let mut locations = locations.into_iter().flat_map(|all| all.iter());
     let location = locations.find(|one| one.path == "/" && !one.is_implicit);
@@ -86,7 +94,11 @@ fn to(compiled: &Compiled<'_>, host: &str) -> Result<Cluster, &'static str> {
         Some(cluster) if cluster.external_name.is_some() => {
             Err("a Service of type ExternalName has no address")
         }
-        Some(cluster) => Ok(cluster.twin(Twin::Passthrough)),
+        Some(cluster) => {
+            let twin = twins.entry(cluster.service_port.key());
+            let twin = twin.or_insert_with(|| Rc::new(cluster.twin(Twin::Passthrough)));
+            Ok(Rc::clone(twin))
+        }
     }
 }
 

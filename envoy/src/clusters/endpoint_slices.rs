@@ -1,6 +1,6 @@
 //! Endpoints from EndpointSlices.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 use limpet::config::ServicePort as Port;
@@ -60,11 +60,13 @@ impl Slices<'_> {
     /// number or name, or if it is the only one.
     pub(super) fn endpoints(&self, port: Option<&Port>) -> Vec<Endpoint> {
         let mut endpoints: Vec<Endpoint> = Vec::new();
+        let mut known = HashSet::new();
         for slice in &self.slices {
             for number in self.numbers(slice, port) {
                 for (ip, health) in addresses(slice) {
-                    let address = SocketAddr::new(ip, number).to_string();
-                    if endpoints.iter().all(|endpoint| endpoint.address != address) {
+                    let address = SocketAddr::new(ip, number);
+                    if known.insert(address) {
+                        let address = address.to_string();
                         endpoints.push(Endpoint { address, health });
                     }
                 }

@@ -1,5 +1,8 @@
+use std::rc::Rc;
+
 use serde_json::{Value, json};
 
+use super::Passthrough;
 use crate::check::{Platform, Report};
 use crate::compiled::{Compiled, Flags};
 use crate::losses::{LossArgs, settle};
@@ -56,6 +59,23 @@ fn passed(manifests: &Manifests) -> Vec<String> {
 
 fn asks() -> Value {
     json!({ "ssl-passthrough": "true", "backend-protocol": "HTTPS" })
+}
+
+// 9,000 hosts of one Service, each with what all of its Ingresses are called, took 5 GB.
+#[test]
+fn hosts_of_one_service_share_what_is_known_of_it() {
+    let mut items = Vec::new();
+    for (name, host) in [("web", "a.test"), ("web", "b.test"), ("other", "c.test")] {
+        let mut item = ingress(name, host, &["/"], &asks());
+        item["metadata"]["name"] = json!(host);
+        items.push(item);
+    }
+    let manifests = manifests(&items, Some(true));
+    let compiled = Compiled::new(&manifests, &flags()).unwrap();
+    let all = Passthrough::all(&compiled);
+    let to = |at: usize| all[at].to.as_ref().unwrap();
+    assert!(Rc::ptr_eq(to(0), to(1)));
+    assert!(!Rc::ptr_eq(to(0), to(2)));
 }
 
 #[test]

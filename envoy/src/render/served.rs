@@ -42,7 +42,7 @@ pub struct Served<'c> {
     pub with_other_host: BTreeSet<String>,
     /// The ways to their pods.
     pub(super) ways: Ways,
-    /// The hosts whose TLS goes to pods as it comes.
+    /// The hosts whose TLS goes to pods as it comes, by host.
     pub(crate) passed: Vec<Passthrough>,
     /// Some host asks its clients for certificates.
     pub(super) asks_for_certificates: bool,
@@ -137,9 +137,15 @@ impl<'c> Served<'c> {
     /// Where the TLS for one of the [`Served::hosts`] goes as it comes; `None`: it ends at the proxy, or
     /// nowhere.
     pub(super) fn passed_to(&self, host: &str) -> Option<(&Cluster, u16)> {
-        let mut passed = self.passed.iter();
-        let to = passed.find(|one| one.host == host)?.to.as_ref().ok()?;
+        let to = self.passed_of(host)?.to.as_ref().ok()?;
         Some((to, to.number?))
+    }
+
+    /// What is known of it where TLS for the host goes on as it comes.
+    pub(super) fn passed_of(&self, host: &str) -> Option<&Passthrough> {
+        let by_host = |one: &Passthrough| one.host.as_str().cmp(host);
+        let at = self.passed.binary_search_by(by_host).ok()?;
+        self.passed.get(at)
     }
 
     /// What the operator should know: of the manifests as they were read, and of what they serve.

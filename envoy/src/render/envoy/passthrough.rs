@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::cluster;
 use super::settings::EnvoySettings;
-use crate::clusters::{Cluster, Twin};
+use crate::clusters::Twin;
 use crate::compiled::Compiled;
 use crate::passthrough::Passthrough;
 
@@ -34,7 +34,7 @@ pub(super) fn clusters(
     settings: &EnvoySettings,
 ) -> Vec<Value> {
     let asked = passed.iter().filter_map(|one| one.to.as_ref().ok());
-    let asked: HashSet<String> = asked.map(Cluster::name).collect();
+    let asked: HashSet<String> = asked.map(|twin| twin.name()).collect();
     let twins = compiled.clusters.iter();
     let twins = twins.map(|cluster| cluster.twin(Twin::Passthrough));
     let twins = twins.filter(|twin| asked.contains(&twin.name()));

@@ -69,7 +69,7 @@ pub(super) fn servers<'s>(served: &'s Served<'_>, args: &IstioArgs) -> Vec<Serve
         let Ok(credential) = credential::name(certificate, served, args) else {
             continue;
         };
-        let is_passed = |host: &&str| served.passed.iter().any(|one| one.host == **host);
+        let is_passed = |host: &&str| served.passed_of(host).is_some();
         let hosts = certificate.hosts.iter().map(String::as_str);
         let is_taken = |host: &&str| left_out::by_istio(host).is_none();
         for host in hosts.filter(|host| is_taken(host) && !is_passed(host)) {
