@@ -351,6 +351,24 @@ impl Remark {
         }
     }
 
+    /// Whether paths stay and let nobody in; `false` where they are none, and what lay under them falls to
+    /// others.
+    #[must_use]
+    pub fn denies(&self) -> bool {
+        self.effect == Effect::Path
+            && match &self.problem {
+                Problem::Unusable(_) => {
+                    self.is_of_certificates() || self.field.name() == "auth-url"
+                }
+                problem => matches!(problem, Problem::Refused { .. } | Problem::Not(_)),
+            }
+    }
+
+    /// Whether it is about what a host asks of its clients' certificates.
+    fn is_of_certificates(&self) -> bool {
+        self.field.name().starts_with("auth-tls-")
+    }
+
     /// The same, of the Ingress `ingress` (`namespace/name`).
     #[must_use]
     pub fn of(mut self, ingress: &str) -> Self {

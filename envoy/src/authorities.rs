@@ -13,13 +13,23 @@ use crate::taken::TakenIngress;
 /// Who names the Secret.
 pub(crate) const ANNOTATION: &str = "auth-tls-secret";
 
-/// By `namespace/name`, those that Envoy takes. `None`: nobody asks for certificates.
+/// What is known of the Secrets that somebody names, each by `namespace/name`.
+#[derive(Debug, Default)]
+pub(crate) struct Authorities {
+    /// Those that Envoy takes.
+    pub(crate) usable: BTreeMap<String, Authority>,
+    /// Why the others let nobody in, said of the Secret.
+    pub(crate) unusable: BTreeMap<String, String>,
+    /// The same for the operator, a line for each Ingress.
+    pub(crate) notes: Vec<String>,
+}
+
+/// `None`: nobody asks for certificates.
 pub(crate) fn authorities(
     manifests: &Manifests,
     ingresses: &[TakenIngress<'_>],
     repeated: &mut Repeated,
-    notes: &mut Vec<String>,
-) -> Option<BTreeMap<String, Authority>> {
+) -> Option<Authorities> {
     let mut named: BTreeMap<String, Vec<&TakenIngress<'_>>> = BTreeMap::new();
     let mut oldest_first = Vec::new();
     for ingress in ingresses {
@@ -38,7 +48,7 @@ pub(crate) fn authorities(
     let may_name_any = manifests.setting("allow-cross-namespace-resources");
     let may_name_any = may_name_any.and_then(parse_bool).unwrap_or_default();
     let chains = longest_chains(manifests, ingresses);
-    let mut all = BTreeMap::new();
+    let mut all = Authorities::default();
     for id in oldest_first {
         let by = named.remove(&id).unwrap_or_default();
         let namespace = id.split('/').next().unwrap_or_default();
@@ -47,27 +57,29 @@ pub(crate) fn authorities(
             .iter()
             .filter(|one| may_name_any || one.ingress.namespace == namespace);
         let asking = asking.map(|one| one.ingress.rules.len().max(1)).sum();
-        let authority = read(manifests, &id)
-            .map_err(|why| format!("{why}: as under ingress-nginx the hosts of ingress"));
+        let authority = read(manifests, &id).map_err(|why| (why, "as under ingress-nginx "));
         let authority = authority.and_then(|authority| {
             let chain = chains.get(namespace).copied().unwrap_or_default();
             let bytes = authority.bytes().saturating_add(chain);
             let room = repeated.take(namespace, bytes, asking);
             room.map(|()| authority)
-                .map_err(|why| format!("is not used ({why}): the hosts of ingress"))
+                .map_err(|why| (format!("is not used ({why})"), ""))
         });
         match authority {
             Ok(authority) => {
-                all.insert(id, authority);
+                all.usable.insert(id, authority);
             }
-            Err(why) => notes.extend(by.into_iter().map(|ingress| {
-                format!(
-                    "{}: Secret {} {why} {} answer 403",
-                    ingress.place_of(ANNOTATION),
-                    inert::line(&id),
-                    ingress.id(),
-                )
-            })),
+            Err((why, as_before)) => {
+                all.notes.extend(by.into_iter().map(|ingress| {
+                    format!(
+                        "{}: Secret {} {why}: {as_before}the hosts of ingress {} answer 403",
+                        ingress.place_of(ANNOTATION),
+                        inert::line(&id),
+                        ingress.id(),
+                    )
+                }));
+                all.unusable.insert(id, why);
+            }
         }
     }
     Some(all)

@@ -3,6 +3,7 @@
 mod access;
 mod alternatives;
 mod annotations;
+mod closing;
 mod configuration;
 mod documented;
 mod files;
@@ -16,6 +17,7 @@ mod platform;
 mod policies;
 mod print;
 mod report;
+mod reworded;
 mod settings;
 mod shape;
 mod taken_over;
@@ -32,6 +34,7 @@ pub(crate) use alternatives::{goes_by_path, heads_of, is_key, is_of_host, neares
 #[cfg(test)]
 pub(crate) use alternatives::{lost_annotations, lost_keys};
 pub use annotations::{Judged, Verdict};
+pub(crate) use configuration::closed;
 pub use documented::documented;
 pub use finding::{Finding, Level};
 pub(crate) use lint::to_each_other;

@@ -14,7 +14,7 @@ use limpet::remark::{Effect, Remark};
 use limpet::route::VirtualHost;
 use serde_json::{Map, Value, json};
 
-use crate::authorities;
+use crate::authorities::{self, Authorities};
 use crate::certificates::repeated::Repeated;
 use crate::clusters::{self, Cluster, EndpointsFlag, Protocol, ServicePort};
 use crate::forwarding::Forwarding;
@@ -90,6 +90,12 @@ pub struct Compiled<'m> {
     pub authorizers: Vec<Cluster>,
     /// Who signs certificates of clients, by `namespace/name` of the Secret.
     pub authorities: BTreeMap<String, Authority>,
+    /// Why other Secrets, that were to, let nobody in.
+    pub(crate) no_authorities: BTreeMap<String, String>,
+    /// The same for the operator: the module remarks on it too.
+    of_authorities: Vec<String>,
+    /// The Ingresses, `namespace/name`, that answer 503: nobody knows their users.
+    pub(crate) without_users: BTreeSet<String>,
     /// The Ingresses, `namespace/name`, that speak to pods of some cluster in another way than it does, and
     /// in which.
     pub(crate) otherwise: BTreeMap<String, Protocol>,
@@ -161,17 +167,17 @@ impl<'m> Compiled<'m> {
             config.secrets = config::read(text.as_bytes())?.0.secrets;
             said.insert("secrets".to_owned(), secrets.told.into());
         }
-        if !secrets.closed.is_empty() {
-            config.close.extend(secrets.closed);
+        let without_users = secrets.closed;
+        if !without_users.is_empty() {
+            config.close.extend(without_users.iter().cloned());
             said.insert("close".to_owned(), json!(config.close));
         }
         let mut repeated = Repeated::default();
-        let mut authorities = BTreeMap::new();
+        let mut authorities = Authorities::default();
         if flags.clients() != Clients::Unasked
-            && let Some(all) =
-                authorities::authorities(manifests, &ingresses, &mut repeated, &mut notes)
+            && let Some(all) = authorities::authorities(manifests, &ingresses, &mut repeated)
         {
-            let told = authorities::told(&all);
+            let told = authorities::told(&all.usable);
             said.insert("client_certificates".to_owned(), json!(told));
             config.client_certificates = Some(told);
             authorities = all;
@@ -216,7 +222,10 @@ impl<'m> Compiled<'m> {
             ingresses,
             clusters,
             authorizers,
-            authorities,
+            authorities: authorities.usable,
+            no_authorities: authorities.unusable,
+            of_authorities: authorities.notes,
+            without_users,
             otherwise,
             upstream_tls,
             clients: flags.clients(),
@@ -232,7 +241,13 @@ impl<'m> Compiled<'m> {
     /// What the operator should know: of the manifests as they were read, and of what they mean.
     pub fn all_notes(&self) -> impl Iterator<Item = String> {
         let own = self.notes.iter().chain(&self.upstream_tls.notes);
+        let own = own.chain(&self.of_authorities);
         self.manifests.all_notes().chain(own.cloned())
+    }
+
+    /// What the operator should know of those who sign certificates of clients.
+    pub(crate) fn notes_of_authorities(&self) -> impl Iterator<Item = String> {
+        self.of_authorities.iter().cloned()
     }
 
     /// Why the module takes some Ingresses not at all.

@@ -231,7 +231,10 @@ impl Remark {
             {
                 "the annotation is ignored"
             }
-            Problem::Refused { .. } | Problem::Not(_) if self.effect == Effect::Path => {
+            _ if self.effect == Effect::Path && self.is_of_certificates() => {
+                "its hosts answer 403, as under ingress-nginx"
+            }
+            Problem::Refused { .. } | Problem::Not(_) | Problem::Unusable(_) if self.denies() => {
                 "its paths answer 503"
             }
             Problem::CostlyUsers { .. } => {

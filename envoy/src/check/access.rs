@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use limpet::annotations::catalogue;
 use limpet::ingress::PREFIX;
-use limpet::remark::Problem;
+use limpet::remark::{Problem, Remark};
 
 use super::finding::{Finding, LOSS, Level, Place};
 use crate::compiled::Compiled;
@@ -19,7 +19,9 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let left_out = left_out.filter(|object| compiled.ingress(&object.id()).is_none());
     let left_out = left_out.flat_map(|object| lists(object, "nothing of its Ingress is served"));
     let unusable = compiled.remarks.iter();
-    let unusable = unusable.filter(|remark| matches!(remark.problem, Problem::Unusable(_)));
+    let is_unserved =
+        |remark: &&Remark| matches!(remark.problem, Problem::Unusable(_)) && !remark.denies();
+    let unusable = unusable.filter(is_unserved);
     let unusable: HashSet<&str> = unusable.filter_map(|one| one.ingress.as_deref()).collect();
     let taken = compiled.ingresses.iter();
     let taken = taken.filter(|one| unusable.contains(one.id()));
@@ -28,12 +30,12 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     left_out
         .chain(unserved)
         .chain(given_twice(compiled))
-        .chain(costly_users(compiled))
         .collect()
 }
 
-/// Users whose passwords take too long to compare: they do not come in any more.
-fn costly_users<'c>(compiled: &'c Compiled<'_>) -> impl Iterator<Item = Finding> + 'c {
+/// What of them is lost, where the rest holds: users whose passwords take too long to compare do not come in
+/// any more.
+pub(super) fn in_part<'c>(compiled: &'c Compiled<'_>) -> impl Iterator<Item = Finding> + 'c {
     compiled.remarks.iter().filter_map(|remark| {
         if !matches!(remark.problem, Problem::CostlyUsers { .. }) {
             return None;

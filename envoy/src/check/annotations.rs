@@ -23,6 +23,8 @@ pub enum Verdict {
     Honoured,
     /// Honoured, with a difference.
     Differs,
+    /// Not as it says: it cannot be used, or its paths are closed, as a finding tells.
+    Refused,
     /// Not limpet's business.
     Elsewhere,
     /// Known to older controllers only.
@@ -166,6 +168,8 @@ pub(crate) fn confirm(judged: &mut [Judged], remarks: &[Remark]) {
         let by_pattern = BY_PATTERN.contains(&one.annotation.as_str());
         let shows = match one.annotation.as_str() {
             "backend-protocol" => speaks_otherwise(&one.value),
+            // What it does not honour is lost, and told so.
+            "auth-type" => false,
             _ => !by_pattern || is_unusable(),
         };
         if one.verdict == Verdict::Differs && !shows {
@@ -208,7 +212,7 @@ fn finding(object: &Object, name: &str, value: &str, verdict: Verdict) -> Option
         Finding::new(Level::Warning, code, &place, expected, consequence)
     };
     match verdict {
-        Verdict::Honoured | Verdict::Differs => None,
+        Verdict::Honoured | Verdict::Differs | Verdict::Refused => None,
         Verdict::Elsewhere => {
             let job = alternatives::job(name, value)?;
             let mut finding = Finding::new(

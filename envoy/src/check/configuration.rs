@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use limpet::ingress::Path;
-use limpet::remark::{Effect, Field, Problem, Remark};
+use limpet::remark::{Effect, Expected, Field, Problem, Remark};
 
 use super::finding::{ELSEWHERE, Finding, VALIDATION};
+use super::reworded::reworded;
 use crate::clusters::ServicePort;
+use crate::compiled::Compiled;
 use crate::manifests::{Manifests, Object, annotation_pointer};
 use crate::taken::paths;
 
@@ -26,12 +28,14 @@ const SAID_AS_NOTE: [&str; 2] = ["shared-service", "cookie-path-attributes"];
 /// The module's own remarks, each with its place, but for what `said` says already.
 ///
 /// A value that only the validation of ingress-nginx 1.15 refuses is a note; with `strict` it is
-/// refused here too.
-pub(super) fn run(manifests: &Manifests, remarks: &[Remark], said: &[Finding]) -> Vec<Finding> {
-    let mut objects: HashMap<String, &Object> = HashMap::new();
-    for object in &manifests.ingresses {
-        objects.entry(object.id()).or_insert(object);
-    }
+/// refused here too. `compiled`: nothing where nothing can be.
+pub(super) fn run(
+    manifests: &Manifests,
+    compiled: Option<&Compiled<'_>>,
+    remarks: &[Remark],
+    said: &[Finding],
+) -> Vec<Finding> {
+    let placed = Placed::new(manifests, compiled);
     let mut by_field: HashMap<(Option<&str>, &str), Vec<&Finding>> = HashMap::new();
     for one in said {
         let of = (one.ingress.as_deref(), one.field.as_str());
@@ -54,14 +58,7 @@ pub(super) fn run(manifests: &Manifests, remarks: &[Remark], said: &[Finding]) -
             let of = (remark.ingress.as_deref(), remark.field.name());
             !by_field.get(&of).is_some_and(|said| is_said(said, remark))
         })
-        .map(|remark| {
-            let ingress = remark.ingress.as_deref();
-            let object = match setting(remark) {
-                Some(_) => manifests.config_map(),
-                None => ingress.and_then(|id| objects.get(id).copied()),
-            };
-            finding(object, remark)
-        })
+        .map(|remark| placed.finding(remark))
         .collect();
     let (tolerated, mut findings): (Vec<Finding>, Vec<Finding>) = all
         .into_iter()
@@ -73,6 +70,29 @@ pub(super) fn run(manifests: &Manifests, remarks: &[Remark], said: &[Finding]) -
     let alone: Vec<Finding> = tolerated.into_iter().filter(alone).collect();
     findings.extend(alone);
     findings
+}
+
+/// What is not served, or lets nobody in, and answers otherwise than under ingress-nginx: `render` tells it.
+pub(crate) fn closed(compiled: &Compiled<'_>) -> Vec<Finding> {
+    let placed = Placed::new(compiled.manifests, Some(compiled));
+    let is_told_of = |remark: &&Remark| match &remark.problem {
+        // With a line of its own.
+        Problem::Not(Expected::Authority) => {
+            let named = remark.value.as_deref().unwrap_or_default();
+            !compiled.no_authorities.contains_key(named)
+        }
+        Problem::Replaced { expected, .. } => *expected == Expected::Networks,
+        _ => remark.effect == Effect::Path,
+    };
+    let told = compiled.remarks.iter().filter(is_told_of);
+    let mut all: Vec<Finding> = Vec::new();
+    for finding in told.map(|remark| placed.finding(remark)) {
+        // A location says what its Ingress says once more.
+        if !all.contains(&finding) {
+            all.push(finding);
+        }
+    }
+    all
 }
 
 /// What a finding is about.
@@ -96,11 +116,38 @@ fn is_said(said: &[&Finding], remark: &Remark) -> bool {
     !drops_all && said.iter().any(|other| says_it(other))
 }
 
-fn finding(object: Option<&Object>, remark: &Remark) -> Finding {
-    let (file, line) = object.map_or_else(Default::default, |object| {
-        (object.origin.file.clone(), line(object, remark))
-    });
-    Finding::of(remark, file, line)
+/// The Ingresses by name: where remarks are on.
+struct Placed<'c, 'm> {
+    manifests: &'m Manifests,
+    compiled: Option<&'c Compiled<'m>>,
+    objects: HashMap<String, &'m Object>,
+}
+
+impl<'c, 'm> Placed<'c, 'm> {
+    fn new(manifests: &'m Manifests, compiled: Option<&'c Compiled<'m>>) -> Self {
+        let mut objects: HashMap<String, &Object> = HashMap::new();
+        for object in &manifests.ingresses {
+            objects.entry(object.id()).or_insert(object);
+        }
+        Self {
+            manifests,
+            compiled,
+            objects,
+        }
+    }
+
+    fn finding(&self, remark: &Remark) -> Finding {
+        let ingress = remark.ingress.as_deref();
+        let object = match setting(remark) {
+            Some(_) => self.manifests.config_map(),
+            None => ingress.and_then(|id| self.objects.get(id).copied()),
+        };
+        let (file, line) = object.map_or_else(Default::default, |object| {
+            (object.origin.file.clone(), line(object, remark))
+        });
+        let finding = Finding::of(remark, file, line);
+        reworded(self.manifests, self.compiled, remark, finding)
+    }
 }
 
 /// The key of ingress-nginx's ConfigMap that a remark is on.

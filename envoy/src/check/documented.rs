@@ -10,6 +10,10 @@ use super::alternatives::{self, Job, Known, Weight};
 /// then its paths are closed or nothing is rendered.
 fn standings(text: &mut String) {
     text.push_str(
+        "What becomes of each on each platform. *As on plain Envoy* is what the column of plain Envoy says; \
+         Istio's column is about a gateway, and says what sidecars lack.\n\n",
+    );
+    text.push_str(
         "| annotation or key | plain Envoy | Istio | Envoy Gateway |\n|---|---|---|---|\n",
     );
     let annotations = catalogue::ANNOTATIONS.iter();
@@ -32,7 +36,7 @@ fn standings(text: &mut String) {
 fn standing(text: &mut String, name: &str, said: &str) {
     let cells = ["envoy", "istio", "gateway"].map(|platform| {
         match alternatives::on_platform(name, platform) {
-            Some("exact") => "exact".to_owned(),
+            Some(exact) if exact.starts_with("exact") => exact.to_owned(),
             Some(differs) => format!("differs: {differs}"),
             None => said.to_owned(),
         }
@@ -41,7 +45,7 @@ fn standing(text: &mut String, name: &str, said: &str) {
     let others = [istio, gateway].map(|cell| {
         let is_same = cell == envoy;
         if is_same {
-            "same".to_owned()
+            "as on plain Envoy".to_owned()
         } else {
             cell.clone()
         }

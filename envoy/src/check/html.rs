@@ -96,7 +96,12 @@ fn contents(out: &mut impl Write, entries: &BTreeMap<&str, Entry<'_>>) -> io::Re
             "<tr><td><a href=\"#i{number}\">{}</a></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             text(name),
             grave.count(),
-            count(&[Verdict::Elsewhere, Verdict::Retired, Verdict::Unknown]),
+            count(&[
+                Verdict::Refused,
+                Verdict::Elsewhere,
+                Verdict::Retired,
+                Verdict::Unknown
+            ]),
             count(&[Verdict::Differs]),
             count(&[Verdict::Honoured]),
         )?;
@@ -113,6 +118,7 @@ fn ingress(out: &mut impl Write, number: usize, name: &str, entry: &Entry<'_>) -
         .partition(|one| one.level > Level::Note);
     findings(out, "To mend", &grave)?;
     for (verdict, title) in [
+        (Verdict::Refused, "Refused, or closed"),
         (Verdict::Elsewhere, "Lost, or left to others"),
         (Verdict::Unknown, "Unknown"),
         (Verdict::Retired, "Retired"),
@@ -190,6 +196,7 @@ fn settings(out: &mut impl Write, report: &Report, others: &[&Finding]) -> io::R
             let word = match key.verdict {
                 Verdict::Honoured => "honoured",
                 Verdict::Differs => "honoured, with a difference",
+                Verdict::Refused => "refused, or closed",
                 Verdict::Elsewhere => "lost, or left to others",
                 Verdict::Retired => "retired",
                 Verdict::Unknown => "unknown",

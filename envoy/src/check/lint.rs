@@ -3,6 +3,7 @@
 mod cookies;
 mod neighbours;
 mod objects;
+mod own_host;
 mod paths;
 mod pattern;
 mod renewal;
@@ -22,6 +23,7 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     findings.extend(renewal::run(compiled));
     findings.extend(cookies::run(compiled));
     findings.extend(sharing::run(compiled));
+    findings.extend(own_host::run(compiled));
     findings.extend(to_each_other(compiled));
     findings
 }

@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 
 use super::annotations::speaks_otherwise;
+use super::closing::{self, NotHonoured};
 use super::finding::{Finding, Level, Place};
 use super::policies;
 use super::two_protocols;
@@ -93,8 +94,12 @@ impl Platform {
     }
 }
 
-/// What differs on `platform`, or may on some.
-pub(super) fn run(compiled: &Compiled<'_>, platform: Option<Platform>) -> Vec<Finding> {
+/// What differs on `platform`, or may on some, and what is not honoured there.
+pub(super) fn run(
+    compiled: &Compiled<'_>,
+    platform: Option<Platform>,
+) -> (Vec<Finding>, NotHonoured) {
+    let mut left_out = NotHonoured::new();
     let ingresses = compiled.ingresses.iter();
     let protocols = ingresses
         .clone()
@@ -108,7 +113,17 @@ pub(super) fn run(compiled: &Compiled<'_>, platform: Option<Platform>) -> Vec<Fi
         None => findings.extend(two_protocols::run(compiled, Level::Note)),
     }
     if let Some(platform) = platform {
-        findings.extend(not_rendered(compiled, platform));
+        let served = match platform {
+            Platform::Envoy | Platform::Istio => Served::new(compiled),
+            Platform::EnvoyGateway => Served::on_envoy_gateway(compiled),
+        };
+        let refused: Vec<&Cluster> = match platform {
+            Platform::Envoy => Vec::new(),
+            Platform::Istio => authorizer::refused_on_istio(&served).collect(),
+            Platform::EnvoyGateway => authorizer::refused_on_envoy_gateway(&served).collect(),
+        };
+        left_out = closing::rendered(compiled, &served, refused.into_iter());
+        findings.extend(not_rendered(&served, platform));
         findings.extend(match platform {
             Platform::Envoy => Vec::new(),
             Platform::Istio => {
@@ -121,7 +136,7 @@ pub(super) fn run(compiled: &Compiled<'_>, platform: Option<Platform>) -> Vec<Fi
         });
         findings.extend(ingresses.flat_map(|one| paths_as_resolved(one, platform)));
     }
-    findings
+    (findings, left_out)
 }
 
 /// A gateway serves it.
@@ -139,24 +154,20 @@ fn not_in_sidecars(one: &TakingOver<'_>) -> Finding {
 }
 
 /// What the resources cannot hold; `render` writes the same at their head.
-fn not_rendered(compiled: &Compiled<'_>, platform: Platform) -> Vec<Finding> {
-    let served = match platform {
-        Platform::Envoy | Platform::Istio => Served::new(compiled),
-        Platform::EnvoyGateway => Served::on_envoy_gateway(compiled),
-    };
+fn not_rendered(served: &Served<'_>, platform: Platform) -> Vec<Finding> {
     let mut notes = served.notes.clone();
     match platform {
         Platform::Envoy => {}
         Platform::Istio => {
-            notes.extend(left_out::on_istio(&served));
-            notes.extend(external_names::on_istio(&served));
-            notes.extend(authorizer::on_istio(&served));
-            notes.extend(protocols::notes(&served));
+            notes.extend(left_out::on_istio(served));
+            notes.extend(external_names::on_istio(served));
+            notes.extend(authorizer::on_istio(served));
+            notes.extend(protocols::notes(served));
         }
         Platform::EnvoyGateway => {
-            notes.extend(left_out::on_envoy_gateway(&served));
-            notes.extend(external_names::on_envoy_gateway(&served));
-            notes.extend(authorizer::on_envoy_gateway(&served));
+            notes.extend(left_out::on_envoy_gateway(served));
+            notes.extend(external_names::on_envoy_gateway(served));
+            notes.extend(authorizer::on_envoy_gateway(served));
         }
     }
     let finding = |note: String| Finding {

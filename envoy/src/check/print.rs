@@ -142,9 +142,13 @@ fn defaults(out: &mut impl Write, report: &Report) -> io::Result<()> {
 pub(super) fn counts(report: &Report) -> String {
     let verdicts = report.verdicts();
     let count = |verdict| verdicts.get(&verdict).copied().unwrap_or(0);
+    let refused = match count(Verdict::Refused) {
+        0 => String::new(),
+        refused => format!(", {refused} refused"),
+    };
     format!(
         "{}, {}: {} honoured, {} honoured with a difference, {} not \
-         limpet's business, {} retired, {} unknown",
+         limpet's business, {} retired, {} unknown{refused}",
         counted(report.ingresses, "Ingress", "es"),
         counted(report.annotations.len(), "annotation", "s"),
         count(Verdict::Honoured),

@@ -9,8 +9,9 @@ use super::annotations::{self, Judged, Verdict};
 use super::finding::{Finding, Level};
 use super::idle::Controller;
 use super::platform::{self, Platform};
+use super::reworded::{NAMING_SECRETS, with_missing_secret};
 use super::settings::{self, JudgedKey};
-use super::{access, configuration, files, header_maps, lint, taken_over};
+use super::{access, closing, configuration, files, header_maps, lint, taken_over};
 use crate::compiled::{Compiled, Flags};
 use crate::manifests::{Manifests, Object};
 
@@ -41,6 +42,7 @@ impl Report {
     pub fn new(manifests: &Manifests, strict: bool, on: Option<Platform>) -> Self {
         let mut judged = Vec::new();
         let mut findings = files::run(manifests);
+        let mut not_honoured = closing::NotHonoured::new();
         let known = Controller::of(manifests);
         for object in &manifests.ingresses {
             let (of_it, about_it) = annotations::judge(object, known);
@@ -71,18 +73,37 @@ impl Report {
                 findings.extend(header_maps::run(&compiled));
                 findings.extend(lint::run(&compiled));
                 annotations::confirm(&mut judged, &compiled.remarks);
-                findings.extend(configuration::run(manifests, &compiled.remarks, &findings));
-                findings.extend(platform::run(&compiled, on));
+                let remarks = &compiled.remarks;
+                findings.extend(configuration::run(
+                    manifests,
+                    Some(&compiled),
+                    remarks,
+                    &findings,
+                ));
+                not_honoured.extend(closing::said(&findings));
+                findings.extend(access::in_part(&compiled));
+                let (of_platform, left_out) = platform::run(&compiled, on);
+                findings.extend(of_platform);
+                not_honoured.extend(left_out);
             }
             Err(error) => {
                 let problem = Problem::Unreadable(error.to_string());
                 let remark = Remark::key("ingresses", None, problem, Effect::Configuration);
-                findings.extend(configuration::run(manifests, &[remark], &findings));
+                findings.extend(configuration::run(manifests, None, &[remark], &findings));
             }
         }
+        let findings = findings.into_iter().map(|one| {
+            if one.is_loss() && NAMING_SECRETS.contains(&one.field.as_str()) {
+                with_missing_secret(manifests, one)
+            } else {
+                one
+            }
+        });
+        let mut findings: Vec<Finding> = findings.collect();
         if let Some(on) = on {
             taken_over::narrow(&mut findings, &mut judged, &mut settings, on);
         }
+        closing::take_back(&mut judged, &mut settings, &not_honoured);
         findings.sort_by(|a, b| {
             (&a.file, a.line, a.code, &a.field).cmp(&(&b.file, b.line, b.code, &b.field))
         });
@@ -141,6 +162,7 @@ pub fn left_to_others(compiled: &Compiled<'_>) -> Vec<Finding> {
         .collect();
     findings.extend(settings::judge(compiled.manifests).1);
     findings.extend(access::run(compiled));
+    findings.extend(access::in_part(compiled));
     findings.extend(header_maps::run(compiled));
     findings.retain(Finding::is_left_to_others);
     findings.extend(files::unreadable(compiled.manifests));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use limpet::annotations::validator::parse_bool;
 
 use super::alternatives::{self, Known};
-use super::annotations::{Judged, Verdict};
+use super::annotations::{Judged, Verdict, speaks_otherwise};
 use super::finding::{ELSEWHERE, Finding, SETTING};
 use super::platform::Platform;
 use super::settings::JudgedKey;
@@ -52,6 +52,18 @@ fn difference(name: &str, on: Platform) -> Option<&'static str> {
         .flatten()
 }
 
+/// Whether what limpet honours with this value is one of those that are otherwise on some platform.
+fn shows(name: &str, value: &str) -> bool {
+    let value = value.trim();
+    let has_job = alternatives::job(name, value).is_some();
+    match (name, alternatives::key(name)) {
+        ("backend-protocol", _) => speaks_otherwise(value),
+        ("server-alias", _) => value.contains(['~', '*']),
+        (_, Some(Known::Honoured(known))) => !known.is_default(value),
+        (_, key) => !has_job && !value.is_empty() && !matches!(key, Some(Known::Job(..))),
+    }
+}
+
 /// Says of what is done on `on` that it is honoured, and of the rest what does it there alone.
 pub(super) fn narrow(
     findings: &mut Vec<Finding>,
@@ -65,18 +77,30 @@ pub(super) fn narrow(
         help.retain(|line| on.is_for(line));
     }
     let annotations = judged.iter_mut();
-    let annotations =
-        annotations.map(|one| (&*one.annotation, &mut one.verdict, &mut one.difference));
+    let annotations = annotations.map(|one| {
+        let said = (&*one.annotation, &*one.value);
+        (said, &mut one.verdict, &mut one.difference)
+    });
     let keys = keys.iter_mut();
-    let keys = keys.map(|one| (&*one.key, &mut one.verdict, &mut one.difference));
+    let keys = keys.map(|one| {
+        let said = (&*one.key, &*one.value);
+        (said, &mut one.verdict, &mut one.difference)
+    });
     let lost = findings.iter().filter(|finding| finding.is_loss());
     let lost: BTreeSet<&str> = lost.map(|finding| finding.field.as_str()).collect();
-    for (name, verdict, told) in annotations.chain(keys) {
-        if *verdict != Verdict::Elsewhere || lost.contains(name) {
-            continue;
-        }
-        match difference(name, on) {
-            Some("exact") => *verdict = Verdict::Honoured,
+    for ((name, value), verdict, told) in annotations.chain(keys) {
+        let holds = match verdict {
+            Verdict::Elsewhere if !lost.contains(name) => difference(name, on),
+            Verdict::Honoured | Verdict::Differs if shows(name, value) => {
+                alternatives::on_platform(name, on.column())
+            }
+            _ => None,
+        };
+        match holds {
+            Some("exact") => {
+                *verdict = Verdict::Honoured;
+                *told = "";
+            }
             Some(differs) => {
                 *verdict = Verdict::Differs;
                 *told = differs;

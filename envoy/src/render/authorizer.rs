@@ -122,6 +122,17 @@ pub(super) fn outside<'s>(
     })
 }
 
+/// Those that nobody can be sent to on Istio.
+pub fn refused_on_istio<'s>(served: &'s Served<'_>) -> impl Iterator<Item = &'s Cluster> {
+    outside(served).filter_map(|(cluster, one)| one.is_err().then_some(cluster))
+}
+
+/// The same on Envoy Gateway.
+pub fn refused_on_envoy_gateway<'s>(served: &'s Served<'_>) -> impl Iterator<Item = &'s Cluster> {
+    let all = served.authorizers().iter();
+    all.filter(|cluster| not_by_a_route(cluster).is_some())
+}
+
 /// Those that nobody can be sent to on Istio, one line each.
 pub fn on_istio<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
     let refused = outside(served).filter_map(|(cluster, one)| Some((cluster, one.err()?)));

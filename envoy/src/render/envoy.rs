@@ -210,7 +210,8 @@ pub fn run(args: &EnvoyArgs) -> anyhow::Result<ExitCode> {
     let compiled = Compiled::new(&manifests, &flags)?;
     let settings = &args.settings;
     let rendered = render(&compiled, settings);
-    let others = check::to_each_other(&compiled);
+    let mut others = check::to_each_other(&compiled);
+    others.extend(check::closed(&compiled));
     let others: Vec<String> = others.iter().map(Finding::located).collect();
     drop(progress);
     let notes = others.iter().chain(&rendered.notes).cloned();

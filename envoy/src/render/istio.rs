@@ -1,5 +1,6 @@
 //! What Istio needs: for a gateway, or for the outbound side of sidecars.
 
+mod addresses;
 mod args;
 mod authorizer;
 mod client;
@@ -141,10 +142,7 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
     let compiled = Compiled::new(manifests, &args.flags())?;
     anyhow::ensure!(
         !args.sidecar || !compiled.policy.asks_for_address(),
-        "lists of client addresses and limits by them cannot be kept by sidecars: on its way out of a pod a request has no \
-         client but that pod. Take the annotations (allowlist-, whitelist-, denylist-source-range, limit-*) \
-         and the ConfigMap's lists away, and say the same by an AuthorizationPolicy at the Service; --close answers 503 \
-         where Ingresses have them"
+        addresses::refusal(&compiled)
     );
     let served = Served::new(&compiled);
     anyhow::ensure!(
@@ -214,6 +212,7 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
     }
     head.extend(notes.iter().map(|note| format!("note: {note}")));
     let others = check::to_each_other(&compiled).into_iter();
+    let others = others.chain(check::closed(&compiled));
     let others = others.map(|finding| finding.located());
     let notes = served.all_notes().chain(external_names::on_istio(&served));
     let notes = notes.chain(asked::on_istio(&served));

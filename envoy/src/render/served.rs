@@ -152,7 +152,9 @@ impl<'c> Served<'c> {
     pub fn all_notes(&self) -> impl Iterator<Item = String> {
         let ignored = self.compiled.ignored().map(ToString::to_string);
         let notes = self.compiled.manifests.all_notes();
-        notes.chain(self.notes.iter().cloned()).chain(ignored)
+        let notes = notes.chain(self.notes.iter().cloned());
+        let of_authorities = self.compiled.notes_of_authorities();
+        notes.chain(of_authorities).chain(ignored)
     }
 
     /// The environment variables that the module needs.
@@ -261,6 +263,12 @@ impl<'c> Served<'c> {
     #[must_use]
     pub(super) fn connect_timeout_of_all(&self) -> u64 {
         CONNECT.of_all(self.compiled.manifests).max(1)
+    }
+
+    /// The Ingresses, `namespace/name`, whose copies nobody can get here.
+    #[must_use]
+    pub(crate) fn without_copies(&self) -> &BTreeSet<String> {
+        &self.ways.without_copies
     }
 
     /// The clusters of those who get copies.

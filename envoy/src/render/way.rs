@@ -9,7 +9,7 @@ mod next_upstream;
 pub(super) mod routes;
 mod timeouts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -46,6 +46,8 @@ pub(super) struct Ways {
     pub(super) own: BTreeMap<String, Way>,
     /// An Ingress, `namespace/name`, to the name of its way.
     pub(super) of: BTreeMap<String, String>,
+    /// The Ingresses whose copies nobody can get.
+    pub(super) without_copies: BTreeSet<String>,
 }
 
 /// The requests of a way that have a route of their own.
@@ -88,13 +90,19 @@ impl Ways {
         let mut ways = Self {
             own: BTreeMap::new(),
             of: BTreeMap::new(),
+            without_copies: BTreeSet::new(),
             all,
         };
         for ingress in &compiled.ingresses {
+            let told = notes.len();
+            let mirror = Mirror::of(ingress, compiled.manifests, copies, notes);
+            if mirror.is_none() && notes.len() > told {
+                ways.without_copies.insert(ingress.id().to_owned());
+            }
             let way = Way {
                 read: READ.annotated(ingress).unwrap_or(ways.all.read),
                 next: NextUpstream::of(ingress, &ways.all.next, repeats_all),
-                mirror: Mirror::of(ingress, compiled.manifests, copies, notes),
+                mirror,
                 protocol: otherwise.get(ingress.id()).copied(),
             };
             if way == ways.all {

@@ -16,7 +16,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Programs of somebody else.
-const OTHERS: [&str; 4] = ["kubectl", "curl", "skopeo", "export"];
+const OTHERS: [&str; 6] = ["kubectl", "curl", "skopeo", "export", "umask", "mkdir"];
 
 /// Where the steps of [`five_minutes_on_envoy_keep_a_session`] stand.
 const ON_ENVOY: &str = "## Five minutes on Envoy";

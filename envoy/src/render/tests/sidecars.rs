@@ -313,3 +313,37 @@ fn what_is_rendered_for_sidecars_is_the_same_without_hosts_that_others_services_
     };
     assert_eq!(objects(&with), objects(&plain));
 }
+
+// It named neither the Ingress nor the line.
+#[test]
+fn sidecars_refuse_lists_of_addresses_with_their_place_and_value() {
+    let ingress = "apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: admin
+  namespace: ops
+  annotations:
+    nginx.ingress.kubernetes.io/whitelist-source-range: 10.0.0.0/8
+    nginx.ingress.kubernetes.io/limit-rps: '10'
+    nginx.ingress.kubernetes.io/limit-rpm: '0'
+spec:
+  ingressClassName: nginx
+  rules: [{host: admin.test, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: ingress-nginx-controller, namespace: ingress-nginx}
+data:
+  denylist-source-range: 10.6.6.6
+";
+    let manifests = Manifests::parse("m.yaml", ingress).unwrap();
+    let refused = istio::text(&manifests, &sidecar()).unwrap_err().to_string();
+    for place in [
+        "m.yaml:7: ingress ops/admin: whitelist-source-range: \"10.0.0.0/8\"",
+        "m.yaml:8: ingress ops/admin: limit-rps: \"10\"",
+        "m.yaml:18: the ConfigMap: denylist-source-range: \"10.6.6.6\"",
+    ] {
+        assert!(refused.contains(place), "{refused}");
+    }
+    assert!(!refused.contains("limit-rpm"), "{refused}");
+}
