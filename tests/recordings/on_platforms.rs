@@ -11,7 +11,7 @@ use limpet_tests::envoy::RealEnvoy;
 use limpet_tests::recorded::{Platform, bootstrap};
 use limpet_tests::recordings::list;
 use limpet_tests::recordings::rest::{
-    Agree, Given, Report, Together, Town, client, has_no_answer, scenarios, send,
+    Agree, Given, Report, Together, Town, client, has_no_answer, has_table, number, scenarios, send,
 };
 use limpet_tests::rendered::edit_plugin;
 use serde_json::Value;
@@ -56,6 +56,32 @@ fn the_manifest_of_all_scenarios_is_up_to_date() {
     assert_eq!(std::fs::read_to_string(file).unwrap_or_default(), now);
 }
 
+/// Families of which nothing can share a cluster, or Envoy gets ways of its own for all of it.
+const OTHERS: [(&str, usize); 4] = [("further", 0), ("mirror", 0), ("timeouts", 0), ("tls", 0)];
+
+#[test]
+fn what_is_asked_behind_no_control_plane_is_counted() {
+    let families = scenarios(&ON_ISTIO);
+    let together = Together::of(&families);
+    let left_out = together.left_out.iter();
+    let mut rows: Vec<_> = left_out
+        .map(|(reason, requests)| ((*reason).to_owned(), number(*requests)))
+        .collect();
+    for (family, _) in OTHERS {
+        let all = scenarios(&[(family, 0)]);
+        let requests = all.iter().map(|one| list(&one["requests"]).len()).sum();
+        rows.push((format!("all of `{family}`"), number(requests)));
+    }
+    let asked = together.scenarios.iter();
+    let asked = asked.flat_map(|one| list(&one["requests"]));
+    let unanswered = asked.filter(|request| has_no_answer(request).is_some());
+    rows.push((
+        "no answer to compare with".to_owned(),
+        number(unanswered.count()),
+    ));
+    has_table("| left out | requests |", &rows);
+}
+
 #[test]
 fn behind_istiod_the_rest_is_answered_as_recorded_or_closed() {
     ask(Platform::Istio, check::Platform::Istio, &ON_ISTIO);
@@ -69,7 +95,6 @@ fn behind_envoy_gateway_the_rest_is_answered_as_recorded_or_closed() {
 
 fn ask(platform: Platform, on: check::Platform, agree: Agree<'_>) {
     let together = Together::of(&scenarios(agree));
-    println!("left out: {:?}", together.left_out);
     let town = Town::of(&together.scenarios);
     let addresses = town.addresses(&together.scenarios);
     let mut bootstrap = bootstrap(platform, "rest", addresses);
@@ -92,7 +117,11 @@ fn ask(platform: Platform, on: check::Platform, agree: Agree<'_>) {
             report.compare(scenario, number, &seen, is_closed);
         }
     }
-    report.finish(agree);
+    let whom = match platform {
+        Platform::Istio => "a real Envoy that got what istiod made of what is rendered for it",
+        _ => "the same of Envoy Gateway",
+    };
+    report.finish(agree, whom, "on_platforms.rs");
 }
 
 /// The variables that the module's configuration names, with what Secrets hold.

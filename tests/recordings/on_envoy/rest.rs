@@ -46,7 +46,8 @@ fn the_rest_is_answered_as_recorded_or_closed() {
             report.compare(scenario, at, &seen, proxy.closed.contains(&number));
         }
     }
-    report.finish(&AGREE);
+    let whom = "a real Envoy behind `render envoy --close`";
+    report.finish(&AGREE, whom, "on_envoy/rest.rs");
 }
 
 /// One Envoy for all scenarios.

@@ -59,7 +59,7 @@ fn the_rest_is_answered_as_recorded_or_closed() {
             }
         }
     }
-    report.finish(&AGREE);
+    report.finish(&AGREE, "the module in the harness", "on_module/rest.rs");
 }
 
 /// Why a scenario is Envoy's; `None`: the module decides all of it.

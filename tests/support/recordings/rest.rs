@@ -2,12 +2,14 @@
 //! what the recorded ones did, and a comparison of the answer and of what they saw.
 
 mod given;
+mod readme;
 mod report;
 mod seen;
 mod sent;
 mod together;
 
 pub use given::{Given, asks_for_ways};
+pub use readme::{has_table, number};
 pub use report::{Agree, Report};
 pub use seen::Seen;
 pub use sent::{client, send};

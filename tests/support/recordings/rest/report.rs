@@ -1,5 +1,6 @@
 //! Counting which requests are answered as recorded; `recordings/rest/divergences.yaml` has the others.
 
+use super::readme::{has_row, number};
 use super::seen::Seen;
 use crate::recordings::list;
 use serde::Deserialize;
@@ -131,11 +132,11 @@ impl Report {
     }
 
     /// Prints the counts, and fails unless nothing is open, every difference is listed, what is listed
-    /// does differ, and as many agree as are said to.
+    /// does differ, as many agree as are said to, and the README says so of `whom`, whom `runner` asks.
     ///
     /// # Panics
     /// That is how it fails.
-    pub fn finish(self, agree: Agree<'_>) {
+    pub fn finish(self, agree: Agree<'_>, whom: &str, runner: &str) {
         for (family, count) in &self.families {
             println!("{family}: {count}");
         }
@@ -154,6 +155,10 @@ impl Report {
             .map(|(family, _)| (*family, of(family)))
             .collect();
         assert_eq!(have, agree);
+        let sum = |of: fn(&Count) -> usize| self.families.values().map(of).sum::<usize>();
+        let asked = sum(|one| one.agree + one.closed + one.listed);
+        let counts = [asked, sum(|one| one.agree), sum(|one| one.closed)].map(number);
+        has_row(whom, &[&[format!("`{runner}`")], &counts[..]].concat());
     }
 }
 
