@@ -25,7 +25,7 @@ pub fn line(text: &str) -> String {
     inert
 }
 
-/// JSON in whose strings such characters stand as escapes of JSON, whoever reads what it is in:
+/// JSON in whose strings such characters, and what starts a command, stand as escapes of JSON, whoever reads what it is in:
 /// yaml-cpp, with which Envoy reads YAML, makes no UTF-8 of YAML's own escape for U+0085.
 #[must_use]
 pub fn json(text: &str) -> String {
@@ -36,6 +36,9 @@ pub fn json(text: &str) -> String {
         } else {
             inert.push(character);
         }
+    }
+    for command in COMMANDS {
+        inert = inert.replace(command, &command.replacen("##", "#\\u0023", 1));
     }
     inert
 }
@@ -51,11 +54,7 @@ pub fn is_hostile(text: &str) -> bool {
 /// A string of JSON, and so of YAML, in which none of that is left.
 #[must_use]
 pub fn scalar(text: &str) -> String {
-    let mut inert = json(&serde_json::Value::from(text).to_string());
-    for command in COMMANDS {
-        inert = inert.replace(command, &command.replacen("##", "#\\u0023", 1));
-    }
-    inert
+    json(&serde_json::Value::from(text).to_string())
 }
 
 /// For messages of several lines on terminals and in logs: the line breaks stay, and no line is a
@@ -157,9 +156,10 @@ mod tests {
 
     #[test]
     fn json_stays_what_it_is() {
-        let value = serde_json::json!({ "a\u{85}b": "c\u{2028}d\u{1b}\n\"\u{feff}\u{a0}" });
+        let value = serde_json::json!({ "a\u{85}b": "c\u{2028}d\u{1b}\n\"\u{feff}\u{a0} ##vso[x] ##[error]" });
         let text = json(&format!("{value:#}"));
         assert!(!text.contains(['\u{85}', '\u{2028}', '\u{feff}']), "{text}");
+        assert!(!text.contains("##"), "{text}");
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&text).unwrap(),
             value

@@ -14,6 +14,7 @@ pub(crate) mod why;
 use std::io::Write;
 use std::process::ExitCode;
 
+use limpet_envoy::inert;
 use limpet_envoy::progress::Progress;
 use limpet_envoy::say;
 
@@ -61,7 +62,8 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
                 return locations::print(&manifests, &settings, Some(&taken));
             }
             if args.json {
-                writeln!(std::io::stdout(), "{}", serde_json::to_string(&answer)?)?
+                let answer = inert::json(&serde_json::to_string(&answer)?);
+                writeln!(std::io::stdout(), "{answer}")?
             } else {
                 people::print(&mut anstream::stdout().lock(), &request, &answer)?;
                 if let Some(hint) = explainer.hint(&answer) {

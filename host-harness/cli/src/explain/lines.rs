@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 
 use anyhow::Context;
+use limpet_envoy::inert;
 use serde_json::json;
 
 use super::{Explainer, Request};
@@ -26,7 +27,7 @@ pub(super) fn answer_all(explainer: &mut Explainer, from: &str) -> anyhow::Resul
             Err(error) => json!({ "id": null, "error": error.to_string() }).to_string(),
         };
         // Flushed line by line: whoever asks may wait for the answer before asking on.
-        let written = writeln!(out, "{answer}").and_then(|()| out.flush());
+        let written = writeln!(out, "{}", inert::json(&answer)).and_then(|()| out.flush());
         match written {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
             other => other.context("standard output: cannot be written")?,
