@@ -10,7 +10,9 @@ mod der;
 mod elliptic;
 mod pem;
 mod private_key;
+mod revoked;
 mod rsa;
+mod shapes;
 
 pub use self::authority::{Authority, UnusableAuthority};
 
@@ -52,7 +54,7 @@ pub enum Unusable {
     #[error("tls.key is not the key of the certificate in tls.crt")]
     Mismatch,
     /// It is nobody's.
-    #[error("the certificate in tls.crt has no name, which Envoy refuses")]
+    #[error("the certificate in tls.crt has no name, or an empty common one, which Envoy refuses")]
     Nameless,
     /// It is for something else.
     #[error("the certificate in tls.crt is not for signatures (keyUsage), which Envoy refuses")]

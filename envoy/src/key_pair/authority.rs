@@ -2,13 +2,13 @@
 //! that it does not take.
 //!
 //! Source: `DefaultCertValidator::initializeSslContexts`,
-//! `source/common/tls/cert_validator/default_validator.cc`, Envoy 1.40; RFC 5280, section 5.1.
+//! `source/common/tls/cert_validator/default_validator.cc`, Envoy 1.40.
 
 use std::collections::HashSet;
 
 use super::certificate::Certificate;
-use super::der::{BIT_STRING, Der, GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME, field, is_sound};
 use super::pem::{self, Block};
+use super::revoked::is_list;
 
 /// The certificates of an authority, and what it revoked, as PEM; written anew, so that nothing else is
 /// in it.
@@ -98,68 +98,6 @@ fn rooted(all: &[Certificate<'_>]) -> Vec<bool> {
             return rooted;
         }
     }
-}
-
-/// Whether it is a list of revoked certificates that is whole.
-fn is_list(der: &[u8]) -> Option<()> {
-    is_sound(der).then_some(())?;
-    let mut outer = Der(der);
-    let mut signed = Der(outer.take(SEQUENCE)?);
-    outer.end()?;
-    let mut body = Der(signed.take(SEQUENCE)?);
-    let algorithm = signed.next_if(SEQUENCE)?;
-    signed.take(BIT_STRING)?;
-    signed.end()?;
-
-    let version = body.take(INTEGER);
-    (body.next_if(SEQUENCE)?.whole == algorithm.whole).then_some(())?;
-    body.take(SEQUENCE)?;
-    take_time(&mut body)?;
-    take_time(&mut body);
-    let mut has_extensions = false;
-    if let Some(entries) = body.take(SEQUENCE) {
-        let mut entries = Der(entries);
-        while entries.end().is_none() {
-            let mut entry = Der(entries.take(SEQUENCE)?);
-            entry.take(INTEGER)?;
-            take_time(&mut entry)?;
-            has_extensions |= are_extensions(entry.take(SEQUENCE))?;
-            entry.end()?;
-        }
-    }
-    if let Some(extensions) = body.take(field(0)) {
-        let mut extensions = Der(extensions);
-        has_extensions |= are_extensions(extensions.take(SEQUENCE))?;
-        extensions.end()?;
-    }
-    body.end()?;
-    // Only the second version has extensions, and DER does not write the first one.
-    match version {
-        Some([1]) => Some(()),
-        None if !has_extensions => Some(()),
-        _ => None,
-    }
-}
-
-fn take_time(from: &mut Der<'_>) -> Option<()> {
-    let time = from.take(UTC_TIME);
-    time.or_else(|| from.take(GENERALIZED_TIME)).map(|_| ())
-}
-
-/// Whether there are some, of the right shape.
-fn are_extensions(all: Option<&[u8]>) -> Option<bool> {
-    let Some(all) = all else {
-        return Some(false);
-    };
-    let mut all = Der(all);
-    while all.end().is_none() {
-        let mut extension = Der(all.take(SEQUENCE)?);
-        extension.take(super::der::OBJECT)?;
-        extension.take(super::der::BOOLEAN);
-        extension.take(super::der::OCTET_STRING)?;
-        extension.end()?;
-    }
-    Some(true)
 }
 
 #[cfg(test)]

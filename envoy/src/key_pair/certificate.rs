@@ -1,13 +1,16 @@
 //! What of a certificate bears on whether Envoy takes it. Who signed it and whether it is still valid
 //! is the client's to judge.
 
-use super::der::{
-    BIT_STRING, BOOLEAN, Der, GENERALIZED_TIME, INTEGER, OBJECT, OCTET_STRING, SEQUENCE, SET,
-    UTC_TIME, field, is_sound,
+use super::der::{BIT_STRING, Der, INTEGER, Item, OBJECT, SEQUENCE, SET, field, is_sound};
+use super::shapes::{
+    Extension, are_general_names, extensions, take_algorithm, take_name, take_public_key, take_time,
 };
 
 /// The kinds of text in a common name that have a byte for each letter of ASCII.
 const TEXTS: [u8; 4] = [0x0c, 0x13, 0x14, 0x16];
+
+/// All kinds of text in one.
+const STRINGS: [u8; 10] = [0x0c, 0x12, 0x13, 0x14, 0x15, 0x16, 0x1a, 0x1b, 0x1c, 0x1e];
 
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
@@ -60,27 +63,21 @@ impl<'d> Certificate<'d> {
         let mut signed = Der(outer.take(SEQUENCE)?);
         outer.end()?;
         let mut body = Der(signed.take(SEQUENCE)?);
-        let algorithm = signed.next_if(SEQUENCE)?;
+        let algorithm = take_algorithm(&mut signed)?;
         signed.take(BIT_STRING)?;
         signed.end()?;
 
         let version = body.take(field(0));
         body.take(INTEGER)?;
-        (body.next_if(SEQUENCE)?.whole == algorithm.whole).then_some(())?;
-        let mut algorithm = Der(algorithm.content);
-        algorithm.take(OBJECT)?;
-        algorithm.next();
-        algorithm.end()?;
-        let issuer = body.take(SEQUENCE)?;
-        has_common_name(issuer)?;
+        (take_algorithm(&mut body)?.whole == algorithm.whole).then_some(())?;
+        let issuer = take_name(&mut body)?;
         let mut valid = Der(body.take(SEQUENCE)?);
         for _ in ["from", "until"] {
-            let is_time = |tag| [UTC_TIME, GENERALIZED_TIME].contains(&tag);
-            is_time(valid.next()?.tag).then_some(())?;
+            take_time(&mut valid)?;
         }
         valid.end()?;
-        let subject = body.take(SEQUENCE)?;
-        let public_key = body.next_if(SEQUENCE)?.whole;
+        let subject = take_name(&mut body)?;
+        let public_key = take_public_key(&mut body)?;
         let extensions = body.take(field(3));
         body.end()?;
         // Only the third version has extensions, and DER does not write the first one.
@@ -88,34 +85,32 @@ impl<'d> Certificate<'d> {
             (None | Some([INTEGER, 1, 1 | 2]), None) | (Some([INTEGER, 1, 2]), Some(_)) => {}
             _ => return None,
         }
+        let common_name = common_name(subject);
         let mut certificate = Self {
             subject,
             issuer,
             public_key,
-            servers: common_name(subject),
-            is_named: has_common_name(subject)?,
+            servers: plain_names(common_name),
+            is_named: common_name.is_some(),
             signs: true,
             must_staple: false,
         };
         if let Some(extensions) = extensions {
             certificate.read_extensions(extensions)?;
         }
+        // An empty one Envoy refuses, whatever else is there.
+        certificate.is_named &=
+            common_name.is_none_or(|name| STRINGS.contains(&name.tag) && !name.content.is_empty());
         Some(certificate)
     }
 
-    fn read_extensions(&mut self, extensions: &[u8]) -> Option<()> {
-        let mut outer = Der(extensions);
-        let mut all = Der(outer.take(SEQUENCE)?);
+    fn read_extensions(&mut self, all: &[u8]) -> Option<()> {
+        let mut outer = Der(all);
+        let all = outer.take(SEQUENCE)?;
         outer.end()?;
-        let mut seen = Vec::new();
-        while all.end().is_none() {
-            let mut extension = Der(all.take(SEQUENCE)?);
-            let name = extension.take(OBJECT)?;
-            extension.take(BOOLEAN);
-            let mut value = Der(extension.take(OCTET_STRING)?);
-            extension.end()?;
-            (!seen.contains(&name)).then(|| seen.push(name))?;
-            match name {
+        for Extension { kind, value } in extensions(all)? {
+            let mut value = Der(value);
+            match kind {
                 KEY_USAGE => {
                     is_sound(value.0).then_some(())?;
                     let bits = value.take(BIT_STRING)?;
@@ -127,10 +122,12 @@ impl<'d> Certificate<'d> {
                     is_sound(value.0).then_some(())?;
                     let mut names = Der(value.take(SEQUENCE)?);
                     value.end()?;
+                    // Of a list that it cannot read Envoy reads no name.
+                    let is_read = are_general_names(names.0).is_some();
                     let mut servers = Some(Vec::new());
                     let is_empty = names.end().is_some();
                     while let Some(name) = names.next() {
-                        self.is_named |= NAMES.contains(&name.tag);
+                        self.is_named |= is_read && NAMES.contains(&name.tag);
                         let text = plain_text(name.content);
                         match text.filter(|_| PLAIN.contains(&name.tag)) {
                             Some(text) if name.tag == DNS => {
@@ -141,46 +138,43 @@ impl<'d> Certificate<'d> {
                             None => servers = None,
                         }
                     }
-                    self.servers = servers.filter(|_| !is_empty);
+                    self.servers = servers.filter(|_| is_read && !is_empty);
                 }
                 TLS_FEATURE => self.must_staple = true,
                 _ => {}
             }
         }
-        (!seen.is_empty()).then_some(())
+        Some(())
     }
 }
 
-/// Whether a name, of the right shape, has a common one among its parts.
-fn has_common_name(subject: &[u8]) -> Option<bool> {
-    let mut sets = Der(subject);
-    let mut found = false;
-    while sets.end().is_none() {
-        let mut parts = Der(sets.take(SET)?);
-        while parts.end().is_none() {
-            let mut part = Der(parts.take(SEQUENCE)?);
-            found |= part.take(OBJECT)? == COMMON_NAME;
-            part.next()?;
-            part.end()?;
-        }
-    }
-    Some(found)
+/// The first common name of a subject of the right shape, which is the one that Envoy reads.
+fn common_name(subject: &[u8]) -> Option<Item<'_>> {
+    let mut all = values(subject);
+    all.find_map(|(kind, value)| (kind == COMMON_NAME).then_some(value))
 }
 
-/// The first common name of a subject of the right shape; `None`: Envoy may read something else in it.
-fn common_name(subject: &[u8]) -> Option<Vec<String>> {
-    let mut sets = Der(subject);
-    while sets.end().is_none() {
-        let mut parts = Der(sets.take(SET)?);
-        while parts.end().is_none() {
-            let mut part = Der(parts.take(SEQUENCE)?);
-            if part.take(OBJECT)? == COMMON_NAME {
-                let name = part.next().filter(|name| TEXTS.contains(&name.tag))?;
-                return Some(vec![plain_text(name.content)?.to_owned()]);
-            }
+/// What a common name names; `None`: Envoy may read something else in it.
+fn plain_names(common: Option<Item<'_>>) -> Option<Vec<String>> {
+    let Some(name) = common else {
+        return Some(Vec::new());
+    };
+    let is_text = TEXTS.contains(&name.tag);
+    let text = plain_text(name.content).filter(|_| is_text)?;
+    Some(vec![text.to_owned()])
+}
+
+/// The parts of a name of the right shape: their kinds and values.
+fn values(name: &[u8]) -> impl Iterator<Item = (&[u8], Item<'_>)> {
+    let mut sets = Der(name);
+    let mut parts = Der(&[]);
+    std::iter::from_fn(move || {
+        if parts.end().is_some() {
+            parts = Der(sets.take(SET)?);
         }
-    }
-    Some(Vec::new())
+        let mut part = Der(parts.take(SEQUENCE)?);
+        Some((part.take(OBJECT)?, part.next()?))
+    })
 }
 
 /// Text that is the same however it is read.

@@ -98,7 +98,7 @@ fn is_sound_within(der: &[u8], levels: u8) -> bool {
     while rest.end().is_none() {
         let is_item_sound = rest.next().is_some_and(|item| {
             if item.tag & CONSTRUCTED == 0 {
-                is_sound_value(item)
+                is_sound_as(item.tag, item.content)
             } else {
                 // Of what is called by its kind, only these two hold others.
                 let is_other = item.tag < UNNAMED && ![SEQUENCE, SET].contains(&item.tag);
@@ -112,9 +112,9 @@ fn is_sound_within(der: &[u8], levels: u8) -> bool {
     true
 }
 
-fn is_sound_value(item: Item<'_>) -> bool {
-    let content = item.content;
-    match item.tag {
+/// Whether it is the content of a value with this tag, which has no others in it.
+pub(super) fn is_sound_as(tag: u8, content: &[u8]) -> bool {
+    match tag {
         BOOLEAN => matches!(content, [0 | 0xff]),
         INTEGER => match content {
             [] => false,
@@ -134,15 +134,33 @@ fn is_sound_value(item: Item<'_>) -> bool {
                 && content.first() != Some(&0x80)
                 && !content.windows(2).any(starts_short)
         }
-        UTF8 => std::str::from_utf8(content).is_ok(),
-        BMP => content.len().is_multiple_of(2),
-        UNIVERSAL => content.len().is_multiple_of(4),
+        UTF8 => std::str::from_utf8(content).is_ok_and(|text| text.chars().all(is_character)),
+        BMP => are_characters(content, 2),
+        UNIVERSAL => are_characters(content, 4),
         UTC_TIME => is_time(content, 12),
         GENERALIZED_TIME => is_time(content, 14),
         // Strings, of which there are many kinds, and an enumeration.
         OCTET_STRING | 0x0a | 0x12..=0x16 | 0x19..=0x1b => true,
         tag => tag >= UNNAMED,
     }
+}
+
+/// Whether they are characters of `width` bytes each.
+fn are_characters(content: &[u8], width: usize) -> bool {
+    let number = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0, |sum, byte| (sum << 8) | u32::from(*byte))
+    };
+    let mut numbers = content.chunks(width).map(number);
+    content.len().is_multiple_of(width)
+        && numbers.all(|number| char::from_u32(number).is_some_and(is_character))
+}
+
+/// Whether Unicode lets others than programs among themselves use it.
+fn is_character(one: char) -> bool {
+    let number = u32::from(one);
+    number & 0xfffe != 0xfffe && !(0xfdd0..=0xfdef).contains(&number)
 }
 
 fn is_time(content: &[u8], digits: usize) -> bool {

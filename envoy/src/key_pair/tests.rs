@@ -36,15 +36,19 @@ fn what_envoy_refuses_is_refused_with_the_reason() {
         "encrypted-pkcs8" => Unusable::NoKey,
         "foreign-key" => Unusable::Mismatch,
         "must-staple" => Unusable::MustStaple,
-        "nameless" => Unusable::Nameless,
+        "nameless" | "empty-name" | "unreadable-names" => Unusable::Nameless,
         "not-for-signatures" => Unusable::Usage,
-        "no-utf8" | "truncated" | "in-the-nineteenth-month" | "odd-key-usage" | "odd-name" => {
-            Unusable::Damaged
-        }
+        "no-utf8"
+        | "no-character"
+        | "truncated"
+        | "in-the-nineteenth-month"
+        | "odd-key-usage"
+        | "odd-name"
+        | "damaged-authority" => Unusable::Damaged,
         other => panic!("{other} is not known"),
     };
     let all = pairs("refused");
-    assert_eq!(all.len(), 16);
+    assert_eq!(all.len(), 20);
     for (name, text) in all {
         let refused = KeyPair::read(&text, &text);
         assert_eq!(refused, Err(expected(&name)), "{name}");
