@@ -14,11 +14,13 @@ mod merge;
 mod shared;
 
 use crate::access::clients::Clients;
-use crate::access::{Networks, RealIp};
+use crate::access::{self, Networks, RealIp};
 use crate::client_certificate::Listeners;
 use crate::cluster::{Cluster, ClusterId};
 use crate::config::{Discovery, HeaderNames, PathDecoding, Report, StripHeader, Unmatched};
+use crate::edit::Headers;
 use crate::error_pages::ErrorPages;
+use crate::facts::Facts;
 use crate::fields::{Additions, Requests, is_name};
 use crate::head::HeadBuffers;
 use crate::protection::Protection;
@@ -28,6 +30,7 @@ use crate::route::{Location, VirtualHost};
 pub use compile::{compile, ingresses, read};
 pub use merge::Loaded;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Everything a request is answered from, but for the endpoints.
@@ -108,6 +111,12 @@ impl Policy {
     #[must_use]
     pub fn asks_for_address(&self) -> bool {
         self.blocked.is_some() || self.asking_for_address().next().is_some()
+    }
+
+    /// The address that a client has to lists of addresses; `None`: the host knows none.
+    #[must_use]
+    pub fn client(&self, headers: &Headers, facts: &Facts) -> Option<IpAddr> {
+        access::address(headers, facts, self.real_ip.as_ref())
     }
 
     /// The Ingresses whose locations ask for it, `namespace/name`, once for each location that is open.

@@ -1,5 +1,6 @@
 //! `limpet explain`: requests through the real module, without sockets, and what was decided.
 
+mod addresses;
 mod args;
 mod byte_string;
 mod engine;

@@ -758,3 +758,94 @@ fn nothing_is_rendered_where_protection_would_be_lost() {
         assert!(said.contains("did you mean auth-type?"), "{said}");
     }
 }
+
+/// What `explain` prints of one request.
+fn explained(manifests: &Path, arguments: &[&str]) -> String {
+    let file = manifests.to_str().unwrap();
+    let arguments = [&["explain", "-f", file], arguments].concat();
+    let out = output(&arguments);
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+#[test]
+fn explain_says_which_list_keeps_which_client_out() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lists.yaml");
+    let ingress = |name: &str, annotation: &str| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: {name}, annotations: {{{annotation}}}}}\n\
+             spec: {{ingressClassName: nginx, rules: [{{host: {name}.test, http: {{paths: [{{path: /, pathType: Prefix, \
+             backend: {{service: {{name: web, port: {{number: 80}}}}}}}}]}}}}]}}\n---\n"
+        )
+    };
+    let own = "nginx.ingress.kubernetes.io";
+    let all = [
+        ingress("allow", &format!("{own}/whitelist-source-range: 10.0.0.0/8")),
+        ingress("deny", &format!("{own}/denylist-source-range: 10.6.6.6")),
+        ingress("plain", ""),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ingress-nginx-controller, namespace: ingress-nginx}\n\
+         data: {block-cidrs: 10.7.7.7, use-forwarded-headers: 'true', proxy-real-ip-cidr: 192.0.2.1}\n"
+            .to_owned(),
+    ];
+    std::fs::write(&file, all.concat()).unwrap();
+    for (arguments, told) in [
+        (
+            &["http://allow.test/"][..],
+            "the client 127.0.0.1 is not on whitelist-source-range of ingress default/allow: 403",
+        ),
+        (
+            &["http://allow.test/"],
+            "127.0.0.1 (assumed: --client gives another)",
+        ),
+        (&["http://allow.test/", "--client", "10.0.0.7"], "forwarded"),
+        (
+            &["http://deny.test/", "--client", "10.6.6.6"],
+            "the client 10.6.6.6 is on denylist-source-range of ingress default/deny: 403",
+        ),
+        (
+            &["http://plain.test/", "--client", "10.7.7.7"],
+            "the client 10.7.7.7 is on block-cidrs of ingress-nginx's ConfigMap: 403",
+        ),
+        (
+            &[
+                "http://deny.test/",
+                "--client",
+                "192.0.2.1",
+                "-H",
+                "x-forwarded-for: 10.6.6.6",
+            ],
+            "the client 10.6.6.6 is on denylist-source-range of ingress default/deny: 403",
+        ),
+    ] {
+        let said = explained(&file, arguments);
+        assert!(said.contains(told), "{arguments:?}: {said}");
+    }
+    assert_eq!(
+        output(&["explain", "-f", SHOP, "http://a/", "--client", "nobody"])
+            .status
+            .code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn a_preflight_that_is_let_in_is_not_called_refused() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("preflight.yaml");
+    let ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: api, annotations: \
+                   {nginx.ingress.kubernetes.io/enable-cors: 'true'}}\nspec: {ingressClassName: nginx, rules: [{host: api.test, \
+                   http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}\n";
+    std::fs::write(&file, ingress).unwrap();
+    let said = explained(
+        &file,
+        &[
+            "http://api.test/",
+            "-X",
+            "OPTIONS",
+            "-H",
+            "origin: https://a.test",
+        ],
+    );
+    assert!(
+        said.contains("answered") && said.contains("204") && !said.contains("refused"),
+        "{said}"
+    );
+}

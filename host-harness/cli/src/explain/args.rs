@@ -1,6 +1,6 @@
 //! The flags.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, value_parser};
@@ -29,6 +29,10 @@ pub struct ExplainArgs {
     /// A header field of it, repeatable
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub headers: Vec<String>,
+
+    /// The address of its client, or of the proxy in front [default: 127.0.0.1]
+    #[arg(long, value_name = "IP")]
+    pub client: Option<IpAddr>,
 
     /// The endpoint that answers it, over the load balancer's head
     #[arg(long, value_name = "IP:PORT", value_parser = ip_port)]
@@ -65,6 +69,7 @@ Examples:
   limpet explain -f shop.yaml http://shop.example.com/cart -H 'cookie: route=3f2a...'
   limpet explain -f manifests/ --endpoints prod/web:80=10.0.0.1:80,10.0.0.2:80 \\
       http://shop.example.com/
+  limpet explain -f shop.yaml http://shop.example.com/admin --client 10.0.0.7
   limpet explain -f shop.yaml --locations
   limpet explain -f shop.yaml --locations http://shop.example.com/cart
   echo '{\"path\":\"/\",\"authority\":\"shop.example.com\"}' | limpet explain -f shop.yaml --requests -

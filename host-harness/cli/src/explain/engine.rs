@@ -8,8 +8,10 @@ use std::time::Duration;
 use anyhow::Context;
 use host_harness::environment::{Collector, Scripted, SettableClock};
 use host_harness::{Engine, Environment, LogLevel, Module};
+use limpet::policy::Policy;
 use limpet::remark::Remark;
 
+use super::addresses::Addresses;
 use super::exchange;
 use super::{Explanation, Request};
 use crate::{filter_chain, module};
@@ -53,6 +55,8 @@ pub struct Explainer {
     engine: Engine,
     random: Arc<Scripted>,
     notes: Vec<String>,
+    addresses: Addresses,
+    policy: Policy,
     /// Clusters of which no endpoint is known, as answers name them, and their Service ports.
     empty: BTreeMap<String, String>,
 }
@@ -109,12 +113,15 @@ impl Explainer {
             is_empty.then(|| (known.upstream_name.clone(), key))
         });
         let empty = empty.collect();
+        let addresses = Addresses::new(&compiled);
         let mut notes = compiled.notes;
         notes.extend(remarks);
         Ok(Self {
             engine,
             random,
             notes,
+            addresses,
+            policy: compiled.policy,
             empty,
         })
     }
@@ -144,7 +151,9 @@ impl Explainer {
             // The core draws `1 + random % total`, ingress-nginx `math.random(total)`.
             self.random.push(draw.saturating_sub(1));
         }
-        exchange::answer(&self.engine, request)
+        let mut answer = exchange::answer(&self.engine, request);
+        self.addresses.tell(&self.policy, request, &mut answer);
+        answer
     }
 }
 

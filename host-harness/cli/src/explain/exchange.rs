@@ -1,12 +1,13 @@
 //! One request through the engine, the endpoints played by what the request says about them.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use host_harness::{
     Answer, Attempt as HostAttempt, Attempted, CallResponse, Connection, Engine, Exchange, Headers,
     PickRequest, Picker, Step,
 };
 
+use super::addresses;
 use super::{AttemptResult, ByteString, Decision, Explanation, Request, Response, Upstream, why};
 use limpet_envoy::filter_chain::{DEFAULT_HOST, RETRIES};
 
@@ -173,14 +174,9 @@ fn connection(request: &Request) -> Connection {
         .scheme
         .as_ref()
         .is_some_and(|scheme| scheme.is("https"));
-    let client: IpAddr = request
-        .client
-        .as_ref()
-        .and_then(|client| std::str::from_utf8(&client.0).ok()?.parse().ok())
-        .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let version = request.http_version.as_ref();
     Connection {
-        source: SocketAddr::new(client, 40000),
+        source: SocketAddr::new(addresses::source(request), 40000),
         destination: SocketAddr::from((Ipv4Addr::LOCALHOST, if https { 443 } else { 80 })),
         tls_version: https.then(|| "TLSv1.3".to_owned()),
         protocol: version.map_or_else(|| "HTTP/1.1".to_owned(), ToString::to_string),

@@ -16,6 +16,8 @@ pub struct Explanation {
     pub ingress: Option<String>,
     /// The path as that Ingress writes it.
     pub location: Option<String>,
+    /// The address that its client has to lists of addresses.
+    pub client: Option<String>,
     /// The cluster's name, `namespace-service-port`.
     pub cluster: Option<String>,
     /// What reached a pod.

@@ -34,12 +34,21 @@ pub(super) fn print(
         Decision::Forward => ("forwarded", AnsiColor::Green),
         Decision::Redirect => ("redirected", AnsiColor::Cyan),
         Decision::NotFound => ("not found", AnsiColor::Yellow),
+        // A preflight that is let in, say.
+        Decision::Reject if is_fine(answer) => ("answered", AnsiColor::Green),
         Decision::Reject => ("refused", AnsiColor::Red),
     };
     let colour = colour.on_default();
     row(out, "", &format!("{colour}{word}{colour:#}"))?;
     for (label, value) in rows(answer) {
         row(out, label, &value)?;
+    }
+    if let Some(client) = &answer.client {
+        let assumed = match request.client {
+            Some(_) => "",
+            None => " (assumed: --client gives another)",
+        };
+        row(out, "client", &format!("{client}{assumed}"))?;
     }
     for (index, reason) in answer.why.iter().enumerate() {
         let label = if index == 0 { "why" } else { "" };
@@ -52,6 +61,11 @@ pub(super) fn print(
         }
     }
     Ok(())
+}
+
+/// Whether limpet answers what was asked for.
+fn is_fine(answer: &Explanation) -> bool {
+    answer.response.status.is_some_and(|status| status < 400)
 }
 
 /// What was decided, a label and a value each.

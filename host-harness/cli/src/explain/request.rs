@@ -106,6 +106,7 @@ pub(super) fn from_flags(url: &str, args: &ExplainArgs) -> anyhow::Result<Reques
         path: format!("{slash}{path}").as_str().into(),
         served_by: args.served_by.map(|address| address.to_string()),
         auth_status: args.auth_status,
+        client: args.client.map(|client| client.to_string().as_str().into()),
         ..Request::default()
     };
     for header in &args.headers {

@@ -95,6 +95,10 @@ pub(crate) fn in_words(reason: &Value) -> String {
     }
 }
 
+/// Where nobody knows which list it was.
+pub(super) const ADDRESS: &str =
+    "the client's address is denied, or not among those that are allowed: 403";
+
 fn answered(reason: &str) -> String {
     match reason {
         "app_root" => "app-root sends / elsewhere",
@@ -105,9 +109,7 @@ fn answered(reason: &str) -> String {
         "missing_slash" => "the location ends with a slash and the path does not",
         "no_service" => "the Service is missing or has no endpoint: 503",
         "denied" => "an annotation is refused, which denies the location: 503",
-        "address" => {
-            "the client's address is denied, or not among those that are allowed: 403"
-        }
+        "address" => ADDRESS,
         "client" => "its User-Agent or Referer is on a list of the ConfigMap: 403",
         "too_fast" => "its client sends more than limit-rps or limit-rpm lets through",
         "too_many" => "its client has as many under way as limit-connections lets",
