@@ -201,7 +201,7 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("cors-max-age", "cors", Int, Low, Refused::Annotation, Yes),
     row("custom-headers", "backend", Pattern(BASIC, Spaces::Removed), Medium, Refused::Deny, Yes),
     row("custom-http-errors", "backend", Pattern(r"^(?:[4,5]\d{2},?)*$", Spaces::Removed), Low, Refused::Ingress, Partly(ERROR_PAGES)),
-    row("default-backend", "backend", ServiceName, Low, Refused::Ingress, Partly("`limpet` makes a cluster for the Service, elsewhere it stands in `clusters`")),
+    row("default-backend", "backend", ServiceName, Low, Refused::Ingress, Partly("`limpet` makes a cluster for the Service; a plugin configuration of your own has it in `clusters`")),
     row("denylist-source-range", "acl", Cidrs, Medium, Refused::Deny, Yes),
     row("disable-proxy-intercept-errors", "backend", Bool, Low, Refused::Annotation, Yes),
     row("enable-access-log", "log", Bool, Low, Refused::Annotation, No("use Envoy's access_log")),

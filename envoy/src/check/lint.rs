@@ -4,6 +4,7 @@ mod cookies;
 mod neighbours;
 mod objects;
 mod own_host;
+mod pages;
 mod paths;
 mod pattern;
 mod renewal;
@@ -24,6 +25,7 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     findings.extend(cookies::run(compiled));
     findings.extend(sharing::run(compiled));
     findings.extend(own_host::run(compiled));
+    findings.extend(pages::run(compiled));
     findings.extend(to_each_other(compiled));
     findings
 }

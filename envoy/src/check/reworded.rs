@@ -74,6 +74,10 @@ pub(super) fn reworded(
             let id = finding.value.as_deref().unwrap_or_default();
             let id = id.trim().trim_start_matches('/');
             let why = compiled.and_then(|one| one.no_authorities.get(id));
+            // ingress-nginx has room for each.
+            if why.is_some_and(|why| why.starts_with("is not used")) {
+                "its hosts answer 403".clone_into(&mut finding.consequence);
+            }
             let why = why.map_or_else(String::new, |why| format!("which {why}"));
             named(manifests, Kind::Secret, finding, &why)
         }
