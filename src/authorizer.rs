@@ -8,6 +8,7 @@ use crate::edit::{Edit, Field};
 use crate::fields::Requests;
 use crate::rewrite::template::Template;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Who is asked, and how.
 #[derive(Debug, Clone)]
@@ -28,6 +29,9 @@ pub(crate) struct Authorizer {
     /// Its cookies go with every answer, not with good ones alone.
     pub always_set_cookie: bool,
 }
+
+/// An answer is waited for so long: the default of nginx's `proxy_read_timeout`, which ingress-nginx sets for pods alone.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request that is to be sent before another one goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]

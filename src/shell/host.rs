@@ -19,7 +19,7 @@
     reason = "calls through the proxy-wasm ABI pass pointers into this module's own memory"
 )]
 
-use crate::authorizer::{Answer, Question};
+use crate::authorizer::{Answer, PATIENCE, Question};
 use crate::edit::Reply;
 use crate::error_pages::LONGEST;
 use crate::pairs;
@@ -267,14 +267,13 @@ pub(super) fn ask(question: &Question, root: u32, stream: u32) -> bool {
             std::str::from_utf8_unchecked(value)
         })
     });
-    let timeout = Duration::from_secs(60); // proxy_read_timeout of nginx
     let _ = hostcalls::set_effective_context(root);
     let sent = hostcalls::dispatch_http_call(
         &question.cluster,
         headers.collect(),
         None,
         Vec::new(),
-        timeout,
+        PATIENCE,
     );
     let _ = hostcalls::set_effective_context(stream);
     sent.is_ok()

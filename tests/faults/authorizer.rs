@@ -1,11 +1,17 @@
 //! An authorizer that answers whatever one may answer, or not at all, on a real Envoy.
 
+use host_harness::{Connection, Engine, Environment, Step};
+use limpet_cli::filter_chain;
+use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
-use limpet_tests::http::{self, Connection, Request};
+use limpet_envoy::plugin_config::{EndpointSource, Options, Unmatched, plugin_config};
+use limpet_tests::http::{self, Request};
 use limpet_tests::manifest::{self, Rule};
 use limpet_tests::pod::{Echo, Manner, Pod, Script};
 use limpet_tests::rendered::{Rendered, Setup};
-use serde_json::json;
+use limpet_tests::target::module;
+use serde_json::{Value, json};
+use std::time::Duration;
 
 const HOST: &str = "shop.example";
 
@@ -23,6 +29,14 @@ impl Guarded {
     }
 
     fn of(annotations: &[(&str, &str)]) -> Self {
+        Self::with(annotations, |_| {})
+    }
+
+    fn with(annotations: &[(&str, &str)], edit: fn(&mut Value)) -> Self {
+        let setup = Setup {
+            edit,
+            ..Setup::default()
+        };
         let ingress = |name: &str, path: &str, annotations: &[(&str, &str)]| {
             let rule = Rule {
                 host: HOST,
@@ -47,7 +61,7 @@ impl Guarded {
                 .unwrap(),
         ];
         Self {
-            envoy: Rendered::start(&manifests, &flags, &Setup::default()),
+            envoy: Rendered::start(&manifests, &flags, &setup),
             web,
             authorizer,
         }
@@ -165,7 +179,7 @@ fn an_authorizer_keeps_out_whom_it_kept_out_behind_nginx() {
     });
     for _ in 0..20 {
         let asked = guarded.authorizer.requests();
-        let mut client = Connection::open(guarded.envoy.http()).unwrap();
+        let mut client = http::Connection::open(guarded.envoy.http()).unwrap();
         client.send_bytes(&Request::get(HOST, "/").write()).unwrap();
         while guarded.authorizer.requests() == asked {
             std::thread::yield_now();
@@ -233,4 +247,86 @@ fn the_hosts_own_authorizer_is_whoever_serves_that_path() {
         assert_eq!(guarded.get("/").status, 500, "{path}");
         assert_eq!(guarded.web.requests(), 0, "{path}");
     }
+}
+
+/// Half a second for a question instead of what limpet itself gives it, which no test waits for.
+fn impatient(value: &mut Value) {
+    let clusters = value.pointer_mut("/static_resources/clusters");
+    let clusters = clusters.and_then(Value::as_array_mut).into_iter().flatten();
+    let is_asked = |name: &Value| name.as_str().is_some_and(|name| name.contains("sso"));
+    for cluster in clusters.filter(|cluster| is_asked(&cluster["name"])) {
+        let options = &mut cluster["typed_extension_protocol_options"];
+        let all = options.as_object_mut().unwrap().values_mut();
+        for one in all {
+            one["common_http_protocol_options"]["max_stream_duration"] = "0.5s".into();
+        }
+    }
+}
+
+#[test]
+fn an_authorizer_that_hangs_lets_in_nobody() {
+    let guarded = Guarded::with(
+        &[("auth-url", "http://sso.default.svc:4180/verify")],
+        impatient,
+    );
+    guarded.answers(200, &[]);
+    assert_eq!(guarded.get("/").status, 200);
+    let (pods, asked) = (guarded.web.requests(), guarded.authorizer.requests());
+    guarded.authorizer.behave(Script {
+        manner: Manner::Hold,
+        ..Script::default()
+    });
+    assert_eq!(guarded.get("/").status, 500);
+    assert_eq!(guarded.authorizer.requests(), asked + 1);
+    assert_eq!(guarded.web.requests(), pods);
+}
+
+// ingress-nginx asks with nginx's own `proxy_read_timeout`, whatever the annotation says of pods.
+#[test]
+fn an_authorizer_is_waited_for_a_minute() {
+    let rule = Rule {
+        host: HOST,
+        path: "/",
+        service: "web",
+    };
+    let said = [
+        ("auth-url", "http://sso.default.svc:4180/verify"),
+        ("proxy-read-timeout", "5"),
+    ];
+    let ingress = manifest::ingress("web", rule, &said);
+    let manifests = Manifests::parse("web.json", &ingress.to_string()).unwrap();
+    let flags = ["default/web=10.0.0.1:80", "default/sso=10.0.0.2:80"];
+    let flags = Flags {
+        endpoints: flags.map(|flag| flag.parse().unwrap()).to_vec(),
+        on_envoy: true,
+        ..Flags::default()
+    };
+    let compiled = Compiled::new(&manifests, &flags).unwrap();
+    let options = Options {
+        endpoints: EndpointSource::Static,
+        unmatched: Unmatched::NotFound,
+        one_virtual_host: true,
+        ..Options::default()
+    };
+    let plugin = plugin_config(&compiled, options);
+    let config = filter_chain::engine_config(module(), &plugin, &compiled);
+    let environment = Environment::new(filter_chain::host_clusters(&compiled));
+    let engine = Engine::start(&config, &environment).unwrap();
+    let head = [
+        (":authority", HOST),
+        (":path", "/"),
+        (":method", "GET"),
+        (":scheme", "http"),
+    ];
+    let head = head.into_iter().collect();
+    let (mut exchange, step) = engine.request(head, Connection::default(), true, None);
+    assert_eq!(step, Step::Paused);
+    let calls = engine.poll_calls();
+    assert_eq!(calls.len(), 1);
+    assert_eq!(calls[0].timeout, Duration::from_secs(60));
+    engine.answer_call(calls[0].token, None);
+    let Step::Answer(answer) = exchange.resume() else {
+        panic!("a pod is asked");
+    };
+    assert_eq!(answer.head.first(":status"), Some(&b"500"[..]));
 }

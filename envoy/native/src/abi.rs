@@ -13,6 +13,7 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::ptr::{null, null_mut};
 use std::slice;
+use std::time::Duration;
 
 /// Bytes of whoever passes them.
 #[repr(C)]
@@ -530,7 +531,7 @@ impl Filter<'_> {
 
     /// Sends a question in the name of a paused request; `false`: it cannot be asked. The answer
     /// comes by its hook, and never once the request is gone.
-    pub(crate) fn ask(self, question: &Question, timeout_ms: u64) -> bool {
+    pub(crate) fn ask(self, question: &Question, timeout: Duration) -> bool {
         let fields = question.headers.iter();
         let headers: Vec<Header> = fields
             .map(|(name, value)| Header::of(name, value))
@@ -545,7 +546,7 @@ impl Filter<'_> {
                 headers.as_ptr(),
                 headers.len(),
                 Buffer::NONE,
-                timeout_ms,
+                u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
             )
         };
         result == 0

@@ -14,7 +14,7 @@
 use crate::abi::{Buffer, Filter, FilterConfig, Header, LogLevel, log};
 use crate::config::Config;
 use crate::exchange::{Action, Exchange};
-use limpet::authorizer::Answer;
+use limpet::authorizer::{Answer, PATIENCE};
 use limpet::error_pages::{Instead, LONGEST};
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,9 +30,6 @@ const CONTINUE: u32 = 0;
 const STOP_ITERATION: u32 = 1;
 const STOP_ITERATION_NO_BUFFER: u32 = 3;
 const STOP_ALL_ITERATION_AND_WATERMARK: u32 = 4;
-
-/// nginx's `proxy_read_timeout`, for authorizers.
-const ASK_TIMEOUT_MS: u64 = 60_000;
 
 /// A panic ends here, and the caller goes on with `otherwise`.
 fn guard<T>(otherwise: T, hook: impl FnOnce() -> T) -> T {
@@ -161,7 +158,7 @@ fn begin(envoy: *mut c_void, exchange: *mut Exchange, action: Action) -> u32 {
     match action {
         Action::Continue => CONTINUE,
         Action::Pause => STOP_ALL_ITERATION_AND_WATERMARK,
-        Action::Ask(question) if filter(envoy).ask(&question, ASK_TIMEOUT_MS) => {
+        Action::Ask(question) if filter(envoy).ask(&question, PATIENCE) => {
             STOP_ALL_ITERATION_AND_WATERMARK
         }
         Action::Ask(_) => begin(
@@ -181,7 +178,7 @@ fn go_on(envoy: *mut c_void, exchange: *mut Exchange, action: Action) {
     match action {
         Action::Continue => filter(envoy).continue_decoding(),
         Action::Pause => {}
-        Action::Ask(question) if filter(envoy).ask(&question, ASK_TIMEOUT_MS) => {}
+        Action::Ask(question) if filter(envoy).ask(&question, PATIENCE) => {}
         Action::Ask(_) => go_on(
             envoy,
             exchange,
@@ -320,7 +317,7 @@ fn stand_in(envoy: *mut c_void, exchange: *mut Exchange, instead: &Instead) {
     match instead {
         Instead::Reply(reply) => filter(envoy).reply(reply),
         Instead::Ask(question) => {
-            if !filter(envoy).ask(question, ASK_TIMEOUT_MS) {
+            if !filter(envoy).ask(question, PATIENCE) {
                 replace(envoy, exchange, Answer::default());
             }
         }
