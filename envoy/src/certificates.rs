@@ -17,6 +17,7 @@ use crate::compiled::Compiled;
 use crate::names;
 use crate::taken::TakenIngress;
 
+pub(crate) use secret::known_pair;
 pub use secret::pair;
 
 /// A certificate and the hosts that it serves.

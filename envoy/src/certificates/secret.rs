@@ -17,6 +17,19 @@ pub fn pair(secret: &Object) -> anyhow::Result<KeyPair> {
         .with_context(|| format!("{}: Secret {}", secret.place(), secret.id()))
 }
 
+/// The same, read once however many ask.
+///
+/// # Errors
+/// Why it cannot be used, with the Secret's place and name.
+pub(crate) fn known_pair(secret: &Object) -> Result<&KeyPair, &str> {
+    let read = || pair(secret).map_err(|error| format!("{error:#}"));
+    secret
+        .pair
+        .get_or_init(read)
+        .as_ref()
+        .map_err(String::as_str)
+}
+
 fn text(secret: &Object, key: &str) -> anyhow::Result<String> {
     let place = || format!("{}: Secret {}: data[{key:?}]", secret.place(), secret.id());
     if let Some(text) = secret.text(&format!("/stringData/{key}")) {

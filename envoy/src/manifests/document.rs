@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use limpet::ingress::{DEFAULT_PREFIX, Ingress};
 use serde_json::Value;
@@ -13,6 +14,7 @@ use super::plain;
 use super::split::{Document, split};
 use super::tabs;
 use super::tree::{Fields, Lines, Tree, Twice, escaped};
+use crate::key_pair::KeyPair;
 
 /// Where an object starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub struct Object {
     pub prefix: String,
     /// Of an Ingress: what of it has room in the objects of all tenants.
     pub room: Room,
+    /// Of a Secret: its certificate and key, once somebody wanted to know.
+    pub(crate) pair: OnceLock<Result<KeyPair, String>>,
     /// Line of each field by JSON pointer.
     lines: BTreeMap<String, u64>,
 }
@@ -379,6 +383,7 @@ impl File<'_> {
             origin: self.origin(line),
             prefix: DEFAULT_PREFIX.to_owned(),
             room: Room::All,
+            pair: OnceLock::new(),
             lines: of.map(|(at, line)| (at, self.line(line))).collect(),
         };
         let ingress = (object.kind() == "Ingress").then(|| object.id());

@@ -111,7 +111,8 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
         })
     }));
     head.extend(passthrough::notes(&served));
-    head.extend(left_out::on_envoy_gateway(&served).map(|note| format!("note: {note}")));
+    let left_out = left_out::on_envoy_gateway(&served).chain(left_out::unusable(&served));
+    head.extend(left_out.map(|note| format!("note: {note}")));
     let mut others = check::to_each_other(&compiled);
     others.extend(check::closed(&compiled));
     others.extend(check::two_protocols(&compiled, check::Level::Warning));

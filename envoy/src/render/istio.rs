@@ -205,7 +205,9 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
     if !args.sidecar {
         head.extend(credential::copies(&served, args));
     }
-    head.extend(left_out::on_istio(&served).map(|note| format!("note: {note}")));
+    let unusable = left_out::unusable(&served).filter(|_| !args.sidecar);
+    let left_out = left_out::on_istio(&served).chain(unusable);
+    head.extend(left_out.map(|note| format!("note: {note}")));
     let mut notes: Vec<String> = protocols::notes(&served).collect();
     if args.sidecar {
         notes.extend(protocols::headless(&served));

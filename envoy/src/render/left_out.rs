@@ -4,6 +4,7 @@ use super::asking::without_certificate;
 use super::own_listeners::{OfOneHost, OwnListeners, own_listeners};
 use super::secrets::{MOST_CERTIFICATES, MOST_LISTENERS};
 use super::served::Served;
+use crate::certificates::known_pair;
 use crate::inert;
 
 /// Characters between two dots of a name in DNS.
@@ -45,7 +46,7 @@ pub fn on_envoy_gateway<'s>(served: &'s Served<'_>) -> impl Iterator<Item = Stri
 
 /// Source: `validateTLSConfiguration`, `internal/gatewayapi/validate.go`, Envoy Gateway 1.9.1.
 fn of_other_types<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
-    served.certificates.iter().filter_map(|certificate| {
+    served.unusable.iter().filter_map(|certificate| {
         let id = certificate.secret_id();
         let secret = served.tls_secret(&id)?;
         (!secret.is_of_type_tls()).then(|| {
@@ -56,6 +57,19 @@ fn of_other_types<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 
                 certificate.hosts.join(", ")
             )
         })
+    })
+}
+
+/// The hosts whose certificates are in Secrets that cannot be used; `check` says them as the Ingresses'.
+pub(super) fn unusable<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
+    served.unusable.iter().filter_map(|certificate| {
+        let secret = served.tls_secret(&certificate.secret_id())?;
+        let why = known_pair(secret).err()?;
+        Some(format!(
+            "{}: {why}: hosts {} get no https from it",
+            certificate.place(),
+            certificate.hosts.join(", ")
+        ))
     })
 }
 

@@ -6,7 +6,7 @@ use limpet::policy::Policy;
 use limpet::route::location::{Backend, Location};
 use serde_json::{Value, json};
 
-use crate::certificates::{Certificate, certificates};
+use crate::certificates::{Certificate, certificates, known_pair};
 use crate::clusters::{Cluster, ServicePort};
 use crate::compiled::{Clients, Compiled};
 use crate::forwarding::{
@@ -30,6 +30,8 @@ pub struct Served<'c> {
     pub hosts: Vec<String>,
     /// Every certificate that serves.
     pub certificates: Vec<Certificate<'c>>,
+    /// Those of Secrets that the platform or its Envoy would refuse, and with some of them all others.
+    pub(super) unusable: Vec<Certificate<'c>>,
     /// Every cluster whose port is known as a number.
     pub clusters: Vec<(&'c Cluster, u16)>,
     /// Where each one stands there, by the key of its Service port.
@@ -118,11 +120,22 @@ impl<'c> Served<'c> {
         } else {
             &compiled.otherwise
         };
+        // One that is not among the manifests may be usable.
+        let is_usable = |certificate: &Certificate<'_>| {
+            let secret = compiled.manifests.tls_secret(&certificate.secret_id());
+            secret.is_none_or(|secret| {
+                let is_taken = !to_services || secret.is_of_type_tls();
+                is_taken && known_pair(secret).is_ok()
+            })
+        };
+        let serving = certificates(compiled).serving.into_iter();
+        let (certificates, unusable) = serving.partition(is_usable);
         Self {
             compiled,
             ways: Ways::new(compiled, &copies, otherwise, &mut notes),
             hosts: hosts(compiled, &mut notes),
-            certificates: certificates(compiled).serving,
+            certificates,
+            unusable,
             places: places(&with_ports),
             clusters: with_ports,
             forwarding: &compiled.forwarding,

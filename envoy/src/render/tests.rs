@@ -5,6 +5,7 @@ mod protocols;
 mod routes;
 mod services;
 mod sidecars;
+mod unusable_certificates;
 mod upstream_vhost;
 mod verified_pods;
 mod ways;

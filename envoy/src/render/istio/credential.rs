@@ -46,8 +46,8 @@ fn named(id: (&str, &str), served: &Served<'_>, args: &IstioArgs) -> Result<Stri
     } else {
         copy_of(id)
     };
-    let certificates = served.certificates.iter().map(id_of);
-    let all = certificates.chain(shown(served));
+    let certificates = served.certificates.iter().chain(&served.unusable);
+    let all = certificates.map(id_of).chain(shown(served));
     let mut at_home = all.filter(is_at_home);
     if !names::is_subdomain(&name) {
         Err("is too long for the name of a Secret")

@@ -90,13 +90,13 @@ impl Secrets {
     }
 
     fn fresh(&mut self, manifests: &Manifests, id: &str) -> Option<Result<Read, String>> {
-        let pair = match certificates::pair(manifests.tls_secret(id)?) {
+        let pair = match certificates::known_pair(manifests.tls_secret(id)?) {
             Ok(pair) => pair,
-            Err(error) => return Some(Err(format!("{error:#}"))),
+            Err(error) => return Some(Err(error.to_owned())),
         };
         // Those of files have the first number.
         let number = self.same.len().saturating_add(1);
-        let read = self.same.entry([pair.chain, pair.key]);
+        let read = self.same.entry([pair.chain.clone(), pair.key.clone()]);
         let read = read.or_insert_with_key(|[chain, key]| {
             let [chain, key] = [chain, key].map(|text| json!({ "inline_string": text }));
             let named = pair.servers.as_deref();
