@@ -35,6 +35,7 @@ pub(crate) use alternatives::{goes_by_path, heads_of, is_key, is_of_host, neares
 pub(crate) use alternatives::{lost_annotations, lost_keys};
 pub use annotations::{Judged, Verdict};
 pub(crate) use configuration::closed;
+pub use configuration::in_words;
 pub use documented::documented;
 pub use finding::{Finding, Level};
 pub(crate) use lint::to_each_other;

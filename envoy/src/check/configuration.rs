@@ -95,6 +95,23 @@ pub(crate) fn closed(compiled: &Compiled<'_>) -> Vec<Finding> {
     all
 }
 
+/// The remarks for whoever wrote Ingresses, one line each.
+#[must_use]
+pub fn in_words(compiled: &Compiled<'_>) -> Vec<String> {
+    let placed = Placed::new(compiled.manifests, Some(compiled));
+    let line = |remark: &Remark| {
+        let plain = Finding::of(remark, String::new(), 0);
+        let finding = placed.finding(remark);
+        if finding.expected == plain.expected {
+            return remark.to_string();
+        }
+        let help = finding.help.join("; ");
+        let joint = if help.is_empty() { "" } else { "; " };
+        format!("{}: {}{joint}{help}", finding.owner(), finding.message())
+    };
+    compiled.remarks.iter().map(line).collect()
+}
+
 /// What a finding is about.
 fn subject(finding: &Finding) -> (Option<String>, String, Option<String>) {
     let Finding {

@@ -217,8 +217,12 @@ fn what_an_ingress_says_is_judged_in_words_of_ingresses() {
             panic!("{name}: {value}: {findings:?}")
         };
         let text = [one.message(), one.help.join("\n")].join("\n");
+        let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
+        let explained = crate::check::in_words(&compiled).join("\n");
+        assert!(explained.contains(&one.expected), "{explained}");
         for jargon in ["authorizers", "clusters", "`"] {
             assert!(!text.contains(jargon), "{text}");
+            assert!(!explained.contains(jargon), "{explained}");
         }
         assert!(!one.help.is_empty(), "{text}");
     }

@@ -15,6 +15,7 @@ use super::addresses::Addresses;
 use super::exchange;
 use super::{Explanation, Request};
 use crate::{filter_chain, module};
+use limpet_envoy::check;
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::compiled::{Compiled, Flags};
 use limpet_envoy::manifests::Manifests;
@@ -103,8 +104,8 @@ impl Explainer {
             said.join("; ")
         })?;
         let at_start = remarks_at_start(&compiled);
-        let remarks = compiled.remarks.iter().chain(&at_start);
-        let remarks: Vec<String> = remarks.map(ToString::to_string).collect();
+        let mut remarks = check::in_words(&compiled);
+        remarks.extend(at_start.iter().map(ToString::to_string));
         let empty = compiled.policy.clusters.iter().filter_map(|known| {
             let mut clusters = compiled.clusters.iter();
             let cluster = clusters.find(|cluster| cluster.name() == known.envoy_name)?;
