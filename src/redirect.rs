@@ -6,6 +6,8 @@
 mod destination;
 pub(crate) mod response;
 
+pub use response::why_unusable;
+
 use crate::edit::{self, FieldValue, Reply};
 use crate::policy::Policy;
 use crate::rewrite::escape::{Kind, escape};

@@ -2,6 +2,7 @@
 //! `auth-response-headers` filled the memory of a proxy.
 
 use crate::annotations::ResponseRules;
+use crate::config::settings::Settings;
 use crate::fields::{Answers, Requests};
 use crate::redirect::response::Rules;
 use crate::remark::Problem;
@@ -88,13 +89,20 @@ impl Shared {
         &mut self,
         ingress: usize,
         rules: &ResponseRules,
+        settings: &Settings,
         tell: impl FnMut(&str, &str, Problem),
     ) -> Arc<Rules> {
         let key = format!("rules {ingress}");
         if let Some(Known::Rules(known)) = self.0.get(&key) {
             return Arc::clone(known);
         }
-        let rules = Arc::new(Rules::compile(rules, tell));
+        let defaults = ResponseRules {
+            cookie_path: settings.proxy_cookie_path.clone(),
+            cookie_domain: settings.proxy_cookie_domain.clone(),
+            redirect_from: settings.proxy_redirect_from.clone(),
+            redirect_to: settings.proxy_redirect_to.clone(),
+        };
+        let rules = Arc::new(Rules::compile(rules, &defaults, tell));
         self.0.insert(key, Known::Rules(Arc::clone(&rules)));
         rules
     }

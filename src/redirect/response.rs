@@ -12,6 +12,12 @@ use crate::rewrite::template::OPEN;
 use crate::route::pattern::{Pattern, Work};
 use std::borrow::Cow;
 
+const PATH: &str = "proxy-cookie-path";
+const DOMAIN: &str = "proxy-cookie-domain";
+
+/// A rule, none, or why there is none.
+type Compiled = Result<Option<Rule>, String>;
+
 /// The compiled rules of one location.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rules {
@@ -37,40 +43,35 @@ enum From {
 }
 
 impl Rules {
-    /// Compiles the annotations; `tell` is told annotation, value, and why it is ignored.
+    /// Compiles the annotations; `tell` is told annotation, value, and why it is ignored. What cannot be used leaves
+    /// `defaults`.
     pub(crate) fn compile(
         rules: &ResponseRules,
+        defaults: &ResponseRules,
         mut tell: impl FnMut(&str, &str, Problem),
     ) -> Self {
-        let mut pair = |name: &str, value: &str, is_domain: bool| {
-            if value.is_empty() || value == "off" {
-                return None;
-            }
-            match two_words(value).and_then(|(from, to)| rule(from, to, is_domain)) {
-                Ok(rule) => Some(rule),
-                Err(reason) => {
-                    tell(name, value, Problem::Unusable(reason));
-                    None
-                }
-            }
-        };
-        let cookie_path = pair("proxy-cookie-path", &rules.cookie_path, false);
-        let cookie_domain = pair("proxy-cookie-domain", &rules.cookie_domain, true);
-        let (from, to) = (rules.redirect_from.as_str(), rules.redirect_to.as_str());
-        // `default` stands for nginx's own name of the upstream, which no application sees.
-        let has_redirect = !matches!(from, "" | "off" | "default") && !matches!(to, "" | "off");
-        let redirect = match has_redirect.then(|| rule(from.into(), to.into(), false)) {
-            Some(Ok(rule)) => Some(rule),
-            Some(Err(reason)) => {
-                tell("proxy-redirect-from", from, Problem::Unusable(reason));
-                None
-            }
-            None => None,
+        let mut rule = |name: &str, compile: &dyn Fn(&ResponseRules) -> Compiled, value: &str| {
+            compile(rules).unwrap_or_else(|reason| {
+                tell(name, value, Problem::Unusable(reason));
+                compile(defaults).unwrap_or_default()
+            })
         };
         Self {
-            cookie_path,
-            cookie_domain,
-            redirect,
+            cookie_path: rule(
+                PATH,
+                &|rules| pair(PATH, &rules.cookie_path),
+                &rules.cookie_path,
+            ),
+            cookie_domain: rule(
+                DOMAIN,
+                &|rules| pair(DOMAIN, &rules.cookie_domain),
+                &rules.cookie_domain,
+            ),
+            redirect: rule(
+                "proxy-redirect-from",
+                &|rules| redirect(&rules.redirect_from, &rules.redirect_to),
+                &rules.redirect_from,
+            ),
         }
     }
 
@@ -282,6 +283,28 @@ fn rule(from: String, to: String, is_domain: bool) -> Result<Rule, String> {
     Ok(Rule { from, to })
 }
 
+/// Why the value of `proxy-cookie-path` or `proxy-cookie-domain` cannot be used; `None`: it can.
+#[must_use]
+pub fn why_unusable(name: &str, value: &str) -> Option<String> {
+    pair(name, value).err()
+}
+
+fn redirect(from: &str, to: &str) -> Compiled {
+    // `default` stands for nginx's own name of the upstream, which no application sees.
+    if matches!(from, "" | "off" | "default") || matches!(to, "" | "off") {
+        return Ok(None);
+    }
+    rule(from.to_owned(), to.to_owned(), false).map(Some)
+}
+
+fn pair(name: &str, value: &str) -> Compiled {
+    if value.is_empty() || value == "off" {
+        return Ok(None);
+    }
+    let (from, to) = two_words(value)?;
+    rule(from, to, name == DOMAIN).map(Some)
+}
+
 /// Two words, either in quotes or not, as nginx reads a directive.
 fn two_words(text: &str) -> Result<(String, String), String> {
     let mut words = Vec::new();
@@ -325,7 +348,7 @@ mod tests {
     use super::*;
 
     fn edits<'h>(rules: &ResponseRules, headers: &'h [(&str, &str)]) -> Vec<Edit<'h>> {
-        let rules = Rules::compile(rules, |name, value, problem| {
+        let rules = Rules::compile(rules, &ResponseRules::default(), |name, value, problem| {
             panic!("{name} {value} {problem:?}")
         });
         rules.edits(&crate::edit::fields(headers), Some(b"https://shop.test"))
@@ -455,7 +478,7 @@ mod tests {
             },
         ] {
             let mut told = Vec::new();
-            let compiled = Rules::compile(&rules, |name, _, text| {
+            let compiled = Rules::compile(&rules, &ResponseRules::default(), |name, _, text| {
                 told.push(format!("{name} {text:?}"))
             });
             assert!(compiled.is_empty());
@@ -488,5 +511,29 @@ mod tests {
             let want = want.map(|value| Edit::Set(name.into(), FieldValue::new(value.as_bytes())));
             assert_eq!(got, want.into_iter().collect::<Vec<_>>(), "{value}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_used_leaves_what_the_config_map_says() {
+        let set = ResponseRules {
+            cookie_path: "/a /b".into(),
+            redirect_from: "http://a/".into(),
+            redirect_to: "http://b/".into(),
+            ..ResponseRules::default()
+        };
+        let cookie = [("set-cookie", "a=1; Path=/a"), ("location", "http://a/x")];
+        let changed = |path: &str, from: &str| {
+            let own = ResponseRules {
+                cookie_path: path.into(),
+                redirect_from: from.into(),
+                ..set.clone()
+            };
+            let rules = Rules::compile(&own, &set, |_, _, _| {});
+            rules.edits(&crate::edit::fields(&cookie), None).len()
+        };
+        assert_eq!(changed("/a /b", "http://a/"), 3);
+        assert_eq!(changed("/c", "~(a"), 3);
+        assert_eq!(changed("off", "~(a"), 1);
+        assert_eq!(changed("/c", "off"), 2);
     }
 }

@@ -155,10 +155,11 @@ impl Context<'_> {
         location.upstream_host = text("upstream-vhost", &annotations.upstream_vhost)?;
         if let Some(at) = draft.ingress {
             let mut shared = self.shared.borrow_mut();
-            location.rules = shared.rules(at, &annotations.response, |name, value, problem| {
+            let tell = |name: &str, value: &str, problem: Problem| {
                 let remark = Remark::new(Field::annotation(name), value, problem, Effect::Setting);
                 remarks.push(of(self.ingress(draft), remark));
-            });
+            };
+            location.rules = shared.rules(at, &annotations.response, self.settings, tell);
         }
         location.ssl.exempt =
             starts_with_any(&draft.path, &self.settings.no_tls_redirect_locations);
