@@ -9,8 +9,11 @@ mod family;
 mod limits;
 mod parse;
 pub mod read;
+#[cfg(test)]
+mod tests;
 pub mod validator;
 
+pub use authorizer::check_global;
 pub(crate) use authorizer::global;
 pub use authorizer::{AuthorizerAnnotations, AuthorizerUrl};
 pub use client_certificate::{Asked as AskedCertificate, ClientCertificateAnnotations, Verify};

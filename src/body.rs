@@ -8,9 +8,9 @@ use crate::edit::{Headers, first};
 /// nginx's own bound, where a value is none: 1 MiB.
 pub const DEFAULT: u64 = 1 << 20;
 
-/// The bytes that a value such as `8m` stands for; 0: no bound.
+/// The bytes that a value such as `8m` stands for; 0: no bound. `None`: it is no size to nginx.
 #[must_use]
-pub fn bound(text: &str) -> u64 {
+pub fn read(text: &str) -> Option<u64> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit());
     let (digits, unit) = text.split_at(end.unwrap_or(text.len()));
@@ -19,14 +19,14 @@ pub fn bound(text: &str) -> u64 {
         "k" | "K" => 10,
         "m" | "M" => 20,
         "g" | "G" => 30,
-        _ => return DEFAULT,
+        _ => return None,
     };
     if digits.is_empty() {
-        return DEFAULT;
+        return None;
     }
     // More than there is room for is more than anybody sends.
     let count = digits.parse().unwrap_or(u64::MAX);
-    count.saturating_mul(1 << shift)
+    Some(count.saturating_mul(1 << shift))
 }
 
 /// Whether a head says that its body is longer than `bound`.
@@ -54,24 +54,24 @@ mod tests {
     #[test]
     fn a_size_is_what_nginx_reads() {
         for (text, bytes) in [
-            ("0", 0),
-            ("0m", 0),
-            ("100", 100),
-            ("8m", 8 << 20),
-            ("8M", 8 << 20),
-            ("2k", 2048),
-            ("1g", 1 << 30),
-            (" 1k ", 1024),
-            ("2 m", DEFAULT),
-            ("", DEFAULT),
-            ("m", DEFAULT),
-            ("huge", DEFAULT),
-            ("8mb", DEFAULT),
-            ("-1", DEFAULT),
-            ("1.5m", DEFAULT),
-            ("99999999999999999999g", u64::MAX),
+            ("0", Some(0)),
+            ("0m", Some(0)),
+            ("100", Some(100)),
+            ("8m", Some(8 << 20)),
+            ("8M", Some(8 << 20)),
+            ("2k", Some(2048)),
+            ("1g", Some(1 << 30)),
+            (" 1k ", Some(1024)),
+            ("2 m", None),
+            ("", None),
+            ("m", None),
+            ("huge", None),
+            ("8mb", None),
+            ("-1", None),
+            ("1.5m", None),
+            ("99999999999999999999g", Some(u64::MAX)),
         ] {
-            assert_eq!(bound(text), bytes, "{text}");
+            assert_eq!(read(text), bytes, "{text}");
         }
     }
 

@@ -6,7 +6,7 @@
 
 mod wording;
 
-use crate::annotations::catalogue::Risk;
+use crate::annotations::catalogue::{Refused, Risk};
 use crate::annotations::validator::Validator;
 
 /// One remark on the configuration. Logged once at configure; `limpet check` prints it.
@@ -214,6 +214,8 @@ pub enum Problem {
     Refused {
         /// What it accepts.
         validator: Validator,
+        /// What it drops with the value.
+        refused: Refused,
     },
     /// An attribute within the value of another one.
     Carries {
@@ -272,6 +274,8 @@ pub enum Expected {
     WholeNumber,
     /// An integer above zero.
     Positive,
+    /// A number of bytes, with or without a unit.
+    Size,
     /// A number of buffers and their size.
     Buffers,
     /// A string with something in it.
@@ -280,6 +284,12 @@ pub enum Expected {
     HeaderName,
     /// A list of names.
     Names,
+    /// What is replaced, and by what.
+    Pair,
+    /// A list of statuses of errors.
+    Statuses,
+    /// One of ingress-nginx's levels of risk.
+    Risk,
     /// A list of `ip:port`.
     Addresses,
     /// A Service, by name or as an object.

@@ -76,6 +76,30 @@ fn a_bad_annotation_is_told_with_its_ingress_its_value_and_what_happens_now() {
             r#""yes" is refused, expected true or false; the annotation is ignored"#,
         ),
         (
+            "proxy-body-size",
+            "8b",
+            &lenient,
+            r#""8b" is not a number of bytes, such as 8m; 1m is used, as under ingress-nginx"#,
+        ),
+        (
+            "custom-http-errors",
+            "404,abc",
+            &lenient,
+            r#""404,abc" is refused with the whole Ingress by ingress-nginx 1.15, which expects a match of ^(?:[4,5]\d{2},?)*$; ignored, as under older ones"#,
+        ),
+        (
+            "upstream-vhost",
+            "a b",
+            &lenient,
+            r#""a b" is refused with the whole Ingress by ingress-nginx 1.15, which expects a match of ^[\-._~a-zA-Z0-9/:^$\[\](){}*+?|&=\\]*$; accepted here, strict would not"#,
+        ),
+        (
+            "satisfy",
+            "none",
+            &lenient,
+            r#""none" is not any or all; ignored, as under ingress-nginx"#,
+        ),
+        (
             "canary-weight",
             "ten",
             &lenient,
@@ -103,6 +127,19 @@ fn a_bad_annotation_is_told_with_its_ingress_its_value_and_what_happens_now() {
         let want = format!("ingress default/shop: {name}: {message}");
         assert_eq!(told(&shop("/", &[(name, value)], further)), [want]);
     }
+}
+
+/// The redirects of an Ingress are read together: one value that is none takes the others with it.
+#[test]
+fn a_redirect_that_a_value_beside_it_ends_is_told() {
+    let annotations = [
+        ("permanent-redirect", "https://x.example"),
+        ("permanent-redirect-code", "abc"),
+    ];
+    let told = told(&shop("/", &annotations, &json!({})));
+    let want = "permanent-redirect: \"https://x.example\" is superseded by a value beside it that cannot be \
+                read: it changes nothing, as under ingress-nginx";
+    assert!(told.iter().any(|said| said.ends_with(want)), "{told:?}");
 }
 
 #[test]
@@ -155,7 +192,7 @@ fn a_bad_key_of_the_configuration_is_told_with_its_place() {
         ),
         (
             json!({"config_map": {"http-redirect-code": "200"}}),
-            r#"configuration: config_map.http-redirect-code: "200" is not 301, 302, 307 or 308; the default is used"#,
+            r#"configuration: config_map.http-redirect-code: "200" is not 301, 302, 307 or 308; the default is used, as under ingress-nginx"#,
         ),
         (
             json!({"cookie_keys": ["a secret of the refusals"], "cookie_format": "key"}),

@@ -22,6 +22,7 @@ mod settings;
 mod shape;
 mod taken_over;
 mod two_protocols;
+mod validation;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -30,9 +31,11 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use limpet::config::ConfigError;
 
-pub(crate) use alternatives::{goes_by_path, heads_of, is_key, is_of_host, nearest_key};
+pub(crate) use alternatives::{
+    default_of, goes_by_path, heads_of, is_key, is_of_host, nearest_key,
+};
 #[cfg(test)]
-pub(crate) use alternatives::{lost_annotations, lost_keys};
+pub(crate) use alternatives::{keys, lost_annotations, lost_keys};
 pub use annotations::{Judged, Verdict};
 pub(crate) use configuration::closed;
 pub use configuration::in_words;

@@ -26,6 +26,7 @@ use crate::pods::Pods;
 use crate::taken::{self, TakenIngress};
 use crate::upstream_tls;
 use crate::uses;
+use crate::values;
 
 /// The flags that bear on what manifests mean.
 #[derive(Debug, Clone, Default)]
@@ -216,6 +217,9 @@ impl<'m> Compiled<'m> {
             }
         }
         remarks.extend(more);
+        remarks.extend(values::settings(manifests));
+        let own = ingresses.iter();
+        remarks.extend(own.flat_map(|ingress| values::annotations(manifests, ingress)));
         Ok(Self {
             index: Index::new(&ingresses, &clusters, &policy),
             manifests,

@@ -28,3 +28,4 @@ pub mod taken;
 pub(crate) mod tls_params;
 pub(crate) mod upstream_tls;
 pub(crate) mod uses;
+mod values;

@@ -213,7 +213,7 @@ pub(crate) fn global(
     let or = |value: &str, default: &str| if value.is_empty() { default } else { value }.to_owned();
     let headers = named(said("response-headers")).filter(|name| is_header(name));
     let method = Some(said("method")).filter(|method| METHODS.contains(method));
-    let signin = Some(said("signin")).filter(|url| url.contains("://") && !url.starts_with('$'));
+    let signin = Some(said("signin")).filter(|url| is_page(url));
     Ok(Some(AuthorizerAnnotations {
         url,
         method: method.unwrap_or_default().to_owned(),
@@ -224,6 +224,28 @@ pub(crate) fn global(
         set_headers: String::new(),
         always_set_cookie: parse_bool(said("always-set-cookie")).unwrap_or_default(),
     }))
+}
+
+/// Looks at the value of a key of `global-auth-`, by what follows that: what is none is passed over where the
+/// configuration is read.
+///
+/// # Errors
+/// What was expected.
+pub fn check_global(name: &str, value: &str) -> Result<(), Expected> {
+    let (is_usable, expected) = match name {
+        "method" => (METHODS.contains(&value), Expected::Method),
+        "signin" => (is_page(value), Expected::HttpUrl),
+        "always-set-cookie" => (parse_bool(value).is_some(), Expected::Flag),
+        "response-headers" => (named(value).all(is_header), Expected::Names),
+        _ => return Ok(()),
+    };
+    let is_usable = is_usable || value.is_empty();
+    is_usable.then_some(()).ok_or(expected)
+}
+
+/// Whether somebody can be sent there.
+fn is_page(url: &str) -> bool {
+    url.contains("://") && !url.starts_with('$')
 }
 
 const REDIRECT_PARAM: &str = "rd";

@@ -74,6 +74,22 @@ pub fn find(name: &str) -> Option<&'static Annotation> {
 }
 
 impl Annotation {
+    /// Whether `value`, which its validator does not accept, is read all the same where values are not
+    /// validated. What is no number, no word and no size is passed over by every ingress-nginx.
+    #[must_use]
+    pub fn reads(&self, value: &str) -> bool {
+        match self.validator {
+            Bool | Int | Options(..) | Pattern(SIZE, _) => false,
+            // Where one of them is no number, none counts.
+            _ if self.name == "custom-http-errors" => {
+                let statuses = value.split(',').map(str::trim);
+                let mut statuses = statuses.filter(|status| !status.is_empty());
+                statuses.all(|status| status.parse::<u16>().is_ok())
+            }
+            _ => !READ_AGAIN.contains(&self.name),
+        }
+    }
+
     /// Whether limpet keeps somebody out by it.
     #[must_use]
     pub fn protects(&self) -> bool {
@@ -89,6 +105,23 @@ impl Annotation {
         self.family == "acl" || heads.contains(&self.name)
     }
 }
+
+/// What is compared with its pattern again where it is read.
+const READ_AGAIN: [&str; 13] = [
+    "auth-signin",
+    "auth-signin-redirect-param",
+    "auth-tls-verify-client",
+    "cors-allow-headers",
+    "cors-allow-methods",
+    "cors-expose-headers",
+    "mirror-host",
+    "mirror-target",
+    "proxy-next-upstream",
+    "proxy-ssl-server-name",
+    "proxy-ssl-verify",
+    "session-cookie-expires",
+    "session-cookie-max-age",
+];
 
 const fn row(
     name: &'static str,

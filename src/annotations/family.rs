@@ -48,9 +48,7 @@ pub(super) fn annotations(
         affinity,
         canary: canary(reader),
         cors: cors(reader),
-        body_size: reader
-            .text("proxy-body-size")
-            .map_or(settings.proxy_body_size, |size| body::bound(&size)),
+        body_size: body_size(reader, settings),
         custom_headers: reader.text("custom-headers").unwrap_or_default(),
         denied: lists.is_none() || basic.is_err() || authorizer.is_err() || limits.is_err(),
         limits: limits.unwrap_or_default(),
@@ -91,12 +89,25 @@ fn cors(reader: &mut Reader) -> Option<Cors> {
     Cors::new(&origins, told).filter(|cors| !is_refused || cors.is_for_all())
 }
 
-/// Where one of them is no number, none counts.
+/// What is accepted and is no size to nginx, such as `8b`, leaves the bound to nginx.
+fn body_size(reader: &mut Reader, settings: &Settings) -> u64 {
+    const NAME: &str = "proxy-body-size";
+    let Some(text) = reader.fit(NAME) else {
+        return settings.proxy_body_size;
+    };
+    body::read(&text).unwrap_or_else(|| {
+        let (expected, by) = (Expected::Size, "1m".to_owned());
+        let problem = Problem::Replaced { expected, by };
+        reader.remark(NAME, &text, problem, Effect::AsBefore);
+        body::DEFAULT
+    })
+}
+
+/// Where one of them is no number, none counts: [`super::catalogue::Annotation::reads`].
 ///
 /// Source: `Parse` of `customhttperrors`.
 fn custom_http_errors(reader: &mut Reader) -> Vec<u16> {
-    const NAME: &str = "custom-http-errors";
-    let Ok(text) = reader.text(NAME) else {
+    let Ok(text) = reader.text("custom-http-errors") else {
         return Vec::new();
     };
     let statuses = text.split(',').map(str::trim);
@@ -105,8 +116,6 @@ fn custom_http_errors(reader: &mut Reader) -> Vec<u16> {
     let mut all = Vec::new();
     for status in statuses {
         let Ok(status) = status.parse() else {
-            let problem = Problem::Not(Expected::WholeNumber);
-            reader.remark(NAME, &text, problem, Effect::AsBefore);
             return Vec::new();
         };
         if (100..600).contains(&status) && !all.contains(&status) {
@@ -195,7 +204,17 @@ pub(super) fn redirect(reader: &mut Reader) -> Result<Redirect, ()> {
     match redirect_of(reader) {
         Ok(redirect) => Ok(redirect),
         // An unusable value that no validator saw drops the family alone.
-        Err(Unset::Missing | Unset::Content) => Ok(Redirect::default()),
+        Err(Unset::Missing | Unset::Content) => {
+            let dropped = ["temporal-redirect", "permanent-redirect"].into_iter();
+            for name in dropped {
+                let url = reader.text(name).unwrap_or_default();
+                if !url.is_empty() && (name == "permanent-redirect" || is_http(&url)) {
+                    let by = "a value beside it that cannot be read".to_owned();
+                    reader.remark(name, &url, Problem::Superseded { by }, Effect::AsBefore);
+                }
+            }
+            Ok(Redirect::default())
+        }
         Err(Unset::Refused) => Err(()),
     }
 }

@@ -58,12 +58,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// It is missing, no boolean or refused.
     pub fn flag(&mut self, name: &str) -> Result<bool, Unset> {
-        let value = self.checked(name)?;
-        parse_bool(value).ok_or_else(|| {
-            let problem = Problem::Not(Expected::Flag);
-            self.remark(name, value, problem, Effect::AsBefore);
-            Unset::Content
-        })
+        parse_bool(self.checked(name)?).ok_or(Unset::Content)
     }
 
     /// The whole number `name`.
@@ -72,11 +67,7 @@ impl<'a> Reader<'a> {
     /// It is missing, no number or refused.
     pub fn number(&mut self, name: &str) -> Result<i64, Unset> {
         let value = self.checked(name)?;
-        value.parse().map_err(|_| {
-            let problem = Problem::Not(Expected::WholeNumber);
-            self.remark(name, value, problem, Effect::AsBefore);
-            Unset::Content
-        })
+        value.parse().map_err(|_| Unset::Content)
     }
 
     /// The text of `name` where its validator accepts it, whether `strict` or not.
@@ -274,12 +265,13 @@ impl Reader<'_> {
         if !is_unfit && (value.is_empty() || validator.accepts(value, self.patterns)) {
             return None;
         }
-        // Nobody accepts these: their reader says so.
-        if !is_refused && matches!(validator, Validator::Bool | Validator::Int) {
+        // Its reader says so, and closes.
+        if !is_refused && validator == Validator::Int && row.protects() {
             return None;
         }
         let effect = match row.refused {
-            _ if !is_refused => Effect::Tolerated,
+            _ if !is_refused && row.reads(value) => Effect::Tolerated,
+            _ if !is_refused => Effect::AsBefore,
             Refused::Annotation => Effect::Setting,
             Refused::Ingress => Effect::Ingress,
             Refused::Deny => Effect::Path,
@@ -287,7 +279,8 @@ impl Reader<'_> {
         let problem = if is_unfit {
             Problem::ControlCharacter
         } else {
-            Problem::Refused { validator }
+            let refused = row.refused;
+            Problem::Refused { validator, refused }
         };
         self.remark(row.name, value, problem, effect);
         (is_refused && row.family != "redirect").then_some(row.refused)

@@ -193,11 +193,16 @@ impl Settings {
                     Expected::Networks => settings.close(key),
                     _ => "the default",
                 };
+                // nginx does not start with some, and of names it takes others.
+                let effect = match expected {
+                    Expected::Flag | Expected::RedirectCode | Expected::Size => Effect::AsBefore,
+                    _ => Effect::Setting,
+                };
                 let by = by.to_owned();
                 let problem = Problem::Replaced { expected, by };
                 let field = format!("config_map.{key}");
                 let value = Some(value.clone());
-                remarks.push(Remark::key(&field, value, problem, Effect::Setting));
+                remarks.push(Remark::key(&field, value, problem, effect));
             }
         }
         (settings, remarks)
@@ -231,12 +236,14 @@ impl Settings {
             }
             "proxy-real-ip-cidr" => {
                 // Nothing and what is no list name nobody.
-                let trusted = networks(value).unwrap_or_default();
-                self.proxy_real_ip_cidr = trusted.unwrap_or_default();
+                self.proxy_real_ip_cidr = Networks::default();
+                self.proxy_real_ip_cidr = networks(value)?.unwrap_or_default();
             }
             "block-user-agents" => self.block_user_agents = list(value),
             "block-referers" => self.block_referers = list(value),
-            "proxy-body-size" if !value.is_empty() => self.proxy_body_size = body::bound(value),
+            "proxy-body-size" if !value.is_empty() => {
+                self.proxy_body_size = body::read(value).ok_or(Expected::Size)?;
+            }
             "limit-req-status-code" => self.limit_req_status_code = error_code(value)?,
             "limit-conn-status-code" => self.limit_conn_status_code = error_code(value)?,
             "limit-conn-zone-variable" => {
@@ -288,7 +295,8 @@ impl Settings {
         match key {
             "denylist-source-range" => self.access.deny = Some(Networks::everybody()),
             "whitelist-source-range" => self.access.allow = Some(Networks::default()),
-            _ => self.block_cidrs = Some(Networks::everybody()),
+            "block-cidrs" => self.block_cidrs = Some(Networks::everybody()),
+            _ => return "a list that names nobody",
         }
         "a list that lets nobody in"
     }

@@ -1,6 +1,7 @@
 //! The words of a remark: what was expected, and what happens now.
 
 use super::{Decides, Effect, Expected, Problem, Remark};
+use crate::annotations::catalogue::Refused;
 use crate::ingress::OWN_PREFIX;
 use std::fmt::{self, Write};
 
@@ -144,12 +145,21 @@ impl Remark {
                     "is an annotation of risk {risk:?}, which ingress-nginx refuses"
                 );
             }
-            Problem::Refused { validator } => {
-                out.write_str(match self.effect {
-                    Effect::Tolerated => "is refused by ingress-nginx 1.15, which expects ",
+            Problem::Refused { validator, refused } => {
+                let by = match (self.effect, refused) {
+                    (Effect::AsBefore, Refused::Annotation) => "is not ",
+                    (Effect::AsBefore | Effect::Tolerated, refused) => {
+                        let with_it = match refused {
+                            Refused::Annotation => "",
+                            Refused::Ingress => " with the whole Ingress",
+                            Refused::Deny => " with its paths (503)",
+                        };
+                        write!(out, "is refused{with_it} by ingress-nginx 1.15")?;
+                        ", which expects "
+                    }
                     _ => "is refused, expected ",
-                })?;
-                return write!(out, "{validator}");
+                };
+                return write!(out, "{by}{validator}");
             }
             Problem::Carries { .. } => "should not carry another attribute",
             Problem::CostlyUsers { count } => {
@@ -192,7 +202,10 @@ impl Remark {
                 return write!(out, "did you mean {OWN_PREFIX}{near}? Ignored");
             }
             Problem::NotAlone { instead } | Problem::NotHonoured { instead } => instead,
-            Problem::Replaced { by, .. } => return write!(out, "{by} is used"),
+            Problem::Replaced { by, .. } => {
+                write!(out, "{by} is used")?;
+                return self.write_as_before(out);
+            }
             Problem::UnknownWord { .. } => "the default is used",
             Problem::NoIngress => {
                 "every request passes untouched, or is answered 404 where `unmatched` says so"
@@ -265,10 +278,19 @@ impl Remark {
             },
         };
         out.write_str(text)?;
-        if self.effect == Effect::AsBefore {
-            out.write_str(", as under ingress-nginx")?;
-        }
-        Ok(())
+        self.write_as_before(out)
+    }
+
+    fn write_as_before(&self, out: &mut dyn Write) -> fmt::Result {
+        out.write_str(match (self.effect, &self.problem) {
+            (Effect::AsBefore, Problem::Refused { refused, .. })
+                if *refused != Refused::Annotation =>
+            {
+                ", as under older ones"
+            }
+            (Effect::AsBefore, _) => ", as under ingress-nginx",
+            _ => "",
+        })
     }
 }
 
@@ -292,10 +314,14 @@ fn noun(expected: Expected) -> &'static str {
         Expected::Flag => "true or false",
         Expected::WholeNumber => "a whole number",
         Expected::Positive => "a whole number above 0",
+        Expected::Size => "a number of bytes, such as 8m",
         Expected::Buffers => "a number of buffers and their size, such as 4 8k",
         Expected::Text => "a non-empty string",
         Expected::HeaderName => "a header's name",
         Expected::Names => "a list of names",
+        Expected::Pair => "two words that can be used, or off",
+        Expected::Statuses => "a list of statuses from 300 to 599",
+        Expected::Risk => "Low, Medium, High or Critical",
         Expected::Addresses => "a list of \"ip:port\"",
         Expected::Service => "\"namespace/name\" or a Service object",
         Expected::Ingress => "an Ingress",

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use limpet::annotations::catalogue;
 use limpet::ingress::PREFIX;
-use limpet::remark::{Problem, Remark};
+use limpet::remark::{Effect, Problem, Remark};
 
 use super::finding::{Finding, LOSS, Level, Place};
 use crate::compiled::Compiled;
@@ -19,8 +19,11 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let left_out = left_out.filter(|object| compiled.ingress(&object.id()).is_none());
     let left_out = left_out.flat_map(|object| lists(object, "nothing of its Ingress is served"));
     let unusable = compiled.remarks.iter();
-    let is_unserved =
-        |remark: &&Remark| matches!(remark.problem, Problem::Unusable(_)) && !remark.denies();
+    let is_unserved = |remark: &&Remark| {
+        remark.effect == Effect::Path
+            && matches!(remark.problem, Problem::Unusable(_))
+            && !remark.denies()
+    };
     let unusable = unusable.filter(is_unserved);
     let unusable: HashSet<&str> = unusable.filter_map(|one| one.ingress.as_deref()).collect();
     let taken = compiled.ingresses.iter();

@@ -204,6 +204,16 @@ pub(crate) fn key(name: &str) -> Option<Known> {
         .or_else(retired)
 }
 
+/// What ingress-nginx takes where its ConfigMap does not say the key `name`; `None`: no such key has any effect.
+#[must_use]
+pub(crate) fn default_of(name: &str) -> Option<&'static str> {
+    match key(name)? {
+        Known::Honoured(known) => Some(&known.default),
+        Known::Job(_, known) => Some(&known.default),
+        Known::WithoutEffect | Known::Retired(_) => None,
+    }
+}
+
 /// What holds of the annotation or key `name` on the platform alone, `exact` or a difference.
 pub(crate) fn on_platform(name: &str, platform: &str) -> Option<&'static str> {
     let text = TABLE.platforms.get(name)?.get(platform)?;

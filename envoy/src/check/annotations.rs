@@ -70,9 +70,12 @@ pub(crate) fn judge(object: &Object, controller: Controller<'_>) -> (Vec<Judged>
         return (judged, shape::wrong(object));
     };
     for (name, value) in under_the_prefix(&ingress) {
-        let idle = alternatives::job(name, value)
-            .and_then(|job| idle::annotation(job, &ingress, (name, value), controller));
+        let is_usable = idle::is_usable(name, value);
+        let idle = alternatives::job(name, value).filter(|_| is_usable);
+        let idle = idle.and_then(|job| idle::annotation(job, &ingress, name, controller));
         let (verdict, difference) = match &idle {
+            // Nothing was done for it; the module's own remark says why.
+            None if !is_usable => (Verdict::Honoured, ""),
             Some(idle) if idle.level == Level::Note => (Verdict::Honoured, ""),
             _ => verdict(&ingress, name, value),
         };

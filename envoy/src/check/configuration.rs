@@ -5,8 +5,11 @@ use std::collections::{HashMap, HashSet};
 use limpet::ingress::Path;
 use limpet::remark::{Effect, Expected, Field, Problem, Remark};
 
-use super::finding::{ELSEWHERE, Finding, VALIDATION};
+use super::finding::{ELSEWHERE, Finding, IDLE, Level};
+use super::platform::Platform;
 use super::reworded::reworded;
+use super::taken_over::taken_over;
+use super::validation::{drops_more, is_of_validation, with_what_holds};
 use crate::clusters::ServicePort;
 use crate::compiled::Compiled;
 use crate::manifests::{Manifests, Object, annotation_pointer};
@@ -34,14 +37,20 @@ pub(super) fn run(
     compiled: Option<&Compiled<'_>>,
     remarks: &[Remark],
     said: &[Finding],
+    on: Option<Platform>,
 ) -> Vec<Finding> {
+    // What `render` takes over on the platform will not be said there.
+    let is_done = |one: &&Finding| on.is_some_and(|on| taken_over(one, on).is_some());
+    let said: Vec<&Finding> = said.iter().filter(|one| !is_done(one)).collect();
     let placed = Placed::new(manifests, compiled);
     let mut by_field: HashMap<(Option<&str>, &str), Vec<&Finding>> = HashMap::new();
-    for one in said {
+    for one in said.iter().copied() {
         let of = (one.ingress.as_deref(), one.field.as_str());
         by_field.entry(of).or_default().push(one);
     }
-    let all: Vec<Finding> = remarks
+    let (mut findings, mut validated) = (Vec::new(), Vec::new());
+    let mut closed = HashSet::new();
+    let remarks = remarks
         .iter()
         // What limpet leaves to others is told, or is none, by its job, users by what they lose; an
         // object without a name with its line.
@@ -57,18 +66,34 @@ pub(super) fn run(
         .filter(|remark| {
             let of = (remark.ingress.as_deref(), remark.field.name());
             !by_field.get(&of).is_some_and(|said| is_said(said, remark))
-        })
-        .map(|remark| placed.finding(remark))
-        .collect();
-    let (tolerated, mut findings): (Vec<Finding>, Vec<Finding>) = all
-        .into_iter()
-        .partition(|finding| finding.code == VALIDATION);
-    // A value of which there is more to say is not simply accepted.
-    let others = said.iter().chain(&findings);
+        });
+    for remark in remarks {
+        let finding = placed.finding(remark);
+        if is_of_validation(remark) {
+            validated.push(with_what_holds(manifests, remark, finding));
+        } else {
+            if remark.effect == Effect::Path {
+                closed.insert(subject(&finding));
+            }
+            findings.push(finding);
+        }
+    }
+    // A value of which there is more to say is not simply accepted, or passed over; but that ingress-nginx
+    // serves less for it is said, unless limpet does too, or nobody looks at it.
+    let idle = said.iter().filter(|one| one.code == IDLE);
+    closed.extend(idle.map(|one| subject(one)));
+    let others = said.into_iter().chain(&findings);
     let others: HashSet<_> = others.map(subject).collect();
-    let alone = |finding: &Finding| !others.contains(&subject(finding));
-    let alone: Vec<Finding> = tolerated.into_iter().filter(alone).collect();
-    findings.extend(alone);
+    let is_to_be_said = |finding: &Finding| {
+        let more = if finding.level > Level::Note {
+            &closed
+        } else {
+            &others
+        };
+        !more.contains(&subject(finding))
+    };
+    validated.retain(is_to_be_said);
+    findings.extend(validated);
     findings
 }
 
@@ -127,7 +152,7 @@ fn subject(finding: &Finding) -> (Option<String>, String, Option<String>) {
 fn is_said(said: &[&Finding], remark: &Remark) -> bool {
     let drops_all = remark.effect == Effect::Ingress && remark.field != Field::Class;
     let says_it = |other: &Finding| match other.code {
-        ELSEWHERE => remark.effect != Effect::Path,
+        ELSEWHERE => remark.effect != Effect::Path && !drops_more(remark),
         code => SAID.contains(&code) || SAID_AS_NOTE.contains(&code),
     };
     !drops_all && said.iter().any(|other| says_it(other))

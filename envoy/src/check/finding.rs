@@ -1,5 +1,6 @@
 //! What `check` has to say: one remark, with its place.
 
+use limpet::annotations::catalogue::Refused;
 use limpet::remark::{Effect, Problem, Remark};
 use serde::Serialize;
 use serde_json::Value;
@@ -41,6 +42,9 @@ pub(crate) const ELSEWHERE: &str = "elsewhere";
 
 /// The code of a remark on what did nothing under ingress-nginx either.
 pub(crate) const IDLE: &str = "idle";
+
+/// The code of a remark on a value that changes nothing, under ingress-nginx either.
+pub(super) const AS_BEFORE: &str = "as-before";
 
 /// The same as `ELSEWHERE`, for a key of ingress-nginx's ConfigMap.
 pub(crate) const SETTING: &str = "setting";
@@ -113,8 +117,14 @@ impl Finding {
             (Problem::NotAString, Effect::Tolerated) => (Level::Note, "not-a-string"),
             // It answers 503 before and after, and nobody meant that.
             (Problem::NoServicePort { .. }, _) => (Level::Error, "port"),
+            // Served here, and not by ingress-nginx 1.15.
+            (Problem::Refused { refused, .. }, Effect::Tolerated | Effect::AsBefore)
+                if *refused != Refused::Annotation =>
+            {
+                (Level::Warning, VALIDATION)
+            }
             (_, Effect::Tolerated) => (Level::Note, VALIDATION),
-            (_, Effect::AsBefore) => (Level::Note, "as-before"),
+            (_, Effect::AsBefore) => (Level::Note, AS_BEFORE),
             (_, Effect::Configuration) => (Level::Error, "unusable"),
             (_, Effect::Setting | Effect::Path | Effect::Ingress) => (Level::Warning, "refused"),
         };

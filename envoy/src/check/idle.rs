@@ -1,8 +1,8 @@
 //! Annotations and keys that have a job in the table and did nothing under ingress-nginx either, or
 //! not what their name says.
 
-use limpet::annotations::catalogue::{self, Refused};
-use limpet::annotations::validator::{Validator, parse_bool};
+use limpet::annotations::catalogue;
+use limpet::annotations::validator::parse_bool;
 use limpet::ingress::{Ingress, PREFIX};
 use serde_json::Value;
 
@@ -10,6 +10,7 @@ use super::alternatives::{Job, Weight};
 use super::finding::{ELSEWHERE, IDLE, Level};
 use crate::manifests::Manifests;
 use crate::passthrough;
+use crate::values;
 
 /// Why nothing is lost.
 pub(super) struct Idle {
@@ -62,7 +63,7 @@ impl<'m> Controller<'m> {
 pub(super) fn annotation(
     job: &Job,
     ingress: &Ingress,
-    (name, value): (&str, &str),
+    name: &str,
     controller: Controller<'_>,
 ) -> Option<Idle> {
     let settings = controller.settings;
@@ -70,9 +71,6 @@ pub(super) fn annotation(
         let value = ingress.annotations.get(&format!("{PREFIX}{name}"))?;
         Some(value.as_str())
     };
-    if !is_usable(name, value) {
-        return Idle::note("is no value that ingress-nginx takes here");
-    }
     if job.weight == Weight::Loss && !is_of_server(name) && given("canary").is_some_and(is_true) {
         return Idle::note("stands on a canary, which takes this from the Ingress that it is of");
     }
@@ -112,15 +110,8 @@ fn is_true(value: &str) -> bool {
 }
 
 /// Whether ingress-nginx reads the value. What it refuses together with the Ingress, or with a 503, is another thing.
-///
-/// Source: `GetBoolAnnotation`, `internal/ingress/annotations/parser/main.go`, ingress-nginx dbb11b92d.
-fn is_usable(name: &str, value: &str) -> bool {
-    let is_read = |row: &catalogue::Annotation| {
-        row.validator != Validator::Bool
-            || row.refused != Refused::Annotation
-            || parse_bool(value).is_some()
-    };
-    value.trim().is_empty() || catalogue::find(name).is_none_or(is_read)
+pub(super) fn is_usable(name: &str, value: &str) -> bool {
+    catalogue::find(name).is_none_or(|row| !values::is_passed_over(row, value))
 }
 
 /// What a canary does set for the host: all other Ingresses of it have that too.

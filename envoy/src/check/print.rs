@@ -6,8 +6,9 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
+use super::alternatives;
 use super::annotations::Verdict;
-use super::finding::{Finding, IDLE, Level};
+use super::finding::{AS_BEFORE, Finding, IDLE, Level, VALIDATION};
 use super::groups::groups;
 use super::report::Report;
 use crate::inert;
@@ -185,7 +186,11 @@ pub(super) fn verdict(report: &Report) -> &'static str {
         (0, _) if verdicts.any(|verdict| verdict == Verdict::Differs) => {
             "everything will behave as under ingress-nginx, but for the differences and defaults above"
         }
-        (0, _) if report.findings.iter().any(|one| one.code == IDLE) => {
+        (0, _) if report.findings.iter().any(|one| one.code == VALIDATION) => {
+            "everything will behave as under an ingress-nginx that does not validate annotations, but for the defaults \
+             above: see the notes"
+        }
+        (0, _) if report.findings.iter().any(did_nothing) => {
             "nothing is lost that did anything under ingress-nginx, but for the defaults above: see the notes"
         }
         (0, _) => "everything will behave as under ingress-nginx, but for the defaults above",
@@ -193,6 +198,12 @@ pub(super) fn verdict(report: &Report) -> &'static str {
         (_, 0) => "no Ingress was read: nothing to serve",
         _ => "something cannot be used: see the errors",
     }
+}
+
+/// Whether it is on what has a job, and did nothing.
+fn did_nothing(finding: &Finding) -> bool {
+    let has_job = || alternatives::job(&finding.field, "").is_some();
+    finding.code == IDLE || (finding.code == AS_BEFORE && has_job())
 }
 
 /// `2 Ingresses`.

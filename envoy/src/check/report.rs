@@ -79,6 +79,7 @@ impl Report {
                     Some(&compiled),
                     remarks,
                     &findings,
+                    on,
                 ));
                 not_honoured.extend(closing::said(&findings));
                 findings.extend(access::in_part(&compiled));
@@ -89,7 +90,13 @@ impl Report {
             Err(error) => {
                 let problem = Problem::Unreadable(error.to_string());
                 let remark = Remark::key("ingresses", None, problem, Effect::Configuration);
-                findings.extend(configuration::run(manifests, None, &[remark], &findings));
+                findings.extend(configuration::run(
+                    manifests,
+                    None,
+                    &[remark],
+                    &findings,
+                    on,
+                ));
             }
         }
         let findings = findings.into_iter().map(|one| {

@@ -9,6 +9,7 @@ use super::annotations::Verdict;
 use super::finding::{ELSEWHERE, Finding, LOSS, Level, Place, SETTING};
 use super::idle::{self, Idle};
 use crate::manifests::{Manifests, Object};
+use crate::values;
 
 /// One key of the ConfigMap.
 #[derive(Debug, Clone, Serialize)]
@@ -156,6 +157,9 @@ fn entries(map: &Object) -> impl Iterator<Item = Entry<'_>> {
 
 fn verdict(entry: &Entry<'_>) -> (Verdict, &'static str) {
     let value = &entry.value;
+    if !values::is_read(entry.key, value) {
+        return (Verdict::Honoured, "");
+    }
     match alternatives::key(entry.key) {
         Some(Known::Job(..)) if entry.idle().is_some_and(|idle| idle.level == Level::Note) => {
             (Verdict::Honoured, "")
@@ -174,6 +178,10 @@ fn verdict(entry: &Entry<'_>) -> (Verdict, &'static str) {
 }
 
 fn finding(entry: &Entry<'_>, verdict: Verdict) -> Option<Finding> {
+    // What reads it says so.
+    if !values::is_read(entry.key, &entry.value) {
+        return None;
+    }
     if let Some(idle) = entry.idle() {
         let code = if idle.code == ELSEWHERE {
             SETTING

@@ -6,7 +6,7 @@ use super::*;
 use limpet::annotations::catalogue;
 use limpet::annotations::validator::Validator;
 
-use crate::check::{Report, lost_annotations, lost_keys};
+use crate::check::{Report, default_of, lost_annotations, lost_keys};
 use crate::render::yaml::to_yaml;
 
 /// The same Ingresses with these ConfigMaps alone.
@@ -74,7 +74,18 @@ const KEY_SATELLITES: [(&str, &str); 3] = [
 fn asking(name: &str) -> &'static str {
     match catalogue::find(name).map(|row| row.validator) {
         _ if name == "auth-type" => "digest",
+        _ if ["auth-tls-verify-client", "proxy-ssl-verify"].contains(&name) => "on",
         Some(Validator::Bool) => "true",
+        Some(Validator::Int) => "5",
+        _ => VALUE,
+    }
+}
+
+/// The same of a key.
+fn asking_key(key: &str) -> &'static str {
+    match default_of(key) {
+        Some("true" | "false") => "true",
+        Some(default) if default.parse::<i64>().is_ok() => "5",
         _ => VALUE,
     }
 }
@@ -102,7 +113,7 @@ fn each() -> Vec<(String, Manifests)> {
     let keys = keys.map(|name| {
         (
             name.to_owned(),
-            manifests(&json!({}), &json!({ name: VALUE })),
+            manifests(&json!({}), &json!({ name: asking_key(name) })),
         )
     });
     annotations.chain(keys).collect()
@@ -240,9 +251,12 @@ fn what_does_nothing_without_its_head_is_no_loss_alone_and_one_beside_it() {
         assert!(settled(&mut both, &[]).is_err(), "{name}");
     }
     for (name, head) in KEY_SATELLITES {
-        let alone = manifests(&json!({}), &json!({ name: VALUE }));
+        let alone = manifests(&json!({}), &json!({ name: asking_key(name) }));
         assert_nothing_is_lost(name, alone, "without");
-        let mut both = manifests(&json!({}), &json!({ name: VALUE, head: "true" }));
+        let mut both = manifests(
+            &json!({}),
+            &json!({ name: asking_key(name), head: asking_key(head) }),
+        );
         let (text, report) = checked(&both);
         assert!(
             report.losses().any(|loss| loss.field == name),
@@ -279,7 +293,7 @@ fn a_boolean_that_ingress_nginx_does_not_read_is_no_loss() {
     assert_nothing_is_lost(
         "enable-modsecurity",
         odd,
-        "is no value that ingress-nginx takes here",
+        "is not true or false; ignored, as under ingress-nginx",
     );
     let odd = manifests(
         &json!({ "enable-modsecurity": "yes", "modsecurity-transaction-id": "$request_id" }),

@@ -41,7 +41,7 @@ pub(super) fn http2(manifests: &Manifests) -> Value {
 
 fn seconds(manifests: &Manifests, key: &str, default: u64) -> u64 {
     let given = manifests.setting(key);
-    let given = given.and_then(|value| value.trim_end_matches('s').parse::<u64>().ok());
+    let given = given.and_then(|value| value.parse::<u64>().ok());
     // 0 is "at once" to nginx and "never" to Envoy; more than a year is nobody's patience.
     given.unwrap_or(default).clamp(1, 31_536_000)
 }

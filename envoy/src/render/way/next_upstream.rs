@@ -10,6 +10,10 @@ use serde_json::{Value, json};
 use crate::filter_chain::RETRIES;
 use crate::manifests::Manifests;
 use crate::taken::TakenIngress;
+use crate::values;
+
+/// After what.
+const WORDS: &str = "proxy-next-upstream";
 
 /// How often a request is tried where nginx would try it without end.
 const MANY: u32 = 10;
@@ -68,7 +72,8 @@ impl NextUpstream {
     pub(crate) fn of_all(manifests: &Manifests) -> Self {
         let mut all = Self::usual();
         let setting = |name: &str| manifests.setting(name).filter(|text| !text.is_empty());
-        if let Some(words) = setting("proxy-next-upstream") {
+        let words = setting(WORDS).filter(|words| values::is_read(WORDS, words));
+        if let Some(words) = words {
             all.read(words);
         }
         let repeats = setting("retry-non-idempotent").and_then(parse_bool);
@@ -94,7 +99,7 @@ impl NextUpstream {
     /// What an Ingress says. What ingress-nginx refuses counts as not said.
     pub(crate) fn of(ingress: &TakenIngress<'_>, all: &Self, repeats_all: bool) -> Self {
         let mut own = all.clone();
-        if let Some(words) = ingress.annotation("proxy-next-upstream")
+        if let Some(words) = ingress.annotation(WORDS)
             && is_accepted(words)
         {
             own.non_idempotent = repeats_all;
@@ -132,7 +137,7 @@ impl NextUpstream {
         if let Some(tries) = tries.and_then(|text| text.parse::<u32>().ok()) {
             self.tries = if tries == 0 { MANY } else { tries.min(MANY) };
         }
-        if let Some(within) = within.and_then(|text| text.trim_end_matches('s').parse().ok()) {
+        if let Some(within) = within.and_then(|text| text.parse().ok()) {
             self.within = within;
         }
     }
@@ -202,7 +207,7 @@ impl NextUpstream {
 }
 
 fn is_accepted(words: &str) -> bool {
-    let row = catalogue::find("proxy-next-upstream");
+    let row = catalogue::find(WORDS);
     !words.trim().is_empty()
         && row.is_some_and(|row| row.validator.accepts(words, &mut Patterns::default()))
 }

@@ -32,8 +32,8 @@ impl Timeout {
     /// What holds where no Ingress says otherwise.
     pub(crate) fn of_all(self, manifests: &Manifests) -> u64 {
         let given = manifests.setting(self.name);
-        // Nothing is no number but 0 to it.
-        let read = |value: &str| match value.trim_end_matches('s') {
+        // Nothing is no number but 0 to it, and `20s` is none.
+        let read = |value: &str| match value {
             "" => Some(0),
             digits => digits.parse().ok(),
         };
