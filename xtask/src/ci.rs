@@ -16,7 +16,7 @@ use tally::Tally;
 /// odd names of fields, forwarded ports and the sign-in of names and passwords, 5 for what is closed by
 /// host or by a path that cannot be compiled and for places in patterns by namespace. Each of Envoy's
 /// workers pays for them when it starts.
-const SIZE_LIMIT: u64 = 1_392_000;
+const SIZE_LIMIT: u64 = 1_393_000;
 
 /// Runs every check in turn and stops at the first that fails. The README's commands come before
 /// whatever else downloads or builds: what they need they have to fetch themselves.
