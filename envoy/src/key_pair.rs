@@ -29,6 +29,8 @@ pub struct KeyPair {
     pub key: String,
     /// For which servers the certificate is, as Envoy reads it; `None`: it may read something else.
     pub servers: Option<Vec<String>>,
+    /// The same as Go reads it, and so Envoy Gateway.
+    pub claims: Option<Vec<String>>,
     /// The key is on an elliptic curve, else RSA.
     pub is_elliptic: bool,
 }
@@ -100,12 +102,13 @@ impl KeyPair {
         if leaf.must_staple {
             return Err(Unusable::MustStaple);
         }
-        let servers = leaf.servers;
+        let (servers, claims) = (leaf.servers, leaf.claims);
         let chain = chain.iter().map(|one| pem::text("CERTIFICATE", &one.der));
         Ok(Self {
             chain: chain.collect(),
             key: pem::text(private.label, &key.der),
             servers,
+            claims,
             is_elliptic: private.is_elliptic,
         })
     }

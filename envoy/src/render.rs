@@ -9,6 +9,7 @@ pub mod envoy_gateway;
 pub mod external_names;
 pub mod istio;
 pub mod left_out;
+mod neighbours;
 mod own_listeners;
 mod proxys_own;
 pub mod resource;

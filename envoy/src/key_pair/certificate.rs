@@ -24,12 +24,6 @@ const NAMES: [u8; 3] = [0x82, 0x86, 0x87];
 /// Of an alternative name: one of DNS.
 const DNS: u8 = 0x82;
 
-/// Of an address: bytes.
-const ADDRESS: u8 = 0x87;
-
-/// Those that are text: of mail, DNS, URIs.
-const PLAIN: [u8; 3] = [0x81, DNS, 0x86];
-
 /// The first bit of `keyUsage`.
 const DIGITAL_SIGNATURE: u8 = 0x80;
 
@@ -45,6 +39,8 @@ pub(super) struct Certificate<'d> {
     /// For which servers it is, as Envoy reads it: its names of DNS, or its common one where it has no
     /// alternative ones. `None`: Envoy may read something else.
     pub(super) servers: Option<Vec<String>>,
+    /// The same as Go reads it: its names of DNS, or its common ones where there are none of DNS.
+    pub(super) claims: Option<Vec<String>>,
     /// Whether it says whose it is.
     pub(super) is_named: bool,
     /// Whether its key may sign.
@@ -91,6 +87,7 @@ impl<'d> Certificate<'d> {
             issuer,
             public_key,
             servers: plain_names(common_name),
+            claims: None,
             is_named: common_name.is_some(),
             signs: true,
             must_staple: false,
@@ -98,6 +95,13 @@ impl<'d> Certificate<'d> {
         if let Some(extensions) = extensions {
             certificate.read_extensions(extensions)?;
         }
+        let common = plain_names(common_name);
+        certificate.claims = match &certificate.servers {
+            Some(servers) if servers.is_empty() || certificate.servers == common => {
+                common_names(subject)
+            }
+            servers => servers.clone(),
+        };
         // An empty one Envoy refuses, whatever else is there.
         certificate.is_named &=
             common_name.is_none_or(|name| STRINGS.contains(&name.tag) && !name.content.is_empty());
@@ -129,13 +133,13 @@ impl<'d> Certificate<'d> {
                     while let Some(name) = names.next() {
                         self.is_named |= is_read && NAMES.contains(&name.tag);
                         let text = plain_text(name.content);
-                        match text.filter(|_| PLAIN.contains(&name.tag)) {
+                        match text {
                             Some(text) if name.tag == DNS => {
                                 servers.iter_mut().for_each(|all| all.push(text.to_owned()))
                             }
-                            Some(_) => {}
-                            None if name.tag == ADDRESS => {}
-                            None => servers = None,
+                            None if name.tag == DNS => servers = None,
+                            // Others are for no server.
+                            _ => {}
                         }
                     }
                     self.servers = servers.filter(|_| is_read && !is_empty);
@@ -152,6 +156,13 @@ impl<'d> Certificate<'d> {
 fn common_name(subject: &[u8]) -> Option<Item<'_>> {
     let mut all = values(subject);
     all.find_map(|(kind, value)| (kind == COMMON_NAME).then_some(value))
+}
+
+/// Every common name; `None`: somebody may read something else in one.
+fn common_names(subject: &[u8]) -> Option<Vec<String>> {
+    let all = values(subject).filter(|(kind, _)| *kind == COMMON_NAME);
+    let named: Option<Vec<Vec<String>>> = all.map(|(_, name)| plain_names(Some(name))).collect();
+    named.map(|all| all.concat())
 }
 
 /// What a common name names; `None`: Envoy may read something else in it.

@@ -123,7 +123,9 @@ fn for_which_servers_a_certificate_is_is_read_as_envoy_reads_it_or_not_at_all() 
         (b"\x82\x06a\xe9test", Ok(None)),
         // Other kinds, of which one may be wrong.
         (b"\x88\x06a.test", Err(Unusable::Nameless)),
-        (b"\x82\x02a.\x88\x02st", Ok(None)),
+        (b"\x82\x02a.\x88\x02st", names("a.")),
+        // One that cannot be read, and so none.
+        (b"\x82\x02a.\x88\x02s\x80", Err(Unusable::Nameless)),
     ] {
         let servers = read("named-by-san", b"\x82\x06a.test", to);
         assert_eq!(servers, expected, "{}", to.escape_ascii());

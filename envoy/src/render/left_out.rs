@@ -39,6 +39,7 @@ pub(super) fn by_istio(host: &str) -> Option<&'static str> {
 pub fn on_envoy_gateway<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
     let own = own_listeners(served);
     of_other_types(served)
+        .chain(out_of_place(served))
         .chain(beyond(&own))
         .chain(not_passed(&own))
         .chain(not_asking(served))
@@ -70,6 +71,18 @@ pub(super) fn unusable<'s>(served: &'s Served<'_>) -> impl Iterator<Item = Strin
             certificate.place(),
             certificate.hosts.join(", ")
         ))
+    })
+}
+
+fn out_of_place<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
+    served.out_of_place.iter().map(|(certificate, why)| {
+        format!(
+            "{}: the certificate of Secret {} cannot be in one listener with other namespaces': {why}: hosts {} get no \
+             https from it; give them one for their own names alone",
+            certificate.place(),
+            certificate.secret_id(),
+            certificate.hosts.join(", ")
+        )
     })
 }
 

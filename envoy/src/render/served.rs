@@ -19,7 +19,7 @@ use crate::names;
 use crate::passthrough::Passthrough;
 use crate::plugin_config::{self, Options, Unmatched, plugin_config};
 use crate::render::way::{CONNECT, Copies, Way, Ways};
-use crate::render::{proxys_own, unread};
+use crate::render::{neighbours, proxys_own, unread};
 
 /// What the manifests serve.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct Served<'c> {
     pub certificates: Vec<Certificate<'c>>,
     /// Those of Secrets that the platform or its Envoy would refuse, and with some of them all others.
     pub(super) unusable: Vec<Certificate<'c>>,
+    /// Those that cannot be in one listener with other namespaces', with why not.
+    pub(super) out_of_place: Vec<(Certificate<'c>, String)>,
     /// Every cluster whose port is known as a number.
     pub clusters: Vec<(&'c Cluster, u16)>,
     /// Where each one stands there, by the key of its Service port.
@@ -129,13 +131,24 @@ impl<'c> Served<'c> {
             })
         };
         let serving = certificates(compiled).serving.into_iter();
-        let (certificates, unusable) = serving.partition(is_usable);
+        let (mut certificates, unusable): (Vec<_>, Vec<_>) = serving.partition(is_usable);
+        let mut out_of_place = Vec::new();
+        if to_services {
+            let out = neighbours::out_of_place(&certificates, compiled.manifests);
+            for one in std::mem::take(&mut certificates) {
+                match out.get(&one.secret_id()) {
+                    Some(why) => out_of_place.push((one, why.clone())),
+                    None => certificates.push(one),
+                }
+            }
+        }
         Self {
             compiled,
             ways: Ways::new(compiled, &copies, otherwise, &mut notes),
             hosts: hosts(compiled, &mut notes),
             certificates,
             unusable,
+            out_of_place,
             places: places(&with_ports),
             clusters: with_ports,
             forwarding: &compiled.forwarding,

@@ -1,6 +1,7 @@
 mod certificates;
 mod client_certificates;
 mod hostile;
+mod neighbours;
 mod protocols;
 mod routes;
 mod services;
