@@ -39,6 +39,9 @@ fn ciphers(text: &str) -> Vec<String> {
     all
 }
 
+/// The words of nginx's `ssl_protocols`; of those below 1.2 Envoy is told none.
+pub(crate) const VERSIONS: [&str; 6] = ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
+
 /// A version that both nginx's library and Envoy's take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
@@ -70,7 +73,11 @@ impl TlsParams {
         let text = |key: &str| manifests.setting(key).unwrap_or_default();
         let protocols = text("ssl-protocols");
         let versions = versions(protocols);
-        let is_older = || protocols.split_whitespace().any(is_version);
+        let is_older = || {
+            protocols
+                .split_whitespace()
+                .any(|word| VERSIONS.contains(&word))
+        };
         let versions = versions.or_else(|| is_older().then_some([Version::Two; 2]));
         let says_ciphers = versions.is_none_or(|[lowest, _]| lowest == Version::Two);
         Self {
@@ -103,11 +110,6 @@ impl Version {
             Self::Three => "TLSv1_3",
         }
     }
-}
-
-/// Whether nginx has a version of that name.
-fn is_version(word: &str) -> bool {
-    ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"].contains(&word)
 }
 
 /// Those that both have of a list; `None`: neither.

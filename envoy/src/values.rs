@@ -16,6 +16,7 @@ use limpet::remark::{Effect, Expected, Field, Problem, Remark};
 use crate::check::default_of;
 use crate::manifests::Manifests;
 use crate::taken::TakenIngress;
+use crate::tls_params::VERSIONS;
 
 /// Numbers that nginx takes where they are not below 0, and refuses its whole configuration where they are.
 const COUNTS: [&str; 8] = [
@@ -195,10 +196,14 @@ fn problem<'v>(key: &str, value: &'v str) -> Option<(&'v str, Problem, Effect)> 
         return Some((value, replaced(expected, by), effect));
     }
     let found = match key {
-        "proxy-next-upstream" => {
+        "proxy-next-upstream" | "ssl-protocols" => {
+            let known: &[&str] = match key {
+                "ssl-protocols" => &VERSIONS,
+                _ => &NEXT_UPSTREAM,
+            };
             let mut words = value.split_whitespace();
-            let unknown = words.find(|word| !NEXT_UPSTREAM.contains(word))?;
-            let words = NEXT_UPSTREAM.to_vec();
+            let unknown = words.find(|word| !known.contains(word))?;
+            let words = known.to_vec();
             (unknown, Problem::UnknownWord { words }, Effect::Setting)
         }
         "hsts-max-age" => {

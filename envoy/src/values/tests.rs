@@ -318,13 +318,25 @@ fn settings_that_nobody_reads_leave_the_default_which_is_said() {
         config_map(&[("proxy-next-upstream", "error http_599")]),
     ]
     .concat();
-    let said = said(
+    let said = self::said(
         &report(&text, false, None),
         "config_map.proxy-next-upstream",
     );
     assert!(said.concat().starts_with(
         r#"warning config_map.proxy-next-upstream: "http_599" is unknown, expected error or timeout or "#
     ), "{said:?}");
+    let text = [
+        ingress("a", &[]),
+        config_map(&[("ssl-protocols", "TLSv1.3 modern")]),
+    ]
+    .concat();
+    let said = self::said(&report(&text, false, None), "config_map.ssl-protocols");
+    assert!(
+        said.concat().starts_with(
+            r#"warning config_map.ssl-protocols: "modern" is unknown, expected SSLv2 or SSLv3 or "#
+        ),
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -341,6 +353,7 @@ fn values_that_ingress_nginx_takes_raise_no_alarm() {
         ("custom-http-errors", "404, 503,"),
         ("annotations-risk-level", "critical"),
         ("ssl-redirect", ""),
+        ("ssl-protocols", "TLSv1 TLSv1.2  TLSv1.3"),
         ("global-auth-always-set-cookie", "1"),
     ]);
     let annotations = [
