@@ -7,6 +7,7 @@
 mod authority;
 mod certificate;
 mod der;
+mod ed25519;
 mod elliptic;
 mod pem;
 mod private_key;
@@ -31,7 +32,7 @@ pub struct KeyPair {
     pub servers: Option<Vec<String>>,
     /// The same as Go reads it, and so Envoy Gateway.
     pub claims: Option<Vec<String>>,
-    /// The key is on an elliptic curve, else RSA.
+    /// The key is one of ECDSA; Envoy counts any other as RSA's kind.
     pub is_elliptic: bool,
 }
 
@@ -49,7 +50,7 @@ pub enum Unusable {
     NoKey,
     /// One that is damaged, or of another kind.
     #[error(
-        "tls.key is no intact RSA key of 2048 to 8192 bits and no key on P-256, P-384 or P-521: Envoy serves with no other"
+        "tls.key is no intact RSA key of 2048 to 8192 bits, no key on P-256, P-384 or P-521 and none of Ed25519: Envoy serves with no other"
     )]
     Key,
     /// They do not belong together.
@@ -96,7 +97,7 @@ impl KeyPair {
         if !leaf.is_named {
             return Err(Unusable::Nameless);
         }
-        if private.is_elliptic && !leaf.signs {
+        if !private.is_rsa && !leaf.signs {
             return Err(Unusable::Usage);
         }
         if leaf.must_staple {

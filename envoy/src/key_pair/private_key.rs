@@ -2,7 +2,7 @@
 
 use super::der::{BIT_STRING, Der, INTEGER, NULL, OBJECT, OCTET_STRING, SEQUENCE, field, is_sound};
 use super::elliptic::{CURVES, Curve};
-use super::rsa;
+use super::{ed25519, rsa};
 
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const ELLIPTIC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
@@ -13,7 +13,9 @@ pub(super) struct PrivateKey {
     pub(super) public: Vec<u8>,
     /// How PEM calls the form that it came in.
     pub(super) label: &'static str,
+    /// It is one of ECDSA.
     pub(super) is_elliptic: bool,
+    pub(super) is_rsa: bool,
 }
 
 impl PrivateKey {
@@ -45,10 +47,17 @@ impl PrivateKey {
         if !is_sound(inner.0) {
             return None;
         }
+        let kind = algorithm.take(OBJECT)?;
+        if kind == ed25519::OBJECT {
+            algorithm.end()?;
+            let private = inner.take(OCTET_STRING)?;
+            inner.end()?;
+            return Self::edwards(private, label);
+        }
         let mut key = Der(inner.take(SEQUENCE)?);
         inner.end()?;
         let version = key.take(INTEGER)?;
-        match (algorithm.take(OBJECT)?, version) {
+        match (kind, version) {
             (RSA, [0]) => {
                 algorithm.take(NULL)?;
                 algorithm.end()?;
@@ -63,6 +72,16 @@ impl PrivateKey {
         }
     }
 
+    fn edwards(private: &[u8], label: &'static str) -> Option<Self> {
+        let algorithm = tagged(OBJECT, ed25519::OBJECT)?;
+        Some(Self {
+            public: public_key_info(&algorithm, &ed25519::public(private)?)?,
+            label,
+            is_elliptic: false,
+            is_rsa: false,
+        })
+    }
+
     fn rsa(numbers: Der<'_>, label: &'static str) -> Option<Self> {
         let public = tagged(SEQUENCE, &rsa::public(numbers)?)?;
         let algorithm = [tagged(OBJECT, RSA)?, tagged(NULL, &[])?].concat();
@@ -70,6 +89,7 @@ impl PrivateKey {
             public: public_key_info(&algorithm, &public)?,
             label,
             is_elliptic: false,
+            is_rsa: true,
         })
     }
 
@@ -102,6 +122,7 @@ impl PrivateKey {
             public: public_key_info(&algorithm, &public)?,
             label,
             is_elliptic: true,
+            is_rsa: false,
         })
     }
 }

@@ -18,7 +18,7 @@ fn pairs(kind: &str) -> Vec<(String, String)> {
 #[test]
 fn what_envoy_takes_is_taken() {
     let all = pairs("taken");
-    assert_eq!(all.len(), 12);
+    assert_eq!(all.len(), 13);
     for (name, text) in all {
         let pair = KeyPair::read(&text, &text);
         assert!(pair.is_ok(), "{name}: {pair:?}");
@@ -31,10 +31,11 @@ fn what_envoy_takes_is_taken() {
 #[test]
 fn what_envoy_refuses_is_refused_with_the_reason() {
     let expected = |name: &str| match name {
-        "encrypted" | "ed25519" | "forged-public-part" | "rsa-1024" | "rsa-damaged"
-        | "secp256k1" => Unusable::Key,
+        "encrypted" | "forged-public-part" | "rsa-1024" | "rsa-damaged" | "secp256k1" => {
+            Unusable::Key
+        }
         "encrypted-pkcs8" => Unusable::NoKey,
-        "foreign-key" => Unusable::Mismatch,
+        "foreign-key" | "foreign-ed25519" => Unusable::Mismatch,
         "must-staple" => Unusable::MustStaple,
         "nameless" | "empty-name" | "unreadable-names" => Unusable::Nameless,
         "not-for-signatures" => Unusable::Usage,
