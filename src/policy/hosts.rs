@@ -22,7 +22,7 @@ use crate::route::host::{DEFAULT_SERVER, Hosts};
 use crate::route::location::{Cookies, Location};
 use crate::route::lookup::Lookup;
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::iter;
 use std::sync::Arc;
 
@@ -143,32 +143,43 @@ impl Context<'_> {
     ) -> Compiled<'c> {
         let asked = self.listed.asked(name, name);
         let is_closed = self.config.close.iter().any(|closed| closed == name);
-        let mut seen = HashSet::new();
         let all = &server.locations;
         let is_regex = all.iter().any(|draft| is_regex(draft, self.loaded));
-        let mut locations = Vec::with_capacity(all.len());
-        let mut drafts = Vec::with_capacity(all.len());
-        let mut app_root = None;
+        let mut compiled = Vec::with_capacity(all.len());
         for draft in all {
-            if !is_regex && !seen.insert((draft.path.as_str(), draft.exact)) {
+            let is_closed = is_closed || self.ingress(draft).is_some_and(|one| one.closed);
+            match self.location(&asked, draft, (is_regex, is_closed), remarks) {
+                Ok(location) => compiled.push((draft, location)),
+                Err(remark) => remarks.push(of(self.ingress(draft), *remark)),
+            }
+        }
+        // Of two that nginx would not take together the oldest Ingress's is served, and of one that is none
+        // nobody's goes without.
+        let mut served: HashMap<(&str, bool), Option<usize>> = HashMap::new();
+        for (draft, _) in compiled.iter().filter(|_| !is_regex) {
+            let oldest = served.entry(draft.place()).or_insert(draft.ingress);
+            *oldest = draft.ingress.min(*oldest);
+        }
+        let mut locations = Vec::with_capacity(compiled.len());
+        let mut drafts = Vec::with_capacity(compiled.len());
+        let mut app_root = None;
+        for (draft, location) in compiled {
+            // Of several of one Ingress the first is.
+            let is_served = is_regex || served.get(&draft.place()) == Some(&draft.ingress);
+            if !is_served {
                 let host = name.to_owned();
                 let problem = Problem::SameLocation { host };
                 let remark = Remark::new(Field::Path, &draft.written, problem, Effect::Path);
                 remarks.push(of(self.ingress(draft), remark));
                 continue;
             }
-            let is_closed = is_closed || self.ingress(draft).is_some_and(|one| one.closed);
-            match self.location(&asked, draft, (is_regex, is_closed), remarks) {
-                Ok(location) => {
-                    if app_root.is_none() {
-                        let root = self.app_root(draft, remarks);
-                        app_root = root.map(|root| (locations.len(), root));
-                    }
-                    locations.push(Arc::new(location));
-                    drafts.push(draft);
-                }
-                Err(remark) => remarks.push(of(self.ingress(draft), *remark)),
+            served.remove(&draft.place());
+            if app_root.is_none() {
+                let root = self.app_root(draft, remarks);
+                app_root = root.map(|root| (locations.len(), root));
             }
+            locations.push(Arc::new(location));
+            drafts.push(draft);
         }
         if name == DEFAULT_SERVER && !is_regex {
             locations.push(Arc::new(Location::health_check()));

@@ -356,6 +356,42 @@ fn of_two_locations_that_nginx_would_not_take_together_one_is_served() {
     );
 }
 
+// A younger Ingress's `/admin/` once took the place of `/admin`, and one that was of no use opened it.
+#[test]
+fn nobodys_location_gives_way_to_a_younger_ingress() {
+    let older = ingress(
+        "older",
+        &[],
+        &[
+            ("h.example", "Prefix", "/", "root"),
+            ("h.example", "Prefix", "/admin", "admin"),
+        ],
+    );
+    for annotations in [&[][..], &[("upstream-vhost", "$nope")]] {
+        let paths = [("h.example", "Prefix", "/admin/", "other")];
+        let younger = ingress("younger", annotations, &paths);
+        let (policy, _) = compile_with(&[older.clone(), younger], json!({}));
+        check(
+            &policy,
+            &[
+                ("http://h.example/admin/x", "default-admin-80 /admin/x"),
+                ("http://h.example/admin", "default-admin-80 /admin"),
+            ],
+        );
+    }
+    // The other way round it is the older one's, and where it is of no use the younger one's.
+    for (annotations, served) in [
+        (&[][..], "other"),
+        (&[("upstream-vhost", "$nope")], "admin"),
+    ] {
+        let paths = [("h.example", "Prefix", "/admin/", "other")];
+        let elder = ingress("elder", annotations, &paths);
+        let (policy, _) = compile_with(&[elder, older.clone()], json!({}));
+        let served = format!("default-{served}-80 /admin/x");
+        check(&policy, &[("http://h.example/admin/x", &served)]);
+    }
+}
+
 #[test]
 fn a_path_that_cannot_be_compiled_disables_itself_alone() {
     let bad = ingress(

@@ -8,7 +8,7 @@ use limpet::ingress::{DEFAULT_PREFIX, Ingress};
 use serde_json::Value;
 use serde_saphyr::{Spanned, UserMessageFormatter};
 
-use super::breaks;
+use super::breaks::Broken;
 use super::error::Unreadable;
 use super::plain;
 use super::split::{Document, split};
@@ -369,6 +369,14 @@ impl File<'_> {
                     self.open(items, contents);
                 }
             }
+            Tree::Map(fields) if fields.holds_items() => {
+                contents.unreadable.push(Unreadable {
+                    path: self.name.to_owned(),
+                    line: self.line(line),
+                    column: tree.referenced.column(),
+                    reason: "items that no kind says what they are".to_owned(),
+                });
+            }
             // A leaf is no object, and named so when it is skipped.
             tree @ (Tree::Map(_) | Tree::Leaf(_)) => self.add(&tree, line, contents),
         }
@@ -404,6 +412,15 @@ impl Fields {
         is_kind && self.kept.iter().any(|(key, _)| key.value == "items")
     }
 
+    /// Whether it is one of which nobody says so.
+    fn holds_items(&self) -> bool {
+        let mut fields = self.kept.iter();
+        let is_list = |(key, value): &(Spanned<String>, Spanned<Tree>)| {
+            key.value == "items" && matches!(value.value, Tree::List(_))
+        };
+        self.text("kind").is_none() && fields.any(is_list)
+    }
+
     /// What the items of an `IngressList` do not say themselves, as the API server answers; none of
     /// a plain `List`.
     ///
@@ -422,17 +439,19 @@ impl Fields {
 }
 
 fn yaml(text: &str) -> Result<Vec<Spanned<Tree>>, serde_saphyr::Error> {
+    let broken = Broken::new(text);
     let read = |text: &str| {
         let trees = serde_saphyr::from_multiple_with_options(text, options());
         trees.map(|mut trees: Vec<Spanned<Tree>>| {
-            let all = trees.iter_mut();
-            all.for_each(|tree| plain::restore(tree, text));
+            for tree in &mut trees {
+                plain::restore(tree, text);
+                broken.restore(tree);
+            }
             trees
         })
     };
-    let text = &*breaks::indented(text);
-    match read(text) {
-        Err(error) if text.contains("\n\t") => read(&tabs::spaced(text)).map_err(|_| error),
+    match read(&broken.text) {
+        Err(error) if text.contains("\n\t") => read(&tabs::spaced(&broken.text)).map_err(|_| error),
         read => read,
     }
 }

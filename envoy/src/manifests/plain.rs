@@ -14,6 +14,12 @@ const WORDS: [&str; 28] = [
     "NO", "false", "False", "FALSE", "off", "Off", "OFF", "", "~", "null", "Null", "NULL", "<<",
 ];
 
+/// Numbers there that no JSON has.
+const NOT_FINITE: [&str; 12] = [
+    ".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf",
+    "-.INF",
+];
+
 /// Makes a text again of each part of `tree`, which was read from `text`, that is one to `kubectl`.
 pub(super) fn restore(tree: &mut Spanned<Tree>, text: &str) {
     let span = tree.defined.span();
@@ -45,17 +51,17 @@ fn is_text(raw: &str) -> bool {
 }
 
 fn is_number(raw: &str) -> bool {
-    let is_none = [".nan", ".inf"].iter().any(|word| {
-        let bare = raw.trim_start_matches(['+', '-']);
-        bare.eq_ignore_ascii_case(word)
-    });
     let plain = raw.replace('_', "");
     let bare = plain.strip_prefix(['+', '-']).unwrap_or(&plain);
+    let has_sign = bare.len() < plain.len();
     let in_base = |prefixes: [&str; 2], radix| {
         let mut digits = prefixes.iter().filter_map(|one| bare.strip_prefix(one));
-        digits.any(|digits| u64::from_str_radix(digits, radix).is_ok())
+        digits.any(|digits| match has_sign {
+            true => i64::from_str_radix(digits, radix).is_ok(),
+            false => u64::from_str_radix(digits, radix).is_ok(),
+        })
     };
-    is_none
+    NOT_FINITE.contains(&raw)
         || in_base(["0x", "0X"], 16)
         || in_base(["0o", "0O"], 8)
         || in_base(["0b", "0B"], 2)
@@ -89,6 +95,10 @@ mod tests {
             ("oN", true),
             ("tRue", true),
             ("nUll", true),
+            ("+.NaN", true),
+            ("-.nan", true),
+            ("+0xffffffffffffffff", true),
+            ("0xffffffffffffffff", false),
             ("1.2.3", true),
             ("e5", true),
             ("on", false),

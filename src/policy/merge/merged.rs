@@ -57,6 +57,13 @@ pub(in crate::policy) struct Draft {
     pub pages: Option<String>,
 }
 
+impl Draft {
+    /// What nginx takes once.
+    pub(in crate::policy) fn place(&self) -> (&str, bool) {
+        (&self.path, self.exact)
+    }
+}
+
 /// `ingress.Backend`.
 #[derive(Debug, Clone, Default)]
 pub(in crate::policy) struct Upstream {

@@ -323,15 +323,20 @@ fn of_an_object_that_is_given_twice_the_last_is_taken_as_kubectl_does() {
 #[test]
 fn what_kubectl_writes_of_one_object_costs_no_other() {
     for (annotation, expected) in [
+        // An empty line is one, whatever ends it.
         (
             "|-\n        /x\n\u{2028}        k: '\n        y",
-            "/x\n\u{2028}k: '\ny",
+            "/x\n\nk: '\ny",
         ),
-        ("|2-\n\u{2028}\n        a", "\u{2028}\na"),
+        ("|2-\n\u{2028}\n        a", "\n\na"),
         (
             "|-\n        x'\n\u{2029}        j: |1\n        y",
-            "x'\n\u{2029}j: |1\ny",
+            "x'\n\nj: |1\ny",
         ),
+        ("|+\n        x\n\u{2028}      b: c", "x\n\n"),
+        ("|2+\n\u{2028}\n\u{2028}      b: c", "\n\n\n"),
+        ("|+\n        x\u{2028}      b: c", "x\u{2028}"),
+        ("'x\u{2028}        y'", "x\u{2028}y"),
         ("1e400", "1e400"),
         ("7e47312", "7e47312"),
         ("oN", "oN"),
@@ -368,4 +373,11 @@ fn a_list_with_other_fields_than_a_list_has_is_not_read_in_part() {
         .map(|one| (one.line, one.reason.as_str()))
         .collect();
     assert_eq!(told, [(4, "a list has no field \"itmes\"")]);
+}
+
+#[test]
+fn items_of_which_nobody_says_the_kind_are_not_passed_over() {
+    let text = "apiVersion: v1\nitems:\n- kind: Ingress\n";
+    let unreadable = read(text.as_bytes()).unreadable;
+    assert_eq!(unreadable.len(), 1, "{unreadable:?}");
 }
