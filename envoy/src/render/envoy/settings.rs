@@ -38,7 +38,7 @@ const CONNECTIONS: u32 = 50_000;
 /// How a bootstrap is rendered.
 #[derive(Debug, Clone, Args)]
 pub struct EnvoySettings {
-    /// Where Envoy listens for plain http; [::]:8080 takes IPv4 and IPv6
+    /// Where Envoy listens for plain http; `[::]:8080` takes IPv4 and IPv6
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080")]
     pub listen: Address,
 
