@@ -160,12 +160,22 @@ impl Context<'_> {
             let oldest = served.entry(draft.place()).or_insert(draft.ingress);
             *oldest = draft.ingress.min(*oldest);
         }
+        // Half of a path is none.
+        let mut lost: HashMap<(&str, bool), Option<usize>> = HashMap::new();
+        for (draft, _) in &compiled {
+            let owner = served.get(&draft.place());
+            if owner.is_some_and(|owner| *owner != draft.ingress) {
+                lost.insert((&draft.written, false), draft.ingress);
+            }
+        }
         let mut locations = Vec::with_capacity(compiled.len());
         let mut drafts = Vec::with_capacity(compiled.len());
         let mut app_root = None;
         for (draft, location) in compiled {
             // Of several of one Ingress the first is.
-            let is_served = is_regex || served.get(&draft.place()) == Some(&draft.ingress);
+            let is_lost = lost.get(&(&*draft.written, false)) == Some(&draft.ingress);
+            let is_own = served.get(&draft.place()) == Some(&draft.ingress);
+            let is_served = is_regex || (is_own && !is_lost);
             if !is_served {
                 let host = name.to_owned();
                 let problem = Problem::SameLocation { host };

@@ -376,6 +376,8 @@ fn nobodys_location_gives_way_to_a_younger_ingress() {
             &[
                 ("http://h.example/admin/x", "default-admin-80 /admin/x"),
                 ("http://h.example/admin", "default-admin-80 /admin"),
+                // The other half of the younger one's path, too.
+                ("http://h.example/admin/", "default-admin-80 /admin/"),
             ],
         );
     }
@@ -389,6 +391,22 @@ fn nobodys_location_gives_way_to_a_younger_ingress() {
         let (policy, _) = compile_with(&[elder, older.clone()], json!({}));
         let served = format!("default-{served}-80 /admin/x");
         check(&policy, &[("http://h.example/admin/x", &served)]);
+    }
+}
+
+// Anybody's `//` once sent whoever asked for `/` to itself, without end.
+#[test]
+fn a_path_that_is_a_prefix_is_sent_to_no_slash() {
+    for (own, others, kind, asked) in [
+        ("/", "//", "Prefix", "/"),
+        ("/foo", "/foo//", "Exact", "/foo/"),
+    ] {
+        let older = ingress("older", &[], &[("h.example", "Prefix", own, "own")]);
+        let younger = ingress("younger", &[], &[("h.example", kind, others, "other")]);
+        let (policy, _) = compile_with(&[older, younger], json!({}));
+        let url = format!("http://h.example{asked}");
+        let served = format!("default-own-80 {asked}");
+        check(&policy, &[(&url, &served)]);
     }
 }
 

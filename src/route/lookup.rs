@@ -71,6 +71,10 @@ impl Lookup {
             }
         }
         let mut prefixes = sorted_by(prefixes, |one, two| one.name.cmp(&two.name));
+        // Where a path itself is a prefix, nobody is sent to another one: `/` is not sent to `//`.
+        for prefix in &prefixes {
+            slashed.remove(&prefix.name);
+        }
         let parents = parents(&prefixes);
         for (prefix, parent) in prefixes.iter_mut().zip(parents) {
             prefix.parent = parent;

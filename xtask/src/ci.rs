@@ -14,10 +14,10 @@ use tally::Tally;
 /// User-Agents and the headers of ConfigMaps, 32 for names and passwords, 43 for authorizers, 14 for
 /// limits, 30 for error pages and the default backend, 24 for clients' certificates, 7 for
 /// odd names of fields, forwarded ports and the sign-in of names and passwords, 5 for what is closed by
-/// host or by a path that cannot be compiled and for places in patterns by namespace, 1 for whose location is served of
+/// host or by a path that cannot be compiled and for places in patterns by namespace, 3 for whose location is served of
 /// two that nginx would not take together. Each of Envoy's
 /// workers pays for them when it starts.
-const SIZE_LIMIT: u64 = 1_394_500;
+const SIZE_LIMIT: u64 = 1_396_500;
 
 /// Runs every check in turn and stops at the first that fails. The README's commands come before
 /// whatever else downloads or builds: what they need they have to fetch themselves.
