@@ -153,14 +153,14 @@ impl Context<'_> {
                 Err(remark) => remarks.push(of(self.ingress(draft), *remark)),
             }
         }
-        // Of two that nginx would not take together the oldest Ingress's is served, and of one that is none
-        // nobody's goes without.
+        // Of two that nginx would not take together the oldest Ingress's is served. What could not be compiled
+        // takes nobody's place.
         let mut served: HashMap<(&str, bool), Option<usize>> = HashMap::new();
         for (draft, _) in compiled.iter().filter(|_| !is_regex) {
             let oldest = served.entry(draft.place()).or_insert(draft.ingress);
             *oldest = draft.ingress.min(*oldest);
         }
-        // Half of a path is none.
+        // A path is `path/` and `= path`: whose one half is another's has none of both.
         let mut lost: HashMap<(&str, bool), Option<usize>> = HashMap::new();
         for (draft, _) in &compiled {
             let owner = served.get(&draft.place());

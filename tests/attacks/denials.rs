@@ -67,14 +67,10 @@ const HOSTS: &[(&str, &[(&str, &str)])] = &[
 
 fn manifests() -> Manifests {
     let mut items: Vec<Value> = HOSTS.iter().map(|(name, said)| host(name, said)).collect();
-    let secret = |name: &str, data: Value| {
-        let metadata = json!({ "name": name, "namespace": "default" });
-        json!({ "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data })
-    };
     items.extend([
         tls::secret(),
-        secret("ca", json!({ "ca.crt": tls::of_authority("ca.crt") })),
-        secret("users", json!({ "auth": "ann:{PLAIN}word" })),
+        manifest::secret("ca", &json!({ "ca.crt": tls::of_authority("ca.crt") })),
+        manifest::secret("users", &json!({ "auth": "ann:{PLAIN}word" })),
         json!({
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": { "name": "ingress-nginx-controller", "namespace": "ingress-nginx" },

@@ -144,16 +144,12 @@ fn manifests() -> Manifests {
         ingress
     };
     let mut items: Vec<Value> = HOSTS.iter().map(ingress).collect();
-    let secret = |name: &str, data: Value| {
-        let metadata = json!({ "name": name, "namespace": "default" });
-        json!({ "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data })
-    };
     items.extend([
         tls::secret(),
-        secret("ca", json!({ "ca.crt": tls::of_authority("ca.crt") })),
-        secret(
+        manifest::secret("ca", &json!({ "ca.crt": tls::of_authority("ca.crt") })),
+        manifest::secret(
             "users",
-            json!({ "auth": format!("ann:{{PLAIN}}{}", KEPT[0]) }),
+            &json!({ "auth": format!("ann:{{PLAIN}}{}", KEPT[0]) }),
         ),
         json!({
             "apiVersion": "v1", "kind": "ConfigMap",

@@ -58,26 +58,12 @@ impl Shop {
     }
 }
 
-fn answers(pod: &Pod, status: u16, headers: &[(&str, &str)]) {
-    let headers = headers.iter();
-    let headers = headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    pod.behave(Script {
-        status,
-        headers: headers.collect(),
-        ..Script::default()
-    });
-}
-
 #[test]
 fn a_page_stands_in_place_of_a_pods_answer_and_of_limpets_own() {
     let shop = Shop::start();
-    answers(
-        &shop.web,
-        404,
-        &[("x-secret", "of the pod"), ("set-cookie", "pod=1")],
-    );
-    answers(
-        &shop.pages,
+    shop.web
+        .answer(404, &[("x-secret", "of the pod"), ("set-cookie", "pod=1")]);
+    shop.pages.answer(
         410,
         &[
             ("content-type", "text/html"),
@@ -143,7 +129,7 @@ fn a_page_stands_in_place_of_a_pods_answer_and_of_limpets_own() {
     assert_eq!(shop.get("/").status, 410);
     assert_eq!(shop.pages.last().unwrap().all("x-code"), ["502"]);
     // All else goes by.
-    answers(&shop.web, 500, &[]);
+    shop.web.answer(500, &[]);
     let asked = shop.pages.requests();
     assert_eq!(shop.get("/").status, 500);
     assert_eq!(shop.pages.requests(), asked);
@@ -152,9 +138,9 @@ fn a_page_stands_in_place_of_a_pods_answer_and_of_limpets_own() {
 #[test]
 fn a_service_of_pages_that_fails_is_asked_once() {
     let mut shop = Shop::start();
-    answers(&shop.web, 404, &[("x-secret", "of the pod")]);
+    shop.web.answer(404, &[("x-secret", "of the pod")]);
     // Its own answer is of the list too.
-    answers(&shop.pages, 404, &[]);
+    shop.pages.answer(404, &[]);
     let asked = shop.pages.requests();
     assert_eq!(shop.get("/").status, 404);
     assert_eq!(shop.pages.requests(), asked + 1);

@@ -1,7 +1,7 @@
 //! What ingress-nginx's ConfigMap says of everybody, on Envoys that got what control planes made of what is rendered.
 
 use limpet_tests::http::{self, Request, Response};
-use limpet_tests::pod::{Pod, Script};
+use limpet_tests::pod::Pod;
 use limpet_tests::recorded::{Platform, bootstrap};
 use limpet_tests::rendered::Rendered;
 
@@ -77,23 +77,13 @@ impl Edge {
     }
 }
 
-fn answers(pod: &Pod, status: u16, headers: &[(&str, &str)]) {
-    let headers = headers.iter();
-    let headers = headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    pod.behave(Script {
-        status,
-        headers: headers.collect(),
-        ..Script::default()
-    });
-}
-
 #[test]
 fn a_config_map_asks_an_authorizer_about_everybody_and_keeps_out_agents_referers_and_long_bodies() {
     for platform in ALL {
         let edge = Edge::start(platform, "settings");
         let get = |host: &str| Request::get(host, "/x");
         for (status, seen) in [(200, 200), (401, 401), (403, 403), (500, 500)] {
-            answers(&edge.authorizer, status, &[("x-user", "ann")]);
+            edge.authorizer.answer(status, &[("x-user", "ann")]);
             assert_eq!(edge.ask(&get(PLAIN)), seen, "{platform:?}");
             let asked = edge.authorizer.last().unwrap();
             assert_eq!(asked.path, "/verify", "{platform:?}");
@@ -119,7 +109,7 @@ fn a_config_map_asks_an_authorizer_about_everybody_and_keeps_out_agents_referers
             );
         }
         assert_eq!(edge.authorizer.requests(), asked, "{platform:?}");
-        answers(&edge.authorizer, 200, &[("x-user", "ann")]);
+        edge.authorizer.answer(200, &[("x-user", "ann")]);
         let lie = posted(PLAIN, 1_024).header("x-user", "eve");
         let seen = edge.send(&lie).echo().unwrap();
         assert_eq!(seen.all("x-user"), ["ann"], "{platform:?}");
@@ -131,9 +121,9 @@ fn a_config_map_asks_an_authorizer_about_everybody_and_keeps_out_agents_referers
 fn a_config_map_puts_pages_in_place_of_these_answers_and_of_no_others() {
     for platform in ALL {
         let edge = Edge::start(platform, "settings");
-        answers(&edge.pages, 404, &[]);
+        edge.pages.answer(404, &[]);
         for (status, has_page) in [(404, true), (503, true), (403, false), (500, false)] {
-            answers(&edge.web, status, &[]);
+            edge.web.answer(status, &[]);
             let before = edge.pages.requests();
             let answer = edge.send(&Request::get(OWN, "/x"));
             let of_pages = answer.endpoint() == Some(edge.pages.endpoint());

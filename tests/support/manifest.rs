@@ -33,3 +33,10 @@ pub fn ingress(name: &str, rule: Rule<'_>, annotations: &[(&str, &str)]) -> Valu
         }] },
     })
 }
+
+/// A Secret of the namespace `default`.
+#[must_use]
+pub fn secret(name: &str, data: &Value) -> Value {
+    let metadata = json!({ "name": name, "namespace": "default" });
+    json!({ "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data })
+}

@@ -143,6 +143,20 @@ impl Pod {
         self.inner.changed.notify_all();
     }
 
+    /// From now on it answers every request so.
+    ///
+    /// # Panics
+    /// As [`Pod::behave`].
+    pub fn answer(&self, status: u16, headers: &[(&str, &str)]) {
+        let headers = headers.iter();
+        let headers = headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.behave(Script {
+            status,
+            headers: headers.collect(),
+            ..Script::default()
+        });
+    }
+
     /// Requests that have arrived, ever.
     #[must_use]
     pub fn requests(&self) -> u64 {

@@ -3,7 +3,8 @@
 
 use super::der::{BIT_STRING, Der, INTEGER, Item, OBJECT, SEQUENCE, SET, field, is_sound};
 use super::shapes::{
-    Extension, are_general_names, extensions, take_algorithm, take_name, take_public_key, take_time,
+    Extension, are_general_names, extensions, signed, take_algorithm, take_name, take_public_key,
+    take_time,
 };
 
 /// The kinds of text in a common name that have a byte for each letter of ASCII.
@@ -55,13 +56,7 @@ impl<'d> Certificate<'d> {
         if !is_sound(der) {
             return None;
         }
-        let mut outer = Der(der);
-        let mut signed = Der(outer.take(SEQUENCE)?);
-        outer.end()?;
-        let mut body = Der(signed.take(SEQUENCE)?);
-        let algorithm = take_algorithm(&mut signed)?;
-        signed.take(BIT_STRING)?;
-        signed.end()?;
+        let (mut body, algorithm) = signed(der)?;
 
         let version = body.take(field(0));
         body.take(INTEGER)?;

@@ -2,9 +2,9 @@
 //!
 //! Source: `X509_CRL`, `crypto/x509/x_crl.cc`, `BoringSSL` a0689af29; RFC 5280, section 5.1.
 
-use super::der::{BIT_STRING, Der, INTEGER, SEQUENCE, field, is_sound};
+use super::der::{Der, INTEGER, SEQUENCE, field, is_sound};
 use super::shapes::{
-    extensions, is_key_of_authority, is_scope, take_algorithm, take_name, take_time,
+    extensions, is_key_of_authority, is_scope, signed, take_algorithm, take_name, take_time,
 };
 
 const AUTHORITY_KEY: &[u8] = &[0x55, 0x1d, 0x23];
@@ -13,13 +13,7 @@ const SCOPE: &[u8] = &[0x55, 0x1d, 0x1c];
 /// Whether it is a list of revoked certificates that is whole.
 pub(super) fn is_list(der: &[u8]) -> Option<()> {
     is_sound(der).then_some(())?;
-    let mut outer = Der(der);
-    let mut signed = Der(outer.take(SEQUENCE)?);
-    outer.end()?;
-    let mut body = Der(signed.take(SEQUENCE)?);
-    let algorithm = take_algorithm(&mut signed)?;
-    signed.take(BIT_STRING)?;
-    signed.end()?;
+    let (mut body, algorithm) = signed(der)?;
 
     let version = body.take(INTEGER);
     (take_algorithm(&mut body)?.whole == algorithm.whole).then_some(())?;

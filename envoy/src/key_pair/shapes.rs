@@ -19,6 +19,18 @@ const fn plain_field(number: u8) -> u8 {
     0x80 | number
 }
 
+/// What is signed, and the algorithm that it is signed by.
+pub(super) fn signed(der: &[u8]) -> Option<(Der<'_>, Item<'_>)> {
+    let mut outer = Der(der);
+    let mut signed = Der(outer.take(SEQUENCE)?);
+    outer.end()?;
+    let body = Der(signed.take(SEQUENCE)?);
+    let algorithm = take_algorithm(&mut signed)?;
+    signed.take(BIT_STRING)?;
+    signed.end()?;
+    Some((body, algorithm))
+}
+
 /// How something is signed, or what a key is for.
 pub(super) fn take_algorithm<'d>(from: &mut Der<'d>) -> Option<Item<'d>> {
     let item = from.next_if(SEQUENCE)?;
