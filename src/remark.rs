@@ -201,6 +201,13 @@ pub enum Problem {
         /// The longest path that is compared with it, in bytes.
         longest: u64,
     },
+    /// Patterns that are too much work together for long paths.
+    CostlyTogether {
+        /// Whose they are.
+        host: String,
+        /// The longest path for which all of them fit, in bytes.
+        longest: u64,
+    },
     /// A word of `annotation-value-word-blocklist`.
     Blocked {
         /// The word.

@@ -18,6 +18,7 @@ mod paging;
 pub(crate) mod pattern;
 mod request;
 pub(crate) mod target;
+pub(crate) mod tenants;
 
 pub(crate) use additions::additions;
 pub use disposition::{Disposition, Forward, Reason, Unknown};

@@ -5,6 +5,7 @@
 //! `should_set_cookie` in `sticky.lua`, ingress-nginx dbb11b92d.
 
 mod location;
+mod tenants;
 
 use super::authorizers::GlobalAuth;
 use super::budget::Budget;
@@ -21,6 +22,7 @@ use crate::route::VirtualHost;
 use crate::route::host::{DEFAULT_SERVER, Hosts};
 use crate::route::location::{Cookies, Location};
 use crate::route::lookup::Lookup;
+use crate::route::tenants::Tenants;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::iter;
@@ -103,7 +105,7 @@ fn redirect_host(from: String, to: &str) -> VirtualHost {
         name: from,
         is_regex: false,
         locations: Arc::new([]),
-        lookup: Arc::new(Lookup::Regex),
+        lookup: Arc::new(Lookup::Regex(Tenants::default())),
         app_root: None,
         tls: false,
         client_certificate: None,
@@ -195,10 +197,17 @@ impl Context<'_> {
             locations.push(Arc::new(Location::health_check()));
         }
         let locations: Arc<[_]> = locations.into();
+        let lookup = if is_regex {
+            let ages = self.ages(&drafts);
+            self.tell_cost(name, &drafts, &locations, &ages, remarks);
+            Lookup::Regex(Tenants::new(ages))
+        } else {
+            Lookup::fixed(&locations)
+        };
         let host = VirtualHost {
             name: name.to_owned(),
             is_regex,
-            lookup: Arc::new(Lookup::new(&locations, is_regex)),
+            lookup: Arc::new(lookup),
             locations: Arc::clone(&locations),
             app_root,
             tls: self.has_certificate(name, name, server),

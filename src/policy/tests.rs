@@ -1744,3 +1744,113 @@ fn what_an_ingress_says_is_there_once_for_all_its_paths() {
         assert!(cors[0].is_same(cors[1]));
     }
 }
+
+/// An Ingress of that namespace and day with these paths, as regular expressions.
+fn of_tenant(namespace: &str, day: u32, more: &[(&str, &str)], paths: &[&str]) -> Value {
+    let annotations = [&[("use-regex", "true")][..], more].concat();
+    let kind = "ImplementationSpecific";
+    let paths: Vec<_> = paths
+        .iter()
+        .map(|path| ("a.example", kind, *path, namespace))
+        .collect();
+    let mut one = ingress("i", &annotations, &paths);
+    one["metadata"]["namespace"] = json!(namespace);
+    one["metadata"]["creationTimestamp"] = json!(format!("2024-01-{day:02}T00:00:00Z"));
+    one
+}
+
+// With `close` a pattern that no engine can run closed the whole host of others.
+#[test]
+fn a_closed_pattern_that_cannot_be_compiled_closes_nobody_older() {
+    let lists = [("whitelist-source-range", "10.0.0.0/8")];
+    let all = [
+        of_tenant("alpha", 1, &[], &["/", "/foo"]),
+        of_tenant("evil", 2, &lists, &[r"/(.)\1zzzz", "/own", "/"]),
+        of_tenant("gamma", 3, &[], &["/gamma"]),
+    ];
+    let (policy, _) = compile_with(&all, json!({ "close": ["evil/i"] }));
+    check(
+        &policy,
+        &[
+            ("http://a.example/foo", "alpha-alpha-80 /foo"),
+            ("http://a.example/aazzzz", "alpha-alpha-80 /aazzzz"),
+            ("http://a.example/own", "503 "),
+            // Who came later may have no more than evil's pattern leaves.
+            ("http://a.example/gamma", "503 "),
+        ],
+    );
+    // What the oldest protects falls to nobody.
+    let all = [
+        of_tenant("alpha", 1, &lists, &[r"/(.)\1zzzz"]),
+        of_tenant("evil", 2, &[], &["/", "/aazzzz0000"]),
+    ];
+    let (policy, _) = compile_with(&all, json!({ "close": ["alpha/i"] }));
+    check(
+        &policy,
+        &[
+            ("http://a.example/aazzzz", "503 "),
+            ("http://a.example/aazzzz0000", "evil-evil-80 /aazzzz0000"),
+        ],
+    );
+}
+
+// A younger stranger's patterns were so much work that others' long paths were answered 500.
+#[test]
+fn patterns_that_are_too_much_work_cost_who_wrote_them_and_who_came_later() {
+    let dear: Vec<String> = (0..6).map(|at| format!("/.*z{{2000}}{at}")).collect();
+    let dear: Vec<&str> = dear.iter().map(String::as_str).chain(["/evil"]).collect();
+    let all = [
+        of_tenant("alpha", 1, &[], &["/", "/foo/[a-z]*x"]),
+        of_tenant("evil", 2, &[], &dear),
+        of_tenant("gamma", 3, &[], &["/gamma", "/g/[a-z]*x"]),
+    ];
+    let (policy, remarks) = compile_with(&all, json!({}));
+    let long = "y".repeat(500);
+    let asked = |path: &str| ask(&policy, &format!("http://a.example{path}"), &[]);
+    assert_eq!(
+        asked(&format!("/{long}")),
+        format!("alpha-alpha-80 /{long}")
+    );
+    // What may be gamma's falls to who was there before.
+    for path in [format!("/foo/{long}x"), format!("/g/{long}x")] {
+        assert_eq!(asked(&path), format!("alpha-alpha-80 {path}"));
+    }
+    for path in [format!("/evil{long}"), format!("/gamma{long}")] {
+        assert_eq!(asked(&path), "500 ", "{path}");
+    }
+    assert_eq!(asked("/evil"), "evil-evil-80 /evil");
+    assert_eq!(asked("/gamma"), "gamma-gamma-80 /gamma");
+    let told: Vec<_> = remarks
+        .iter()
+        .filter(|remark| {
+            remark
+                .to_string()
+                .contains("more work than one request may cost")
+        })
+        .map(|remark| remark.ingress.as_deref().unwrap())
+        .collect();
+    assert_eq!(
+        told,
+        [vec!["evil/i"; 6], vec!["gamma/i"]].concat(),
+        "{remarks:?}"
+    );
+}
+
+// Only patterns that are too much work by themselves were told.
+#[test]
+fn patterns_that_are_too_much_work_together_are_told_once_for_each_namespace() {
+    let paths: Vec<String> = (0..20).map(|at| format!("/.*[a-z]+/{at}")).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let apart: Vec<String> = (0..400)
+        .map(|at| format!("/apart{at:03}/.*[a-z]+/x"))
+        .collect();
+    let apart: Vec<&str> = apart.iter().map(String::as_str).collect();
+    for (paths, want) in [(&paths, &["alpha/i"][..]), (&apart, &[])] {
+        let (_, remarks) = compile_with(&[of_tenant("alpha", 1, &[], paths)], json!({}));
+        let told: Vec<_> = remarks
+            .iter()
+            .filter_map(|one| one.ingress.as_deref())
+            .collect();
+        assert_eq!(told, want, "{remarks:?}");
+    }
+}

@@ -136,6 +136,13 @@ impl Remark {
                      {longest} bytes"
                 );
             }
+            Problem::CostlyTogether { host, longest } => {
+                return write!(
+                    out,
+                    "stands on host {host}, whose patterns of its own and of older namespaces may together take \
+                     more work than one request may cost, where a path is longer than {longest} bytes"
+                );
+            }
             Problem::Blocked { word } => {
                 return write!(out, "contains {word:?} of annotation-value-word-blocklist");
             }
@@ -236,7 +243,9 @@ impl Remark {
                 "nginx would refuse the whole configuration, this path is ignored"
             }
             Problem::OwnHost { .. } | Problem::NoHost { .. } => "it is not redirected",
-            Problem::Costly { .. } => "such a path is answered 500",
+            Problem::Costly { .. } | Problem::CostlyTogether { .. } => {
+                "such a path is answered 500"
+            }
             Problem::UnusablePattern(_) => "a request with this header never goes to the canary",
             Problem::UnusableHash(_) => "requests are not hashed",
             Problem::Refused { .. } | Problem::ControlCharacter

@@ -5,6 +5,7 @@
 
 use super::location::{Kind, Location};
 use super::pattern::Work;
+use super::tenants::Tenants;
 use crate::sorted::sorted_by;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ pub(crate) enum Lookup {
         slashed: HashMap<Vec<u8>, usize>,
     },
     /// In order: the first match counts.
-    Regex,
+    Regex(Tenants),
 }
 
 /// A prefix and the place of its location.
@@ -43,10 +44,8 @@ pub(crate) enum Found<'p> {
 }
 
 impl Lookup {
-    pub(crate) fn new(locations: &[Arc<Location>], is_regex: bool) -> Self {
-        if is_regex {
-            return Self::Regex;
-        }
+    /// Of a host whose paths are no regular expressions.
+    pub(crate) fn fixed(locations: &[Arc<Location>]) -> Self {
         let mut exact = HashMap::new();
         let mut slashed = HashMap::new();
         let mut prefixes = Vec::new();
@@ -94,10 +93,8 @@ impl Lookup {
     ) -> Found<'p> {
         let found = |at: Option<&usize>| at.and_then(|at| locations.get(*at));
         match self {
-            Self::Regex => {
-                let matching = locations
-                    .iter()
-                    .find(|location| location.is_match(uri, work));
+            Self::Regex(tenants) => {
+                let matching = tenants.find(locations, uri, work);
                 matching.map_or(Found::Nothing, Found::Location)
             }
             Self::Static {

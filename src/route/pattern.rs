@@ -19,8 +19,11 @@ use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 use std::sync::OnceLock;
 pub(crate) use work::Work;
 
-/// How much memory one compiled pattern may take.
-const SIZE_LIMIT: usize = 256 * 1024;
+/// Places that an engine may make of a pattern. It decides alone, for whoever checks a configuration with 64
+/// bits must refuse what the module does with 32.
+const MOST_STATES: u32 = 2_730;
+/// How much memory that can be, in bytes: nothing comes near it.
+const SIZE_LIMIT: usize = 512 * 1024;
 
 /// A PCRE pattern of somebody's manifest on the linear-time engine.
 #[derive(Debug, Clone)]
@@ -39,6 +42,17 @@ pub(crate) struct Pattern {
     names: Vec<(String, usize)>,
     /// Places of it that may be tried at once, look-aheads apart.
     width: u32,
+    /// It stands for one that cannot be compiled.
+    is_a_guess: bool,
+}
+
+/// What a pattern may cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load<'p> {
+    /// Only paths that begin with it cost something.
+    pub literal: &'p [u8],
+    /// Places that may be tried at once.
+    pub width: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -89,6 +103,7 @@ impl Pattern {
             groups: Vec::new(),
             names: Vec::new(),
             width: 0,
+            is_a_guess: true,
         }
     }
 
@@ -128,6 +143,9 @@ impl Pattern {
     fn read(source: &str, ignore_case: bool) -> Result<Self, String> {
         let (branches, groups) = parse::parse(source.as_bytes())?;
         let places = width::places(&branches);
+        if width::states(&branches) > MOST_STATES {
+            return Err(format!("has more than {MOST_STATES} places"));
+        }
         let translated = translate::translate(&branches, groups)?;
         let prefix = Prefix::of(&branches, ignore_case);
         let regex = if translated.groups.is_empty() && prefix.as_ref().is_some_and(Prefix::is_all) {
@@ -165,6 +183,7 @@ impl Pattern {
             }),
             regex,
             width: width::width(&branches),
+            is_a_guess: false,
         })
     }
 
@@ -172,6 +191,56 @@ impl Pattern {
     pub(crate) fn longest(&self) -> u64 {
         let guards = self.guards.iter().map(|guard| guard.width);
         work::longest(guards.fold(self.width, u32::saturating_add))
+    }
+
+    /// What it may cost; `None`: nothing, but for the groups of the location that is found.
+    pub(crate) fn load(&self) -> Option<Load<'_>> {
+        let prefix = self.prefix.as_ref();
+        let own = prefix.is_none_or(Prefix::is_asked_on);
+        let own = own.then_some(self.width);
+        let all = own
+            .into_iter()
+            .chain(self.guards.iter().map(|guard| guard.width));
+        Some(Load {
+            literal: prefix.map_or(&[], Prefix::literal),
+            width: all.reduce(|one, two| one.saturating_add(two).saturating_add(1))?,
+        })
+    }
+
+    /// The longest path, in bytes, that all of these may be compared with, in ascending order of their
+    /// literals, and the groups of one be found in.
+    pub(crate) fn longest_of<'p>(loads: impl Iterator<Item = Load<'p>>) -> u64 {
+        // Those that ask the same path on.
+        let mut open: Vec<Load> = Vec::new();
+        let (mut all, mut most) = (0_u32, 0);
+        for load in loads {
+            while let Some(last) = open.pop_if(|last| !load.literal.starts_with(last.literal)) {
+                all = all.saturating_sub(last.width.saturating_add(1));
+            }
+            all = all.saturating_add(load.width.saturating_add(1));
+            open.push(load);
+            most = most.max(all);
+        }
+        work::longest(most.saturating_sub(1))
+    }
+
+    /// What [`Pattern::around`] made.
+    pub(super) fn is_a_guess(&self) -> bool {
+        self.is_a_guess
+    }
+
+    /// What it may take to know whether it matches.
+    pub(super) fn steps(&self, text: &[u8]) -> u64 {
+        let known = self
+            .prefix
+            .as_ref()
+            .and_then(|prefix| prefix.is_match(text));
+        let own = (known.is_none()).then_some(self.width);
+        let guards = self.guards.iter().map(|guard| guard.width);
+        let guards = guards.filter(|_| known != Some(false));
+        let all = own.into_iter().chain(guards);
+        let steps = all.map(|width| work::steps(width, text));
+        steps.fold(0, u64::saturating_add)
     }
 
     /// Named groups and their numbers: nginx makes variables of them.
@@ -250,7 +319,7 @@ fn build(pattern: &str, ignore_case: bool) -> Result<Regex, String> {
         .build()
         .map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => {
-                format!("takes more than {} KiB when compiled", SIZE_LIMIT / 1024)
+                format!("takes more than {SIZE_LIMIT} bytes when compiled")
             }
             other => {
                 let text = other.to_string();

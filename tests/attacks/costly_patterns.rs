@@ -26,6 +26,8 @@ struct Hostile {
     name: &'static str,
     annotations: Vec<(&'static str, String)>,
     paths: Vec<String>,
+    /// What a younger namespace has on the same host.
+    stranger: Vec<String>,
     /// What is repeated in the Host header; `None`: that is the Ingress's, and the path is long.
     host: Option<&'static str>,
 }
@@ -35,6 +37,7 @@ fn paths(name: &'static str, paths: &[&str]) -> Hostile {
         name,
         annotations: vec![("use-regex", "true".to_owned())],
         paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        stranger: Vec::new(),
         host: None,
     }
 }
@@ -54,6 +57,8 @@ fn all() -> Vec<Hostile> {
     let suffix = "*.labels.test".to_owned();
     labels.annotations.push(("server-alias", suffix));
     labels.host = Some("a.");
+    let mut shared = paths("shared", &["/.*[ab].{300}q$", "/"]);
+    shared.stranger = (0..6).map(|n| format!("/.*[ab].{{2000}}{n}$")).collect();
     vec![
         paths("wide", &[wide]),
         paths("less-wide", &["/.*[ab].{300}q$"]),
@@ -75,27 +80,39 @@ fn all() -> Vec<Hostile> {
         copies,
         alias,
         labels,
+        shared,
     ]
 }
 
 fn manifest(all: &[Hostile]) -> String {
     let mut text = String::new();
     for one in all {
-        let annotations = one.annotations.iter().map(|(name, value)| {
-            let name = format!("nginx.ingress.kubernetes.io/{name}");
-            (name, Value::from(value.as_str()))
-        });
-        let service = json!({ "service": { "name": "web", "port": { "number": 80 } } });
-        let path = |path: &String| json!({ "path": path, "pathType": "ImplementationSpecific", "backend": service });
-        let paths: Vec<_> = one.paths.iter().map(path).collect();
-        let rule = json!({ "host": format!("{}.test", one.name), "http": { "paths": paths } });
-        let ingress = json!({
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "Ingress",
-            "metadata": { "name": one.name, "annotations": annotations.collect::<Map<_, _>>() },
-            "spec": { "ingressClassName": "nginx", "rules": [rule] },
-        });
-        let _ = writeln!(text, "---\n{ingress}");
+        let mut write = |namespace: &str, day: u32, paths: &[String]| {
+            let annotations = one.annotations.iter().map(|(name, value)| {
+                let name = format!("nginx.ingress.kubernetes.io/{name}");
+                (name, Value::from(value.as_str()))
+            });
+            let service = json!({ "service": { "name": "web", "port": { "number": 80 } } });
+            let path = |path: &String| json!({ "path": path, "pathType": "ImplementationSpecific", "backend": service });
+            let paths: Vec<_> = paths.iter().map(path).collect();
+            let rule = json!({ "host": format!("{}.test", one.name), "http": { "paths": paths } });
+            let ingress = json!({
+                "apiVersion": "networking.k8s.io/v1",
+                "kind": "Ingress",
+                "metadata": {
+                    "name": one.name,
+                    "namespace": namespace,
+                    "creationTimestamp": format!("2024-01-0{day}T00:00:00Z"),
+                    "annotations": annotations.collect::<Map<_, _>>(),
+                },
+                "spec": { "ingressClassName": "nginx", "rules": [rule] },
+            });
+            let _ = writeln!(text, "---\n{ingress}");
+        };
+        write("default", 1, &one.paths);
+        if !one.stranger.is_empty() {
+            write("stranger", 2, &one.stranger);
+        }
     }
     text
 }

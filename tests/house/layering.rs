@@ -191,6 +191,7 @@ const CORE: &[&[&str]] = &[
     &["policy", "balancer"],
     &["route::host"],
     &["route::lookup"],
+    &["route::tenants"],
     &["route::location"],
     &["error_pages"],
     &["redirect::response", "cluster"],

@@ -2,6 +2,7 @@
 //!
 //! Source: `buildProxyPass` and `locationConfigForLua` in `template.go`, ingress-nginx dbb11b92d.
 
+use super::tenants::LONG_PATH;
 use super::{Context, of};
 use crate::annotations::Annotations;
 use crate::body;
@@ -15,9 +16,6 @@ use crate::rewrite::template::Template;
 use crate::route::location::{Backend, Kind, Location, Redirect, Ssl};
 use crate::route::pattern::Pattern;
 use std::sync::Arc;
-
-/// Bytes of a path that people do send.
-const LONG_PATH: u64 = 2048;
 
 impl Context<'_> {
     /// `is_closed`: its host is, or its Ingress. Then it answers 503 for whatever may be under its path: what it

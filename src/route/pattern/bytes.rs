@@ -45,6 +45,18 @@ impl ByteSet {
         u8::try_from(bit).ok()?.checked_add(first)
     }
 
+    /// Of how many ranges it is made.
+    pub(super) fn runs(self) -> u32 {
+        let holds = |byte: u8| {
+            let word = self.0.get(usize::from(byte >> 6)).copied();
+            word.is_some_and(|word| word >> (byte & 63) & 1 == 1)
+        };
+        let starts = |byte: &u8| holds(*byte) && !byte.checked_sub(1).is_some_and(holds);
+        (0..=u8::MAX)
+            .filter(starts)
+            .fold(0, |runs, _| runs.saturating_add(1))
+    }
+
     pub(super) fn union(self, other: Self) -> Self {
         let mut words = self.0;
         for (word, more) in words.iter_mut().zip(other.0) {

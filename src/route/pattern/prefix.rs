@@ -58,6 +58,15 @@ impl Prefix {
         }
     }
 
+    pub(super) fn literal(&self) -> &[u8] {
+        &self.literal
+    }
+
+    /// Whether the literal does not decide.
+    pub(super) fn is_asked_on(&self) -> bool {
+        self.rest == Rest::Needed
+    }
+
     /// Whether the pattern is this text and nothing else.
     pub(super) fn is_all(&self) -> bool {
         self.rest == Rest::Nothing

@@ -18,6 +18,29 @@ pub(super) fn places(branches: &Branches) -> u32 {
     one_of(branches).places
 }
 
+/// Places that an engine makes of a pattern, its look-aheads with it: some 100 bytes each, up to twice
+/// that, and the same number to 32 bits and to 64.
+pub(super) fn states(branches: &Branches) -> u32 {
+    let mut states = 1_u32;
+    for nodes in branches {
+        states = nodes
+            .iter()
+            .map(states_of)
+            .fold(states, u32::saturating_add);
+        states = states.saturating_add(1);
+    }
+    states
+}
+
+fn states_of(node: &Node) -> u32 {
+    match node {
+        Node::Set(set, _) => set.runs().div_euclid(4).saturating_add(1),
+        Node::Empty(_) | Node::End => 1,
+        Node::Group { branches, .. } | Node::Ahead { branches, .. } => states(branches),
+        Node::Repeat(inner, quantifier) => quantifier.places(states_of(inner)),
+    }
+}
+
 pub(super) fn is_anchored(nodes: &[Node]) -> bool {
     matches!(nodes.first(), Some(Node::Empty(text)) if text == "^")
 }
@@ -84,11 +107,9 @@ fn size(node: &Node) -> Size {
     }
 }
 
-fn repeated(inner: Size, Quantifier { min, max, .. }: Quantifier) -> Size {
-    let copies = max.unwrap_or(min).max(1);
-    // One more for each choice to go on or not.
-    let choices = max.map_or(1, |max| max.saturating_sub(min));
-    let places = inner.places.saturating_mul(copies).saturating_add(choices);
+fn repeated(inner: Size, quantifier: Quantifier) -> Size {
+    let places = quantifier.places(inner.places);
+    let Quantifier { min, max, .. } = quantifier;
     match inner.length {
         Some(length) if max == Some(min) => Size {
             places,
@@ -100,5 +121,15 @@ fn repeated(inner: Size, Quantifier { min, max, .. }: Quantifier) -> Size {
             places,
             length: None,
         },
+    }
+}
+
+impl Quantifier {
+    /// The places of an element that has so many itself.
+    fn places(self, inner: u32) -> u32 {
+        let copies = self.max.unwrap_or(self.min).max(1);
+        // One more for each choice to go on or not.
+        let choices = self.max.map_or(1, |max| max.saturating_sub(self.min));
+        inner.saturating_mul(copies).saturating_add(choices)
     }
 }

@@ -3,35 +3,43 @@
 
 use std::cell::Cell;
 
-/// Steps that the patterns of one request may take: some milliseconds in a VM. nginx has such a
+/// Steps that the patterns of one request may take: some two milliseconds in a VM. nginx has such a
 /// bound too (`pcre_match_limit`), and answers 500 beyond it.
-const OF_A_REQUEST: u64 = 1 << 17;
+const OF_A_REQUEST: u64 = 1 << 18;
 /// The same of a header's pattern, and of the patterns of one response.
 const OF_A_HEADER: u64 = 1 << 15;
 
 /// What may still be spent. Whoever asks for more than is left has spent it all.
 #[derive(Debug)]
-pub(crate) struct Work(Cell<Option<u64>>);
+pub(crate) struct Work {
+    left: Cell<Option<u64>>,
+    /// For once more.
+    reserve: Cell<Option<u64>>,
+}
 
 impl Work {
     /// For the host and the path of a request.
     pub(crate) fn of_a_request() -> Self {
-        Self(Cell::new(Some(OF_A_REQUEST)))
+        Self {
+            left: Cell::new(Some(OF_A_REQUEST)),
+            reserve: Cell::new(Some(OF_A_REQUEST)),
+        }
     }
 
     /// For a header of it, or for the headers of a response.
     pub(crate) fn of_a_header() -> Self {
-        Self(Cell::new(Some(OF_A_HEADER)))
+        Self {
+            left: Cell::new(Some(OF_A_HEADER)),
+            reserve: Cell::new(None),
+        }
     }
 
-    /// Whether `width` places at once may be tried over `text`. The text's own length is a place
-    /// too: an engine looks at each of its bytes.
+    /// Whether `width` places at once may be tried over `text`.
     pub(super) fn takes(&self, width: u32, text: &[u8]) -> bool {
-        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-        let steps = length.saturating_mul(u64::from(width).saturating_add(1));
-        let left = self.0.get().and_then(|left| left.checked_sub(steps));
-        self.0.set(left);
-        left.is_some()
+        let left = self.left.get();
+        self.left
+            .set(left.and_then(|left| left.checked_sub(steps(width, text))));
+        self.left.get().is_some()
     }
 
     /// Whether `text` may be put into another one.
@@ -41,8 +49,34 @@ impl Work {
 
     /// Something was not tried for want of work: what was found is not sure.
     pub(crate) fn is_spent(&self) -> bool {
-        self.0.get().is_none()
+        self.left.get().is_none()
     }
+
+    /// Whether there is as much left.
+    pub(crate) fn has(&self, steps: u64) -> bool {
+        self.left.get().is_some_and(|left| steps <= left)
+    }
+
+    /// Something cannot be tried.
+    pub(crate) fn spend(&self) {
+        self.left.set(None);
+    }
+
+    /// All of it once more, for those whose patterns did not spend it: at most once. `false`: it was done.
+    pub(crate) fn renew(&self) -> bool {
+        let reserve = self.reserve.take();
+        if reserve.is_some() {
+            self.left.set(reserve);
+        }
+        reserve.is_some()
+    }
+}
+
+/// What it takes to try so many places at once over a text. Its own length is a place too: an engine
+/// looks at each of its bytes.
+pub(super) fn steps(width: u32, text: &[u8]) -> u64 {
+    let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    length.saturating_mul(u64::from(width).saturating_add(1))
 }
 
 /// The longest path that a pattern is tried on once and its groups are found in once more.
