@@ -1779,6 +1779,25 @@ fn a_closed_pattern_that_cannot_be_compiled_closes_nobody_older() {
             ("http://a.example/gamma", "503 "),
         ],
     );
+    // Of several the oldest one's counts.
+    let all = [
+        of_tenant("alpha", 1, &[], &["/"]),
+        of_tenant("beta", 2, &lists, &[r"/x(.)\\1zzzz", "/x"]),
+        of_tenant("gamma", 3, &lists, &[r"/x(.)\\1zzzzzz"]),
+    ];
+    let (policy, _) = compile_with(&all, json!({ "close": ["gamma/i", "beta/i"] }));
+    let rows = [
+        ("/xaazzzz", "503 "),
+        ("/xy", "503 "),
+        ("/y", "alpha-alpha-80 /y"),
+    ];
+    for (path, want) in rows {
+        assert_eq!(
+            ask(&policy, &format!("http://a.example{path}"), &[]),
+            want,
+            "{path}"
+        );
+    }
     // What the oldest protects falls to nobody.
     let all = [
         of_tenant("alpha", 1, &lists, &[r"/(.)\1zzzz"]),

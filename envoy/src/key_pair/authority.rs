@@ -4,7 +4,7 @@
 //! Source: `DefaultCertValidator::initializeSslContexts`,
 //! `source/common/tls/cert_validator/default_validator.cc`, Envoy 1.40.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::certificate::Certificate;
 use super::pem::{self, Block};
@@ -84,20 +84,19 @@ impl Authority {
 /// Which of them a chain may end at. To Envoy that is each that it is given, to nginx those alone that
 /// lead to one that signs itself.
 fn rooted(all: &[Certificate<'_>]) -> Vec<bool> {
-    let mut rooted: Vec<bool> = all.iter().map(|one| one.issuer == one.subject).collect();
-    loop {
-        let known = all.iter().zip(&rooted).filter(|(_, rooted)| **rooted);
-        let known: HashSet<&[u8]> = known.map(|(one, _)| one.subject).collect();
-        let mut grew = false;
-        for (one, rooted) in all.iter().zip(&mut rooted) {
-            if !*rooted && known.contains(one.issuer) {
-                (*rooted, grew) = (true, true);
-            }
-        }
-        if !grew {
-            return rooted;
-        }
+    let mut issued: HashMap<&[u8], Vec<&[u8]>> = HashMap::new();
+    for one in all {
+        issued.entry(one.issuer).or_default().push(one.subject);
     }
+    // Names that lead to one that signs itself.
+    let roots = all.iter().filter(|one| one.issuer == one.subject);
+    let mut known: HashSet<&[u8]> = roots.map(|one| one.subject).collect();
+    let mut asked: Vec<&[u8]> = known.iter().copied().collect();
+    while let Some(issuer) = asked.pop() {
+        let subjects = issued.remove(issuer).unwrap_or_default();
+        asked.extend(subjects.into_iter().filter(|subject| known.insert(subject)));
+    }
+    all.iter().map(|one| known.contains(one.issuer)).collect()
 }
 
 #[cfg(test)]
