@@ -1780,9 +1780,12 @@ fn a_closed_pattern_that_cannot_be_compiled_closes_nobody_older() {
         ],
     );
     // Of several the oldest one's counts.
+    let mut open = of_tenant("beta", 2, &[], &["/x"]);
+    open["metadata"]["name"] = json!("open");
     let all = [
         of_tenant("alpha", 1, &[], &["/"]),
-        of_tenant("beta", 2, &lists, &[r"/x(.)\\1zzzz", "/x"]),
+        open,
+        of_tenant("beta", 2, &lists, &[r"/x(.)\\1zzzz"]),
         of_tenant("gamma", 3, &lists, &[r"/x(.)\\1zzzzzz"]),
     ];
     let (policy, _) = compile_with(&all, json!({ "close": ["gamma/i", "beta/i"] }));
