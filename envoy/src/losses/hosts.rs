@@ -7,7 +7,6 @@ use crate::check::{Finding, is_of_host};
 use crate::compiled::Compiled;
 use crate::compiled::answered::aliases;
 use crate::inert;
-use crate::names;
 use crate::taken::TakenIngress;
 
 /// In the list of what is closed: every Ingress.
@@ -80,8 +79,8 @@ fn whole_hosts<'a>(
     })
 }
 
-/// The Ingresses to which requests of those fall that are left out. What is left out for its names costs its own
-/// namespace alone: they are a tenant's to write.
+/// The Ingresses of its namespace to which requests of one fall that is left out. Nothing of what it protected
+/// is behind those of others, who may only have named the same host.
 fn falling_to<'a>(
     compiled: &'a Compiled<'_>,
     lost: &[&Finding],
@@ -89,7 +88,7 @@ fn falling_to<'a>(
 ) -> impl Iterator<Item = Beside> + 'a {
     let left_out = hosts_left_out(compiled);
     // By each host that answers in its place the first loss.
-    let mut first: HashMap<(String, Option<&str>), (usize, String)> = HashMap::new();
+    let mut first: HashMap<(String, &str), (usize, String)> = HashMap::new();
     for (at, loss) in lost.iter().enumerate() {
         let Some((namespace, hosts)) = loss.ingress.as_deref().and_then(|id| left_out.get(id))
         else {
@@ -111,8 +110,7 @@ fn falling_to<'a>(
     open.filter_map(move |ingress| {
         let namespace = ingress.ingress.namespace.as_str();
         let its = hosts(compiled, ingress).into_iter();
-        let its = its.flat_map(|host| [(host.clone(), None), (host, Some(namespace))]);
-        let (_, why) = its.filter_map(|host| first.get(&host)).min()?;
+        let (_, why) = its.filter_map(|host| first.get(&(host, namespace))).min()?;
         Some(Beside {
             closed: ingress.id().to_owned(),
             what: format!("ingress {}", ingress.id()),
@@ -134,20 +132,16 @@ fn hosts(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> BTreeSet<String
     rules.chain(aliases).collect()
 }
 
-/// The hosts of the Ingresses of which nothing is taken, by `namespace/name`, and the namespace where only that
-/// one's others are concerned.
-fn hosts_left_out<'m>(
-    compiled: &Compiled<'m>,
-) -> HashMap<String, (Option<&'m str>, BTreeSet<String>)> {
-    let mut all: HashMap<String, (Option<&str>, BTreeSet<String>)> = HashMap::new();
+/// The namespaces and hosts of the Ingresses of which nothing is taken, by `namespace/name`.
+fn hosts_left_out<'m>(compiled: &Compiled<'m>) -> HashMap<String, (&'m str, BTreeSet<String>)> {
+    let mut all: HashMap<String, (&str, BTreeSet<String>)> = HashMap::new();
     let left_out = compiled.manifests.left_out();
     for object in left_out.filter(|object| compiled.ingress(&object.id()).is_none()) {
         let rules = object.ingress().map(|ingress| ingress.rules);
         let hosts = rules.into_iter().flatten().map(|rule| rule.host);
         let aliases = aliases(object).map(str::to_owned);
-        let is_unfit = names::unfit(object).is_some();
         let (namespace, of_it) = all.entry(object.id()).or_default();
-        *namespace = is_unfit.then(|| object.namespace());
+        *namespace = object.namespace();
         of_it.extend(hosts.chain(aliases));
     }
     all
