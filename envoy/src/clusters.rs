@@ -7,6 +7,7 @@ mod endpoint_slices;
 mod flag;
 pub mod off_limits;
 mod protocol;
+mod room;
 mod service_port;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -25,6 +26,7 @@ pub use endpoint::{Endpoint, Health};
 use endpoint_slices::ByService;
 pub use flag::EndpointsFlag;
 pub use protocol::Protocol;
+use room::Room;
 pub use service_port::ServicePort;
 
 /// Every cluster that the Ingresses name, in the order they name them, and notes for the operator.
@@ -38,6 +40,7 @@ pub(crate) fn clusters(
     default: Option<&ServicePort>,
 ) -> (Vec<Cluster>, Vec<String>) {
     let known = Known::new(manifests, flags);
+    let mut room = Room::of(&manifests.endpoint_slices);
     let mut clusters: Vec<Cluster> = Vec::new();
     let mut places: HashMap<ServicePort, usize> = HashMap::new();
     for ingress in ingresses {
@@ -50,7 +53,7 @@ pub(crate) fn clusters(
                 .entry(service_port)
                 .or_insert_with_key(|service_port| {
                     let place = ingress.object.place_of(&named.pointer);
-                    clusters.push(known.cluster(service_port.clone(), place));
+                    clusters.push(known.cluster_in(&mut room, service_port.clone(), place));
                     clusters.len() - 1
                 });
             if let Some(cluster) = clusters.get_mut(at) {
@@ -71,7 +74,7 @@ pub(crate) fn clusters(
             continue;
         }
         let place = ingress.place_of(DEFAULT_BACKEND);
-        let mut cluster = known.cluster(service_port, place);
+        let mut cluster = known.cluster_in(&mut room, service_port, place);
         if !cluster.missing {
             cluster.by_annotation = true;
             name(&mut cluster, ingress);
@@ -83,14 +86,15 @@ pub(crate) fn clusters(
             .iter()
             .all(|cluster| cluster.service_port != *default)
     {
-        let mut cluster = known.cluster(default.clone(), "default_backend".to_owned());
+        let place = "default_backend".to_owned();
+        let (mut cluster, _) = known.cluster(default.clone(), place, usize::MAX);
         if !cluster.missing {
             cluster.by_annotation = true;
             clusters.push(cluster);
         }
     }
     let notes = clusters.iter().filter_map(|cluster| known.no_port(cluster));
-    let notes = notes.collect();
+    let notes = notes.chain(room.notes).collect();
     (clusters, notes)
 }
 
@@ -206,7 +210,22 @@ impl<'m> Known<'m> {
 }
 
 impl Known<'_> {
-    fn cluster(&self, service_port: ServicePort, place: String) -> Cluster {
+    /// With as many endpoints as its namespace has room for.
+    fn cluster_in(&self, room: &mut Room<'_>, service_port: ServicePort, place: String) -> Cluster {
+        let namespace = service_port.namespace.clone();
+        let (cluster, is_cut) = self.cluster(service_port, place, room.left(&namespace));
+        let written = cluster.endpoints.len();
+        if is_cut {
+            room.note(&cluster.place, &cluster.service_port, written);
+        }
+        if self.flags_of(&cluster.service_port).is_empty() {
+            room.take(&namespace, written);
+        }
+        cluster
+    }
+
+    /// With at most so many endpoints of EndpointSlices, and whether there are more.
+    fn cluster(&self, service_port: ServicePort, place: String, most: usize) -> (Cluster, bool) {
         let service = self.manifests.service(&service_port.service_id());
         let external_name = service.and_then(|service| service.text("/spec/externalName"));
         let external_name = external_name.filter(|_| service.is_some_and(is_external));
@@ -214,10 +233,11 @@ impl Known<'_> {
         let port = written.and_then(config::service_port);
         let given = self.flags_of(&service_port);
         let slices = self.slices.slices(&service_port);
-        let endpoints = if given.is_empty() {
-            slices.endpoints(port.as_ref())
+        let (endpoints, is_cut) = if given.is_empty() {
+            slices.endpoints(port.as_ref(), most)
         } else {
-            given.iter().flat_map(|flag| flag.endpoints()).collect()
+            let given = given.iter().flat_map(|flag| flag.endpoints());
+            (given.collect(), false)
         };
         // The port of a name in DNS need not be declared, and nothing is known of a Service that is
         // not there or says no ports.
@@ -233,7 +253,7 @@ impl Known<'_> {
             Some(port) => port.target_number().or_else(|| slices.number_of(port)),
             None => number.filter(|_| is_external),
         };
-        Cluster {
+        let cluster = Cluster {
             number,
             has_no_such_port: number.is_none() && (is_external || has_ports),
             target,
@@ -255,7 +275,8 @@ impl Known<'_> {
             by_annotation: false,
             authorizer: None,
             twin: None,
-        }
+        };
+        (cluster, is_cut)
     }
 
     /// The flags with its endpoints: those that call the port as the Ingress does, else those that

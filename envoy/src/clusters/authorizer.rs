@@ -9,6 +9,7 @@ use super::cluster::Cluster;
 use super::endpoint::{Endpoint, Health};
 use super::flag::EndpointsFlag;
 use super::protocol::Protocol;
+use super::room::ASKED;
 use super::service_port::ServicePort;
 use super::{Known, named_once};
 use crate::manifests::Manifests;
@@ -78,17 +79,12 @@ fn urls<'m>(
 
 impl Known<'_> {
     fn authorizer(&self, url: &AuthorizerUrl, place: String) -> Cluster {
-        let mut cluster = self
-            .service_of(url)
-            .map(|service_port| self.cluster(service_port, place.clone()))
-            .unwrap_or_else(|| {
-                let service_port = ServicePort {
-                    namespace: String::new(),
-                    service: url.host.clone(),
-                    port: url.port.to_string(),
-                };
-                self.cluster(service_port, place)
-            });
+        let service_port = self.service_of(url).unwrap_or_else(|| ServicePort {
+            namespace: String::new(),
+            service: url.host.clone(),
+            port: url.port.to_string(),
+        });
+        let (mut cluster, _) = self.cluster(service_port, place, ASKED);
         cluster.protocol = Some(Protocol {
             tls: url.tls,
             http2: false,

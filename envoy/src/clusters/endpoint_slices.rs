@@ -57,22 +57,26 @@ impl<'m> ByService<'m> {
 
 impl Slices<'_> {
     /// The endpoints of `port`; without one (the Service is not there) the slice's port is taken by
-    /// number or name, or if it is the only one.
-    pub(super) fn endpoints(&self, port: Option<&Port>) -> Vec<Endpoint> {
+    /// number or name, or if it is the only one. `most`: how many at most, and whether there are more.
+    pub(super) fn endpoints(&self, port: Option<&Port>, most: usize) -> (Vec<Endpoint>, bool) {
         let mut endpoints: Vec<Endpoint> = Vec::new();
         let mut known = HashSet::new();
         for slice in &self.slices {
             for number in self.numbers(slice, port) {
                 for (ip, health) in addresses(slice) {
                     let address = SocketAddr::new(ip, number);
-                    if known.insert(address) {
-                        let address = address.to_string();
-                        endpoints.push(Endpoint { address, health });
+                    if !known.insert(address) {
+                        continue;
                     }
+                    if endpoints.len() == most {
+                        return (endpoints, true);
+                    }
+                    let address = address.to_string();
+                    endpoints.push(Endpoint { address, health });
                 }
             }
         }
-        endpoints
+        (endpoints, false)
     }
 
     /// The pods' port where `port` calls it by a name, if it is the same for all of them.
@@ -133,6 +137,13 @@ fn slice_port(value: &Value) -> Option<SlicePort<'_>> {
         name: text("name").unwrap_or_default(),
         number: u16::try_from(value.get("port")?.as_u64()?).ok()?,
     })
+}
+
+/// How many addresses a slice says.
+pub(super) fn count(slice: &Object) -> usize {
+    let entries = slice.list("/endpoints").iter();
+    let lists = entries.filter_map(|entry| entry.get("addresses")?.as_array());
+    lists.map(Vec::len).sum()
 }
 
 /// Every address that is an endpoint.

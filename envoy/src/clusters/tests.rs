@@ -88,10 +88,54 @@ spec: {{ports: [{{port: 8080, targetPort: 80}}]}}
         addresses = addresses.collect::<Vec<_>>().join(", "),
     );
     let start = std::time::Instant::now();
-    let (clusters, _) = clusters(&manifests(&slice), &[]);
-    let has_all = |cluster: &Cluster| cluster.endpoints.len() == 100_000;
-    assert!(clusters.iter().any(has_all));
+    let (clusters, notes) = clusters(&manifests(&slice), &[]);
+    let all: usize = clusters.iter().map(|one| one.endpoints.len()).sum();
+    assert_eq!(all, 65_536);
+    let is_told = |note: &String| note.contains("than there is room for: 65536 of them");
+    assert!(notes.iter().any(is_told), "{notes:?}");
     assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+}
+
+#[test]
+fn many_ports_of_one_namespace_take_nothing_from_another() {
+    let names =
+        |n: usize| format!("{{backend: {{service: {{name: web, port: {{number: {n}}}}}}}}}");
+    let ports = (1..=200).map(|n| format!("{{name: p{n}, port: {n}, targetPort: 80}}"));
+    let paths = (1..=200).map(names);
+    let addresses = (0..1000).map(|n| format!("{{addresses: [10.0.{}.{}]}}", n / 250, n % 250));
+    let all = format!(
+        "
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {{name: many, namespace: evil, creationTimestamp: '2020-01-01T00:00:00Z'}}
+spec: {{rules: [{{http: {{paths: [{paths}]}}}}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: web, namespace: evil}}
+spec: {{ports: [{ports}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: web-1, namespace: evil, labels: {{kubernetes.io/service-name: web}}}}
+ports: [{{name: q, port: 80}}]
+endpoints: [{addresses}]
+---{SLICE}",
+        paths = paths.collect::<Vec<_>>().join(", "),
+        ports = ports.collect::<Vec<_>>().join(", "),
+        addresses = addresses.collect::<Vec<_>>().join(", "),
+    );
+    let (clusters, notes) = clusters(&manifests(&all), &[]);
+    let written = |namespace: &str| -> usize {
+        let of_it = clusters.iter();
+        let of_it = of_it.filter(|one| one.service_port.namespace == namespace);
+        of_it.map(|one| one.endpoints.len()).sum()
+    };
+    assert_eq!((written("evil"), written("prod")), (65_536, 3));
+    let told = notes
+        .iter()
+        .filter(|note| note.contains("than there is room for"));
+    assert_eq!(told.count(), 200 - 65);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Clusters that are asked about requests, and serve none.
 
+use std::collections::HashSet;
+use std::net::IpAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -8,6 +10,10 @@ use super::proxys_own::refused;
 use super::served::Served;
 use crate::clusters::Cluster;
 use crate::forwarding::FORWARDED_FOR_HEADER;
+use crate::manifests::Object;
+
+/// Where it does not matter what the domain of the cluster's Services is.
+const ANY_DOMAIN: &str = "cluster.local";
 
 /// Where proxies' images have the certificates of everybody.
 pub(super) const CA: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -61,15 +67,12 @@ pub(super) fn transport_socket(cluster: &Cluster, ca: &Path) -> Value {
     json!({ "name": "envoy.transport_sockets.tls", "typed_config": context })
 }
 
-/// The name of an authorizer outside of the cluster, or its address, as a cluster of its own; `Err`: why
-/// nothing is sent there.
-fn rendered(cluster: &Cluster) -> Result<Value, &'static str> {
-    let name = &cluster.service_port.service;
-    let port = cluster.service_port.port.parse::<u16>().unwrap_or_default();
+/// An authorizer at a name in DNS or an address as a cluster of its own; `Err`: why nothing is sent there.
+fn rendered(cluster: &Cluster, name: &str, port: u16) -> Result<Value, &'static str> {
     if let Some(why) = refused(name, port) {
         return Err(why);
     }
-    let is_name = cluster.external_name.is_some();
+    let is_name = name.parse::<IpAddr>().is_err();
     let address = json!({ "socket_address": { "address": name, "port_value": port } });
     let endpoint = json!({ "endpoint": { "address": address } });
     let mut value = json!({
@@ -104,38 +107,56 @@ pub(super) fn connections() -> Value {
     json!({ "max_requests_per_connection": 1 })
 }
 
-/// Those that are no Services, each as a cluster of its own, or why nothing is sent there.
-pub(super) fn outside<'s>(
+/// Whether the module calls one by a cluster that istiod makes of its Service. TLS would have to be said in a
+/// DestinationRule, by which all others speak to that Service too, and a tenant may name everybody's.
+pub(super) fn is_a_services(cluster: &Cluster) -> bool {
+    let is_tls = cluster.protocol.is_some_and(|protocol| protocol.tls);
+    !cluster.service_port.namespace.is_empty() && !is_tls
+}
+
+/// The others, each as a cluster of its own, or why nothing is sent there; `domain`: that of the cluster's Services.
+pub(super) fn apart<'s>(
     served: &'s Served<'_>,
+    domain: &str,
 ) -> impl Iterator<Item = (&'s Cluster, Result<Value, &'static str>)> {
     let all = served.authorizers().iter();
-    all.filter_map(|cluster| {
-        if cluster.service_port.namespace.is_empty() {
-            Some((cluster, rendered(cluster)))
+    all.filter_map(move |cluster| {
+        let named = &cluster.service_port;
+        let own = if named.namespace.is_empty() {
+            let port = named.port.parse().unwrap_or_default();
+            rendered(cluster, &named.service, port)
         } else if let Some(why) = cluster.leads_to_its_proxy() {
-            Some((cluster, Err(why)))
-        } else if cluster.number.is_none() {
-            Some((cluster, Err("a Service without such a port")))
+            Err(why)
         } else {
-            None
-        }
+            match cluster.number {
+                None => Err("a Service without such a port"),
+                Some(_) if is_a_services(cluster) => return None,
+                Some(number) => {
+                    let name = format!("{}.{}.svc.{domain}", named.service, named.namespace);
+                    rendered(cluster, &name, number)
+                }
+            }
+        };
+        Some((cluster, own))
     })
 }
 
 /// Those that nobody can be sent to on Istio.
 pub fn refused_on_istio<'s>(served: &'s Served<'_>) -> impl Iterator<Item = &'s Cluster> {
-    outside(served).filter_map(|(cluster, one)| one.is_err().then_some(cluster))
+    apart(served, ANY_DOMAIN).filter_map(|(cluster, one)| one.is_err().then_some(cluster))
 }
 
 /// The same on Envoy Gateway.
 pub fn refused_on_envoy_gateway<'s>(served: &'s Served<'_>) -> impl Iterator<Item = &'s Cluster> {
+    let known = namespaces(served);
     let all = served.authorizers().iter();
-    all.filter(|cluster| not_by_a_route(cluster).is_some())
+    all.filter(move |cluster| not_by_a_route(cluster, &known).is_some())
 }
 
 /// Those that nobody can be sent to on Istio, one line each.
 pub fn on_istio<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
-    let refused = outside(served).filter_map(|(cluster, one)| Some((cluster, one.err()?)));
+    let all = apart(served, ANY_DOMAIN);
+    let refused = all.filter_map(|(cluster, one)| Some((cluster, one.err()?)));
     refused.map(|(cluster, why)| {
         let (place, subject) = (&cluster.place, cluster.subject());
         format!("{place}: {subject} is {why}: nothing is sent there, and its paths answer 503")
@@ -144,8 +165,9 @@ pub fn on_istio<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's
 
 /// The same on Envoy Gateway.
 pub fn on_envoy_gateway<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
+    let known = namespaces(served);
     let all = served.authorizers().iter();
-    let refused = all.filter_map(|cluster| Some((cluster, not_by_a_route(cluster)?)));
+    let refused = all.filter_map(move |cluster| Some((cluster, not_by_a_route(cluster, &known)?)));
     refused.map(|(cluster, why)| {
         let (place, subject) = (&cluster.place, cluster.subject());
         format!("{place}: {subject} {why}: its paths answer 503")
@@ -154,17 +176,32 @@ pub fn on_envoy_gateway<'s>(served: &'s Served<'_>) -> impl Iterator<Item = Stri
 
 /// Those that a route of Envoy Gateway can lead to as they are to be spoken to.
 pub(super) fn by_routes<'c>(served: &Served<'c>) -> impl Iterator<Item = (&'c Cluster, u16)> {
+    let known = namespaces(served);
     let all = served.asked_services();
-    all.filter(|(cluster, _)| not_by_a_route(cluster).is_none())
+    all.filter(move |(cluster, _)| not_by_a_route(cluster, &known).is_none())
+}
+
+/// The namespaces that are there for certain.
+fn namespaces<'c>(served: &Served<'c>) -> HashSet<&'c str> {
+    let manifests = served.compiled().manifests;
+    let all = manifests.services.iter().chain(&manifests.ingresses);
+    all.map(Object::namespace).collect()
 }
 
 /// Why a route cannot lead there.
-fn not_by_a_route(cluster: &Cluster) -> Option<&'static str> {
-    if cluster.service_port.namespace.is_empty() {
+fn not_by_a_route(cluster: &Cluster, known: &HashSet<&str>) -> Option<&'static str> {
+    let namespace = cluster.service_port.namespace.as_str();
+    if namespace.is_empty() {
         Some(
             "is no Service of this cluster, and Envoy Gateway has no route to anything else unless its \
              Backend API is on; put a Service in front of it, or attach a SecurityPolicy with extAuth to \
              the Gateway and take the annotation off",
+        )
+    } else if cluster.missing && !known.contains(namespace) {
+        // A grant in a namespace that is not there is refused, and what is applied for all fails by it.
+        Some(
+            "is a Service of a namespace of which nothing is among the manifests, and Envoy Gateway has to be let to \
+             it there; give the Service with -f",
         )
     } else if cluster.protocol.is_some_and(|protocol| protocol.tls) {
         Some("speaks TLS, which a Service is not spoken to here; let it take plain http too")

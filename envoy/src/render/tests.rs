@@ -1,3 +1,4 @@
+mod authorizers;
 mod certificates;
 mod client_certificates;
 mod hostile;

@@ -53,9 +53,15 @@ fn what_a_platform_closes_is_not_honoured_there() {
         ),
         (
             "auth-url",
-            "http://sso.auth.svc/ask",
+            "http://sso.prod.svc/ask",
             Some(EnvoyGateway),
             Differs,
+        ),
+        (
+            "auth-url",
+            "http://sso.nowhere.svc/ask",
+            Some(EnvoyGateway),
+            Refused,
         ),
         ("auth-url", "https://sso.test/ask", Some(Istio), Differs),
         ("auth-url", "https://sso.test/ask", Some(Envoy), Differs),

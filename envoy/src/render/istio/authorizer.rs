@@ -1,4 +1,4 @@
-//! Whom `auth-url` names: istiod's cluster of a Service, or one of its own.
+//! Whom `auth-url` names: istiod's cluster of a Service, or one of its own for what no Service is and for TLS.
 
 use std::collections::BTreeMap;
 
@@ -6,26 +6,28 @@ use serde_json::{Value, json};
 
 use super::args::IstioArgs;
 use crate::clusters::Cluster;
-use crate::render::authorizer::outside;
+use crate::render::authorizer::{apart, is_a_services};
 use crate::render::served::Served;
 
 /// What each origin is called.
 pub(super) fn names(served: &Served<'_>, args: &IstioArgs) -> BTreeMap<String, String> {
-    let services = served.asked_services().filter_map(|(cluster, number)| {
+    let services = served.asked_services();
+    let services = services.filter(|(cluster, _)| is_a_services(cluster));
+    let services = services.filter_map(|(cluster, number)| {
         let name = args.cluster_name(&cluster.service_port, number);
         Some((cluster.authorizer.clone()?, name))
     });
-    let others = outside(served).filter_map(|(cluster, rendered)| {
+    let others = apart(served, &args.cluster_domain).filter_map(|(cluster, rendered)| {
         rendered.ok()?;
         Some((cluster.authorizer.clone()?, cluster.name()))
     });
     services.chain(others).collect()
 }
 
-/// The clusters of those outside, each with what adds it.
+/// The clusters of their own, each with what adds it.
 pub(super) fn patches<'s>(served: &'s Served<'_>, args: &IstioArgs) -> Vec<(&'s Cluster, Value)> {
-    let rendered =
-        outside(served).filter_map(|(cluster, rendered)| Some((cluster, rendered.ok()?)));
+    let all = apart(served, &args.cluster_domain);
+    let rendered = all.filter_map(|(cluster, rendered)| Some((cluster, rendered.ok()?)));
     let patches = rendered.map(|(cluster, rendered)| {
         let patch = json!({
             "applyTo": "CLUSTER",

@@ -21,8 +21,7 @@ struct Ports {
 /// One resource for each Service that is not spoken to in plain HTTP/1 alone.
 pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> {
     let mut ports: BTreeMap<(String, String), Ports> = BTreeMap::new();
-    let all = served.clusters.iter().copied();
-    for (cluster, number) in all.chain(served.asked_services()) {
+    for (cluster, number) in served.clusters.iter().copied() {
         let port = &cluster.service_port;
         let chosen = cluster.protocol.unwrap_or_default();
         let own = settings(chosen, Protocol::default(), number).map(|own| (None, own));
