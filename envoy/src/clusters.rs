@@ -144,7 +144,8 @@ fn name(cluster: &mut Cluster, ingress: &TakenIngress<'_>) {
 }
 
 /// How each is spoken to by those who use it: in plain HTTP where one of them does, and else as the first
-/// of them says. Those who speak otherwise: each Ingress, `namespace/name`, with how.
+/// of them says. Those who speak otherwise: each Ingress, `namespace/name`, with how. Whoever calls a port by its
+/// number and whoever calls it by its name speak to the same pods, and on some platforms by the same cluster.
 ///
 /// Source: `proxy_pass` of `buildProxyPass`, `internal/ingress/controller/template/template.go`,
 /// ingress-nginx dbb11b92d: a location's protocol is its Ingress's, whoever serves it.
@@ -153,36 +154,51 @@ pub(crate) fn speak(
     ingresses: &[TakenIngress<'_>],
     used: &Uses,
 ) -> BTreeMap<String, Protocol> {
-    let mut otherwise = BTreeMap::new();
     let all = ingresses.iter().enumerate();
     let places: HashMap<&str, (usize, &TakenIngress<'_>)> =
         all.map(|(at, one)| (one.id(), (at, one))).collect();
+    let spoken = |cluster: &Cluster| -> BTreeMap<usize, (String, Protocol)> {
+        let users = used.get(&cluster.service_port.key());
+        let users = users.into_iter().flat_map(BTreeMap::keys);
+        let users = users.filter_map(|id| places.get(&**id));
+        let spoken = users.map(|(at, one)| (*at, (one.id().to_owned(), Protocol::of(one))));
+        spoken.collect()
+    };
+    let mut by_port: HashMap<(String, Option<u16>), BTreeMap<usize, Protocol>> = HashMap::new();
+    for cluster in clusters.iter() {
+        let of_port = by_port.entry(port_of(cluster)).or_default();
+        let spoken = spoken(cluster).into_iter();
+        of_port.extend(spoken.map(|(at, (_, protocol))| (at, protocol)));
+    }
+    let mut otherwise = BTreeMap::new();
     for cluster in clusters {
-        let Some(users) = used.get(&cluster.service_port.key()) else {
+        let Some(of_port) = by_port.get(&port_of(cluster)) else {
             continue;
         };
-        let mut users: Vec<_> = users.keys().filter_map(|id| places.get(&**id)).collect();
-        users.sort_by_key(|(at, _)| *at);
-        let users = users.into_iter();
-        let spoken: Vec<_> = users
-            .map(|(_, one)| (one.id(), Protocol::of(one)))
-            .collect();
-        let mut all = spoken.iter().map(|(_, protocol)| *protocol);
+        let mut all = of_port.values().copied();
+        let own = spoken(cluster);
         let plain = all
             .clone()
             .find(|protocol| *protocol == Protocol::default());
-        let Some(chosen) = plain.or_else(|| all.next()) else {
+        let Some(chosen) = plain.or_else(|| all.next()).filter(|_| !own.is_empty()) else {
             continue;
         };
         cluster.protocol = Some(chosen);
-        for (id, protocol) in spoken {
-            if protocol != chosen {
-                cluster.others.insert(protocol);
-                otherwise.insert(id.to_owned(), protocol);
-            }
-        }
+        let others = of_port.values().filter(|one| **one != chosen);
+        cluster.others.extend(others.copied());
+        let own = own.into_values();
+        otherwise.extend(own.filter(|(_, protocol)| *protocol != chosen));
     }
     otherwise
+}
+
+/// The port of a Service, whatever it is called.
+fn port_of(cluster: &Cluster) -> (String, Option<u16>) {
+    let key = cluster.service_port.key();
+    match cluster.number {
+        Some(number) => (cluster.service_port.service_id(), Some(number)),
+        None => (key, None),
+    }
 }
 
 /// The Ingress `id` names `cluster`.

@@ -1,6 +1,6 @@
 //! The routes of a gateway: the cluster that limpet names is the cluster that serves.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ptr;
 
 use limpet::endpoints::digest::backend_key;
@@ -189,8 +189,7 @@ pub(super) fn name(way: Option<&str>, kind: &str, changes_host: bool) -> String 
 /// The last take a way too that nobody knows yet: routes and the module's configuration do not change
 /// in the same moment.
 pub(super) fn cluster_routes(served: &Served<'_>, args: &IstioArgs, host: &str) -> Vec<Value> {
-    let clusters = served.clusters_of(host);
-    let ways = served.ways_of(host);
+    let clusters = called_once(served, args, host);
     let mut routes = Vec::new();
     for side in sides(served, args) {
         let routes_of = Routes {
@@ -199,19 +198,54 @@ pub(super) fn cluster_routes(served: &Served<'_>, args: &IstioArgs, host: &str) 
             side,
             headers: headers(served, args, side),
         };
-        for (cluster, number) in &clusters {
-            let own = ways.get(cluster.service_port.key().as_str());
-            let own = own.into_iter().flatten();
+        for one in &clusters {
+            let own = one.ways.iter();
             let own = own.filter_map(|name| Some((*name, served.ways.own.get(*name)?)));
             for (name, way) in own {
-                routes.extend(routes_of.by(Some(name), way, cluster, *number));
+                routes.extend(routes_of.by(Some(name), way, one));
             }
         }
-        for (cluster, number) in &clusters {
-            routes.extend(routes_of.by(None, &served.ways.all, cluster, *number));
+        for one in &clusters {
+            routes.extend(routes_of.by(None, &served.ways.all, one));
         }
     }
     routes
+}
+
+/// A cluster of istiod: of Ingresses that call a port by its number and by its name there is one.
+struct Called<'s> {
+    name: String,
+    cluster: &'s Cluster,
+    number: u16,
+    /// The ways to it, but for that of all.
+    ways: BTreeSet<&'s str>,
+    changes_host: bool,
+}
+
+/// Those that may serve a host, each once: of two routes with one match the second never runs.
+fn called_once<'s>(served: &'s Served<'_>, args: &IstioArgs, host: &str) -> Vec<Called<'s>> {
+    let mut ways = served.ways_of(host);
+    let mut all: Vec<Called<'s>> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (cluster, number) in served.clusters_of(host) {
+        let name = pods::cluster_name(served, args, cluster, *number);
+        let at = *places.entry(name).or_insert_with_key(|name| {
+            all.push(Called {
+                name: name.clone(),
+                cluster,
+                number: *number,
+                ways: BTreeSet::new(),
+                changes_host: false,
+            });
+            all.len() - 1
+        });
+        if let Some(one) = all.get_mut(at) {
+            let key = cluster.service_port.key();
+            one.ways.extend(ways.remove(&*key).unwrap_or_default());
+            one.changes_host |= served.changes_host(&cluster.service_port);
+        }
+    }
+    all
 }
 
 /// What a route does to the headers of a request.
@@ -240,13 +274,13 @@ struct Routes<'a> {
 }
 
 impl Routes<'_> {
-    fn by(&self, name: Option<&str>, way: &Way, cluster: &Cluster, number: u16) -> Vec<Value> {
-        let changes_host = self.served.changes_host(&cluster.service_port);
-        let called = |kind: &str| self::name(name, kind, changes_host);
+    fn by(&self, name: Option<&str>, way: &Way, to: &Called<'_>) -> Vec<Value> {
+        let (cluster, number) = (to.cluster, to.number);
+        let called = |kind: &str| self::name(name, kind, to.changes_host);
         if way.has_no_time() {
             return vec![json!({
                 "name": called("no-time"),
-                "match": [self.matches(name, Requests::All, cluster, number)],
+                "match": [self.matches(name, Requests::All, to)],
                 "directResponse": { "status": 504 },
             })];
         }
@@ -264,7 +298,7 @@ impl Routes<'_> {
         let routes = requests.map(|requests| {
             json!({
                 "name": called(requests.kind()),
-                "match": [self.matches(name, *requests, cluster, number)],
+                "match": [self.matches(name, *requests, to)],
                 "route": [{ "destination": destination }],
                 "headers": self.headers,
                 // The EnvoyFilter has them: a silence cannot be said here.
@@ -274,15 +308,8 @@ impl Routes<'_> {
         routes.collect()
     }
 
-    fn matches(
-        &self,
-        name: Option<&str>,
-        requests: Requests,
-        cluster: &Cluster,
-        number: u16,
-    ) -> Value {
-        let named = pods::cluster_name(self.served, self.args, cluster, number);
-        let mut headers = json!({ CLUSTER_HEADER: { "exact": named } });
+    fn matches(&self, name: Option<&str>, requests: Requests, to: &Called<'_>) -> Value {
+        let mut headers = json!({ CLUSTER_HEADER: { "exact": to.name } });
         if let (Some(name), Some(headers)) = (name, headers.as_object_mut()) {
             headers.insert(POLICY_HEADER.to_owned(), json!({ "exact": name }));
         }
@@ -293,7 +320,7 @@ impl Routes<'_> {
             wanted.insert("method".to_owned(), method);
         }
         // A way that nobody knows yet may be one of those whose pods are verified.
-        if name.is_none() && pods::has_told_twin(self.served, cluster) {
+        if name.is_none() && pods::has_told_twin(self.served, to.cluster) {
             wanted.insert("withoutHeaders".to_owned(), json!({ POLICY_HEADER: {} }));
         }
         if self.side.is_told_apart {

@@ -285,3 +285,48 @@ fn whose_ingresses_make_an_object_too_large_is_said() {
         "{note}"
     );
 }
+
+/// What Istio is told of two Ingresses that call one port otherwise, by its name and by its number.
+fn called_otherwise(host: &str, annotation: &str) -> String {
+    let ingress = |name: &str, host: &str, path: &str, port: &str, annotation: &str| {
+        format!(
+            "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: {name}, annotations: \
+             {{{annotation}}}}}\nspec: {{ingressClassName: nginx, rules: [{{host: {host}, http: {{paths: [{{path: \
+             {path}, pathType: Prefix, backend: {{service: {{name: web, port: {{{port}}}}}}}}}]}}}}]}}\n"
+        )
+    };
+    let service = "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{name: http, port: 80}]}}\n";
+    let text = [
+        service,
+        &ingress("a", "a.test", "/", "name: http", ""),
+        &ingress("b", host, "/b", "number: 80", annotation),
+    ];
+    let manifests = Manifests::parse("in.yaml", &text.concat()).unwrap();
+    istio::text(&manifests, &IstioArgs::default()).unwrap()
+}
+
+#[test]
+fn a_port_called_by_name_and_by_number_has_one_route_and_it_may_change_the_host() {
+    let vhost = "nginx.ingress.kubernetes.io/upstream-vhost: inner.example";
+    let text = called_otherwise("a.test", vhost);
+    let of_hosts = text.split("\n---\n");
+    let mut of_hosts = of_hosts.filter(|one| one.contains("kind: VirtualService"));
+    let routes = of_hosts.find(|one| one.contains("- a.test")).unwrap();
+    let times = |name: &str| routes.matches(&format!("name: {name}\n")).count();
+    assert_eq!(times("limpet-upstream-vhost-idempotent"), 1, "{routes}");
+    assert_eq!(times("limpet-idempotent"), 0, "{routes}");
+}
+
+#[test]
+fn a_port_called_by_name_and_by_number_is_spoken_to_as_each_ingress_says() {
+    let https = "nginx.ingress.kubernetes.io/backend-protocol: HTTPS";
+    for host in ["a.test", "b.test"] {
+        let text = called_otherwise(host, https);
+        let mut all = text.split("\n---\n");
+        let rule = all.find(|one| one.contains("kind: DestinationRule"));
+        let rule = rule.unwrap();
+        assert!(rule.contains("subsets:\n  - name: https\n"), "{rule}");
+        assert!(!rule.contains("\n  trafficPolicy:"), "{rule}");
+        assert!(text.contains("subset: https\n"), "{text}");
+    }
+}
