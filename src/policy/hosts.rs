@@ -77,7 +77,8 @@ pub(super) fn compile(
     // After all names: a name of its own takes precedence over an alias.
     for mut one in compiled {
         for alias in &one.server.aliases {
-            let added = hosts.add_alias(alias, || context.alias(&mut one, alias));
+            let of_it = one.server.aliases_of;
+            let added = hosts.add_alias(alias, of_it, || context.alias(&mut one, alias));
             if let Err(reason) = added {
                 let field = Field::annotation("server-alias");
                 let problem = Problem::Unusable(reason);
@@ -86,6 +87,7 @@ pub(super) fn compile(
             }
         }
     }
+    hosts.share(|ingresses| context.ages(ingresses));
     hosts
 }
 
@@ -198,7 +200,8 @@ impl Context<'_> {
         }
         let locations: Arc<[_]> = locations.into();
         let lookup = if is_regex {
-            let ages = self.ages(&drafts);
+            let ingresses: Vec<_> = drafts.iter().map(|draft| draft.ingress).collect();
+            let ages = self.ages(&ingresses);
             self.tell_cost(name, &drafts, &locations, &ages, remarks);
             Lookup::Regex(Tenants::new(ages))
         } else {

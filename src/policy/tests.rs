@@ -1660,8 +1660,7 @@ fn patterns_beyond_what_all_may_take_cost_the_youngest() {
             .all(|line| line.contains("dear") || line.contains("young")),
         "{refused:?}"
     );
-    let work = crate::route::pattern::Work::of_a_request();
-    let kept = |host: &str| policy.hosts.find(Some(host.as_bytes()), &work).is_some();
+    let kept = |host: &str| policy.hosts.find(Some(host.as_bytes())).is_some();
     assert!(kept("old.test") && kept("dear.test"));
 }
 
@@ -1875,4 +1874,33 @@ fn patterns_that_are_too_much_work_together_are_told_once_for_each_namespace() {
             .collect();
         assert_eq!(told, want, "{remarks:?}");
     }
+}
+
+// Every request to a host that nobody names asks each alias that is a regular expression: 200 of a stranger were
+// more work than one request may cost, and those of others answered 500.
+#[test]
+fn aliases_that_are_too_much_work_cost_who_wrote_them_and_who_came_later() {
+    let tenant = |namespace: &str, day: u32, aliases: &str| {
+        let mut one = of_tenant(namespace, day, &[("server-alias", aliases)], &["/"]);
+        one["spec"]["rules"][0]["host"] = json!(format!("{namespace}.example"));
+        one
+    };
+    let dear: Vec<String> = (0..200).map(|at| format!("~.*x{{100}}{at}")).collect();
+    let all = [
+        tenant("zeta", 1, "~^(.+)[.]zeta[.]test$"),
+        tenant("evil", 2, &dear.join(",")),
+        tenant("young", 3, "~^(.+)[.]young[.]test$"),
+    ];
+    let (policy, _) = compile_with(&all, json!({}));
+    let asked = |host: &str| ask(&policy, &format!("http://{host}/"), &[]);
+    assert_eq!(asked("shop.zeta.test"), "zeta-zeta-80 /");
+    // A name of nobody.
+    assert_eq!(asked("shop.young.test"), "404 ");
+    assert_eq!(asked("young.example"), "young-young-80 /");
+    // Alone they are served.
+    let (policy, _) = compile_with(&[all[2].clone()], json!({}));
+    assert_eq!(
+        ask(&policy, "http://shop.young.test/", &[]),
+        "young-young-80 /"
+    );
 }

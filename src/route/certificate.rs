@@ -75,7 +75,7 @@ fn is_of_another_host(policy: &Policy, scope: &Scope) -> bool {
     let greeted = greeted.as_deref().and_then(normalise);
     greeted.is_some_and(|greeted| {
         let is_known = || {
-            let host = policy.hosts.find(Some(&greeted), scope.work);
+            let host = policy.hosts.find(Some(&greeted));
             host.is_some_and(|host| !host.is_default())
         };
         *greeted != *scope.host && is_known()

@@ -5,7 +5,8 @@
 
 use super::location::Location;
 use super::lookup::{Found, Lookup};
-use super::pattern::{Pattern, Work};
+use super::pattern::{Match, Pattern, Work};
+use super::tenants::{Candidate, Tenants};
 use crate::client_certificate::ClientCertificate;
 use crate::rewrite::template::Template;
 use std::borrow::Cow;
@@ -77,11 +78,32 @@ pub(crate) struct Hosts {
     prefixes: HashMap<Vec<u8>, usize>,
     /// ingress-nginx's wildcards, one label: the name without `*.`.
     wildcards: HashMap<Vec<u8>, usize>,
-    /// Aliases that are regular expressions, with what they stand for.
-    regexes: Vec<(Pattern, usize)>,
+    /// Aliases that are regular expressions.
+    regexes: Vec<Alias>,
+    tenants: Tenants,
     /// Bytes of the longest key of `suffixes` and `prefixes`: nothing longer is looked up.
     longest: usize,
     default: Option<usize>,
+}
+
+/// An alias that is a regular expression.
+#[derive(Debug)]
+struct Alias {
+    pattern: Pattern,
+    /// The place of the host that it stands for.
+    host: usize,
+    /// The place of the Ingress that wrote it.
+    ingress: Option<usize>,
+}
+
+impl Candidate for Alias {
+    fn compare(&self, name: &[u8], work: &Work, tries: bool) -> Match {
+        self.pattern.compare(name, work, tries)
+    }
+
+    fn steps(&self, name: &[u8]) -> u64 {
+        self.pattern.steps(name)
+    }
 }
 
 impl Hosts {
@@ -99,13 +121,14 @@ impl Hosts {
         self.hosts.push(host);
     }
 
-    /// Adds a host under an alias in nginx's own notation.
+    /// Adds a host under an alias in nginx's own notation; `ingress`: the place of the one that wrote it.
     ///
     /// # Errors
     /// Why the name is not usable.
     pub(crate) fn add_alias(
         &mut self,
         alias: &str,
+        ingress: Option<usize>,
         host: impl FnOnce() -> VirtualHost,
     ) -> Result<(), String> {
         let at = self.hosts.len();
@@ -119,7 +142,11 @@ impl Hosts {
             if pattern.longest() < LONGEST_NAME {
                 return Err("would cost too much on every request to an unknown host".to_owned());
             }
-            self.regexes.push((pattern, at));
+            self.regexes.push(Alias {
+                pattern,
+                host: at,
+                ingress,
+            });
         } else if let Some(rest) = name.strip_prefix("*.").or_else(|| name.strip_prefix('.')) {
             if name.starts_with('.') {
                 self.exact.entry(rest.into()).or_insert(at);
@@ -138,20 +165,24 @@ impl Hosts {
         Ok(())
     }
 
+    /// Says how old the namespaces are of those who wrote aliases that are regular expressions.
+    pub(crate) fn share(&mut self, ages: impl Fn(&[Option<usize>]) -> Vec<usize>) {
+        let ingresses: Vec<_> = self.regexes.iter().map(|alias| alias.ingress).collect();
+        self.tenants = Tenants::new(ages(&ingresses));
+    }
+
     /// Every virtual host, the default server included.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &VirtualHost> {
         self.hosts.iter()
     }
 
     /// The virtual host of a normalised name; `None` as name: the request has no host.
-    pub(crate) fn find(&self, name: Option<&[u8]>, work: &Work) -> Option<&VirtualHost> {
-        let at = name
-            .and_then(|name| self.named(name, work))
-            .or(self.default)?;
+    pub(crate) fn find(&self, name: Option<&[u8]>) -> Option<&VirtualHost> {
+        let at = name.and_then(|name| self.named(name)).or(self.default)?;
         self.hosts.get(at)
     }
 
-    fn named(&self, name: &[u8], work: &Work) -> Option<usize> {
+    fn named(&self, name: &[u8]) -> Option<usize> {
         if let Some(at) = self.exact.get(name) {
             return Some(*at);
         }
@@ -177,11 +208,9 @@ impl Hosts {
         if let Some(at) = wildcard {
             return Some(*at);
         }
-        let regex = self
-            .regexes
-            .iter()
-            .find(|(pattern, _)| pattern.is_match(name, work));
-        regex.map(|(_, at)| *at)
+        let work = Work::of_a_name();
+        let regex = self.tenants.find(&self.regexes, name, &work);
+        regex.filter(|_| !work.is_spent()).map(|alias| alias.host)
     }
 }
 
@@ -191,7 +220,7 @@ pub fn is_meant_by(alias: &str, name: &str) -> bool {
     let pattern = alias
         .strip_prefix('~')
         .and_then(|pattern| Pattern::compile(pattern, true).ok());
-    pattern.is_some_and(|pattern| pattern.is_match(name.as_bytes(), &Work::of_a_request()))
+    pattern.is_some_and(|pattern| pattern.is_match(name.as_bytes(), &Work::of_a_name()))
 }
 
 fn dots(name: &[u8]) -> impl Iterator<Item = usize> {

@@ -1,6 +1,7 @@
 //! A location, compiled.
 
-use super::pattern::{Groups, Pattern, Work};
+use super::pattern::{Groups, Match, Pattern, Work};
+use super::tenants::Candidate;
 use crate::access::Lists;
 use crate::authentication::Basic;
 use crate::authorizer::Authorizer;
@@ -104,17 +105,6 @@ pub enum Kind {
     Regex,
 }
 
-/// Whether a path matches that of a location.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Match {
-    Yes,
-    No,
-    /// Its pattern cannot be compiled, and might match.
-    Perhaps,
-    /// Its pattern was not tried.
-    Untried,
-}
-
 /// Who serves a location.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Backend {
@@ -195,35 +185,6 @@ impl Location {
         authorizer.is_some_and(|authorizer| authorizer.signin.is_some())
     }
 
-    pub(crate) fn is_match(&self, uri: &[u8], work: &Work) -> bool {
-        match &self.pattern {
-            Some(pattern) => pattern.is_match(uri, work),
-            None => uri.starts_with(self.name.as_bytes()),
-        }
-    }
-
-    /// Whether the path matches, as far as that is known; `tries`: a regular expression is run.
-    pub(super) fn compare(&self, uri: &[u8], work: &Work, tries: bool) -> Match {
-        let pattern = self.pattern.as_ref();
-        if !tries && pattern.is_some_and(|pattern| pattern.steps(uri) > 0) {
-            return Match::Untried;
-        }
-        if !self.is_match(uri, work) {
-            return Match::No;
-        }
-        if pattern.is_some_and(|pattern| pattern.is_a_guess()) {
-            Match::Perhaps
-        } else {
-            Match::Yes
-        }
-    }
-
-    /// What it takes to know whether the path matches.
-    pub(super) fn steps(&self, uri: &[u8]) -> u64 {
-        let pattern = self.pattern.as_ref();
-        pattern.map_or(0, |pattern| pattern.steps(uri))
-    }
-
     pub(crate) fn groups(&self, uri: &[u8], work: &Work) -> Groups<'_> {
         let groups = self
             .pattern
@@ -242,5 +203,20 @@ impl Location {
             path: &self.path,
             upstream: &self.upstream_name,
         }
+    }
+}
+
+impl Candidate for Arc<Location> {
+    fn compare(&self, uri: &[u8], work: &Work, tries: bool) -> Match {
+        match &self.pattern {
+            Some(pattern) => pattern.compare(uri, work, tries),
+            None if uri.starts_with(self.name.as_bytes()) => Match::Yes,
+            None => Match::No,
+        }
+    }
+
+    fn steps(&self, uri: &[u8]) -> u64 {
+        let pattern = self.pattern.as_ref();
+        pattern.map_or(0, |pattern| pattern.steps(uri))
     }
 }

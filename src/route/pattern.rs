@@ -42,7 +42,7 @@ pub(crate) struct Pattern {
     names: Vec<(String, usize)>,
     /// Places of it that may be tried at once, look-aheads apart.
     width: u32,
-    /// It stands for one that cannot be compiled.
+    /// [`Pattern::around`] one that cannot be compiled.
     is_a_guess: bool,
 }
 
@@ -53,6 +53,17 @@ pub(crate) struct Load<'p> {
     pub literal: &'p [u8],
     /// Places that may be tried at once.
     pub width: u32,
+}
+
+/// Whether a text matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Match {
+    Yes,
+    No,
+    /// The pattern cannot be compiled, and might match.
+    Perhaps,
+    /// The pattern was not tried.
+    Untried,
 }
 
 #[derive(Debug, Clone)]
@@ -224,9 +235,17 @@ impl Pattern {
         work::longest(most.saturating_sub(1))
     }
 
-    /// What [`Pattern::around`] made.
-    pub(super) fn is_a_guess(&self) -> bool {
-        self.is_a_guess
+    /// Whether it matches, as far as that is known; `tries`: a regular expression is run.
+    pub(super) fn compare(&self, text: &[u8], work: &Work, tries: bool) -> Match {
+        if !tries && self.steps(text) > 0 {
+            Match::Untried
+        } else if !self.is_match(text, work) {
+            Match::No
+        } else if self.is_a_guess {
+            Match::Perhaps
+        } else {
+            Match::Yes
+        }
     }
 
     /// What it may take to know whether it matches.

@@ -71,7 +71,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
         if authority.is_none() && has_version(facts, b"HTTP/1.1") {
             return Err(stray_refused(400, Reason::BadRequest));
         }
-        let Some(host) = policy.hosts.find(named.as_deref(), work) else {
+        let Some(host) = policy.hosts.find(named.as_deref()) else {
             let unknown = Unknown::Host;
             let otherwise = || Disposition::NotFound {
                 location: None,

@@ -15,9 +15,9 @@ use tally::Tally;
 /// limits, 30 for error pages and the default backend, 24 for clients' certificates, 7 for
 /// odd names of fields, forwarded ports and the sign-in of names and passwords, 5 for what is closed by
 /// host or by a path that cannot be compiled and for places in patterns by namespace, 3 for whose location is served of
-/// two that nginx would not take together, 10 for what the patterns of one namespace cost others. Each of Envoy's
+/// two that nginx would not take together, 13 for what the patterns of one namespace cost others. Each of Envoy's
 /// workers pays for them when it starts.
-const SIZE_LIMIT: u64 = 1_407_000;
+const SIZE_LIMIT: u64 = 1_410_000;
 
 /// Runs every check in turn and stops at the first that fails. The README's commands come before
 /// whatever else downloads or builds: what they need they have to fetch themselves.

@@ -14,22 +14,22 @@ use std::sync::Arc;
 pub(super) const LONG_PATH: u64 = 2048;
 
 impl Context<'_> {
-    /// For each draft the age of its namespace among them, the oldest least.
-    pub(super) fn ages(&self, drafts: &[&Draft]) -> Vec<usize> {
+    /// For each Ingress the age of its namespace among them, the oldest least.
+    pub(super) fn ages(&self, ingresses: &[Option<usize>]) -> Vec<usize> {
         let mut oldest: HashMap<&str, usize> = HashMap::new();
-        for draft in drafts {
-            let age = draft.ingress.unwrap_or(usize::MAX);
-            let oldest = oldest.entry(self.namespace(draft)).or_insert(age);
+        for ingress in ingresses {
+            let age = ingress.unwrap_or(usize::MAX);
+            let oldest = oldest.entry(self.namespace(*ingress)).or_insert(age);
             *oldest = age.min(*oldest);
         }
-        let age = |draft: &&Draft| oldest.get(self.namespace(draft)).copied();
-        let ages = drafts.iter().map(age);
+        let age = |ingress: &Option<usize>| oldest.get(self.namespace(*ingress)).copied();
+        let ages = ingresses.iter().map(age);
         ages.map(Option::unwrap_or_default).collect()
     }
 
     /// Empty: it is nobody's.
-    fn namespace(&self, draft: &Draft) -> &str {
-        let one = self.ingress(draft);
+    fn namespace(&self, ingress: Option<usize>) -> &str {
+        let one = ingress.and_then(|at| self.loaded.get(at));
         one.map_or("", |one| &one.ingress.namespace)
     }
 
@@ -53,14 +53,14 @@ impl Context<'_> {
         let mut told: HashMap<&str, usize> = HashMap::new();
         for ((location, draft), age) in locations.iter().zip(drafts).zip(ages) {
             if is_told(location) {
-                told.insert(self.namespace(draft), *age);
+                told.insert(self.namespace(draft.ingress), *age);
             }
         }
         for (draft, age) in drafts.iter().zip(ages) {
             if *age < youngest || draft.ingress.is_none() {
                 continue;
             }
-            if told.insert(self.namespace(draft), *age).is_some() {
+            if told.insert(self.namespace(draft.ingress), *age).is_some() {
                 continue;
             }
             let host = host.to_owned();

@@ -76,7 +76,7 @@ pub(super) fn add_aliases_and_tls(
     loaded: &[Loaded],
     remarks: &mut Vec<Remark>,
 ) {
-    for (_, one) in primaries(loaded) {
+    for (at, one) in primaries(loaded) {
         let annotations = &one.annotations;
         for rule in &one.ingress.rules {
             let host = host_of(&rule.host);
@@ -85,6 +85,7 @@ pub(super) fn add_aliases_and_tls(
             };
             if server.aliases.is_empty() {
                 server.aliases.clone_from(&annotations.aliases);
+                server.aliases_of = Some(at);
             } else if !annotations.aliases.is_empty() && server.aliases != annotations.aliases {
                 let value = annotations.aliases.join(",");
                 let host = host.to_owned();

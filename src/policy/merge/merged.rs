@@ -26,6 +26,8 @@ pub struct Loaded {
 #[derive(Debug, Default)]
 pub(in crate::policy) struct Server {
     pub aliases: Vec<String>,
+    /// The place of the Ingress that gives them.
+    pub aliases_of: Option<usize>,
     pub locations: Vec<Draft>,
     pub tls: bool,
     pub from_to_www: bool,

@@ -6,6 +6,8 @@ use std::cell::Cell;
 /// Steps that the patterns of one request may take: some two milliseconds in a VM. nginx has such a
 /// bound too (`pcre_match_limit`), and answers 500 beyond it.
 const OF_A_REQUEST: u64 = 1 << 18;
+/// The same of the aliases that are regular expressions: what they cannot be asked for is a name of nobody.
+const OF_A_NAME: u64 = 1 << 17;
 /// The same of a header's pattern, and of the patterns of one response.
 const OF_A_HEADER: u64 = 1 << 15;
 
@@ -18,11 +20,19 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// For the host and the path of a request.
+    /// For the path of a request.
     pub(crate) fn of_a_request() -> Self {
         Self {
             left: Cell::new(Some(OF_A_REQUEST)),
             reserve: Cell::new(Some(OF_A_REQUEST)),
+        }
+    }
+
+    /// For its host.
+    pub(crate) fn of_a_name() -> Self {
+        Self {
+            left: Cell::new(Some(OF_A_NAME)),
+            reserve: Cell::new(Some(OF_A_NAME)),
         }
     }
 
