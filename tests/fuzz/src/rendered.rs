@@ -98,6 +98,7 @@ fn rendered_for(which: u8, documents: &[Value]) -> Option<Rendered> {
         2 => {
             let args = EnvoyGatewayArgs::default();
             let text = envoy_gateway::text(&manifests, &args).ok()?;
+            let served = Served::on_envoy_gateway(&compiled);
             (envoy_gateway::resources(&served, &args), text)
         }
         _ => {
