@@ -33,7 +33,7 @@ pub struct LossArgs {
 }
 
 /// The key of the plugin configuration with the Ingresses that answer 503.
-const CLOSE: &str = "close";
+pub(crate) const CLOSE: &str = "close";
 
 /// The key of the plugin configuration with the headers that no client may send.
 const STRIP_HEADERS: &str = "strip_headers";

@@ -41,6 +41,9 @@ pub(super) fn make(
     }
     // Those of which the paths stayed, as they were written, by their places.
     let mut written = HashMap::new();
+    // Whoever is closed for want of room takes room by that, too.
+    let said = manifests.given.get(losses::CLOSE).cloned();
+    let (mut told, mut is_settled) = (BTreeSet::new(), false);
     loop {
         let compiled = Compiled::new(manifests, flags)?;
         let objects = objects(&compiled).into_iter();
@@ -49,14 +52,24 @@ pub(super) fn make(
             for at in left_out {
                 leave_out(manifests, at, &mut written);
             }
+            is_settled = false;
             continue;
         }
         let exposed = kept_paths::all(&compiled);
         if exposed.is_empty() {
             let closed = closed(&compiled);
+            if is_settled || closed == told {
+                return Ok(());
+            }
+            manifests.given.remove(losses::CLOSE);
+            let said = said.clone().map(|said| (losses::CLOSE.to_owned(), said));
+            manifests.given.extend(said);
+            told.clone_from(&closed);
             losses::close(manifests, closed);
-            return Ok(());
+            is_settled = true;
+            continue;
         }
+        is_settled = false;
         for (at, paths) in exposed {
             if let Some(ingress) = manifests.ingresses.get_mut(at) {
                 written.insert(at, mem::replace(&mut ingress.value, paths));
