@@ -147,11 +147,7 @@ pub(super) fn authorizer(
         response_headers.push(name.to_ascii_lowercase());
     }
     // ingress-nginx asks nobody any more where one of these is refused.
-    let refused = [
-        "auth-request-redirect",
-        "auth-proxy-set-headers",
-        "auth-cache-duration",
-    ];
+    let refused = ["auth-request-redirect", "auth-cache-duration"];
     let is_refused = |name| reader.text(name) == Err(Unset::Refused);
     if refused.into_iter().any(is_refused)
         || reader.flag("auth-always-set-cookie") == Err(Unset::Refused)

@@ -90,6 +90,21 @@ impl Annotation {
         }
     }
 
+    /// What it goes with, where ingress-nginx reads it only beside that, and refuses more than its value.
+    ///
+    /// Source: `Parse` of `auth`, `authreq` and `authtls`, which end where their first annotation is missing.
+    #[must_use]
+    pub fn head(&self) -> Option<&'static str> {
+        match self.name {
+            "auth-realm" | "auth-secret" | "auth-secret-type" => Some("auth-type"),
+            "auth-method" | "auth-response-headers" => Some("auth-url"),
+            "auth-tls-error-page"
+            | "auth-tls-match-cn"
+            | "auth-tls-pass-certificate-to-upstream" => Some("auth-tls-secret"),
+            _ => None,
+        }
+    }
+
     /// Whether limpet keeps somebody out by it.
     #[must_use]
     pub fn protects(&self) -> bool {
@@ -206,9 +221,9 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("auth-signin", "authentication", Pattern(URLVAR, Spaces::Removed), High, Refused::Annotation, Yes),
     row("auth-signin-redirect-param", "authentication", Pattern(URL, Spaces::Removed), Medium, Refused::Annotation, Yes),
     row("auth-snippet", "authentication", Any, Critical, Refused::Annotation, No(SNIPPET)),
-    row("auth-tls-error-page", "authentication", Pattern(r"^(@[A-Za-z0-9_-]+|((https?://)?[A-Za-z0-9\-.]+(:\d+)?)?(/[A-Za-z0-9\-_.]+)*/?)$", Spaces::Removed), High, Refused::Annotation, Rendered(CLIENT_CERTIFICATES)),
+    row("auth-tls-error-page", "authentication", Pattern(r"^(@[A-Za-z0-9_-]+|((https?://)?[A-Za-z0-9\-.]+(:\d+)?)?(/[A-Za-z0-9\-_.]+)*/?)$", Spaces::Removed), High, Refused::Ingress, Rendered(CLIENT_CERTIFICATES)),
     row("auth-tls-match-cn", "authentication", Pattern(r"^CN=", Spaces::Kept), High, Refused::Ingress, Rendered(CLIENT_CERTIFICATES)),
-    row("auth-tls-pass-certificate-to-upstream", "authentication", Bool, Low, Refused::Annotation, Rendered(CLIENT_CERTIFICATES)),
+    row("auth-tls-pass-certificate-to-upstream", "authentication", Bool, Low, Refused::Ingress, Rendered(CLIENT_CERTIFICATES)),
     row("auth-tls-secret", "authentication", Pattern(BASIC, Spaces::Removed), Medium, Refused::Ingress, Rendered(CLIENT_CERTIFICATES)),
     row("auth-tls-verify-client", "authentication", Pattern(r"^(on|off|optional|optional_no_ca)$", Spaces::Removed), Medium, Refused::Annotation, Rendered(CLIENT_CERTIFICATES)),
     row("auth-tls-verify-depth", "authentication", Int, Low, Refused::Annotation, Rendered(CLIENT_CERTIFICATES)),
@@ -232,7 +247,7 @@ pub static ANNOTATIONS: &[Annotation] = &[
     row("cors-allow-origin", "cors", Pattern(r"^((((([a-z]+://)?(\*\.)?[A-Za-z0-9\-.]*(:\d+)?,?)|null)+)|\*)?$", Spaces::Removed), Medium, Refused::Annotation, Yes),
     row("cors-expose-headers", "cors", Pattern(r"^(([A-Za-z0-9\-_]+|\*),?\s?)+$", Spaces::Removed), Medium, Refused::Annotation, Yes),
     row("cors-max-age", "cors", Int, Low, Refused::Annotation, Yes),
-    row("custom-headers", "backend", Pattern(BASIC, Spaces::Removed), Medium, Refused::Deny, Yes),
+    row("custom-headers", "backend", Pattern(BASIC, Spaces::Removed), Medium, Refused::Annotation, Yes),
     row("custom-http-errors", "backend", Pattern(r"^(?:[4,5]\d{2},?)*$", Spaces::Removed), Low, Refused::Ingress, Partly(ERROR_PAGES)),
     row("default-backend", "backend", ServiceName, Low, Refused::Ingress, Partly("`limpet` makes a cluster for the Service; a plugin configuration of your own has it in `clusters`")),
     row("denylist-source-range", "acl", Cidrs, Medium, Refused::Deny, Yes),

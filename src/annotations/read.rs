@@ -259,6 +259,11 @@ impl Reader<'_> {
         if row.family == "acl" {
             return None;
         }
+        // Nobody looks at it: with its value nothing else is refused.
+        let is_idle = |head| !self.raw(head).is_some_and(|head| !trimmed(head).is_empty());
+        if row.head().is_some_and(is_idle) {
+            return None;
+        }
         let validator = row.validator;
         let is_unfit = is_unfit(row.name, value);
         let is_refused = self.strict || is_unfit;

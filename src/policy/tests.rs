@@ -462,6 +462,31 @@ fn strict_drops_what_ingress_nginx_drops() {
     }
 }
 
+#[test]
+fn what_goes_with_an_annotation_that_is_not_there_refuses_nothing() {
+    for (head, annotation, value) in [
+        ("auth-type", "auth-realm", "a;b"),
+        ("auth-type", "auth-secret-type", "a;b"),
+        ("auth-url", "auth-method", "a;b"),
+        ("auth-url", "auth-response-headers", "a;b"),
+        ("auth-tls-secret", "auth-tls-match-cn", "a;b"),
+        ("auth-tls-secret", "auth-tls-error-page", "https://a.test/?b"),
+        ("auth-tls-secret", "auth-tls-pass-certificate-to-upstream", "b"),
+    ] {
+        for beside in [None, Some(""), Some("b")] {
+            let head = beside.map(|value| (head, value));
+            let all: Vec<_> = head.into_iter().chain([(annotation, value)]).collect();
+            let one = ingress("a", &all, &[("h.example", "Prefix", "/x", "s")]);
+            let (policy, remarks) = compile_with(&[one], json!({ "strict": true }));
+            let is_served = ask(&policy, "http://h.example/x", &[]) == "default-s-80 /x";
+            assert_eq!(is_served, beside != Some("b"), "{all:?}");
+            let is_refused = |one: &Remark| matches!(one.problem, Problem::Refused { .. });
+            let is_told = remarks.iter().any(is_refused);
+            assert_eq!(is_told, beside == Some("b"), "{all:?}: {remarks:?}");
+        }
+    }
+}
+
 // ListIngresses: the oldest first, then by descending namespace/name; the first one has a path.
 #[test]
 fn older_ingresses_win_and_then_later_names() {

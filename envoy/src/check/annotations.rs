@@ -73,6 +73,7 @@ pub(crate) fn judge(object: &Object, controller: Controller<'_>) -> (Vec<Judged>
         let is_usable = idle::is_usable(name, value);
         let idle = alternatives::job(name, value).filter(|_| is_usable);
         let idle = idle.and_then(|job| idle::annotation(job, &ingress, name, controller));
+        let idle = idle.or_else(|| idle::alone(&ingress, name));
         let (verdict, difference) = match &idle {
             // Nothing was done for it; the module's own remark says why.
             None if !is_usable => (Verdict::Honoured, ""),

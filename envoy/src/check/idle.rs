@@ -85,10 +85,28 @@ pub(super) fn annotation(
         let heads = job.heads.join(" or ");
         return Idle::note(format!("does nothing by itself, without {heads}"));
     }
+    // Its template writes it and nobody asks for it: `fastcgi_index` without `fastcgi_pass`.
+    if name == "fastcgi-index" && !given(PROTOCOL).is_some_and(speaks_fastcgi) {
+        return Idle::note("does nothing by itself, without backend-protocol: FCGI");
+    }
     if name.ends_with("-snippet") {
         return snippet(settings?);
     }
     None
+}
+
+const PROTOCOL: &str = "backend-protocol";
+
+fn speaks_fastcgi(protocol: &str) -> bool {
+    protocol.trim().eq_ignore_ascii_case("FCGI")
+}
+
+/// An annotation that ingress-nginx reads only beside another one, which is not there.
+pub(super) fn alone(ingress: &Ingress, name: &str) -> Option<Idle> {
+    let head = catalogue::find(name)?.head()?;
+    let beside = ingress.annotations.get(&format!("{PREFIX}{head}"));
+    let is_alone = beside.is_none_or(|value| value.trim().is_empty());
+    is_alone.then(|| Idle::note(format!("does nothing by itself, without {head}")))?
 }
 
 /// A key of the ConfigMap `settings`.

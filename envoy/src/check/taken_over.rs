@@ -6,7 +6,7 @@ use limpet::annotations::validator::parse_bool;
 
 use super::alternatives::{self, Known};
 use super::annotations::{Judged, Verdict, speaks_otherwise};
-use super::finding::{ELSEWHERE, Finding, SETTING};
+use super::finding::{ELSEWHERE, Finding, IDLE, SETTING};
 use super::platform::Platform;
 use super::settings::JudgedKey;
 use crate::compiled::{Clients, Compiled};
@@ -37,6 +37,7 @@ pub(crate) fn is_written(compiled: &Compiled<'_>, finding: &Finding, on: Option<
     };
     let is_verified = compiled.clients == Clients::Verified && is_of_clients && !takes_any();
     (is_passed || is_of_envoy || is_verified)
+        && finding.code != IDLE
         && ingress.is_some_and(|one| {
             let said = one.annotation(&finding.field);
             // With one that is neither true nor false, the Ingress may be no Ingress.

@@ -49,7 +49,7 @@ fn manifests(annotations: &Value, settings: &Value) -> Manifests {
 const VALUE: &str = "on.example/x";
 
 /// What does nothing by itself, and what it goes with.
-const SATELLITES: [(&str, &str); 11] = [
+const SATELLITES: [(&str, &str); 12] = [
     ("auth-tls-verify-client", "auth-tls-secret"),
     ("auth-tls-verify-depth", "auth-tls-secret"),
     ("auth-tls-pass-certificate-to-upstream", "auth-tls-secret"),
@@ -61,6 +61,7 @@ const SATELLITES: [(&str, &str); 11] = [
     ("enable-owasp-core-rules", "enable-modsecurity"),
     ("modsecurity-snippet", "enable-modsecurity"),
     ("modsecurity-transaction-id", "enable-modsecurity"),
+    ("fastcgi-index", "backend-protocol"),
 ];
 
 /// The same, of keys of the ConfigMap.
@@ -74,6 +75,7 @@ const KEY_SATELLITES: [(&str, &str); 3] = [
 fn asking(name: &str) -> &'static str {
     match catalogue::find(name).map(|row| row.validator) {
         _ if name == "auth-type" => "digest",
+        _ if name == "backend-protocol" => "FCGI",
         _ if ["auth-tls-verify-client", "proxy-ssl-verify"].contains(&name) => "on",
         Some(Validator::Bool) => "true",
         Some(Validator::Int) => "5",
@@ -387,15 +389,15 @@ fn what_goes_with_a_loss_is_accepted_with_it() {
         "enable-modsecurity": "true",
         "enable-owasp-core-rules": "true",
         "modsecurity-transaction-id": "$request_id",
-        "fastcgi-index": "index.php",
+        "fastcgi-params-configmap": "default/php",
     });
     let with_it = ["--accept-loss", "enable-modsecurity@prod/shop"];
     let mut refused = manifests(&annotations, &json!({}));
     let Err(LossError::Refused(losses)) = settled(&mut refused, &with_it) else {
-        panic!("fastcgi-index was not accepted");
+        panic!("fastcgi-params-configmap was not accepted");
     };
     let fields: Vec<&str> = losses.iter().map(|loss| loss.field.as_str()).collect();
-    assert_eq!(fields, ["fastcgi-index"]);
+    assert_eq!(fields, ["fastcgi-params-configmap"]);
 
     let mut through = manifests(&annotations, &json!({}));
     let lines = settled(&mut through, &[&with_it[..], &["--close"]].concat()).unwrap();
@@ -770,7 +772,7 @@ fn what_was_the_whole_hosts_closes_the_host_and_no_other_host_of_who_is_on_it() 
 #[test]
 fn an_ingress_that_is_given_twice_protects_in_either_text() {
     let open = || manifests(&json!({}), &json!({}));
-    let guarded = || manifests(&json!({ "fastcgi-index": "index.php" }), &json!({}));
+    let guarded = || manifests(&json!({ "fastcgi-params-configmap": "default/php" }), &json!({}));
     for (mut first, second) in [(open(), guarded()), (guarded(), open())] {
         first.ingresses.extend(second.ingresses);
         assert_eq!(Report::new(&first, false, None).losses().count(), 1);
@@ -919,7 +921,7 @@ fn headers_of_a_config_map_that_is_not_at_hand_are_told() {
 #[test]
 fn an_ingress_that_is_left_out_protects_until_its_loss_is_settled() {
     let guarded = |version: &str, hosts: &[&str], path: &str| {
-        let annotations = json!({ "fastcgi-index": "index.php", "use-regex": "true" });
+        let annotations = json!({ "fastcgi-params-configmap": "default/php", "use-regex": "true" });
         let mut all = manifests(&annotations, &json!({}));
         let mut guard = all.ingresses.remove(0).value;
         guard["apiVersion"] = json!(version);
