@@ -273,6 +273,14 @@ spec:
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said.iter().any(|line| line.contains("is a regex")));
     assert!(said.iter().any(|line| line.contains("is a name")));
+    let mut findings = report.findings.iter();
+    assert!(
+        findings
+            .all(|one| one.code != "not-rendered"
+                || (&*one.file, one.line > 0) == ("shop.yaml", true)),
+        "{:#?}",
+        report.findings
+    );
     assert_eq!(report.exit_status(), 1);
     assert_eq!(Report::new(&manifests, false, None).exit_status(), 0);
 }
@@ -315,6 +323,11 @@ fn the_hosts_that_a_platforms_resources_leave_out_are_warnings_there() {
         text.contains("host intranet: Istio takes a name without a dot"),
         "{text}"
     );
+    let report = Report::new(&manifests, false, Some(Platform::Istio));
+    let mut found = report.findings.iter();
+    let found = found.find(|one| one.code == "not-rendered").unwrap();
+    assert_eq!((&*found.file, found.line), ("in.json", 1));
+    assert_eq!(found.ingress.as_deref(), Some("default/i0"));
     let rendered = limpet_envoy::render::istio::text(&manifests, &IstioArgs::default()).unwrap();
     assert!(rendered.contains(&text), "{text}");
     let (status, text) = said(Some(Platform::EnvoyGateway));

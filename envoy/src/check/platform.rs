@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use super::annotations::speaks_otherwise;
 use super::closing::{self, NotHonoured};
 use super::finding::{Finding, Level, Place};
+use super::placed::Places;
 use super::policies;
 use super::two_protocols;
 use crate::clusters::{Cluster, Protocol};
@@ -123,7 +124,7 @@ pub(super) fn run(
             Platform::EnvoyGateway => authorizer::refused_on_envoy_gateway(&served).collect(),
         };
         left_out = closing::rendered(compiled, &served, refused.into_iter());
-        findings.extend(not_rendered(&served, platform));
+        findings.extend(not_rendered(compiled, &served, platform));
         findings.extend(match platform {
             Platform::Envoy => Vec::new(),
             Platform::Istio => {
@@ -154,7 +155,7 @@ fn not_in_sidecars(one: &TakingOver<'_>) -> Finding {
 }
 
 /// What the resources cannot hold; `render` writes the same at their head.
-fn not_rendered(served: &Served<'_>, platform: Platform) -> Vec<Finding> {
+fn not_rendered(compiled: &Compiled<'_>, served: &Served<'_>, platform: Platform) -> Vec<Finding> {
     let mut notes = served.notes.clone();
     match platform {
         Platform::Envoy => {}
@@ -170,17 +171,21 @@ fn not_rendered(served: &Served<'_>, platform: Platform) -> Vec<Finding> {
             notes.extend(authorizer::on_envoy_gateway(served));
         }
     }
-    let finding = |note: String| Finding {
-        level: Level::Warning,
-        code: "not-rendered",
-        file: String::new(),
-        line: 0,
-        ingress: None,
-        field: "render".to_owned(),
-        value: None,
-        expected: note,
-        consequence: String::new(),
-        help: Vec::new(),
+    let places = Places::of(compiled);
+    let finding = |note: String| {
+        let placed = places.place(&note);
+        Finding {
+            level: Level::Warning,
+            code: "not-rendered",
+            expected: placed.text.to_owned(),
+            file: placed.file,
+            line: placed.line,
+            ingress: placed.ingress,
+            field: "render".to_owned(),
+            value: None,
+            consequence: String::new(),
+            help: Vec::new(),
+        }
     };
     notes.into_iter().map(finding).collect()
 }
