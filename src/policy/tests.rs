@@ -470,8 +470,16 @@ fn what_goes_with_an_annotation_that_is_not_there_refuses_nothing() {
         ("auth-url", "auth-method", "a;b"),
         ("auth-url", "auth-response-headers", "a;b"),
         ("auth-tls-secret", "auth-tls-match-cn", "a;b"),
-        ("auth-tls-secret", "auth-tls-error-page", "https://a.test/?b"),
-        ("auth-tls-secret", "auth-tls-pass-certificate-to-upstream", "b"),
+        (
+            "auth-tls-secret",
+            "auth-tls-error-page",
+            "https://a.test/?b",
+        ),
+        (
+            "auth-tls-secret",
+            "auth-tls-pass-certificate-to-upstream",
+            "b",
+        ),
     ] {
         for beside in [None, Some(""), Some("b")] {
             let head = beside.map(|value| (head, value));

@@ -772,7 +772,12 @@ fn what_was_the_whole_hosts_closes_the_host_and_no_other_host_of_who_is_on_it() 
 #[test]
 fn an_ingress_that_is_given_twice_protects_in_either_text() {
     let open = || manifests(&json!({}), &json!({}));
-    let guarded = || manifests(&json!({ "fastcgi-params-configmap": "default/php" }), &json!({}));
+    let guarded = || {
+        manifests(
+            &json!({ "fastcgi-params-configmap": "default/php" }),
+            &json!({}),
+        )
+    };
     for (mut first, second) in [(open(), guarded()), (guarded(), open())] {
         first.ingresses.extend(second.ingresses);
         assert_eq!(Report::new(&first, false, None).losses().count(), 1);

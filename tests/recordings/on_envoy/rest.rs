@@ -5,7 +5,9 @@ use super::listeners::{is_over_tls, merge, rendered};
 use limpet_envoy::check::Platform;
 use limpet_tests::envoy::RealEnvoy;
 use limpet_tests::http::Response;
-use limpet_tests::recordings::rest::{Given, Report, Town, client, has_no_answer, scenarios, send};
+use limpet_tests::recordings::rest::{
+    Agree, Given, Report, Town, client, has_no_answer, is_refused_in_part, scenarios, send,
+};
 use limpet_tests::recordings::{list, text};
 use limpet_tests::tls::{self, Greeting, Relay};
 
@@ -32,10 +34,39 @@ const AGREE: [(&str, usize); 13] = [
 
 #[test]
 fn the_rest_is_answered_as_recorded_or_closed() {
-    let all = scenarios(&AGREE);
-    let town = Town::of(&all);
-    let proxy = Proxy::start(&all, &town);
-    let mut report = Report::on(&["envoy"]);
+    let whom = "a real Envoy behind `render envoy --close`";
+    ask(&scenarios(&AGREE), true, &["envoy"], &AGREE, whom);
+}
+
+/// The same without `--strict`, of the scenarios in which ingress-nginx 1.15 refuses a value.
+const UNVALIDATED: [(&str, usize); 13] = [
+    ("access", 11),
+    ("auth", 34),
+    ("body", 3),
+    ("cors", 14),
+    ("errors", 3),
+    ("further", 135),
+    ("headers", 6),
+    ("limits", 1),
+    ("mirror", 2),
+    ("misc", 28),
+    ("realip", 0),
+    ("timeouts", 11),
+    ("tls", 7),
+];
+
+#[test]
+fn what_is_not_validated_the_rest_is_answered_as_recorded_or_listed() {
+    let all = scenarios(&UNVALIDATED);
+    let some: Vec<Value> = all.into_iter().filter(is_refused_in_part).collect();
+    let whom = "the same without `--strict`, where that refuses a value";
+    ask(&some, false, &["envoy", "unvalidated"], &UNVALIDATED, whom);
+}
+
+fn ask(all: &[Value], validates: bool, on: &[&str], agree: Agree<'_>, whom: &str) {
+    let town = Town::of(all);
+    let proxy = Proxy::start(all, &town, validates);
+    let mut report = Report::on(on);
     for (number, scenario) in all.iter().enumerate() {
         for (at, request) in list(&scenario["requests"]).iter().enumerate() {
             if let Some(reason) = has_no_answer(request) {
@@ -46,8 +77,7 @@ fn the_rest_is_answered_as_recorded_or_closed() {
             report.compare(scenario, at, &seen, proxy.closed.contains(&number));
         }
     }
-    let whom = "a real Envoy behind `render envoy --close`";
-    report.finish(&AGREE, whom, "on_envoy/rest.rs");
+    report.finish(agree, whom, "on_envoy/rest.rs");
 }
 
 /// One Envoy for all scenarios.
@@ -61,11 +91,17 @@ struct Proxy {
 }
 
 impl Proxy {
-    fn start(scenarios: &[Value], town: &Town) -> Self {
+    fn start(scenarios: &[Value], town: &Town, validates: bool) -> Self {
         let mut bootstrap = Value::Null;
         let mut closed = BTreeSet::new();
         for (number, scenario) in scenarios.iter().enumerate() {
-            let given = Given::of(scenario).closed(Platform::Envoy);
+            let given = Given::of(scenario);
+            let given = if validates {
+                given
+            } else {
+                given.unvalidated()
+            };
+            let given = given.closed(Platform::Envoy);
             closed.extend(given.is_closed.then_some(number));
             merge(
                 &mut bootstrap,

@@ -8,7 +8,7 @@ mod seen;
 mod sent;
 mod together;
 
-pub use given::{Given, asks_for_ways};
+pub use given::{Given, asks_for_ways, is_refused_in_part};
 pub use readme::{has_table, number};
 pub use report::{Agree, Report};
 pub use seen::Seen;

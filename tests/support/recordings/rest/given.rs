@@ -20,6 +20,8 @@ pub struct Given<'s> {
     pub manifests: Manifests,
     /// Something of it was lost, and is closed.
     pub is_closed: bool,
+    /// Annotations are validated.
+    pub is_strict: bool,
 }
 
 impl<'s> Given<'s> {
@@ -38,7 +40,23 @@ impl<'s> Given<'s> {
             scenario,
             manifests,
             is_closed: false,
+            is_strict: recordings::is_strict(scenario),
         }
+    }
+
+    /// The same without `--strict`.
+    #[must_use]
+    pub fn unvalidated(self) -> Self {
+        Self {
+            is_strict: false,
+            ..self
+        }
+    }
+
+    /// What is said of it.
+    fn remarks(&self) -> Vec<String> {
+        let compiled = Compiled::new(&self.manifests, &self.flags()).unwrap();
+        compiled.remarks.iter().map(ToString::to_string).collect()
     }
 
     /// The same with `--close`.
@@ -61,7 +79,7 @@ impl<'s> Given<'s> {
     #[must_use]
     pub fn flags(&self) -> Flags {
         Flags {
-            strict: recordings::is_strict(self.scenario),
+            strict: self.is_strict,
             on_envoy: true,
             ..Flags::default()
         }
@@ -83,6 +101,15 @@ impl<'s> Given<'s> {
             ..self.flags()
         }
     }
+}
+
+/// Whether the validation of annotations refuses something of a scenario.
+///
+/// # Panics
+/// It cannot be read.
+#[must_use]
+pub fn is_refused_in_part(scenario: &Value) -> bool {
+    Given::of(scenario).remarks() != Given::of(scenario).unvalidated().remarks()
 }
 
 /// Where each Service of a scenario is: one of the pods, or where nobody is.
