@@ -95,13 +95,14 @@ impl Annotation {
     /// Source: `Parse` of `auth`, `authreq` and `authtls`, which end where their first annotation is missing.
     #[must_use]
     pub fn head(&self) -> Option<&'static str> {
-        match self.name {
-            "auth-realm" | "auth-secret" | "auth-secret-type" => Some("auth-type"),
-            "auth-method" | "auth-response-headers" => Some("auth-url"),
-            "auth-tls-error-page"
-            | "auth-tls-match-cn"
-            | "auth-tls-pass-certificate-to-upstream" => Some("auth-tls-secret"),
-            _ => None,
+        let name = self.name;
+        if name.starts_with("auth-secret") || name == "auth-realm" {
+            Some("auth-type")
+        } else if name == "auth-method" || name == "auth-response-headers" {
+            Some("auth-url")
+        } else {
+            let is_beside = name.starts_with("auth-tls-") && name != "auth-tls-secret";
+            is_beside.then_some("auth-tls-secret")
         }
     }
 

@@ -260,7 +260,10 @@ impl Reader<'_> {
             return None;
         }
         // Nobody looks at it: with its value nothing else is refused.
-        let is_idle = |head| !self.raw(head).is_some_and(|head| !trimmed(head).is_empty());
+        let is_idle = |head| {
+            let beside: Option<&str> = self.raw(head);
+            beside.is_none_or(|value| value.trim().is_empty())
+        };
         if row.head().is_some_and(is_idle) {
             return None;
         }

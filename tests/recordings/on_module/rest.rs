@@ -27,7 +27,7 @@ const AGREE: [(&str, usize); 13] = [
     ("body", 52),
     ("cors", 84),
     ("errors", 50),
-    ("further", 517),
+    ("further", 557),
     ("headers", 61),
     ("limits", 37),
     ("mirror", 0),
