@@ -36,23 +36,35 @@ impl Compiled<'_> {
         locations.any(|location| !location.ingress.is_empty())
     }
 
-    /// The Ingresses of its namespace that answer requests for the hosts or aliases of one that is left out,
-    /// `namespace/name`.
-    pub(crate) fn answering_beside(&self, left_out: &Object) -> BTreeSet<String> {
-        let namespace = [left_out.namespace(), "/"].concat();
-        let rules = left_out.ingress().map(|ingress| ingress.rules);
-        let hosts = rules.into_iter().flatten().map(|rule| rule.host);
-        let named: Vec<String> = hosts.chain(aliases(left_out).map(str::to_owned)).collect();
-        let names = named.iter().flat_map(|host| self.answered_as(host));
-        let known = names.filter_map(|name| self.virtual_host(&name));
-        let locations = known.flat_map(|known| known.locations.iter());
-        let answering = locations.map(|location| location.ingress.clone());
-        // A pattern may be anybody's.
-        let is_pattern = named.iter().any(|name| name.starts_with('~'));
-        let all = self.ingresses.iter().filter(|_| is_pattern);
-        let all = all.map(|one| one.id().to_owned());
-        let mut beside: BTreeSet<String> = answering.chain(all).collect();
-        beside.retain(|id| id.starts_with(&namespace));
+    /// The Ingresses that answer requests for the hosts or aliases of those of their namespace that are left
+    /// out, `namespace/name`.
+    pub(crate) fn answering_beside<'m>(
+        &self,
+        left_out: impl Iterator<Item = &'m Object>,
+    ) -> BTreeSet<String> {
+        let (mut names, mut of_patterns) = (BTreeSet::new(), BTreeSet::new());
+        for one in left_out {
+            let namespace = one.namespace();
+            let rules = one.ingress().map(|ingress| ingress.rules);
+            let hosts = rules.into_iter().flatten().map(|rule| rule.host);
+            for host in hosts.chain(aliases(one).map(str::to_owned)) {
+                // A pattern may be anybody's.
+                if host.starts_with('~') {
+                    of_patterns.insert(namespace);
+                }
+                let answered = self.answered_as(&host).into_iter();
+                names.extend(answered.map(|name| (namespace, name)));
+            }
+        }
+        let all = self.ingresses.iter();
+        let all = all.filter(|one| of_patterns.contains(&*one.ingress.namespace));
+        let mut beside: BTreeSet<String> = all.map(|one| one.id().to_owned()).collect();
+        for (namespace, name) in names {
+            let known = self.virtual_host(&name).into_iter();
+            let ids = known.flat_map(|known| known.locations.iter().map(|one| &one.ingress));
+            let own = ids.filter(|id| id.split_once('/').is_some_and(|(own, _)| own == namespace));
+            beside.extend(own.cloned());
+        }
         beside
     }
 

@@ -82,13 +82,12 @@ pub(super) fn make(
 /// The Ingresses that answer 503, `namespace/name`: those of which the paths are left, and those that would answer
 /// in place of what has no room at all, as far as they are of its namespace.
 fn closed(compiled: &Compiled<'_>) -> BTreeSet<String> {
-    let ingresses = compiled.manifests.ingresses.iter();
-    let closed = ingresses.flat_map(|one| match one.room {
-        Room::All | Room::Nothing => BTreeSet::new(),
-        Room::Paths => BTreeSet::from([one.id()]),
-        Room::NotItsPaths => compiled.answering_beside(one),
-    });
-    closed.collect()
+    let ingresses = || compiled.manifests.ingresses.iter();
+    let without = ingresses().filter(|one| one.room == Room::NotItsPaths);
+    let mut closed = compiled.answering_beside(without);
+    let kept = ingresses().filter(|one| one.room == Room::Paths);
+    closed.extend(kept.map(Object::id));
+    closed
 }
 
 /// Whether pods may be told more than is written: a Secret stands there once for each Service.
