@@ -181,9 +181,10 @@ impl Requests {
 }
 
 /// `ValidHeader`.
-pub(crate) fn is_name(name: &str) -> bool {
-    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    !name.is_empty() && name.bytes().all(is_of_name)
+pub(crate) fn is_name(name: impl AsRef<[u8]>) -> bool {
+    let name = name.as_ref();
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !name.is_empty() && name.iter().all(is_of_name)
 }
 
 /// `ValidValue`.

@@ -98,8 +98,8 @@ impl Policy {
 
     /// Whether nginx drops a field of a request for its name (`ngx_http_parse_header_line`, nginx 1.27.1).
     /// Those with `_` are Envoy's to drop.
-    pub(crate) fn drops(&self, name: &str) -> bool {
-        self.drops_odd_names && !name.starts_with(':') && !is_name(name)
+    pub(crate) fn drops(&self, name: &[u8]) -> bool {
+        self.drops_odd_names && !name.starts_with(b":") && !is_name(name)
     }
 
     /// Every virtual host, aliases and the default server included.

@@ -464,9 +464,9 @@ fn edits<'p>(policy: &'p Policy, location: &'p Location, scope: &Scope) -> Vec<E
     }
     edits.extend(scope.client.edits(scope.headers));
     edits.extend(policy.requests.edits(scope));
-    let names = scope.headers.iter();
-    let names = names.filter_map(|(name, _)| std::str::from_utf8(name).ok());
+    let names = scope.headers.iter().map(|(name, _)| *name);
     let dropped = names.filter(|name| policy.drops(name));
+    let dropped = dropped.filter_map(|name| std::str::from_utf8(name).ok());
     edits.extend(dropped.map(|name| Edit::Remove(name.to_owned().into())));
     // `proxy_set_header Authorization ""`.
     if location.basic.is_some() && edit::first(scope.headers, "authorization").is_some() {

@@ -29,6 +29,9 @@ pub struct ResponseHead<'f> {
     pub header: &'f dyn Fn(&str) -> Option<Vec<u8>>,
     /// Every header, in order.
     pub headers: &'f dyn Fn() -> &'f Headers<'f>,
+    /// `ip:port` of who served, where that is another endpoint than the one asked for. `None`: the
+    /// session filter says it in a header.
+    pub elsewhere: Option<&'f dyn Fn() -> Option<String>>,
 }
 
 /// What is decided about the head of a request.
@@ -168,6 +171,19 @@ struct Forwarded {
     admitted: Option<Box<Admitted>>,
     /// What stands in place of its answer.
     page: Option<Box<Page>>,
+}
+
+impl Forwarded {
+    /// Whether it matters who serves it.
+    fn asks_who(&self) -> bool {
+        self.session.is_some() || self.pinned
+    }
+
+    /// Whether the response's whole head is read anyway: one call to the host instead of two. A
+    /// session that is about to begin gets its cookie before those of the pod.
+    fn reads_all(&self) -> bool {
+        self.location.translates_response() || (self.session.is_some() && !self.pinned)
+    }
 }
 
 type Fields = Vec<(Name<'static>, FieldValue<'static>)>;
@@ -333,7 +349,7 @@ impl Stream {
         &mut self,
         policy: &'p Policy,
         endpoints: &EndpointTable,
-        head: &ResponseHead<'p>,
+        head: &ResponseHead,
         facts: &Facts,
     ) -> OnResponse<'p> {
         let mut decided = OnResponse {
@@ -345,19 +361,15 @@ impl Stream {
         if self.replied {
             return decided;
         }
-        // The session filter names the endpoint that served where it is another than the one
-        // asked for: pod addresses never leak.
-        let elsewhere = if self.reads_all() {
-            let value = first((head.headers)(), &policy.headers.endpoint);
-            value.map(<[u8]>::to_vec)
-        } else {
-            (head.header)(&policy.headers.endpoint)
+        let forwarded = self.forwarded.take();
+        let elsewhere = match head.elsewhere {
+            Some(elsewhere) => forwarded
+                .as_ref()
+                .filter(|it| it.asks_who())
+                .and_then(|_| elsewhere()),
+            None => named(policy, forwarded.as_ref(), head, &mut decided.edits),
         };
-        if elsewhere.is_some() {
-            let header = Name::from(&policy.headers.endpoint);
-            decided.edits.push(Edit::Remove(header));
-        }
-        let Some(mut forwarded) = self.forwarded.take() else {
+        let Some(mut forwarded) = forwarded else {
             return decided;
         };
         decided.served_elsewhere = forwarded.pinned && elsewhere.is_some();
@@ -436,15 +448,6 @@ impl Stream {
             body: Vec::new(),
         };
         Some((reply, telemetry))
-    }
-
-    /// Whether the response's whole head is read anyway: one call to the host instead of two. A
-    /// session that is about to begin gets its cookie before those of the pod.
-    fn reads_all(&self) -> bool {
-        let forwarded = self.forwarded.as_ref();
-        forwarded.is_some_and(|it| {
-            it.location.translates_response() || (it.session.is_some() && !it.pinned)
-        })
     }
 
     fn record(&self) -> Option<String> {
@@ -534,14 +537,13 @@ impl Stream {
         policy: &Policy,
         endpoints: &EndpointTable,
         forwarded: &Forwarded,
-        elsewhere: Option<Vec<u8>>,
+        named: Option<String>,
         head: &ResponseHead,
         facts: &Facts,
     ) -> Option<Closing> {
         let session = forwarded.session.as_ref()?;
         let cluster = policy.cluster(forwarded.cluster)?;
         let affinity = cluster.affinity.as_ref()?;
-        let named = elsewhere.and_then(|value| decode(&value));
         // A pinned answer that names nobody else is the pinned endpoint's: nothing to ask. Where
         // the endpoint that served matters, only a real answer of a pod counts.
         let local_reply = (named.is_some()
@@ -594,6 +596,29 @@ impl Stream {
         }
         Step::Reply(reply)
     }
+}
+
+/// Whom the session filter names. What it says is taken off: pod addresses never leak.
+fn named<'p>(
+    policy: &'p Policy,
+    forwarded: Option<&Forwarded>,
+    head: &ResponseHead,
+    edits: &mut Vec<Edit<'p>>,
+) -> Option<String> {
+    let header = &policy.headers.endpoint;
+    let remove = Edit::Remove(header.into());
+    let Some(forwarded) = forwarded.filter(|it| it.asks_who()) else {
+        // To take it off costs less than to look for it.
+        edits.push(remove);
+        return None;
+    };
+    let value = if forwarded.reads_all() {
+        first((head.headers)(), header).map(<[u8]>::to_vec)
+    } else {
+        (head.header)(header)
+    };
+    edits.extend(value.is_some().then_some(remove));
+    decode(&value?)
 }
 
 /// What `custom-headers` and `add-headers` say of every answer; a page is not of the location, and

@@ -1318,6 +1318,7 @@ fn leaves(annotations: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
     let response = crate::stream::ResponseHead {
         header: &|name| crate::edit::first(&answered, name).map(<[u8]>::to_vec),
         headers: &|| &answered,
+        elsewhere: None,
     };
     let edits = stream.on_response(&policy, &table, &response, &facts).edits;
     edits.iter().for_each(&mut take);

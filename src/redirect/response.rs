@@ -10,7 +10,6 @@ use crate::edit::{Edit, FieldValue, Headers, is_control};
 use crate::remark::Problem;
 use crate::rewrite::template::OPEN;
 use crate::route::pattern::{Pattern, Work};
-use std::borrow::Cow;
 
 const PATH: &str = "proxy-cookie-path";
 const DOMAIN: &str = "proxy-cookie-domain";
@@ -86,7 +85,7 @@ impl Rules {
 
     /// The edits of a response with these headers. `origin`: scheme and host of the request; nginx makes
     /// a path that it wrote into Location a URL of them (`ngx_http_header_filter`).
-    pub(crate) fn edits<'h>(&self, headers: &Headers<'h>, origin: Option<&[u8]>) -> Vec<Edit<'h>> {
+    pub(crate) fn edits(&self, headers: &Headers, origin: Option<&[u8]>) -> Vec<Edit<'static>> {
         let mut edits = Vec::new();
         let work = Work::of_a_header();
         if self.cookie_path.is_some() || self.cookie_domain.is_some() {
@@ -118,8 +117,8 @@ impl Rules {
     }
 
     /// Set-Cookie has several fields: once one changes, all are written anew.
-    fn cookies<'h>(&self, headers: &Headers<'h>, work: &Work, edits: &mut Vec<Edit<'h>>) {
-        let fields: Vec<&'h [u8]> = crate::edit::all(headers, "set-cookie").collect();
+    fn cookies(&self, headers: &Headers, work: &Work, edits: &mut Vec<Edit<'static>>) {
+        let fields: Vec<&[u8]> = crate::edit::all(headers, "set-cookie").collect();
         let changed: Vec<Option<Vec<u8>>> = fields
             .iter()
             .map(|field| self.cookie(field, work))
@@ -129,7 +128,7 @@ impl Rules {
         }
         edits.push(Edit::Remove("set-cookie".into()));
         for (field, changed) in fields.into_iter().zip(changed) {
-            let value = changed.map_or(Cow::Borrowed(field), Cow::Owned);
+            let value = changed.unwrap_or_else(|| field.to_vec());
             edits.push(Edit::Add("set-cookie".into(), FieldValue::received(value)));
         }
     }

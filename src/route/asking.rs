@@ -57,7 +57,7 @@ pub(super) fn handed_on(
         };
         let is_internal = name.starts_with([':']) || name.starts_with("x-limpet-");
         let is_envoys = name.starts_with("x-envoy-") || name.starts_with("x-original-forwarded-");
-        let is_free = !NOT_HANDED_ON.contains(&name) && !policy.drops(name);
+        let is_free = !NOT_HANDED_ON.contains(&name) && !policy.drops(name.as_bytes());
         if !is_internal && !is_envoys && is_free && !own(name) {
             out.push((name.to_owned(), value.to_vec()));
         }

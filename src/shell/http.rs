@@ -281,6 +281,7 @@ impl Exchange {
         let head = ResponseHead {
             header: &header,
             headers: &|| headers(),
+            elsewhere: None,
         };
         // What the response means was settled when the request was decided.
         let facts = facts(&|| Knowledge::Current);

@@ -35,6 +35,7 @@ pub(super) fn forward_edits<'p>(
         }
         None => edits.extend(remove_if_present(headers, &names.endpoint)),
     }
+    let path = path.filter(|path| first(headers, ":path") != Some(path));
     edits.extend(path.map(|path| Edit::Set(":path".into(), FieldValue::new(path))));
     edits.extend(further);
     edits
@@ -76,10 +77,10 @@ fn remove_if_present<'p>(headers: &Headers, name: &'p str) -> Option<Edit<'p>> {
 
 /// Adds a Set-Cookie before those of the upstream, where ingress-nginx has it: of two cookies of
 /// one name a browser keeps the last, so that the application's own survives.
-pub(super) fn add_first<'e>(
+pub(super) fn add_first<'h>(
     session_cookie: Vec<u8>,
-    edits: &mut Vec<Edit<'e>>,
-    headers: &dyn Fn() -> &'e Headers<'e>,
+    edits: &mut Vec<Edit>,
+    headers: &dyn Fn() -> &'h Headers<'h>,
 ) {
     const NAME: Name = Name::Borrowed("set-cookie");
     let session_cookie = Edit::Add(NAME, FieldValue::new(session_cookie));
@@ -90,7 +91,7 @@ pub(super) fn add_first<'e>(
     let mut upstreams = all(headers(), "set-cookie").peekable();
     edits.extend(upstreams.peek().map(|_| Edit::Remove(NAME)));
     edits.push(session_cookie);
-    edits.extend(upstreams.map(|value| Edit::Add(NAME, FieldValue::received(value))));
+    edits.extend(upstreams.map(|value| Edit::Add(NAME, FieldValue::received(value.to_vec()))));
 }
 
 /// `ip:port` from the session filter's header; `None` if it is not of its making.

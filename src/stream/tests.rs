@@ -105,6 +105,7 @@ impl Shop {
                 ask("all headers");
                 &headers
             },
+            elsewhere: None,
         };
         let facts = Facts {
             now: &|| 1_700_000_000,
@@ -333,6 +334,7 @@ fn the_answer_to_a_request_that_limpet_answered_is_left_alone() {
             None
         },
         headers: &|| &[],
+        elsewhere: None,
     };
     let decided = stream.on_response(&shop.policy, &shop.endpoints, &head, &facts);
     assert_eq!((decided.edits, asked.get()), (vec![], false));

@@ -157,6 +157,7 @@ fn exchange(
     let response = ResponseHead {
         header: &|name| edit::first(answered, name).map(<[u8]>::to_vec),
         headers: &|| answered,
+        elsewhere: None,
     };
     let decided = stream.on_response(policy, endpoints, &response, &facts);
     Some(black_box(decided.edits).len())

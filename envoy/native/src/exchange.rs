@@ -165,6 +165,7 @@ impl Exchange {
         let head = ResponseHead {
             header: &|field| (field == ":status").then(|| status.clone().into_bytes()),
             headers: &|| &fields,
+            elsewhere: Some(&|| None),
         };
         // No pod has answered.
         let facts = facts(&|_| None, &|| Knowledge::Current);
@@ -208,26 +209,11 @@ impl Exchange {
         const OF: Head = Head::Response;
         let config = Arc::clone(&self.config);
         let endpoints = config.tables();
-        let name = config.policy().headers.endpoint.as_str();
-        let (elsewhere, fields) = (OnceCell::new(), OnceCell::new());
-        let elsewhere = || elsewhere.get_or_init(|| self.pin.elsewhere(filter));
-        let all = || {
-            let mut all = filter.headers(OF);
-            // A pod has no say in it.
-            all.retain(|(field, _)| *field != name.as_bytes());
-            all.extend(
-                elsewhere()
-                    .as_ref()
-                    .map(|value| (name.as_bytes(), &**value)),
-            );
-            all
-        };
+        let fields = OnceCell::new();
         let head = ResponseHead {
-            header: &|field| match field == name {
-                true => elsewhere().clone(),
-                false => filter.header(OF, field).map(<[u8]>::to_vec),
-            },
-            headers: &|| fields.get_or_init(all),
+            header: &|field| filter.header(OF, field).map(<[u8]>::to_vec),
+            headers: &|| fields.get_or_init(|| filter.headers(OF)),
+            elsewhere: Some(&|| self.pin.elsewhere(filter)),
         };
         let property = |path: &[&str]| property(filter, path);
         // What the response means was settled when the request was decided.
@@ -241,7 +227,6 @@ impl Exchange {
             instead,
             telemetry,
         } = decided;
-        let edits: Vec<Edit> = edits.into_iter().map(owned).collect();
         self.apply(filter, OF, &edits);
         self.report(filter, telemetry);
         if served_elsewhere {
@@ -286,7 +271,7 @@ impl Exchange {
     }
 }
 
-/// The head that an edit was made of changes with the first one.
+/// A reply outlives what it was made of.
 fn owned<'e>(edit: Edit) -> Edit<'e> {
     let value = |value: FieldValue| FieldValue::received(value.into_owned());
     match edit {

@@ -23,10 +23,10 @@ impl Pin {
         done
     }
 
-    /// The header's value in the answer: the endpoint that served, if it is another one.
-    pub(crate) fn elsewhere(&self, filter: &Filter) -> Option<Vec<u8>> {
+    /// The endpoint that served, if it is another one.
+    pub(crate) fn elsewhere(&self, filter: &Filter) -> Option<String> {
         let served = filter.attribute(Attribute::UpstreamAddress)?;
         let is_elsewhere = self.endpoint.as_ref() != Some(&served);
-        is_elsewhere.then(|| BASE64.encode(served).into_bytes())
+        String::from_utf8(served).ok().filter(|_| is_elsewhere)
     }
 }

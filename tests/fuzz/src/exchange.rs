@@ -108,6 +108,7 @@ fn answer(
     let response = ResponseHead {
         header: &|name| edit::first(&fields, name).map(<[u8]>::to_vec),
         headers: &|| &fields,
+        elsewhere: None,
     };
     let answered = stream.on_response(policy, endpoints, &response, &facts);
     for edit in &answered.edits {

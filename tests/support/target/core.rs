@@ -178,6 +178,7 @@ impl Target for Core {
                 let response = ResponseHead {
                     header: &|name| edit::first(&fields, name).map(<[u8]>::to_vec),
                     headers: &|| &fields,
+                    elsewhere: None,
                 };
                 let decided = stream.on_response(policy, endpoints, &response, &facts);
                 record = decided.telemetry.record.or(record);
