@@ -10,7 +10,7 @@ pub mod ring_key;
 
 use crate::sorted::sorted_by;
 pub use build::Build;
-use digest::Digest;
+use digest::{Digest, Hex};
 use node_map::NodeMap;
 use ring::Ring;
 use std::collections::BTreeMap;
@@ -148,6 +148,13 @@ impl ClusterTable {
             };
             Some((which, position?))
         })
+    }
+
+    /// What stands for `address` by `digest`, where that is known already.
+    #[must_use]
+    pub fn digest_of(&self, digest: &Digest, address: &str) -> Option<Hex> {
+        let map = self.maps.iter().find(|map| map.digest() == digest)?;
+        Some(digest.hex(map.of(self.position(address)?)?))
     }
 
     /// The healthy endpoint that stands in for another one for sessions of this key:

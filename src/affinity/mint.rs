@@ -14,7 +14,12 @@ impl Affinity {
         table: Option<&ClusterTable>,
         facts: &Facts,
     ) -> Option<String> {
-        let digest = || Some(self.digests.first()?.of(address).as_str().to_owned());
+        let digest = || {
+            let digest = self.digests.first()?;
+            let known = table.and_then(|table| table.digest_of(digest, address));
+            let hex = known.unwrap_or_else(|| digest.of(address));
+            Some(hex.as_str().to_owned())
+        };
         match self.writer {
             Writer::Ring => Some(self.with_backend_key(&ring_key(address, table?, facts)?)),
             Writer::Persistent => Some(self.with_backend_key(&digest()?)),

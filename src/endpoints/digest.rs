@@ -56,7 +56,11 @@ impl Digest {
     /// The digest of an endpoint's `ip:port`.
     #[must_use]
     pub fn of(&self, address: &str) -> Hex {
-        let bytes = self.bytes(address);
+        self.hex(&self.bytes(address))
+    }
+
+    /// What stands for such bytes.
+    pub(crate) fn hex(&self, bytes: &Bytes) -> Hex {
         Hex::of(bytes.get(..self.length()).unwrap_or_default())
     }
 

@@ -5,12 +5,14 @@
 use super::digest::{Bytes, Digest};
 use crate::sorted::sorted_by;
 
-/// The endpoints of one cluster by one digest, 24 bytes each: no digest is made for a request.
+/// The endpoints of one cluster by one digest, and back, 28 bytes each: no digest is made for a request.
 #[derive(Debug, Clone)]
 pub struct NodeMap {
     digest: Digest,
     /// (digest, position in the sorted endpoints), sorted.
     entries: Vec<(Bytes, u32)>,
+    /// Where the entry of each position stands.
+    places: Vec<u32>,
 }
 
 impl NodeMap {
@@ -20,6 +22,7 @@ impl NodeMap {
         Self {
             digest,
             entries: Vec::new(),
+            places: Vec::new(),
         }
     }
 
@@ -39,6 +42,7 @@ impl NodeMap {
         Self {
             digest: self.digest.clone(),
             entries: self.entries.iter().filter_map(kept).collect(),
+            places: Vec::new(),
         }
     }
 
@@ -50,6 +54,20 @@ impl NodeMap {
     /// Makes the map ready for [`Self::find`].
     pub(crate) fn sort(&mut self) {
         self.entries = sorted_by(std::mem::take(&mut self.entries), Ord::cmp);
+        self.places = vec![0; self.entries.len()];
+        for (place, (_, position)) in (0..).zip(&self.entries) {
+            let position = usize::try_from(*position).ok();
+            if let Some(known) = position.and_then(|at| self.places.get_mut(at)) {
+                *known = place;
+            }
+        }
+    }
+
+    /// The digest of the endpoint at `position`.
+    pub(crate) fn of(&self, position: u32) -> Option<&Bytes> {
+        let place = *self.places.get(usize::try_from(position).ok()?)?;
+        let (digest, owner) = self.entries.get(usize::try_from(place).ok()?)?;
+        Some(digest).filter(|_| *owner == position)
     }
 
     /// The position of the endpoint whose digest this is.

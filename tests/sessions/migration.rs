@@ -265,6 +265,8 @@ fn digests_that_changed_are_the_digests_that_would_be_built() {
                 let there = some.contains(address);
                 assert_eq!(named, there.then_some(address.as_str()), "round {round}");
                 assert!(!there || found.unwrap().0 == which, "round {round}");
+                let known = changed.digest_of(digest, address);
+                assert_eq!(known, there.then(|| digest.of(address)), "round {round}");
             }
         }
         table = Some(Arc::new(changed));
