@@ -9,11 +9,13 @@ mod empty;
 mod escape;
 mod node;
 mod parse;
+mod plain;
 mod prefix;
 mod translate;
 mod width;
 mod work;
 
+use plain::{Plain, Spans};
 use prefix::Prefix;
 use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 use std::sync::OnceLock;
@@ -32,6 +34,8 @@ pub(crate) struct Pattern {
     regex: Option<Regex>,
     /// What is compared before `regex` is run.
     prefix: Option<Prefix>,
+    /// What finds groups without `regex`.
+    plain: Option<Box<Plain>>,
     /// Look-aheads, each from the start of the text up to its own end.
     guards: Vec<Guard>,
     /// `$` also matches before a last newline. `None`: the pattern has no `$`, or never matched
@@ -83,17 +87,26 @@ struct Ending {
 
 /// Where the groups of one match are.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Groups<'p> {
-    places: Option<CaptureLocations>,
-    /// For each group of the source its number in `places`.
-    numbers: &'p [Option<usize>],
+pub(crate) struct Groups<'p>(Places<'p>);
+
+#[derive(Debug, Clone, Default)]
+enum Places<'p> {
+    #[default]
+    None,
+    Plain(Spans),
+    /// With the number there for each group of the source.
+    Found(CaptureLocations, &'p [Option<usize>]),
 }
 
 impl Groups<'_> {
     /// From where to where group `number` matched, the first is 1; `None`: it took no part.
     pub(crate) fn get(&self, number: usize) -> Option<(usize, usize)> {
-        let number = *self.numbers.get(number.checked_sub(1)?)?;
-        self.places.as_ref()?.get(number?)
+        let number = number.checked_sub(1)?;
+        match &self.0 {
+            Places::None => None,
+            Places::Plain(spans) => spans.get(number).copied(),
+            Places::Found(places, numbers) => places.get((*numbers.get(number)?)?),
+        }
     }
 }
 
@@ -109,6 +122,7 @@ impl Pattern {
         Self {
             regex: None,
             prefix: Some(Prefix::around(path)),
+            plain: None,
             guards: Vec::new(),
             ending: None,
             groups: Vec::new(),
@@ -179,8 +193,10 @@ impl Pattern {
             let number = numbers.find(|(number, _)| **number == Some(at));
             Some((name?.to_owned(), number?.1))
         });
+        let plain = Plain::of(&branches).filter(|_| ignore_case).map(Box::new);
         Ok(Self {
             prefix,
+            plain,
             names: names.collect(),
             groups: translated.groups,
             guards: guards.collect::<Result<_, String>>()?,
@@ -292,18 +308,18 @@ impl Pattern {
         let Some(regex) = self.regex_for(text) else {
             return self.is_match(text, work).then(Groups::default);
         };
-        let mut places = regex.capture_locations();
         if !work.takes(self.width, text) {
             return None;
         }
+        if let Some(plain) = &self.plain {
+            return plain.find(text).map(|spans| Groups(Places::Plain(spans)));
+        }
+        let mut places = regex.capture_locations();
         regex.captures_read(&mut places, text)?;
         if !self.guards_hold(text, work) {
             return None;
         }
-        Some(Groups {
-            places: Some(places),
-            numbers: &self.groups,
-        })
+        Some(Groups(Places::Found(places, &self.groups)))
     }
 
     fn guards_hold(&self, text: &[u8], work: &Work) -> bool {

@@ -130,7 +130,7 @@ fn is_optional(node: &Node) -> bool {
 
 impl ByteSet {
     /// The only byte of the set, in lower case.
-    fn only(self) -> Option<u8> {
+    pub(super) fn only(self) -> Option<u8> {
         let last = self.last()?;
         (self == Self::of(last)).then_some(last.to_ascii_lowercase())
     }

@@ -97,6 +97,62 @@ fn groups_keep_their_numbers() {
     assert_eq!(named.names(), [("app".to_owned(), 2)]);
 }
 
+#[test]
+fn groups_of_a_plain_pattern_are_those_of_its_regular_expression() {
+    for (pattern, is_plain) in [
+        ("/(app1/.*)", true),
+        ("/(.*)", true),
+        ("/app(/|$)(.*)", true),
+        ("/App(?:/|$)((.*))", true),
+        (r"/a\.b/(x)", true),
+        ("/((a)(b)(/|$).*)", true),
+        ("/(a)(b)(c)(d)(e)", false),
+        ("/app/?(.*)", false),
+        ("/(.*)/x", false),
+        ("/(a|b)(.*)", false),
+        ("/($|/)(.*)", false),
+        ("/(?<app>a)(.*)", false),
+        ("/(?i)(a.*)", false),
+        ("/(?s)(.*)", false),
+        ("/(.*?)", false),
+        ("/(.+)", false),
+        ("/app", false),
+    ] {
+        let compiled = Pattern::location(pattern).unwrap();
+        assert_eq!(compiled.plain.is_some(), is_plain, "{pattern}");
+        let slow = Pattern {
+            plain: None,
+            ..compiled.clone()
+        };
+        for text in [
+            "/",
+            "/app",
+            "/APP1/x/y",
+            "/app1/",
+            "/app\n",
+            "/app\nx",
+            "/app/",
+            "/app/x\ny",
+            "/ab",
+            "/ab/c",
+            "/appx",
+            "/a.b/x",
+            "/abcde",
+            "",
+            "x/app/",
+            "/app/\n",
+        ] {
+            let found = |pattern: &Pattern| {
+                let groups = pattern.groups(text.as_bytes(), &Work::of_a_request());
+                groups.map(|groups| [1, 2, 3, 4].map(|number| groups.get(number)))
+            };
+            let count = compiled.groups.len().min(4);
+            let of = |groups: Option<[_; 4]>| groups.map(|groups| groups[..count].to_vec());
+            assert_eq!(of(found(&compiled)), of(found(&slow)), "{pattern} {text:?}");
+        }
+    }
+}
+
 /// nginx's group is the last round, which matches nothing.
 #[test]
 fn a_group_that_repeats_until_nothing_is_left_is_empty() {
