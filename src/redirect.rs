@@ -123,20 +123,24 @@ fn best_host<'s>(policy: &Policy, scope: &'s Scope) -> &'s [u8] {
 
 /// The first of X-Forwarded-Host, where it is trusted and there.
 pub(crate) fn forwarded_host<'s>(policy: &Policy, scope: &'s Scope) -> Option<&'s [u8]> {
-    let hosts = edit::first(scope.headers, "x-forwarded-host");
-    let hosts = hosts.filter(|_| policy.use_forwarded_headers)?;
+    if !policy.use_forwarded_headers {
+        return None;
+    }
+    let hosts = edit::first(scope.headers, "x-forwarded-host")?;
     hosts.split(|byte| *byte == b',').next()
 }
 
 /// X-Forwarded-Proto, where it is trusted and there.
 fn forwarded_scheme<'s>(scope: &'s Scope) -> Option<&'s [u8]> {
-    edit::first(scope.headers, "x-forwarded-proto").filter(|_| scope.believes)
+    let said = scope.believes.then_some(scope.headers)?;
+    edit::first(said, "x-forwarded-proto")
 }
 
 /// Whether the downstream came by https. ingress-nginx asks the connection alone; a
 /// configuration with `trust_forwarded_proto` says that something in front ended the TLS.
 pub(crate) fn is_https(policy: &Policy, scope: &Scope) -> bool {
-    let forwarded = forwarded_scheme(scope).filter(|_| policy.trust_forwarded_proto);
+    let trusted = policy.trust_forwarded_proto.then_some(scope);
+    let forwarded = trusted.and_then(forwarded_scheme);
     forwarded.map_or(scope.https, |scheme| scheme == b"https")
 }
 

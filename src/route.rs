@@ -240,8 +240,8 @@ fn enter<'p: 'r, 'r>(
     }
     let cors = location.cors.as_deref();
     let allowed = cors.and_then(|cors| Some((cors, cors.allowed(scope.headers)?)));
-    let is_preflight = edit::first(scope.headers, ":method") == Some(b"OPTIONS");
-    let mut disposition = if allowed.is_some() && is_preflight {
+    let is_preflight = || edit::first(scope.headers, ":method") == Some(b"OPTIONS");
+    let mut disposition = if allowed.is_some() && is_preflight() {
         Disposition::reply(redirect::plain(204), Some(location), Reason::Preflight)
     } else {
         go_in(policy, endpoints, host, location, scope, known)
@@ -452,9 +452,8 @@ fn edits<'p>(policy: &'p Policy, location: &'p Location, scope: &Scope) -> Vec<E
         }
     }
     // `parse_x_forwarded_host`: the first of several.
-    let hosts = edit::first(scope.headers, "x-forwarded-host").unwrap_or_default();
     if let Some(host) = redirect::forwarded_host(policy, scope)
-        && host.len() < hosts.len()
+        && edit::first(scope.headers, "x-forwarded-host").is_some_and(|all| host.len() < all.len())
     {
         let value = FieldValue::received(host.to_vec());
         edits.push(Edit::Set("x-forwarded-host".into(), value));

@@ -57,12 +57,19 @@ const ORIGINAL_FOR: &str = "x-original-forwarded-for";
 /// What the template sets in every location.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Names<'r> {
-    pub namespace: &'r str,
+    /// `namespace/name`.
     pub ingress: &'r str,
     pub service: &'r str,
     pub port: &'r str,
     pub path: &'r str,
     pub upstream: &'r str,
+}
+
+impl<'r> Names<'r> {
+    /// The Ingress's namespace and its name there.
+    pub(crate) fn of_ingress(&self) -> (&'r str, &'r str) {
+        self.ingress.split_once('/').unwrap_or_default()
+    }
 }
 
 impl Scope<'_> {
@@ -336,8 +343,8 @@ fn append_plain(plain: Plain, scope: &Scope, out: &mut Vec<u8>) {
             out.extend_from_slice(edit::first(scope.headers, "x-request-id").unwrap_or_default());
         }
         Plain::Dollar => out.push(b'$'),
-        Plain::Namespace => out.extend_from_slice(scope.names.namespace.as_bytes()),
-        Plain::IngressName => out.extend_from_slice(scope.names.ingress.as_bytes()),
+        Plain::Namespace => out.extend_from_slice(scope.names.of_ingress().0.as_bytes()),
+        Plain::IngressName => out.extend_from_slice(scope.names.of_ingress().1.as_bytes()),
         Plain::ServiceName => out.extend_from_slice(scope.names.service.as_bytes()),
         Plain::ServicePort => out.extend_from_slice(scope.names.port.as_bytes()),
         Plain::LocationPath => out.extend_from_slice(scope.names.path.as_bytes()),

@@ -13,13 +13,14 @@ use std::borrow::Cow;
 /// downstream's with it.
 pub(crate) fn edits<'p>(location: &'p Location, headers: &Headers) -> Vec<Edit<'p>> {
     let names = location.names();
+    let (namespace, ingress) = names.of_ingress();
     let accept = edit::first(headers, "accept").unwrap_or_default();
     let text = |text: &'p str| Cow::Borrowed(text.as_bytes());
     let fields = [
         ("x-code", text("503")),
         ("x-format", Cow::Owned(accept.to_vec())),
-        ("x-namespace", text(names.namespace)),
-        ("x-ingress-name", text(names.ingress)),
+        ("x-namespace", text(namespace)),
+        ("x-ingress-name", text(ingress)),
         ("x-service-name", text(names.service)),
         ("x-service-port", text(names.port)),
     ];

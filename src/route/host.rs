@@ -231,32 +231,34 @@ fn dots(name: &[u8]) -> impl Iterator<Item = usize> {
 /// A host as nginx compares it: lower case, without port and without one last dot. `None`:
 /// nginx refuses the request.
 pub(crate) fn normalise(name: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let end = if name.first() == Some(&b'[') {
-        let close = name.iter().position(|byte| *byte == b']');
-        close.map_or(name.len(), |close| close.saturating_add(1))
+    let last = if name.first() == Some(&b'[') {
+        b']'
     } else {
-        name.iter()
-            .position(|byte| *byte == b':')
-            .unwrap_or(name.len())
+        b':'
     };
-    if name
-        .iter()
-        .any(|byte| matches!(byte, 0..=b' ' | 0x7f | b'/'))
-    {
-        return None;
+    let (mut end, mut before, mut is_lower) = (name.len(), 0, true);
+    for (at, byte) in name.iter().enumerate() {
+        match byte {
+            0..=b' ' | 0x7f | b'/' => return None,
+            b'.' if before == b'.' => return None,
+            b'A'..=b'Z' => is_lower = false,
+            _ if *byte == last && end == name.len() => end = at,
+            _ => {}
+        }
+        before = *byte;
     }
-    if name.windows(2).any(|pair| pair == b"..") {
-        return None;
-    }
-    let host = name.get(..end)?;
+    let host = match last {
+        b']' => name.get(..=end).unwrap_or(name),
+        _ => name.get(..end)?,
+    };
     let host = host.strip_suffix(b".").unwrap_or(host);
     if host.is_empty() {
         return None;
     }
-    if host.iter().any(u8::is_ascii_uppercase) {
-        return Some(Cow::Owned(host.to_ascii_lowercase()));
+    if is_lower {
+        return Some(Cow::Borrowed(host));
     }
-    Some(Cow::Borrowed(host))
+    Some(Cow::Owned(host.to_ascii_lowercase()))
 }
 
 #[cfg(test)]

@@ -194,10 +194,8 @@ impl Location {
     }
 
     pub(crate) fn names(&self) -> Names<'_> {
-        let (namespace, ingress) = self.ingress.split_once('/').unwrap_or_default();
         Names {
-            namespace,
-            ingress,
+            ingress: &self.ingress,
             service: &self.service,
             port: &self.port,
             path: &self.path,

@@ -140,6 +140,7 @@ fn headers(policy: &Policy, scope: &Scope, is_told_apart: bool) -> Vec<(String, 
         "x-request-id",
     ];
     let names = &scope.names;
+    let (namespace, ingress) = names.of_ingress();
     let mut path = b"/".to_vec();
     if let Some(at) = scope.raw.iter().position(|byte| *byte == b'?') {
         // `$is_args`: a query that is empty is none.
@@ -162,8 +163,8 @@ fn headers(policy: &Policy, scope: &Scope, is_told_apart: bool) -> Vec<(String, 
         (":authority", host.to_vec()),
         ("x-format", header("accept")),
         ("x-original-uri", scope.raw.to_vec()),
-        ("x-namespace", names.namespace.into()),
-        ("x-ingress-name", names.ingress.into()),
+        ("x-namespace", namespace.into()),
+        ("x-ingress-name", ingress.into()),
         ("x-service-name", names.service.into()),
         ("x-service-port", names.port.into()),
         ("x-request-id", header("x-request-id")),
