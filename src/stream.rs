@@ -487,7 +487,9 @@ impl Stream {
         let ingress = &forward.location.ingress;
         let origin = origin(headers, &forward);
         let (path, further) = (forward.path, forward.edits);
-        self.body = body::allowance(forward.location.body_size, headers);
+        if self.has_body {
+            self.body = body::allowance(forward.location.body_size, headers);
+        }
         let edits = forward_edits(policy, headers, ingress, cluster, pin, path, further);
         let affinity = cluster.affinity.as_ref();
         let reads_user_agent = affinity.is_some_and(Affinity::reads_user_agent);
@@ -546,10 +548,13 @@ impl Stream {
         let affinity = cluster.affinity.as_ref()?;
         // A pinned answer that names nobody else is the pinned endpoint's: nothing to ask. Where
         // the endpoint that served matters, only a real answer of a pod counts.
+        let is_a_pods =
+            || forwarded.reads_all() && named.is_some() && is_no_error((head.headers)());
         let local_reply = (named.is_some()
             || !forwarded.pinned
             || affinity.refreshes()
             || session.is_rewritten())
+            && !is_a_pods()
             && (facts.property)(&["response", "code_details"]).as_deref() != Some(b"via_upstream");
         if !forwarded.pinned && named.is_none() && !local_reply {
             self.note(Why::FilterMissing);
@@ -640,6 +645,14 @@ fn add_fields(
         fields.add_to(&mut reply.headers);
     }
     reply
+}
+
+/// Whether a proxy gives no such answer in place of a pod's, whatever failed: to gRPC it says so in a
+/// 200.
+fn is_no_error(headers: &Headers) -> bool {
+    let status = first(headers, ":status");
+    let is_good = matches!(status, Some([b'1'..=b'3', _, _]));
+    is_good && first(headers, "grpc-status").is_none()
 }
 
 /// The status of an answer that a page stands in place of.

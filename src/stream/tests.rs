@@ -299,6 +299,76 @@ fn a_local_reply_starts_no_session_and_shows_no_address() {
 }
 
 #[test]
+fn an_answer_that_is_no_error_is_a_pods_without_a_question() {
+    let shop = Shop::new();
+    let served = encoded(POD);
+    for (status, further, is_asked) in [
+        ("200", None, false),
+        ("101", None, false),
+        ("304", None, false),
+        ("404", None, true),
+        ("503", None, true),
+        ("200", Some(("grpc-status", "14")), true),
+    ] {
+        let mut stream = Stream::default();
+        let _ = shop.request(&mut stream, &[], Knowledge::Current);
+        let mut answer = vec![(":status", status), ("x-limpet-endpoint", served.as_str())];
+        answer.extend(further);
+        let (decided, asked) = shop.response(&mut stream, &answer, ANSWERED);
+        let question = "response.code_details".to_owned();
+        assert_eq!(asked.contains(&question), is_asked, "{answer:?}");
+        let begun = Some(Count::Session(State::New));
+        assert_eq!(decided.telemetry.count, begun);
+    }
+}
+
+#[test]
+fn who_serves_is_not_asked_where_nobody_wants_to_know() {
+    let mut shop = Shop::new();
+    shop.policy.unmatched = crate::config::Unmatched::Pass;
+    let elsewhere = [(":authority", "other.test"), (":path", "/")];
+    let facts = Facts {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|_| None,
+        knowledge: &|| Knowledge::Current,
+    };
+    let mut stream = Stream::default();
+    let headers = fields(&elsewhere);
+    let _ = stream.on_request(&shop.policy, &shop.endpoints, &headers, &facts);
+    let served = encoded(POD);
+    let answer = [("x-limpet-endpoint", served.as_str())];
+    let (decided, asked) = shop.response(&mut stream, &answer, ANSWERED);
+    assert_eq!(decided.edits, vec![remove("x-limpet-endpoint")]);
+    assert_eq!(asked, Vec::<String>::new());
+}
+
+/// A shell that pins by itself knows who served, and what a pod says of it is the pod's.
+#[test]
+fn who_served_may_be_known_without_the_session_filter() {
+    let shop = Shop::new();
+    let mut stream = Stream::default();
+    let _ = shop.request(&mut stream, &[], Knowledge::Current);
+    let lie = encoded(POD);
+    let answer = [(":status", "200"), ("x-limpet-endpoint", lie.as_str())];
+    let answer = fields(&answer);
+    let head = ResponseHead {
+        header: &|_| panic!("nothing more is asked"),
+        headers: &|| &answer,
+        elsewhere: Some(&|| Some(OTHER.to_owned())),
+    };
+    let facts = Facts {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|_| None,
+        knowledge: &|| Knowledge::Current,
+    };
+    let decided = stream.on_response(&shop.policy, &shop.endpoints, &head, &facts);
+    let minted = format!("{}; Path=/; HttpOnly", cookie(OTHER));
+    assert_eq!(decided.edits, vec![add("set-cookie", &minted)]);
+}
+
+#[test]
 fn an_unpinned_answer_that_names_nobody_betrays_a_missing_session_filter() {
     let shop = Shop::new();
     let mut stream = Stream::default();
