@@ -179,7 +179,7 @@ fn a_request_takes_little_memory() {
             Some(cookie),
             None,
             Some(0),
-            8,
+            7,
         ),
         (
             "new",
@@ -188,10 +188,10 @@ fn a_request_takes_little_memory() {
             None,
             third,
             Some(2),
-            11,
+            10,
         ),
         ("plain", "plain.test", "/docs/x", None, None, Some(0), 3),
-        ("nobody's", "other.test", "/x", None, None, Some(0), 1),
+        ("nobody's", "other.test", "/x", None, None, Some(1), 2),
         ("redirected", "secure.test", "/x", None, None, None, 4),
     ] {
         let head = head(host, path, cookie);
