@@ -176,6 +176,12 @@ impl<'r> Client<'r> {
             .is_none_or(|asked| asked.names(&self.subject, work))
     }
 
+    /// Whether `auth-tls-error-page` says anything.
+    pub(crate) fn has_own_page(&self) -> bool {
+        self.asked
+            .is_some_and(|asked| !asked.said.error_page.is_empty())
+    }
+
     /// `auth-tls-error-page`, where a browser can go.
     pub(crate) fn error_page(&self) -> Option<&'r str> {
         let page = self.asked?.said.error_page.as_str();

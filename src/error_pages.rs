@@ -12,6 +12,8 @@ use std::sync::Arc;
 /// Which answers of a location are replaced, and by whose pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ErrorPages {
+    /// Of an Ingress, not of the ConfigMap.
+    pub(crate) is_own: bool,
     pub statuses: Vec<u16>,
     /// Answers of pods are replaced too, not those of the proxy alone.
     pub intercepts: bool,
@@ -138,6 +140,7 @@ mod tests {
     fn page(is_head: bool) -> Page {
         Page {
             pages: Arc::new(ErrorPages {
+                is_own: false,
                 statuses: vec![404, 503],
                 intercepts: false,
                 service: None,

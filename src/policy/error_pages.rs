@@ -55,6 +55,7 @@ pub(super) fn of(
         })
     });
     Some(Arc::new(ErrorPages {
+        is_own: own.is_some(),
         statuses: statuses.clone(),
         intercepts,
         service,

@@ -5,7 +5,7 @@
 
 use super::admission::is_blocked;
 use super::asking;
-use super::disposition::Disposition;
+use super::disposition::{Disposition, Reason};
 use super::fallback::is_empty;
 use crate::access;
 use crate::authorizer::{Answer, Question};
@@ -31,7 +31,15 @@ pub(super) fn paged<'p>(
         Disposition::Reply { location, .. } | Disposition::NotFound { location, .. } => *location,
         Disposition::Ask(_) | Disposition::Count(_) | Disposition::Pass { .. } => None,
     };
-    if location.is_some_and(|location| location.closed) {
+    // `return 403` with a text is no error to `error_page`.
+    let is_text = matches!(
+        disposition,
+        Disposition::Reply {
+            reason: Reason::OtherName,
+            ..
+        }
+    );
+    if is_text || location.is_some_and(|location| location.closed) {
         return disposition;
     }
     let of_map = policy.error_pages.as_ref();
@@ -43,7 +51,9 @@ pub(super) fn paged<'p>(
         Some(location) => location.error_pages.as_ref(),
         None => of_map,
     };
-    let Some(pages) = pages else {
+    // `error_page 495` of a host replaces those of the ConfigMap, which stand further out.
+    let holds = |pages: &&Arc<ErrorPages>| pages.is_own || !scope.client.has_own_page();
+    let Some(pages) = pages.filter(holds) else {
         return disposition;
     };
     let status = match &mut disposition {
