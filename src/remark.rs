@@ -208,6 +208,11 @@ pub enum Problem {
         /// The longest path for which all of them fit, in bytes.
         longest: u64,
     },
+    /// Aliases that are regular expressions, and too much work together for long names.
+    CostlyAliases {
+        /// The longest name for which all of them fit, in bytes.
+        longest: u64,
+    },
     /// A word of `annotation-value-word-blocklist`.
     Blocked {
         /// The word.

@@ -47,6 +47,7 @@ use pattern::Work;
 use request::Request;
 use std::borrow::Cow;
 use std::sync::Arc;
+use tenants::TooCostly;
 
 /// Decides what is to happen to a request. `headers` with pseudo-headers, as received.
 #[must_use]
@@ -84,10 +85,14 @@ pub fn dispose_knowing<'p>(
     let work = Work::of_a_request();
     let disposition = decide(policy, endpoints, headers, facts, &work, known);
     if work.is_spent() {
-        // As nginx where a pattern reaches the limits of PCRE.
-        return Disposition::reply(redirect::plain(500), None, Reason::TooCostly);
+        return too_costly();
     }
     disposition
+}
+
+/// As nginx where a pattern reaches the limits of PCRE.
+fn too_costly<'p>() -> Disposition<'p> {
+    Disposition::reply(redirect::plain(500), None, Reason::TooCostly)
 }
 
 fn decide<'p>(
@@ -109,7 +114,8 @@ fn decide<'p>(
     if let Some(refused) = certificate::refused(policy, request.host, &mut scope) {
         return refused;
     }
-    let disposition = of_host(policy, endpoints, request.host, &mut scope, work, known);
+    let (host, doubt) = (request.host, request.doubt);
+    let disposition = of_host(policy, endpoints, (host, doubt), &mut scope, known);
     paging::paged(policy, endpoints, &scope, disposition, known.page)
 }
 
@@ -117,9 +123,8 @@ fn decide<'p>(
 fn of_host<'p: 'r, 'r>(
     policy: &'p Policy,
     endpoints: &EndpointTable,
-    host: &'p VirtualHost,
+    (host, doubt): (&'p VirtualHost, Option<TooCostly>),
     scope: &mut Scope<'r>,
-    work: &Work,
     known: Known,
 ) -> Disposition<'p> {
     if policy
@@ -141,15 +146,24 @@ fn of_host<'p: 'r, 'r>(
         let reply = redirect::www(policy, scope, to);
         return Disposition::redirect(reply, None, Reason::FromToWww);
     }
+    // Of a name that may be an alias of theirs others take no request, but for who was there before.
+    let is_in_doubt = |location: &Location| {
+        let age = doubt.map(|doubt| doubt.age);
+        !location.ingress.is_empty() && age.is_some_and(|age| age <= location.age)
+    };
     if &*scope.uri == b"/"
         && let Some((at, template)) = &host.app_root
     {
+        if host.locations.get(*at).is_some_and(|one| is_in_doubt(one)) {
+            return too_costly();
+        }
         let reply = redirect::to(policy, 302, template.filled(scope), scope, false);
         return Disposition::redirect(reply, host.locations.get(*at), Reason::AppRoot);
     }
-    let found = host.find(&scope.uri, work);
+    let found = host.find(&scope.uri);
     let unknown = unknown(host);
     let mut here = || match found {
+        Found::TooCostly => too_costly(),
         Found::Location(location) | Found::MissingSlash(location)
             if body::is_too_long(location.body_size, scope.headers) =>
         {
@@ -171,6 +185,10 @@ fn of_host<'p: 'r, 'r>(
         },
     };
     match found {
+        Found::TooCostly => too_costly(),
+        Found::Location(location) | Found::MissingSlash(location) if is_in_doubt(location) => {
+            too_costly()
+        }
         Found::Location(location) | Found::MissingSlash(location)
             if location.backend != Backend::Nobody =>
         {

@@ -88,6 +88,7 @@ pub(super) fn compile(
         }
     }
     hosts.share(|ingresses| context.ages(ingresses));
+    context.tell_aliases(&hosts, remarks);
     hosts
 }
 
@@ -175,7 +176,9 @@ impl Context<'_> {
         let mut locations = Vec::with_capacity(compiled.len());
         let mut drafts = Vec::with_capacity(compiled.len());
         let mut app_root = None;
-        for (draft, location) in compiled {
+        let ingresses: Vec<_> = compiled.iter().map(|(draft, _)| draft.ingress).collect();
+        for ((draft, mut location), age) in compiled.into_iter().zip(self.ages(&ingresses)) {
+            location.age = age;
             // Of several of one Ingress the first is.
             let is_lost = lost.get(&(&*draft.written, false)) == Some(&draft.ingress);
             let is_own = served.get(&draft.place()) == Some(&draft.ingress);
@@ -200,10 +203,9 @@ impl Context<'_> {
         }
         let locations: Arc<[_]> = locations.into();
         let lookup = if is_regex {
-            let ingresses: Vec<_> = drafts.iter().map(|draft| draft.ingress).collect();
-            let ages = self.ages(&ingresses);
-            self.tell_cost(name, &drafts, &locations, &ages, remarks);
-            Lookup::Regex(Tenants::new(ages))
+            self.tell_cost(name, &drafts, &locations, remarks);
+            let ages = locations.iter().map(|location| location.age);
+            Lookup::Regex(Tenants::new(ages.collect()))
         } else {
             Lookup::fixed(&locations)
         };

@@ -1928,7 +1928,7 @@ fn aliases_that_are_too_much_work_cost_who_wrote_them_and_who_came_later() {
     let (policy, _) = compile_with(&all, json!({}));
     let asked = |host: &str| ask(&policy, &format!("http://{host}/"), &[]);
     assert_eq!(asked("shop.zeta.test"), "zeta-zeta-80 /");
-    // A name of nobody.
+    // No rule without a host: a name of nobody.
     assert_eq!(asked("shop.young.test"), "404 ");
     assert_eq!(asked("young.example"), "young-young-80 /");
     // Alone they are served.
@@ -1937,4 +1937,125 @@ fn aliases_that_are_too_much_work_cost_who_wrote_them_and_who_came_later() {
         ask(&policy, "http://shop.young.test/", &[]),
         "young-young-80 /"
     );
+}
+
+/// `here` alone, and beside a younger stranger's: what becomes of a request is the same.
+fn is_the_same_beside(
+    here: &[Value],
+    stranger: Value,
+    url: &str,
+    headers: &[(&str, &str)],
+) -> String {
+    let authorizers = json!({ "authorizers": { "http://other.example:80": "other" } });
+    let (alone, _) = compile_with(here, authorizers.clone());
+    let (beside, _) = compile_with(&[here, &[stranger]].concat(), authorizers);
+    let asked = ask(&alone, url, headers);
+    assert_eq!(ask(&beside, url, headers), asked, "{url}");
+    asked
+}
+
+// What a request took after its location was found, a second search of an authorizer, or the groups of
+// locations that nobody found had no room any more beside a stranger's patterns.
+#[test]
+fn what_is_served_alone_is_served_beside_a_younger_strangers_patterns() {
+    let long = "y".repeat(1_000);
+    let rewritten = of_tenant(
+        "alpha",
+        1,
+        &[("rewrite-target", "/$1")],
+        &["/", "/foo/(.*)/[a-z]{20}x"],
+    );
+    let asking = [("auth-url", "http://$host/check$request_uri")];
+    let asking = [of_tenant("alpha", 1, &asking, &["/foo/[a-z]*x"]), {
+        let mut open = of_tenant("alpha", 1, &[], &["/check"]);
+        open["metadata"]["name"] = json!("open");
+        open
+    }];
+    let wide = of_tenant(
+        "alpha",
+        1,
+        &[],
+        &["/", &format!("/.*z{{100}}0/{}", "q".repeat(20))],
+    );
+    for width in (20..=600).step_by(20) {
+        let path = format!("/.*z{{{width}}}0/{}", "p".repeat(30));
+        let stranger = || of_tenant("evil", 2, &[], &[&path]);
+        let url = format!("http://a.example/foo/{long}/{}x", "a".repeat(20));
+        let served = is_the_same_beside(std::slice::from_ref(&rewritten), stranger(), &url, &[]);
+        assert_eq!(served, format!("alpha-alpha-80 /{long}"));
+        let url = format!("http://a.example/foo/{long}x");
+        let served = is_the_same_beside(&asking, stranger(), &url, &[]);
+        assert!(served.starts_with("ask "), "{served}");
+        let served = is_the_same_beside(std::slice::from_ref(&wide), stranger(), &url, &[]);
+        assert_eq!(served, format!("alpha-alpha-80 /foo/{long}x"));
+    }
+}
+
+// Whoever wrote many aliases and a rule without a host had the requests for others' aliases.
+#[test]
+fn a_name_that_may_be_an_alias_is_served_by_nobody_who_came_later() {
+    let tenant = |namespace: &str, day: u32, host: &str, aliases: &str| {
+        let more = [
+            ("server-alias", aliases),
+            ("whitelist-source-range", "10.0.0.0/8"),
+        ];
+        let more = if aliases.is_empty() { &[][..] } else { &more };
+        let mut one = of_tenant(namespace, day, more, &["/"]);
+        let rule = &mut one["spec"]["rules"][0];
+        match host {
+            "" => drop(rule.as_object_mut().unwrap().remove("host")),
+            host => rule["host"] = json!(host),
+        }
+        one["metadata"]["name"] = json!(format!("at{host}"));
+        one
+    };
+    let dear: Vec<String> = (0..100)
+        .map(|at| format!("~^[a-y.]*[a-y]{{40}}1{at}"))
+        .collect();
+    let dear = tenant("evil", 1, "1.example", &dear.join(","));
+    let alias = "~^[a-y]+[.]alpha[.]test$";
+    let url = format!("http://{}.alpha.test/", "y".repeat(60));
+    for (all, want) in [
+        // Evil was there first: 500, and not evil's.
+        (
+            vec![
+                dear.clone(),
+                tenant("evil", 1, "", ""),
+                tenant("alpha", 2, "a.example", alias),
+            ],
+            "500 ",
+        ),
+        // The default server's owner came later than evil, and before.
+        (vec![dear.clone(), tenant("beta", 2, "", "")], "500 "),
+        (
+            vec![dear.clone(), tenant("beta", 0, "", "")],
+            "beta-beta-80 /",
+        ),
+        (vec![dear.clone()], "404 "),
+    ] {
+        let (policy, remarks) = compile_with(&all, json!({}));
+        assert_eq!(ask(&policy, &url, &[]), want);
+        let told = remarks
+            .iter()
+            .filter(|one| one.to_string().contains("may cost"));
+        let told: Vec<_> = told.filter_map(|one| one.ingress.as_deref()).collect();
+        let alpha = all
+            .iter()
+            .any(|one| one["metadata"]["namespace"] == "alpha");
+        let want = if alpha {
+            &["evil/at1.example", "alpha/ata.example"][..]
+        } else {
+            &["evil/at1.example"]
+        };
+        assert_eq!(told, want, "{remarks:?}");
+    }
+    // Of whoever was there before all is asked.
+    let many: Vec<String> = (0..25)
+        .map(|at| format!("~^[a-y.]*[a-y]{{40}}{at}"))
+        .collect();
+    let many = tenant("alpha", 1, "a.example", &[&many.join(","), alias].join(","));
+    let mut stranger = dear;
+    stranger["metadata"]["creationTimestamp"] = json!("2024-01-09T00:00:00Z");
+    let served = is_the_same_beside(&[many], stranger, &url, &[]);
+    assert_eq!(served, "403 ");
 }

@@ -143,6 +143,13 @@ impl Remark {
                      more work than one request may cost, where a path is longer than {longest} bytes"
                 );
             }
+            Problem::CostlyAliases { longest } => {
+                return write!(
+                    out,
+                    "may, with the patterns among the aliases of its own and of older namespaces, take more work \
+                     than one request may cost, where a name is longer than {longest} bytes"
+                );
+            }
             Problem::Blocked { word } => {
                 return write!(out, "contains {word:?} of annotation-value-word-blocklist");
             }

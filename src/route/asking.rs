@@ -183,8 +183,13 @@ fn serving<'p>(
     if !uri.starts_with(b"/") || !uri.windows(2).all(is_plain) {
         return None;
     }
-    let Found::Location(location) = host.find(uri, scope.work) else {
-        return None;
+    let location = match host.find(uri) {
+        Found::Location(location) => location,
+        Found::TooCostly => {
+            scope.work.spend();
+            return None;
+        }
+        Found::MissingSlash(_) | Found::Nothing => return None,
     };
     let asks = location.access.is_some() || location.basic.is_some() || policy.blocked.is_some();
     let is_other = location.rewrite.is_some() || location.redirect.is_some();

@@ -76,7 +76,7 @@ fn is_of_another_host(policy: &Policy, scope: &Scope) -> bool {
     greeted.is_some_and(|greeted| {
         let is_known = || {
             let host = policy.hosts.find(Some(&greeted));
-            host.is_some_and(|host| !host.is_default())
+            host.is_some_and(|(host, doubt)| !host.is_default() || doubt.is_some())
         };
         *greeted != *scope.host && is_known()
     })

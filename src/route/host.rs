@@ -5,8 +5,8 @@
 
 use super::location::Location;
 use super::lookup::{Found, Lookup};
-use super::pattern::{Match, Pattern, Work};
-use super::tenants::{Candidate, Tenants};
+use super::pattern::{Load, Match, Pattern, Work};
+use super::tenants::{Candidate, Tenants, TooCostly};
 use crate::client_certificate::ClientCertificate;
 use crate::rewrite::template::Template;
 use std::borrow::Cow;
@@ -63,8 +63,8 @@ impl VirtualHost {
         self.client_certificate.as_deref()
     }
 
-    pub(crate) fn find(&self, uri: &[u8], work: &Work) -> Found<'_> {
-        self.lookup.find(&self.locations, uri, work)
+    pub(crate) fn find(&self, uri: &[u8]) -> Found<'_> {
+        self.lookup.find(&self.locations, uri)
     }
 }
 
@@ -99,10 +99,6 @@ struct Alias {
 impl Candidate for Alias {
     fn compare(&self, name: &[u8], work: &Work, tries: bool) -> Match {
         self.pattern.compare(name, work, tries)
-    }
-
-    fn steps(&self, name: &[u8]) -> u64 {
-        self.pattern.steps(name)
     }
 }
 
@@ -171,18 +167,35 @@ impl Hosts {
         self.tenants = Tenants::new(ages(&ingresses));
     }
 
+    /// What aliases that are regular expressions may cost, with the age of the namespace and the place of the
+    /// Ingress that wrote each.
+    pub(crate) fn alias_loads(&self) -> impl Iterator<Item = (Load<'_>, usize, Option<usize>)> {
+        let all = self.regexes.iter().zip(self.tenants.ages());
+        all.filter_map(|(alias, age)| Some((alias.pattern.load()?, *age, alias.ingress)))
+    }
+
     /// Every virtual host, the default server included.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &VirtualHost> {
         self.hosts.iter()
     }
 
-    /// The virtual host of a normalised name; `None` as name: the request has no host.
-    pub(crate) fn find(&self, name: Option<&[u8]>) -> Option<&VirtualHost> {
-        let at = name.and_then(|name| self.named(name)).or(self.default)?;
-        self.hosts.get(at)
+    /// The virtual host of a normalised name; `None` as name: the request has no host. Where it may be an
+    /// alias of somebody, it is the default server's, whose locations have to be older.
+    pub(crate) fn find(&self, name: Option<&[u8]>) -> Option<(&VirtualHost, Option<TooCostly>)> {
+        let named = name.map_or(Ok(None), |name| self.named(name));
+        let at = named.unwrap_or_default().or(self.default)?;
+        Some((self.hosts.get(at)?, named.err()))
     }
 
-    fn named(&self, name: &[u8]) -> Option<usize> {
+    fn named(&self, name: &[u8]) -> Result<Option<usize>, TooCostly> {
+        if let Some(at) = self.known(name) {
+            return Ok(Some(at));
+        }
+        let regex = self.tenants.find(&self.regexes, name);
+        regex.map(|alias| alias.map(|alias| alias.host))
+    }
+
+    fn known(&self, name: &[u8]) -> Option<usize> {
         if let Some(at) = self.exact.get(name) {
             return Some(*at);
         }
@@ -205,12 +218,7 @@ impl Hosts {
             let whole = !label.is_empty() && label.iter().all(is_label);
             self.wildcards.get(tail.get(1..)?).filter(|_| whole)
         });
-        if let Some(at) = wildcard {
-            return Some(*at);
-        }
-        let work = Work::of_a_name();
-        let regex = self.tenants.find(&self.regexes, name, &work);
-        regex.filter(|_| !work.is_spent()).map(|alias| alias.host)
+        wildcard.copied()
     }
 }
 
@@ -220,7 +228,7 @@ pub fn is_meant_by(alias: &str, name: &str) -> bool {
     let pattern = alias
         .strip_prefix('~')
         .and_then(|pattern| Pattern::compile(pattern, true).ok());
-    pattern.is_some_and(|pattern| pattern.is_match(name.as_bytes(), &Work::of_a_name()))
+    pattern.is_some_and(|pattern| pattern.is_match(name.as_bytes(), &Work::of_a_search()))
 }
 
 fn dots(name: &[u8]) -> impl Iterator<Item = usize> {

@@ -25,6 +25,8 @@ pub struct Location {
     /// path of session cookies. An implicit `/` location has `/`.
     pub path: String,
     pub(crate) cookies: Cookies,
+    /// The place of the oldest Ingress that its namespace has on the host.
+    pub(crate) age: usize,
     /// How a path is compared with [`Location::name`].
     pub kind: Kind,
     /// The path that nginx is told: a Prefix path ends with a slash unless the host is regex.
@@ -211,10 +213,5 @@ impl Candidate for Arc<Location> {
             None if uri.starts_with(self.name.as_bytes()) => Match::Yes,
             None => Match::No,
         }
-    }
-
-    fn steps(&self, uri: &[u8]) -> u64 {
-        let pattern = self.pattern.as_ref();
-        pattern.map_or(0, |pattern| pattern.steps(uri))
     }
 }

@@ -4,7 +4,6 @@
 //! nginx 1.27.1.
 
 use super::location::{Kind, Location};
-use super::pattern::Work;
 use super::tenants::Tenants;
 use crate::sorted::sorted_by;
 use std::collections::HashMap;
@@ -41,6 +40,8 @@ pub(crate) enum Found<'p> {
     /// The path and a slash would be this location.
     MissingSlash(&'p Arc<Location>),
     Nothing,
+    /// To know it would be too much work.
+    TooCostly,
 }
 
 impl Lookup {
@@ -85,17 +86,14 @@ impl Lookup {
         }
     }
 
-    pub(crate) fn find<'p>(
-        &self,
-        locations: &'p [Arc<Location>],
-        uri: &[u8],
-        work: &Work,
-    ) -> Found<'p> {
+    pub(crate) fn find<'p>(&self, locations: &'p [Arc<Location>], uri: &[u8]) -> Found<'p> {
         let found = |at: Option<&usize>| at.and_then(|at| locations.get(*at));
         match self {
             Self::Regex(tenants) => {
-                let matching = tenants.find(locations, uri, work);
-                matching.map_or(Found::Nothing, Found::Location)
+                let matching = tenants.find(locations, uri);
+                matching.map_or(Found::TooCostly, |one| {
+                    one.map_or(Found::Nothing, Found::Location)
+                })
             }
             Self::Static {
                 exact,

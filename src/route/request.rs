@@ -7,6 +7,7 @@ use super::disposition::{Disposition, Reason, Unknown, stray};
 use super::host::{self, VirtualHost};
 use super::pattern::{Groups, Work};
 use super::target;
+use super::tenants::TooCostly;
 use crate::client_certificate::Client;
 use crate::edit::{self, Headers};
 use crate::facts::Facts;
@@ -18,6 +19,8 @@ use std::borrow::Cow;
 /// A request that nginx would let in.
 pub(super) struct Request<'p, 'r> {
     pub host: &'p VirtualHost,
+    /// Whether the request may be an alias's.
+    pub doubt: Option<TooCostly>,
     pub scope: Scope<'r>,
 }
 
@@ -71,7 +74,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
         if authority.is_none() && has_version(facts, b"HTTP/1.1") {
             return Err(stray_refused(400, Reason::BadRequest));
         }
-        let Some(host) = policy.hosts.find(named.as_deref()) else {
+        let Some((host, doubt)) = policy.hosts.find(named.as_deref()) else {
             let unknown = Unknown::Host;
             let otherwise = || Disposition::NotFound {
                 location: None,
@@ -120,7 +123,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
             names: Names::default(),
             client: Client::default(),
         };
-        Ok(Self { host, scope })
+        Ok(Self { host, doubt, scope })
     }
 }
 

@@ -5,12 +5,12 @@
 use super::pattern::{Match, Work};
 use crate::sorted::sorted_by;
 
-/// Whose each candidate is. Empty: all are of one.
+/// Whose each candidate is.
 #[derive(Debug, Default)]
 pub(crate) struct Tenants {
     /// For each candidate the age of its namespace among them, the oldest least.
     ages: Vec<usize>,
-    /// The places of the candidates, those of the oldest first.
+    /// The places of the candidates, those of the oldest first. Empty: all are of one.
     oldest_first: Vec<usize>,
 }
 
@@ -18,15 +18,20 @@ pub(crate) struct Tenants {
 pub(super) trait Candidate {
     /// As far as that is known; `tries`: a regular expression is run.
     fn compare(&self, text: &[u8], work: &Work, tries: bool) -> Match;
-    /// What it takes to know.
-    fn steps(&self, text: &[u8]) -> u64;
+}
+
+/// To know which candidate matches first would be more work than it may be: somebody's was not tried.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TooCostly {
+    /// The age of the oldest namespace of those.
+    pub age: usize,
 }
 
 /// A candidate that may be the first one that matches; it is not known whether it is.
 struct Doubt<'p, T> {
-    /// The oldest namespace that has such a one.
+    /// The age of the oldest namespace that has such a one.
     age: usize,
-    /// `None`: its pattern would have been too much work.
+    /// `None`: its pattern was not tried.
     candidate: Option<&'p T>,
 }
 
@@ -34,82 +39,91 @@ impl Tenants {
     /// `ages`: of the namespace of each candidate.
     pub(crate) fn new(ages: Vec<usize>) -> Self {
         let is_one = ages.windows(2).all(|pair| pair.first() == pair.last());
-        if is_one {
-            return Self::default();
-        }
+        let places = if is_one { 0 } else { ages.len() };
         let age = |at: &usize| ages.get(*at).copied();
-        Self {
-            oldest_first: sorted_by((0..ages.len()).collect(), |one, two| {
-                age(one).cmp(&age(two))
-            }),
-            ages,
-        }
+        let oldest_first = sorted_by((0..places).collect(), |one, two| age(one).cmp(&age(two)));
+        Self { ages, oldest_first }
     }
 
-    /// The first candidate that matches. More work than a request may cost: what the oldest namespaces need is
-    /// done, and whoever has no room left is in doubt.
+    /// For each candidate.
+    pub(super) fn ages(&self) -> &[usize] {
+        &self.ages
+    }
+
+    /// The first candidate that matches.
     pub(super) fn find<'p, T: Candidate>(
         &self,
         candidates: &'p [T],
         text: &[u8],
-        work: &Work,
-    ) -> Option<&'p T> {
-        if self.ages.is_empty() {
-            let mut candidates = candidates.iter();
-            return candidates.find(|one| one.compare(text, work, true) != Match::No);
+    ) -> Result<Option<&'p T>, TooCostly> {
+        let work = Work::of_a_search();
+        let compared = candidates.iter().map(|one| one.compare(text, &work, true));
+        let found = self.first(candidates, compared);
+        if !work.is_spent() {
+            return found;
         }
-        let first = self.first(candidates, text, work, usize::MAX);
-        if work.is_spent() && work.renew() {
-            let room = self.room(candidates, text, work);
-            return self.first(candidates, text, work, room);
+        if self.oldest_first.is_empty() {
+            let age = self.ages.first().copied();
+            return Err(TooCostly {
+                age: age.unwrap_or_default(),
+            });
         }
-        first
+        self.first(candidates, self.by_age(candidates, text).into_iter())
     }
 
-    /// `room`: the age from which on no pattern is tried.
-    fn first<'p, T: Candidate>(
+    /// `compared`: each of them with a text.
+    fn first<'p, T>(
         &self,
         candidates: &'p [T],
-        text: &[u8],
-        work: &Work,
-        room: usize,
-    ) -> Option<&'p T> {
+        compared: impl Iterator<Item = Match>,
+    ) -> Result<Option<&'p T>, TooCostly> {
+        let mut ages = self.ages.iter();
         let mut doubt: Option<Doubt<T>> = None;
-        for (one, age) in candidates.iter().zip(&self.ages) {
-            let candidate = match one.compare(text, work, *age < room) {
+        for (one, compared) in candidates.iter().zip(compared) {
+            let age = ages.next().copied().unwrap_or_default();
+            let candidate = match compared {
                 Match::No => continue,
-                Match::Yes if doubt.as_ref().is_none_or(|doubt| *age < doubt.age) => {
-                    return Some(one);
+                Match::Yes if doubt.as_ref().is_none_or(|doubt| age < doubt.age) => {
+                    return Ok(Some(one));
                 }
                 Match::Yes => break,
                 Match::Perhaps => Some(one),
                 Match::Untried => None,
             };
             match &mut doubt {
-                None => {
-                    let age = *age;
-                    doubt = Some(Doubt { age, candidate });
-                }
-                Some(doubt) => doubt.age = doubt.age.min(*age),
+                None => doubt = Some(Doubt { age, candidate }),
+                Some(doubt) => doubt.age = doubt.age.min(age),
             }
         }
-        let doubt = doubt?;
-        if doubt.candidate.is_none() {
-            work.spend();
+        match doubt {
+            None => Ok(None),
+            Some(Doubt { age, candidate }) => candidate.map(Some).ok_or(TooCostly { age }),
         }
-        doubt.candidate
     }
 
-    /// The age of the first namespace whose patterns, with those of all older ones, are too much work.
-    fn room<T: Candidate>(&self, candidates: &[T], text: &[u8], work: &Work) -> usize {
-        let mut all = 0_u64;
-        let over = self.oldest_first.iter().find(|at| {
-            let one = candidates.get(**at);
-            all = all.saturating_add(one.map_or(0, |one| one.steps(text)));
-            // Once to find a location, and its groups once more.
-            !work.has(all.saturating_mul(2))
-        });
-        let age = over.and_then(|at| self.ages.get(*at));
-        age.copied().unwrap_or(usize::MAX)
+    /// Each compared, those of the oldest first, as far as that is no more work than it may be: what is found
+    /// of theirs is what would be found without the others.
+    fn by_age<T: Candidate>(&self, candidates: &[T], text: &[u8]) -> Vec<Match> {
+        let work = Work::of_a_search();
+        let mut all = vec![Match::Untried; candidates.len()];
+        // Nothing matters behind one that matches.
+        let mut end = candidates.len();
+        for at in self.oldest_first.iter().copied() {
+            if at > end {
+                continue;
+            }
+            let Some((one, compared)) = candidates.get(at).zip(all.get_mut(at)) else {
+                continue;
+            };
+            let tries = !work.is_spent();
+            *compared = one.compare(text, &work, tries);
+            if tries && work.is_spent() {
+                *compared = Match::Untried;
+            }
+            if *compared == Match::Yes {
+                end = at;
+            }
+        }
+        all
     }
 }

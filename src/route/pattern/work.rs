@@ -3,53 +3,40 @@
 
 use std::cell::Cell;
 
-/// Steps that the patterns of one request may take: some two milliseconds in a VM. nginx has such a
-/// bound too (`pcre_match_limit`), and answers 500 beyond it.
-const OF_A_REQUEST: u64 = 1 << 18;
-/// The same of the aliases that are regular expressions: what they cannot be asked for is a name of nobody.
-const OF_A_NAME: u64 = 1 << 17;
+/// Steps that one search through patterns may take: some milliseconds in a VM. nginx has such a bound too
+/// (`pcre_match_limit`), and answers 500 beyond it.
+const OF_A_SEARCH: u64 = 1 << 17;
+/// The same of the groups and texts of a request, once its location is found.
+const OF_A_REQUEST: u64 = 1 << 17;
 /// The same of a header's pattern, and of the patterns of one response.
 const OF_A_HEADER: u64 = 1 << 15;
 
 /// What may still be spent. Whoever asks for more than is left has spent it all.
 #[derive(Debug)]
-pub(crate) struct Work {
-    left: Cell<Option<u64>>,
-    /// For once more.
-    reserve: Cell<Option<u64>>,
-}
+pub(crate) struct Work(Cell<Option<u64>>);
 
 impl Work {
-    /// For the path of a request.
-    pub(crate) fn of_a_request() -> Self {
-        Self {
-            left: Cell::new(Some(OF_A_REQUEST)),
-            reserve: Cell::new(Some(OF_A_REQUEST)),
-        }
+    /// For the location of a path, or the host of a name.
+    pub(crate) fn of_a_search() -> Self {
+        Self(Cell::new(Some(OF_A_SEARCH)))
     }
 
-    /// For its host.
-    pub(crate) fn of_a_name() -> Self {
-        Self {
-            left: Cell::new(Some(OF_A_NAME)),
-            reserve: Cell::new(Some(OF_A_NAME)),
-        }
+    /// For what is made of a request of a location.
+    pub(crate) fn of_a_request() -> Self {
+        Self(Cell::new(Some(OF_A_REQUEST)))
     }
 
     /// For a header of it, or for the headers of a response.
     pub(crate) fn of_a_header() -> Self {
-        Self {
-            left: Cell::new(Some(OF_A_HEADER)),
-            reserve: Cell::new(None),
-        }
+        Self(Cell::new(Some(OF_A_HEADER)))
     }
 
     /// Whether `width` places at once may be tried over `text`.
     pub(super) fn takes(&self, width: u32, text: &[u8]) -> bool {
-        let left = self.left.get();
-        self.left
-            .set(left.and_then(|left| left.checked_sub(steps(width, text))));
-        self.left.get().is_some()
+        let left = self.0.get();
+        let left = left.and_then(|left| left.checked_sub(steps(width, text)));
+        self.0.set(left);
+        left.is_some()
     }
 
     /// Whether `text` may be put into another one.
@@ -59,26 +46,12 @@ impl Work {
 
     /// Something was not tried for want of work: what was found is not sure.
     pub(crate) fn is_spent(&self) -> bool {
-        self.left.get().is_none()
-    }
-
-    /// Whether there is as much left.
-    pub(crate) fn has(&self, steps: u64) -> bool {
-        self.left.get().is_some_and(|left| steps <= left)
+        self.0.get().is_none()
     }
 
     /// Something cannot be tried.
     pub(crate) fn spend(&self) {
-        self.left.set(None);
-    }
-
-    /// All of it once more, for those whose patterns did not spend it: at most once. `false`: it was done.
-    pub(crate) fn renew(&self) -> bool {
-        let reserve = self.reserve.take();
-        if reserve.is_some() {
-            self.left.set(reserve);
-        }
-        reserve.is_some()
+        self.0.set(None);
     }
 }
 
@@ -89,8 +62,11 @@ pub(super) fn steps(width: u32, text: &[u8]) -> u64 {
     length.saturating_mul(u64::from(width).saturating_add(1))
 }
 
-/// The longest path that a pattern is tried on once and its groups are found in once more.
+/// The longest path that a pattern is tried on, and whose groups are found.
 pub(super) fn longest(width: u32) -> u64 {
-    let twice = u64::from(width).saturating_add(1).saturating_mul(2);
-    OF_A_REQUEST.checked_div(twice).unwrap_or_default()
+    let places = u64::from(width).saturating_add(1);
+    OF_A_SEARCH
+        .min(OF_A_REQUEST)
+        .checked_div(places)
+        .unwrap_or_default()
 }
