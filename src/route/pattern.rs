@@ -167,7 +167,6 @@ impl Pattern {
 
     fn read(source: &str, ignore_case: bool) -> Result<Self, String> {
         let (branches, groups) = parse::parse(source.as_bytes())?;
-        let places = width::places(&branches);
         if width::states(&branches) > MOST_STATES {
             return Err(format!("has more than {MOST_STATES} places"));
         }
@@ -183,7 +182,7 @@ impl Pattern {
             Ok(Guard {
                 regex,
                 must_match: guard.must_match,
-                width: guard.width.saturating_add(places),
+                width: guard.width,
             })
         });
         let numbers = translated.groups.iter().zip(1..);

@@ -10,14 +10,14 @@ use std::time::Instant;
 use tally::Tally;
 
 /// Bytes that the module may have: little more than it has. The `proxy-wasm` crate is 37 KiB of it, the
-/// rules about requests 214: 14 for addresses, 6 for what pods are told of them, 32 for heads, bodies,
+/// rules about requests 217: 14 for addresses, 6 for what pods are told of them, 32 for heads, bodies,
 /// User-Agents and the headers of ConfigMaps, 32 for names and passwords, 43 for authorizers, 14 for
 /// limits, 30 for error pages and the default backend, 24 for clients' certificates, 7 for
 /// odd names of fields, forwarded ports and the sign-in of names and passwords, 5 for what is closed by
 /// host or by a path that cannot be compiled and for places in patterns by namespace, 3 for whose location is served of
-/// two that nginx would not take together, 13 for what the patterns of one namespace cost others, 4 for groups
+/// two that nginx would not take together, 16 for what the patterns of one namespace cost others, 4 for groups
 /// and digests that no request finds anew. Each of Envoy's workers pays for them when it starts.
-const SIZE_LIMIT: u64 = 1_414_300;
+const SIZE_LIMIT: u64 = 1_417_000;
 
 /// Runs every check in turn and stops at the first that fails. The README's commands come before
 /// whatever else downloads or builds: what they need they have to fetch themselves.

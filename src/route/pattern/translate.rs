@@ -26,7 +26,7 @@ pub(super) struct Translated {
 pub(super) struct Guard {
     pub pattern: String,
     pub must_match: bool,
-    /// Places of its content.
+    /// Places of all of it that may be tried at once.
     pub width: u32,
 }
 
@@ -43,6 +43,7 @@ pub(super) fn translate(
         out: String::new(),
         open: 0,
         before: Before::Fixed,
+        walked: width::Before::NOTHING,
         guards: Vec::new(),
     };
     match branches.as_slice() {
@@ -83,6 +84,7 @@ struct Spine {
     /// Groups written and not closed.
     open: usize,
     before: Before,
+    walked: width::Before,
     guards: Vec<Guard>,
 }
 
@@ -105,6 +107,7 @@ impl Spine {
                 node => {
                     print_node(node, &mut self.out);
                     self.before = advance(self.before, node);
+                    self.walked = self.walked.then(node);
                 }
             }
         }
@@ -125,7 +128,7 @@ impl Spine {
         self.guards.push(Guard {
             pattern: pattern.replace(END, LENIENT_END),
             must_match,
-            width: width::places(branches),
+            width: self.walked.width(branches),
         });
         Ok(())
     }

@@ -13,7 +13,7 @@ pub(super) fn width(branches: &Branches) -> u32 {
     }
 }
 
-/// All places: what a look-ahead among them may take at most.
+/// All places of a pattern.
 pub(super) fn places(branches: &Branches) -> u32 {
     one_of(branches).places
 }
@@ -75,17 +75,40 @@ fn one_of(branches: &Branches) -> Size {
 /// Up to the first element of several lengths one follows the other; from there on an element may
 /// begin anywhere.
 fn sequence(nodes: &[Node]) -> Size {
-    nodes.iter().map(size).fold(NOTHING, |before, next| Size {
-        at_once: match before.length {
-            Some(_) => before.at_once.max(next.at_once),
-            None => before.at_once.saturating_add(next.places),
-        },
-        places: before.places.saturating_add(next.places),
-        length: before
-            .length
-            .zip(next.length)
-            .map(|(one, two)| one.saturating_add(two)),
-    })
+    nodes.iter().map(size).fold(NOTHING, Size::then)
+}
+
+impl Size {
+    fn then(self, next: Self) -> Self {
+        Self {
+            at_once: match self.length {
+                Some(_) => self.at_once.max(next.at_once),
+                None => self.at_once.saturating_add(next.places),
+            },
+            places: self.places.saturating_add(next.places),
+            length: self
+                .length
+                .zip(next.length)
+                .map(|(one, two)| one.saturating_add(two)),
+        }
+    }
+}
+
+/// What stands before a look-ahead, from the start of a text.
+#[derive(Clone, Copy)]
+pub(super) struct Before(Size);
+
+impl Before {
+    pub(super) const NOTHING: Self = Self(NOTHING);
+
+    pub(super) fn then(self, node: &Node) -> Self {
+        Self(self.0.then(size(node)))
+    }
+
+    /// The most places at once of it and then the look-ahead.
+    pub(super) fn width(self, ahead: &Branches) -> u32 {
+        self.0.then(one_of(ahead)).at_once
+    }
 }
 
 fn size(node: &Node) -> Size {
