@@ -2,6 +2,7 @@
 
 mod authorizer;
 mod cluster;
+mod declared;
 mod endpoint;
 mod endpoint_slices;
 mod flag;
@@ -11,9 +12,9 @@ mod room;
 mod service_port;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem;
 
 use limpet::config;
-use serde_json::Value;
 
 use crate::manifests::{Manifests, Object};
 use crate::names;
@@ -22,8 +23,9 @@ use crate::uses::Uses;
 
 pub(crate) use authorizer::{asks, authorizers};
 pub use cluster::{Cluster, Twin};
+use declared::{Declared, is_external};
 pub use endpoint::{Endpoint, Health};
-use endpoint_slices::ByService;
+use endpoint_slices::{ByService, Found};
 pub use flag::EndpointsFlag;
 pub use protocol::Protocol;
 use room::Room;
@@ -61,13 +63,18 @@ pub(crate) fn clusters(
             }
         }
     }
+    let mut first: HashMap<String, usize> = HashMap::new();
+    for (at, cluster) in clusters.iter().enumerate() {
+        let id = cluster.service_port.service_id();
+        first.entry(id).or_insert(at);
+    }
     for ingress in ingresses {
         let Some(service_port) = known.default_backend(ingress) else {
             continue;
         };
         let id = service_port.service_id();
-        let is_it = |cluster: &&mut Cluster| cluster.service_port.service_id() == id;
-        if let Some(cluster) = clusters.iter_mut().find(is_it) {
+        let of_it = first.get(&id).and_then(|at| clusters.get_mut(*at));
+        if let Some(cluster) = of_it {
             if cluster.by_annotation {
                 name(cluster, ingress);
             }
@@ -78,6 +85,7 @@ pub(crate) fn clusters(
         if !cluster.missing {
             cluster.by_annotation = true;
             name(&mut cluster, ingress);
+            first.insert(id, clusters.len());
             clusters.push(cluster);
         }
     }
@@ -138,6 +146,9 @@ pub(crate) fn told(clusters: &[Cluster]) -> impl Iterator<Item = (String, String
 }
 
 const DEFAULT_BACKEND: &str = "default-backend";
+
+/// Of the ports of a Service: a line for each path that names none would have all of them.
+const MOST_TOLD: usize = 16;
 
 fn name(cluster: &mut Cluster, ingress: &TakenIngress<'_>) {
     cluster.named_by.push(ingress.id().to_owned());
@@ -213,6 +224,7 @@ struct Known<'m> {
     manifests: &'m Manifests,
     flags: &'m [EndpointsFlag],
     slices: ByService<'m>,
+    declared: Declared<'m>,
 }
 
 impl<'m> Known<'m> {
@@ -221,6 +233,7 @@ impl<'m> Known<'m> {
             manifests,
             flags,
             slices: ByService::of(&manifests.endpoint_slices),
+            declared: Declared::default(),
         }
     }
 }
@@ -229,31 +242,29 @@ impl Known<'_> {
     /// With as many endpoints as its namespace has room for.
     fn cluster_in(&self, room: &mut Room<'_>, service_port: ServicePort, place: String) -> Cluster {
         let namespace = service_port.namespace.clone();
-        let (cluster, is_cut) = self.cluster(service_port, place, room.left(&namespace));
+        let (cluster, found) = self.cluster(service_port, place, room.left(&namespace));
         let written = cluster.endpoints.len();
-        if is_cut {
+        if found.is_cut {
             room.note(&cluster.place, &cluster.service_port, written);
         }
-        if self.flags_of(&cluster.service_port).is_empty() {
-            room.take(&namespace, written);
-        }
+        room.take(&namespace, found.looked_at);
         cluster
     }
 
-    /// With at most so many endpoints of EndpointSlices, and whether there are more.
-    fn cluster(&self, service_port: ServicePort, place: String, most: usize) -> (Cluster, bool) {
+    /// With at most so many endpoints of EndpointSlices, and how they were found.
+    fn cluster(&self, service_port: ServicePort, place: String, most: usize) -> (Cluster, Found) {
         let service = self.manifests.service(&service_port.service_id());
         let external_name = service.and_then(|service| service.text("/spec/externalName"));
         let external_name = external_name.filter(|_| service.is_some_and(is_external));
-        let written = service.and_then(|service| declared_port(service, &service_port.port));
+        let written = service.and_then(|service| self.declared.port(service, &service_port.port));
         let port = written.and_then(config::service_port);
         let given = self.flags_of(&service_port);
         let slices = self.slices.slices(&service_port);
-        let (endpoints, is_cut) = if given.is_empty() {
+        let mut found = if given.is_empty() {
             slices.endpoints(port.as_ref(), most)
         } else {
             let given = given.iter().flat_map(|flag| flag.endpoints());
-            (given.collect(), false)
+            Found::given(given.collect())
         };
         // The port of a name in DNS need not be declared, and nothing is known of a Service that is
         // not there or says no ports.
@@ -284,7 +295,7 @@ impl Known<'_> {
                 .and_then(|port| port.get("appProtocol")?.as_str())
                 .map(str::to_owned),
             service_port,
-            endpoints,
+            endpoints: mem::take(&mut found.endpoints),
             place,
             protocol: None,
             others: BTreeSet::new(),
@@ -292,16 +303,19 @@ impl Known<'_> {
             authorizer: None,
             twin: None,
         };
-        (cluster, is_cut)
+        (cluster, found)
     }
 
     /// The flags with its endpoints: those that call the port as the Ingress does, else those that
     /// call it otherwise.
     fn flags_of(&self, named: &ServicePort) -> Vec<&EndpointsFlag> {
+        if self.flags.is_empty() {
+            return Vec::new();
+        }
         let flags = self.flags.iter();
         let as_named: Vec<_> = flags.clone().filter(|flag| flag.covers(named)).collect();
         let service = self.manifests.service(&named.service_id());
-        let port = service.and_then(|service| declared_port(service, &named.port));
+        let port = service.and_then(|service| self.declared.port(service, &named.port));
         match port.and_then(config::service_port) {
             Some(port) if as_named.is_empty() => flags
                 .filter(|flag| flag.port_of(named).is_some_and(|one| port.is_meant_by(one)))
@@ -318,11 +332,12 @@ impl Known<'_> {
         let service = self.manifests.service(&cluster.service_port.service_id())?;
         let ports = service.list("/spec/ports").iter();
         let ports = ports.filter_map(config::service_port);
-        let ports: Vec<String> = ports.map(|port| port.to_string()).collect();
-        let has = if ports.is_empty() {
-            "none".to_owned()
-        } else {
-            ports.join(", ")
+        let few: Vec<String> = ports.take(MOST_TOLD).map(|port| port.to_string()).collect();
+        let more = service.list("/spec/ports").len().saturating_sub(MOST_TOLD);
+        let has = match (few.is_empty(), more) {
+            (true, _) => "none".to_owned(),
+            (_, 0) => few.join(", "),
+            (_, more) => format!("{} and {more} more", few.join(", ")),
         };
         Some(format!(
             "{}: Service {} has no port {:?}, it has {has}: its paths answer 503",
@@ -359,28 +374,6 @@ impl Known<'_> {
         };
         Some(named)
     }
-}
-
-/// The entry of `spec.ports` that an Ingress means by `port`.
-///
-/// Source: `serviceEndpoints` and `externalNamePorts`, `internal/ingress/controller/controller.go`,
-/// ingress-nginx dbb11b92d: of a name in DNS the target is not compared.
-fn declared_port<'s>(service: &'s Object, port: &str) -> Option<&'s Value> {
-    let is_external = is_external(service);
-    let is_meant = |known: &config::ServicePort| {
-        if is_external {
-            known.port.to_string() == port || known.name == port
-        } else {
-            known.is_meant_by(port)
-        }
-    };
-    let mut ports = service.list("/spec/ports").iter();
-    ports.find(|entry| config::service_port(entry).as_ref().is_some_and(is_meant))
-}
-
-/// Whether it is a name in DNS, and no set of pods.
-fn is_external(service: &Object) -> bool {
-    service.text("/spec/type") == Some("ExternalName")
 }
 
 #[cfg(test)]

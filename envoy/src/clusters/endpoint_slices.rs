@@ -1,5 +1,6 @@
 //! Endpoints from EndpointSlices.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,68 +16,111 @@ const SERVICE_NAME: &str = "/metadata/labels/kubernetes.io~1service-name";
 
 /// The EndpointSlices of one Service.
 #[derive(Debug)]
-pub(super) struct Slices<'m> {
-    slices: Vec<&'m Object>,
+pub(super) struct Slices<'s, 'm> {
+    slices: &'s [Slice<'m>],
     /// The port as the Ingress writes it.
-    port: &'m str,
+    port: &'s str,
 }
 
 /// EndpointSlices by the namespace and the name of their Service.
 #[derive(Debug, Default)]
-pub(super) struct ByService<'m>(HashMap<(&'m str, &'m str), Vec<&'m Object>>);
+pub(super) struct ByService<'m>(HashMap<(&'m str, &'m str), OfService<'m>>);
+
+/// Those of one Service, read when they are first asked for.
+#[derive(Debug, Default)]
+struct OfService<'m> {
+    objects: Vec<&'m Object>,
+    read: OnceCell<Vec<Slice<'m>>>,
+}
+
+/// An EndpointSlice, read once: its ports are looked up for each port that an Ingress names.
+#[derive(Debug)]
+struct Slice<'m> {
+    /// Each number once.
+    numbers: Vec<u16>,
+    /// The same of each name.
+    named: HashMap<&'m str, Vec<u16>>,
+    /// Of each number, and of each name, the first port.
+    first: HashMap<String, u16>,
+    /// The number of the port, where there is one alone.
+    only: Option<u16>,
+    /// Each address that is an endpoint once, with the first that is said of it.
+    addresses: Vec<(IpAddr, Health)>,
+}
 
 impl<'m> ByService<'m> {
     /// All of `slices`.
     pub(super) fn of(slices: &'m [Object]) -> Self {
-        let mut all: HashMap<_, Vec<&Object>> = HashMap::new();
+        let mut all: HashMap<_, OfService> = HashMap::new();
         for slice in slices {
             if let Some(service) = slice.text(SERVICE_NAME) {
-                all.entry((slice.namespace(), service))
-                    .or_default()
-                    .push(slice);
+                let of_it = all.entry((slice.namespace(), service)).or_default();
+                of_it.objects.push(slice);
             }
         }
         Self(all)
     }
 
     /// Those of the Service of `service_port`.
-    pub(super) fn slices<'s>(&self, service_port: &'s ServicePort) -> Slices<'s>
-    where
-        'm: 's,
-    {
+    pub(super) fn slices<'s>(&'s self, service_port: &'s ServicePort) -> Slices<'s, 'm> {
         let service = (
             service_port.namespace.as_str(),
             service_port.service.as_str(),
         );
+        let slices = self.0.get(&service).map(|of_it| {
+            let read = || of_it.objects.iter().map(|slice| Slice::read(slice));
+            of_it.read.get_or_init(|| read().collect())
+        });
         Slices {
-            slices: self.0.get(&service).cloned().unwrap_or_default(),
+            slices: slices.map_or(&[], Vec::as_slice),
             port: &service_port.port,
         }
     }
 }
 
-impl Slices<'_> {
+/// What is found of a port.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) endpoints: Vec<Endpoint>,
+    /// How many were looked at: some of them may be in several slices.
+    pub(super) looked_at: usize,
+    /// There are more.
+    pub(super) is_cut: bool,
+}
+
+impl Found {
+    /// What a flag says, of which there may be any number.
+    pub(super) fn given(endpoints: Vec<Endpoint>) -> Self {
+        Self {
+            endpoints,
+            ..Self::default()
+        }
+    }
+}
+
+impl Slices<'_, '_> {
     /// The endpoints of `port`; without one (the Service is not there) the slice's port is taken by
-    /// number or name, or if it is the only one. `most`: how many at most, and whether there are more.
-    pub(super) fn endpoints(&self, port: Option<&Port>, most: usize) -> (Vec<Endpoint>, bool) {
-        let mut endpoints: Vec<Endpoint> = Vec::new();
+    /// number or name, or if it is the only one. `most`: how many are looked at.
+    pub(super) fn endpoints(&self, port: Option<&Port>, most: usize) -> Found {
+        let mut found = Found::default();
         let mut known = HashSet::new();
-        for slice in &self.slices {
+        for slice in self.slices {
             for number in self.numbers(slice, port) {
-                for (ip, health) in addresses(slice) {
-                    let address = SocketAddr::new(ip, number);
-                    if !known.insert(address) {
-                        continue;
+                for (ip, health) in &slice.addresses {
+                    if found.looked_at == most {
+                        found.is_cut = true;
+                        return found;
                     }
-                    if endpoints.len() == most {
-                        return (endpoints, true);
+                    found.looked_at = found.looked_at.saturating_add(1);
+                    let address = SocketAddr::new(*ip, number);
+                    if known.insert(address) {
+                        let (address, health) = (address.to_string(), *health);
+                        found.endpoints.push(Endpoint { address, health });
                     }
-                    let address = address.to_string();
-                    endpoints.push(Endpoint { address, health });
                 }
             }
         }
-        (endpoints, false)
+        found
     }
 
     /// The pods' port where `port` calls it by a name, if it is the same for all of them.
@@ -89,34 +133,54 @@ impl Slices<'_> {
 
     /// Source: `getEndpointsFromSlices`, `internal/ingress/controller/endpointslices.go`,
     /// ingress-nginx dbb11b92d.
-    fn numbers(&self, slice: &Object, port: Option<&Port>) -> Vec<u16> {
-        let ports: Vec<SlicePort> = slice.list("/ports").iter().filter_map(slice_port).collect();
-        let named = |name: &str| {
-            let of_it = ports.iter().filter(|port| port.name == name);
-            of_it.map(|port| port.number).collect::<Vec<u16>>()
-        };
+    fn numbers(&self, slice: &Slice<'_>, port: Option<&Port>) -> Vec<u16> {
         match port {
-            Some(port) if port.name.is_empty() && !ports.is_empty() => {
-                ports.iter().map(|port| port.number).collect()
+            Some(port) if port.name.is_empty() && !slice.numbers.is_empty() => {
+                slice.numbers.clone()
             }
             Some(port) => {
-                let found = named(&port.name);
-                if found.is_empty() {
-                    port.target_number().into_iter().collect()
-                } else {
-                    found
-                }
+                let found = slice.named.get(port.name.as_str());
+                let target = || port.target_number().into_iter().collect();
+                found.cloned().unwrap_or_else(target)
             }
             None => {
-                let is_it = |port: &&SlicePort| {
-                    port.name == self.port || port.number.to_string() == self.port
-                };
-                let found = ports.iter().find(is_it).or(match &ports[..] {
-                    [only] => Some(only),
-                    _ => None,
-                });
-                found.map(|port| port.number).into_iter().collect()
+                let found = slice.first.get(self.port).copied();
+                found.or(slice.only).into_iter().collect()
             }
+        }
+    }
+}
+
+impl<'m> Slice<'m> {
+    fn read(slice: &'m Object) -> Self {
+        let ports: Vec<SlicePort> = slice.list("/ports").iter().filter_map(slice_port).collect();
+        let mut known = HashSet::new();
+        let mut numbers = Vec::new();
+        let mut named: HashMap<&str, Vec<u16>> = HashMap::new();
+        let mut first = HashMap::new();
+        for SlicePort { name, number } in &ports {
+            if known.insert((None, *number)) {
+                numbers.push(*number);
+            }
+            let of_name = named.entry(name).or_default();
+            if known.insert((Some(*name), *number)) {
+                of_name.push(*number);
+            }
+            for text in [(*name).to_owned(), number.to_string()] {
+                first.entry(text).or_insert(*number);
+            }
+        }
+        let mut known = HashSet::new();
+        let addresses = addresses(slice).filter(|(ip, _)| known.insert(*ip));
+        Self {
+            numbers,
+            named,
+            first,
+            only: match &ports[..] {
+                [only] => Some(only.number),
+                _ => None,
+            },
+            addresses: addresses.collect(),
         }
     }
 }
@@ -147,7 +211,7 @@ pub(super) fn count(slice: &Object) -> usize {
 }
 
 /// Every address that is an endpoint.
-fn addresses(slice: &Object) -> impl Iterator<Item = (IpAddr, Health)> {
+fn addresses(slice: &Object) -> impl Iterator<Item = (IpAddr, Health)> + '_ {
     slice.list("/endpoints").iter().flat_map(|entry| {
         let health = health(entry);
         let ips = entry.get("addresses").and_then(Value::as_array);
