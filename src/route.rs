@@ -12,6 +12,7 @@ mod disposition;
 mod fallback;
 pub(crate) mod host;
 mod hsts;
+mod known;
 pub mod location;
 pub(crate) mod lookup;
 mod paging;
@@ -24,16 +25,15 @@ pub(crate) use additions::additions;
 pub use disposition::{Disposition, Forward, Reason, Unknown};
 pub use host::{VirtualHost, is_meant_by};
 pub(crate) use hsts::HSTS;
+pub use known::Known;
 pub use location::Location;
 
 use crate::access::forwarded;
-use crate::authorizer::Answer;
 use crate::body;
 use crate::cluster::ClusterId;
 use crate::edit::{self, Edit, FieldValue, Headers, Reply};
 use crate::endpoints::EndpointTable;
 use crate::facts::Facts;
-use crate::limits::Verdict;
 use crate::policy::Policy;
 use crate::redirect;
 use crate::rewrite::Rewritten;
@@ -41,6 +41,7 @@ use crate::rewrite::variable::Scope;
 use admission::Admission;
 use disposition::stray;
 use hsts::{has_hsts, hsts};
+use known::too_costly;
 use location::Backend;
 use lookup::Found;
 use pattern::Work;
@@ -60,19 +61,6 @@ pub fn dispose<'p>(
     dispose_knowing(policy, endpoints, headers, facts, Known::default())
 }
 
-/// What was found out for a request before it is decided again.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Known<'a> {
-    /// What an authorizer answered.
-    pub answer: Option<&'a Answer>,
-    /// What became of counting it.
-    pub counted: Option<&'a Verdict>,
-    /// The page that stands in place of limpet's own answer.
-    pub page: Option<&'a Answer>,
-    /// A body follows.
-    pub has_body: bool,
-}
-
 /// The same, where something is known.
 #[must_use]
 pub fn dispose_knowing<'p>(
@@ -88,11 +76,6 @@ pub fn dispose_knowing<'p>(
         return too_costly();
     }
     disposition
-}
-
-/// As nginx where a pattern reaches the limits of PCRE.
-fn too_costly<'p>() -> Disposition<'p> {
-    Disposition::reply(redirect::plain(500), None, Reason::TooCostly)
 }
 
 fn decide<'p>(

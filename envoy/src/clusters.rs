@@ -16,7 +16,7 @@ use std::mem;
 
 use limpet::config;
 
-use crate::manifests::{Manifests, Object};
+use crate::manifests::Manifests;
 use crate::names;
 use crate::taken::TakenIngress;
 use crate::uses::Uses;
