@@ -42,7 +42,7 @@ pub(crate) use configuration::closed;
 pub use configuration::in_words;
 pub use documented::documented;
 pub use finding::{Finding, Level};
-pub(crate) use lint::to_each_other;
+pub(crate) use lint::{tls_without_secret, to_each_other};
 pub use platform::Platform;
 #[cfg(test)]
 pub(crate) use print::text as print_text;

@@ -15,6 +15,7 @@ mod split;
 mod tabs;
 mod tree;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::Value;
@@ -323,7 +324,9 @@ impl Manifests {
     }
 
     fn finish(&mut self) {
-        self.settings = config_map::choose(&self.config_maps);
+        let with_ingresses: HashSet<&str> = self.ingresses.iter().map(Object::namespace).collect();
+        let has_ingresses = |namespace: &str| with_ingresses.contains(namespace);
+        self.settings = config_map::choose(&self.config_maps, has_ingresses);
         self.notes.extend(self.settings.note.take());
     }
 }

@@ -12,6 +12,8 @@ mod sharing;
 mod tenants;
 mod tls;
 
+pub(crate) use tls::tls_without_secret;
+
 use super::finding::Finding;
 use crate::compiled::Compiled;
 

@@ -13,7 +13,7 @@ use crate::compiled::{Clients, Compiled};
 use crate::named_secrets::MOST_VARIABLES;
 use crate::passthrough;
 use crate::pods::Pods;
-use crate::render::envoy_gateway::pods;
+use crate::render::envoy_gateway::{pods, protocols as by_app_protocol};
 use crate::render::istio::protocols;
 use crate::render::istio::taking_over::{self, TakingOver};
 use crate::render::left_out;
@@ -131,6 +131,8 @@ pub(super) fn run(
                 let mut findings = policies::on_istio(compiled);
                 let hosts = taking_over::on_istio(compiled);
                 findings.extend(hosts.iter().map(not_in_sidecars));
+                let headless = protocols::headless(&served).collect();
+                findings.extend(told(compiled, headless, Level::Note, "headless"));
                 findings
             }
             Platform::EnvoyGateway => policies::on_envoy_gateway(compiled),
@@ -168,15 +170,25 @@ fn not_rendered(compiled: &Compiled<'_>, served: &Served<'_>, platform: Platform
         Platform::EnvoyGateway => {
             notes.extend(left_out::on_envoy_gateway(served));
             notes.extend(external_names::on_envoy_gateway(served));
+            notes.extend(by_app_protocol::notes(served));
             notes.extend(authorizer::on_envoy_gateway(served));
         }
     }
+    told(compiled, notes, Level::Warning, "not-rendered")
+}
+
+fn told(
+    compiled: &Compiled<'_>,
+    notes: Vec<String>,
+    level: Level,
+    code: &'static str,
+) -> Vec<Finding> {
     let places = Places::of(compiled);
     let finding = |note: String| {
         let placed = places.place(&note);
         Finding {
-            level: Level::Warning,
-            code: "not-rendered",
+            level,
+            code,
             expected: placed.text.to_owned(),
             file: placed.file,
             line: placed.line,

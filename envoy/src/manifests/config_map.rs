@@ -3,6 +3,9 @@
 use super::document::Object;
 use crate::check::{is_key, nearest_key};
 
+/// The namespace of ingress-nginx's own manifests.
+const OWN: &str = "ingress-nginx";
+
 /// The one that is meant, what else may be, each by its place among all of them, and a line for the
 /// operator where that is a guess or there is none.
 #[derive(Debug, Default)]
@@ -17,17 +20,30 @@ pub(super) struct Choice {
 
 /// One whose name looks like the chart's `ingress-nginx-controller` (or the older
 /// `nginx-configuration`) wins; else one with keys that ingress-nginx has, and else the only one
-/// there is.
-pub(super) fn choose(config_maps: &[Object]) -> Choice {
+/// there is. Of several the one in the namespace that ingress-nginx's own manifests have, and else one of a
+/// namespace without Ingresses: whoever writes those may write a ConfigMap of that name beside them.
+pub(super) fn choose(config_maps: &[Object], has_ingresses: impl Fn(&str) -> bool) -> Choice {
     let all = config_maps.iter().enumerate();
     let (named, unnamed): (Vec<_>, Vec<_>) = all.partition(|(_, map)| is_named(map));
     let (filled, rest): (Vec<_>, Vec<_>) = unnamed.into_iter().partition(|(_, map)| is_filled(map));
-    let is_named = !named.is_empty();
-    let mut candidates = named.into_iter().chain(filled);
+    let is_tenants = |map: &Object| {
+        let namespace = map.namespace();
+        namespace != OWN && has_ingresses(namespace)
+    };
+    let mut candidates: Vec<_> = named.into_iter().chain(filled).collect();
+    candidates.sort_by_key(|(_, map)| {
+        (
+            is_tenants(map),
+            !self::is_named(map),
+            map.namespace() != OWN,
+        )
+    });
+    let mut candidates = candidates.into_iter();
     let Some((at, map)) = candidates.next() else {
         return unlike(&rest);
     };
     let others: Vec<_> = candidates.collect();
+    let is_named = self::is_named(map);
     let mut note = format!(
         "{}: ConfigMap {} taken as ingress-nginx's settings",
         map.place(),

@@ -324,3 +324,39 @@ spec: {values: {ingress: {enabled: true}}}
         "{notes:?}"
     );
 }
+
+// A ConfigMap of that name in a tenant's namespace had its settings hold for everybody where it came first.
+#[test]
+fn settings_are_not_those_of_a_namespace_with_ingresses_where_others_have_some() {
+    let map = |namespace: &str, name: &str| {
+        format!(
+            "---\nkind: ConfigMap\napiVersion: v1\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
+             data: {{use-forwarded-headers: 'true'}}\n"
+        )
+    };
+    let ingress = |namespace: &str| {
+        format!(
+            "---\nkind: Ingress\napiVersion: networking.k8s.io/v1\nmetadata: {{name: i, namespace: {namespace}}}\n\
+             spec: {{rules: [{{host: a.example}}]}}\n"
+        )
+    };
+    let tenants = map("aaa", "ingress-nginx-controller");
+    for (operators, want) in [
+        (
+            map("ingress-nginx", "ingress-nginx-controller"),
+            "ingress-nginx",
+        ),
+        (map("edge", "ingress-nginx-controller"), "edge"),
+        (map("edge", "nginx-config"), "edge"),
+        (String::new(), "aaa"),
+    ] {
+        for text in [
+            [&tenants[..], &operators].concat(),
+            [&operators[..], &tenants].concat(),
+        ] {
+            let text = [text, ingress("aaa"), ingress("ingress-nginx")].concat();
+            let manifests = Manifests::parse("m.yaml", &text).unwrap();
+            assert_eq!(manifests.config_map().unwrap().namespace(), want, "{text}");
+        }
+    }
+}

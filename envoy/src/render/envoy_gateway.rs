@@ -8,6 +8,7 @@ mod listener;
 mod passthrough;
 pub(crate) mod pods;
 mod policy;
+pub(crate) mod protocols;
 mod route;
 mod way;
 
@@ -115,12 +116,14 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
     head.extend(left_out.map(|note| format!("note: {note}")));
     let mut others = check::to_each_other(&compiled);
     others.extend(check::closed(&compiled));
+    others.extend(check::tls_without_secret(&compiled));
     others.extend(check::two_protocols(&compiled, check::Level::Warning));
     let others = others.iter();
     let others = others.map(|finding| finding.located());
     let notes = served
         .all_notes()
         .chain(external_names::on_envoy_gateway(&served))
+        .chain(protocols::notes(&served))
         .chain(asked::on_envoy_gateway(&served));
     let notes = notes.chain(others);
     head.extend(notes.map(|note| format!("note: {note}")));

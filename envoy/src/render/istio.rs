@@ -215,6 +215,8 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
     head.extend(notes.iter().map(|note| format!("note: {note}")));
     let others = check::to_each_other(&compiled).into_iter();
     let others = others.chain(check::closed(&compiled));
+    let unnamed = check::tls_without_secret(&compiled).into_iter();
+    let others = others.chain(unnamed.filter(|_| !args.sidecar));
     let others = others.map(|finding| finding.located());
     let notes = served.all_notes().chain(external_names::on_istio(&served));
     let notes = notes.chain(asked::on_istio(&served));

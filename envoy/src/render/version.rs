@@ -26,7 +26,7 @@ impl FromStr for Version {
         let mut numbers = numbers.split('.').map(str::parse);
         match (numbers.next(), numbers.next()) {
             (Some(Ok(major)), Some(Ok(minor))) => Ok(Self { major, minor }),
-            _ => Err("expected a version such as 1.27".to_owned()),
+            _ => Err("expected a version: two numbers with a dot between them".to_owned()),
         }
     }
 }

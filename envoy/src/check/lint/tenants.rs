@@ -16,7 +16,8 @@ use crate::taken::TakenIngress;
 #[must_use]
 pub(crate) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let all = certificates(compiled);
-    let mut findings: Vec<Finding> = all.refused.iter().map(refused).collect();
+    let told = all.refused.iter().filter(|one| !has_left_out_rule(one));
+    let mut findings: Vec<Finding> = told.map(refused).collect();
     findings.extend(certificates_of_others(compiled, &all));
     for ingress in &compiled.ingresses {
         if ingress.annotations.canary.is_some() {
@@ -32,6 +33,13 @@ pub(crate) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
 /// An Ingress by its name and place.
 fn with_place(ingress: &TakenIngress<'_>) -> String {
     format!("ingress {} ({})", ingress.id(), ingress.object.place())
+}
+
+/// Whether it has a rule for the host, which its platform does not take.
+fn has_left_out_rule(refused: &Refused<'_>) -> bool {
+    let rules = refused.ingress.object.list("/spec/rules").iter();
+    let mut hosts = rules.filter_map(|rule| rule.get("host")?.as_str());
+    refused.older.is_none() && hosts.any(|host| *host == *refused.host)
 }
 
 fn refused(refused: &Refused<'_>) -> Finding {

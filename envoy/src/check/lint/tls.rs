@@ -13,7 +13,7 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     }
     for ingress in &compiled.ingresses {
         findings.extend(https_without_tls(ingress));
-        findings.extend(tls_without_secret(ingress));
+        findings.extend(without_secret(ingress));
         findings.extend(tls_of_other_hosts(ingress));
         findings.extend(tls_without_host(ingress));
     }
@@ -55,10 +55,16 @@ fn https_without_tls(ingress: &TakenIngress<'_>) -> Option<Finding> {
 /// The code of what leads to an https listener that is not there.
 const HTTPS_LISTENER: &str = "https-listener";
 
+/// The Ingresses that have a tls section without a Secret.
+pub(crate) fn tls_without_secret(compiled: &Compiled<'_>) -> Vec<Finding> {
+    let ingresses = compiled.ingresses.iter();
+    ingresses.filter_map(without_secret).collect()
+}
+
 /// A tls section without a Secret: ingress-nginx served its own certificate there.
 ///
 /// Source: `createServers`, `internal/ingress/controller/controller.go`, ingress-nginx dbb11b92d.
-fn tls_without_secret(ingress: &TakenIngress<'_>) -> Option<Finding> {
+fn without_secret(ingress: &TakenIngress<'_>) -> Option<Finding> {
     let mut entries = ingress.ingress.tls.iter();
     let at = entries.position(|entry| entry.secret.is_none())?;
     Some(

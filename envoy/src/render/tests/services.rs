@@ -330,3 +330,93 @@ fn a_port_called_by_name_and_by_number_is_spoken_to_as_each_ingress_says() {
         assert!(text.contains("subset: https\n"), "{text}");
     }
 }
+
+// Of all these something was silent, or the way out led nowhere.
+#[test]
+fn what_a_service_makes_a_platform_do_is_told_with_a_way_out_that_helps() {
+    let name =
+        |name: &str| format!("{{type: ExternalName, externalName: {name}, ports: [{{port: 80}}]}}");
+    let h2c = "{ports: [{name: x, port: 80, appProtocol: kubernetes.io/h2c}]}".to_owned();
+    let (istio, gateway) = (Platform::Istio, Platform::EnvoyGateway);
+    for (spec, on, told) in [
+        (name("10.9.9.9"), istio, "EndpointSlice of that address"),
+        (name("10.9.9.9"), gateway, "EndpointSlice of that address"),
+        (
+            name("web.b.svc.cluster.local"),
+            istio,
+            "names that Service itself",
+        ),
+        (
+            name("web.b.svc.cluster.local"),
+            gateway,
+            "name that Service itself",
+        ),
+        (h2c.clone(), istio, "take the appProtocol off"),
+        (h2c, gateway, "take the appProtocol off"),
+    ] {
+        let manifests = read(&[service("api", &spec), ingress("api", "{number: 80}", "")]);
+        let text = match on {
+            Platform::Istio => istio::text(&manifests, &IstioArgs::default()).unwrap(),
+            _ => envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap(),
+        };
+        let report = Report::new(&manifests, false, Some(on));
+        let mut found = report.findings.iter().filter(|f| f.code == "not-rendered");
+        assert!(text.contains(told), "{spec}: {text}");
+        assert!(found.any(|one| one.message().contains(told)), "{spec}");
+    }
+}
+
+#[test]
+fn a_service_that_its_proxy_does_not_see_and_one_that_is_headless_are_told_on_istio() {
+    let hidden = "{apiVersion: v1, kind: Service, metadata: {name: api, annotations: \
+                  {networking.istio.io/exportTo: '.'}}, spec: {ports: [{port: 80}]}}\n---\n";
+    let headless = service("api", "{clusterIP: None, ports: [{port: 80}]}");
+    for (service, code, status) in [
+        (hidden.to_owned(), "not-rendered", 1),
+        (headless, "headless", 0),
+    ] {
+        let manifests = read(&[service, ingress("api", "{number: 80}", "")]);
+        let report = Report::new(&manifests, false, Some(Platform::Istio));
+        assert!(report.findings.iter().any(|one| one.code == code), "{code}");
+        assert_eq!(report.exit_status(), status, "{code}");
+    }
+}
+
+// In silence requests were sent to an https that is not there.
+#[test]
+fn a_tls_section_without_a_secret_is_told_at_the_head_of_what_is_rendered() {
+    let text = ingress("api", "{number: 80}", "")
+        .replace("spec:", "spec:\n  tls: [{hosts: [api.example.com]}]");
+    let manifests = read(&[service("api", "{ports: [{port: 80}]}"), text]);
+    let args = IstioArgs::default();
+    let sidecar = IstioArgs {
+        sidecar: true,
+        ..IstioArgs::default()
+    };
+    for (text, is_told) in [
+        (istio::text(&manifests, &args).unwrap(), true),
+        (istio::text(&manifests, &sidecar).unwrap(), false),
+        (
+            envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap(),
+            true,
+        ),
+    ] {
+        assert_eq!(text.contains("names no secretName"), is_told, "{text}");
+    }
+}
+
+#[test]
+fn a_host_that_a_platform_does_not_take_has_a_rule_all_the_same() {
+    let text = ingress("api", "{number: 80}", "").replace(
+        "spec:",
+        "spec:\n  tls: [{hosts: [10.1.2.3], secretName: x}]",
+    );
+    let text = text.replace("host: api.example.com", "host: 10.1.2.3");
+    let manifests = read(&[service("api", "{ports: [{port: 80}]}"), text]);
+    let sidecar = IstioArgs {
+        sidecar: true,
+        ..IstioArgs::default()
+    };
+    let text = istio::text(&manifests, &sidecar).unwrap();
+    assert!(!text.contains("has no rule"), "{text}");
+}
