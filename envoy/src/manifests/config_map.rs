@@ -21,7 +21,8 @@ pub(super) struct Choice {
 /// One whose name looks like the chart's `ingress-nginx-controller` (or the older
 /// `nginx-configuration`) wins; else one with keys that ingress-nginx has, and else the only one
 /// there is. Of several the one in the namespace that ingress-nginx's own manifests have, and else one of a
-/// namespace without Ingresses: whoever writes those may write a ConfigMap of that name beside them.
+/// namespace without Ingresses: whoever writes those may write a ConfigMap of that name beside them. Where two
+/// namespaces are alike in that, none.
 pub(super) fn choose(config_maps: &[Object], has_ingresses: impl Fn(&str) -> bool) -> Choice {
     let all = config_maps.iter().enumerate();
     let (named, unnamed): (Vec<_>, Vec<_>) = all.partition(|(_, map)| is_named(map));
@@ -31,13 +32,14 @@ pub(super) fn choose(config_maps: &[Object], has_ingresses: impl Fn(&str) -> boo
         namespace != OWN && has_ingresses(namespace)
     };
     let mut candidates: Vec<_> = named.into_iter().chain(filled).collect();
-    candidates.sort_by_key(|(_, map)| {
-        (
-            is_tenants(map),
-            !self::is_named(map),
-            map.namespace() != OWN,
-        )
-    });
+    let rank = |map: &Object| (is_tenants(map), !is_named(map), map.namespace() != OWN);
+    candidates.sort_by_key(|(_, map)| rank(map));
+    if let [(_, first), (_, second), ..] = candidates.as_slice()
+        && rank(first) == rank(second)
+        && first.namespace() != second.namespace()
+    {
+        return neither(&candidates, (first, second));
+    }
     let mut candidates = candidates.into_iter();
     let Some((at, map)) = candidates.next() else {
         return unlike(&rest);
@@ -65,6 +67,21 @@ pub(super) fn choose(config_maps: &[Object], has_ingresses: impl Fn(&str) -> boo
         map: Some(at),
         others: others.into_iter().map(|(at, _)| at).collect(),
         note: (!is_plain).then_some(note),
+    }
+}
+
+/// Where nothing tells whose of two namespaces is meant: a tenant may have written one.
+fn neither(candidates: &[(usize, &Object)], (first, second): (&Object, &Object)) -> Choice {
+    Choice {
+        map: None,
+        others: candidates.iter().map(|(at, _)| *at).collect(),
+        note: Some(format!(
+            "{}: ConfigMaps {} and {} both look like ingress-nginx's settings: none is taken, and its defaults \
+             are assumed",
+            first.place(),
+            first.id(),
+            second.id()
+        )),
     }
 }
 

@@ -1,6 +1,7 @@
 mod reading;
 
 use super::*;
+use crate::check::Report;
 
 const TWO: &str = "\
 # a comment
@@ -359,4 +360,12 @@ fn settings_are_not_those_of_a_namespace_with_ingresses_where_others_have_some()
             assert_eq!(manifests.config_map().unwrap().namespace(), want, "{text}");
         }
     }
+    // Nothing tells which: a tenant may have a namespace without Ingresses.
+    let text = [tenants, map("edge", "ingress-nginx-controller")].concat();
+    let manifests = Manifests::parse("m.yaml", &text).unwrap();
+    assert!(manifests.config_map().is_none());
+    assert_eq!(manifests.other_config_maps().len(), 2);
+    let report = Report::new(&manifests, false, None);
+    // What one of them says of believed proxies is lost.
+    assert_eq!(report.exit_status(), 2, "{:?}", report.findings);
 }
