@@ -7,7 +7,8 @@ use crate::clusters::Cluster;
 
 /// What Istio does with them, one line each.
 ///
-/// Source: run on istiod eed52ebb66ad (1.31 alpha).
+/// Source: run on istiod eed52ebb66ad (1.31 alpha) with names outside of the cluster; ways out of others are read
+/// from its validation, not run.
 pub fn on_istio<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
     all(served).map(|one| {
         let (number, target) = (one.number, one.target());
@@ -35,7 +36,8 @@ pub fn on_istio<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's
 
 /// What Envoy Gateway does with them, one line each.
 ///
-/// Source: run on Envoy Gateway 1.7.0, 1.8.2 and 1.9.0.
+/// Source: run on Envoy Gateway 1.7.0, 1.8.2 and 1.9.0 with names outside of the cluster; ways out of others are
+/// read from 1.9.1, not run.
 pub fn on_envoy_gateway<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
     all(served).map(|one| {
         let (target, name) = (one.target(), one.name);

@@ -4,7 +4,7 @@ use crate::render::served::Served;
 
 /// One line for each such Service: its appProtocol decides, before the Ingress.
 ///
-/// Source: run on Envoy Gateway 1.7.0 and 1.9.1.
+/// Source: `internal/gatewayapi/route.go`, Envoy Gateway 1.9.1; read, not run.
 pub(crate) fn notes<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
     let clusters = served.clusters.iter().map(|(cluster, _)| cluster);
     let speaking = clusters.filter(|cluster| {
