@@ -252,7 +252,7 @@ impl Pattern {
 
     /// Whether it matches, as far as that is known; `tries`: a regular expression is run.
     pub(super) fn compare(&self, text: &[u8], work: &Work, tries: bool) -> Match {
-        if !tries && self.steps(text) > 0 {
+        if !tries && !self.is_decided(text) {
             Match::Untried
         } else if !self.is_match(text, work) {
             Match::No
@@ -263,18 +263,13 @@ impl Pattern {
         }
     }
 
-    /// What it may take to know whether it matches.
-    pub(super) fn steps(&self, text: &[u8]) -> u64 {
-        let known = self
-            .prefix
-            .as_ref()
-            .and_then(|prefix| prefix.is_match(text));
-        let own = (known.is_none()).then_some(self.width);
-        let guards = self.guards.iter().map(|guard| guard.width);
-        let guards = guards.filter(|_| known != Some(false));
-        let all = own.into_iter().chain(guards);
-        let steps = all.map(|width| work::steps(width, text));
-        steps.fold(0, u64::saturating_add)
+    /// Whether it is known without a regular expression if it matches.
+    fn is_decided(&self, text: &[u8]) -> bool {
+        let prefix = self.prefix.as_ref();
+        match prefix.and_then(|prefix| prefix.is_match(text)) {
+            Some(matches) => !matches || self.guards.is_empty(),
+            None => false,
+        }
     }
 
     /// Named groups and their numbers: nginx makes variables of them.

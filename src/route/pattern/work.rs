@@ -31,10 +31,13 @@ impl Work {
         Self(Cell::new(Some(OF_A_HEADER)))
     }
 
-    /// Whether `width` places at once may be tried over `text`.
+    /// Whether `width` places at once may be tried over `text`. The text's own length is a place too: an engine
+    /// looks at each of its bytes.
     pub(super) fn takes(&self, width: u32, text: &[u8]) -> bool {
         let left = self.0.get();
-        let left = left.and_then(|left| left.checked_sub(steps(width, text)));
+        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        let steps = length.saturating_mul(u64::from(width).saturating_add(1));
+        let left = left.and_then(|left| left.checked_sub(steps));
         self.0.set(left);
         left.is_some()
     }
@@ -53,13 +56,6 @@ impl Work {
     pub(crate) fn spend(&self) {
         self.0.set(None);
     }
-}
-
-/// What it takes to try so many places at once over a text. Its own length is a place too: an engine
-/// looks at each of its bytes.
-pub(super) fn steps(width: u32, text: &[u8]) -> u64 {
-    let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-    length.saturating_mul(u64::from(width).saturating_add(1))
 }
 
 /// The longest path that a pattern is tried on, and whose groups are found.
