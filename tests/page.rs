@@ -94,6 +94,9 @@ impl Shown {
         let before = self.chromium.value(count).as_u64().unwrap();
         self.chromium.click(selector);
         self.until("the requests", &format!("{count} >= {}", before + times));
+        // What it says then makes the page longer, under whatever is pressed next.
+        let is_done = format!("!document.querySelector('{selector}').disabled");
+        self.until("the button", &is_done);
     }
 
     /// Keeps a picture where `SCREENSHOTS` says.

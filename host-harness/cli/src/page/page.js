@@ -104,7 +104,8 @@ async function busy(button, work) {
     await work();
   } finally {
     button.disabled = false;
-    button.focus();
+    // Where its user was, but whoever has gone elsewhere by now is not called back.
+    if (document.activeElement === document.body) button.focus({ preventScroll: true });
   }
 }
 
