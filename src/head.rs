@@ -1,10 +1,13 @@
-//! How long a request's head may be: `large-client-header-buffers`.
+//! How long a request's head may be: `large-client-header-buffers`; and what it may have once.
 //!
 //! Source: `ngx_http_process_request_line`, `ngx_http_process_request_headers` and
 //! `ngx_http_alloc_large_header_buffer` of nginx 1.27.1.
 
+mod once;
+
 use crate::edit::{Headers, first};
 use crate::facts::Facts;
+pub use once::has_two_of_one;
 
 /// `client-header-buffer-size`: what the first lines share before a large buffer is taken.
 const FIRST: usize = 1 << 10;

@@ -23,6 +23,7 @@ pub mod plugin_config;
 pub mod pods;
 pub mod progress;
 pub mod render;
+mod rewrite_target;
 pub mod say;
 pub mod taken;
 pub(crate) mod tls_params;

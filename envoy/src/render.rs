@@ -16,6 +16,7 @@ pub mod resource;
 mod room;
 mod secrets;
 pub mod served;
+pub mod slashless;
 mod unread;
 mod version;
 mod way;

@@ -11,6 +11,7 @@ use super::tenants::TooCostly;
 use crate::client_certificate::Client;
 use crate::edit::{self, Headers};
 use crate::facts::Facts;
+use crate::head;
 use crate::policy::Policy;
 use crate::redirect;
 use crate::rewrite::variable::{Names, Scope};
@@ -95,8 +96,8 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
         if let Some(status) = policy.head_buffers.refusal(headers, facts) {
             return Err(refused(status, Reason::LargeHead));
         }
-        // Such a path cannot be compared.
-        let Ok(target) = target else {
+        // Another path cannot be compared.
+        let Some(target) = target.ok().filter(|_| !head::has_two_of_one(headers)) else {
             return Err(refused(400, Reason::BadRequest));
         };
         if method == b"TRACE" {

@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 
 /// How many rows agree on Envoy; the others are refused before any filter, or listed.
 const PATHS: usize = 419;
-const FURTHER: usize = 502;
+const FURTHER: usize = 510;
 /// Of the further scenarios every so many are asked: each has a listener of its own.
 const STRIDE: usize = 8;
 

@@ -18,7 +18,7 @@ use crate::render::istio::protocols;
 use crate::render::istio::taking_over::{self, TakingOver};
 use crate::render::left_out;
 use crate::render::served::Served;
-use crate::render::{authorizer, external_names};
+use crate::render::{authorizer, external_names, slashless};
 use crate::taken::{TakenIngress, TakenPath};
 
 /// A platform that `limpet render` writes resources for.
@@ -164,12 +164,14 @@ fn not_rendered(compiled: &Compiled<'_>, served: &Served<'_>, platform: Platform
         Platform::Istio => {
             notes.extend(left_out::on_istio(served));
             notes.extend(external_names::on_istio(served));
+            notes.extend(slashless::notes(served));
             notes.extend(authorizer::on_istio(served));
             notes.extend(protocols::notes(served));
         }
         Platform::EnvoyGateway => {
             notes.extend(left_out::on_envoy_gateway(served));
             notes.extend(external_names::on_envoy_gateway(served));
+            notes.extend(slashless::notes(served));
             notes.extend(by_app_protocol::notes(served));
             notes.extend(authorizer::on_envoy_gateway(served));
         }

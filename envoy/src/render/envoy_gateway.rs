@@ -22,6 +22,7 @@ use super::left_out;
 use super::resource::{Resource, too_large, yaml};
 use super::room::{self, Shared};
 use super::served::Served;
+use super::slashless;
 use super::version::Version;
 use crate::check;
 use crate::compiled::{Compiled, Flags};
@@ -123,6 +124,7 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
     let notes = served
         .all_notes()
         .chain(external_names::on_envoy_gateway(&served))
+        .chain(slashless::notes(&served))
         .chain(protocols::notes(&served))
         .chain(asked::on_envoy_gateway(&served));
     let notes = notes.chain(others);

@@ -31,6 +31,7 @@ use super::left_out;
 use super::resource::{Resource, too_large, yaml};
 use super::room::{self, Shared};
 use super::served::Served;
+use super::slashless;
 use crate::check;
 use crate::compiled::{Compiled, Flags};
 use crate::losses;
@@ -218,7 +219,10 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
     let unnamed = check::tls_without_secret(&compiled).into_iter();
     let others = others.chain(unnamed.filter(|_| !args.sidecar));
     let others = others.map(|finding| finding.located());
-    let notes = served.all_notes().chain(external_names::on_istio(&served));
+    let notes = served
+        .all_notes()
+        .chain(external_names::on_istio(&served))
+        .chain(slashless::notes(&served));
     let notes = notes.chain(asked::on_istio(&served));
     let notes = notes.chain(others);
     head.extend(notes.map(|note| format!("note: {note}")));

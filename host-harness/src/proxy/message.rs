@@ -7,15 +7,44 @@ use crate::headers::Headers;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, request, response};
 
-/// Fields that are about one connection and do not pass. `expect` is answered by hyper.
-const HOP_BY_HOP: [&str; 7] = [
+/// Fields that are about one connection and do not pass.
+const HOP_BY_HOP: [&str; 6] = [
     "connection",
     "keep-alive",
     "proxy-connection",
     "te",
     "transfer-encoding",
     "upgrade",
+];
+
+/// Fields that Envoy holds as one, however often a client sends them: joined by a comma, without those that are empty.
+///
+/// Source: run on Envoy 1.40.
+const JOINED: [&str; 24] = [
+    "accept",
+    "accept-encoding",
+    "access-control-request-headers",
+    "access-control-request-method",
+    "authorization",
+    "cache-control",
+    "content-encoding",
+    "content-type",
     "expect",
+    "grpc-timeout",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "origin",
+    "pragma",
+    "referer",
+    "user-agent",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
 ];
 
 /// The head of a request from the downstream; `target` is the one sent, if hyper's is a
@@ -45,9 +74,23 @@ pub(super) fn request_head(
     head.add(":method", parts.method.as_str());
     head.add(":scheme", scheme);
     let upgrade = is_upgrade(&parts.headers);
-    for (name, value) in &parts.headers {
-        if *name != header::HOST && (upgrade || !HOP_BY_HOP.contains(&name.as_str())) {
-            head.add(name.as_str(), value.as_bytes());
+    for name in parts.headers.keys() {
+        if *name == header::HOST || (!upgrade && HOP_BY_HOP.contains(&name.as_str())) {
+            continue;
+        }
+        let values = parts.headers.get_all(name).iter();
+        let values = values.map(HeaderValue::as_bytes);
+        if JOINED.contains(&name.as_str()) {
+            let values: Vec<_> = values.filter(|value| !value.is_empty()).collect();
+            let value = values.join(&b","[..]);
+            // Answered by hyper.
+            if *name != header::EXPECT || !value.eq_ignore_ascii_case(b"100-continue") {
+                head.add(name.as_str(), value);
+            }
+        } else {
+            for value in values {
+                head.add(name.as_str(), value);
+            }
         }
     }
     if !head.contains("x-forwarded-proto") {

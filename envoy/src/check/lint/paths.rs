@@ -1,15 +1,16 @@
 //! Paths, rewrites and redirects.
 
 use super::neighbours::turned_by;
-use super::pattern::{groups, highest_capture};
 use crate::check::finding::{Finding, Level, Place};
 use crate::compiled::Compiled;
+use crate::rewrite_target::{groups, highest_capture, without_a_slash};
 use crate::taken::{TakenIngress, TakenPath};
 
 pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for ingress in &compiled.ingresses {
-        findings.extend(rewrite_to_a_constant(ingress));
+        findings
+            .extend(rewrite_without_a_slash(ingress).or_else(|| rewrite_to_a_constant(ingress)));
         findings.extend(missing_capture(ingress));
         findings.extend(prefix_header_without_rewrite(ingress));
         let paths = ingress.paths();
@@ -65,6 +66,18 @@ fn rewrite_to_a_constant(ingress: &TakenIngress<'_>) -> Option<Finding> {
         )
         .help("to keep the rest of the path, write the path as /app(/|$)(.*) and the target as /$2")
     })
+}
+
+fn rewrite_without_a_slash(ingress: &TakenIngress<'_>) -> Option<Finding> {
+    let what = without_a_slash(ingress)?;
+    let finding = Finding::new(
+        Level::Note,
+        "rewrite-without-slash",
+        &Place::annotation(ingress.object, "rewrite-target"),
+        what,
+        "pods are sent that path as it is, as under ingress-nginx, and most of them answer 400; on Istio and Envoy Gateway it is 404",
+    );
+    Some(finding.help("write a slash before it"))
 }
 
 fn missing_capture(ingress: &TakenIngress<'_>) -> Option<Finding> {

@@ -36,7 +36,8 @@ pub(super) fn routes(
     };
     let all = of_way(None, Vec::from_iter(is_none), &ways.all, &[]);
     let shown = asked.map(client::routes).unwrap_or_default().into_iter();
-    let routes: Vec<Value> = shown.chain(own).chain(all).chain(unknown).collect();
+    let found = own.chain(all).chain(unknown).map(with_any_path);
+    let routes: Vec<Value> = shown.chain(found).collect();
     json!({
         "name": "limpet",
         "virtual_hosts": [{
@@ -48,6 +49,14 @@ pub(super) fn routes(
         "request_headers_to_remove": hidden_from_pods(ways, has_certificates),
         "response_headers_to_remove": FOR_NGINX,
     })
+}
+
+/// A `rewrite-target` may have made a path without a slash, which nginx sends pods as it is.
+fn with_any_path(mut route: Value) -> Value {
+    if let Some(prefix) = route.pointer_mut("/match/prefix") {
+        *prefix = json!("");
+    }
+    route
 }
 
 /// What pods say to nginx alone: of `ngx_http_proxy_hide_headers`, nginx 1.27.1, those that Envoy does not
