@@ -9,8 +9,8 @@ use crate::taken::{TakenIngress, TakenPath};
 pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for ingress in &compiled.ingresses {
-        findings
-            .extend(rewrite_without_a_slash(ingress).or_else(|| rewrite_to_a_constant(ingress)));
+        findings.extend(rewrite_without_a_slash(ingress));
+        findings.extend(rewrite_to_a_constant(ingress));
         findings.extend(missing_capture(ingress));
         findings.extend(prefix_header_without_rewrite(ingress));
         let paths = ingress.paths();

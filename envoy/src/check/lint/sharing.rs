@@ -43,6 +43,11 @@ impl Session<'_> {
         let given = self.affinity.cookie_path();
         given.unwrap_or(&self.path.path.path)
     }
+
+    /// Whether a cookie that another Service wrote is replaced.
+    fn overwrites(&self) -> bool {
+        !matches!(self.affinity.format(), "balanced" | "none")
+    }
 }
 
 pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
@@ -110,7 +115,10 @@ fn overruled(older: &TakenIngress<'_>, last: &TakenIngress<'_>) -> Vec<Finding> 
         .collect()
 }
 
-/// Two Services that write the same cookie where a browser sends both.
+/// Two Services that write the same cookie where a browser sends both, and one of them writes it over the other's.
+/// A balanced session begins with any key, and leaves it.
+///
+/// Source: `balancer/sticky_balanced.lua`, `balancer/sticky_persistent.lua`, ingress-nginx dbb11b92d; 1.15 was asked.
 fn same_cookie(older: &Sticky<'_>, younger: &Sticky<'_>) -> Option<Finding> {
     let clash = |a: &Session<'_>, b: &Session<'_>| {
         let (of_a, of_b) = (a.cookie_path(), b.cookie_path());
@@ -118,10 +126,21 @@ fn same_cookie(older: &Sticky<'_>, younger: &Sticky<'_>) -> Option<Finding> {
             && a.service_port != b.service_port
             && a.affinity.cookie_name() == b.affinity.cookie_name()
             && (covers(of_a, of_b) || covers(of_b, of_a))
+            && (a.overwrites() || b.overwrites())
     };
     let mut sessions = younger.sessions.iter();
-    let meet = sessions.find(|b| older.sessions.iter().any(|a| clash(a, b)))?;
+    let (met, meet) = sessions.find_map(|b| {
+        let mut others = older.sessions.iter();
+        Some((others.find(|a| clash(a, b))?, b))
+    })?;
     let ingress = younger.ingress;
+    let consequence = match (met.overwrites(), meet.overwrites()) {
+        (true, true) => "each overwrites the other's, and sessions move, as under ingress-nginx",
+        (true, false) => {
+            "that one overwrites this one's, and sessions move, as under ingress-nginx"
+        }
+        _ => "this one overwrites that one's, and sessions move, as under ingress-nginx",
+    };
     let field = match ingress.annotation("session-cookie-name") {
         Some(_) => "session-cookie-name",
         None => "affinity",
@@ -136,7 +155,7 @@ fn same_cookie(older: &Sticky<'_>, younger: &Sticky<'_>) -> Option<Finding> {
             meet.path.host,
             older.ingress.id()
         ),
-        "each overwrites the other's, and sessions move, as under ingress-nginx",
+        consequence,
     );
     Some(
         finding
