@@ -325,8 +325,7 @@ impl Manifests {
 
     fn finish(&mut self) {
         let with_ingresses: HashSet<&str> = self.ingresses.iter().map(Object::namespace).collect();
-        let has_ingresses = |namespace: &str| with_ingresses.contains(namespace);
-        self.settings = config_map::choose(&self.config_maps, has_ingresses);
+        self.settings = config_map::choose(&self.config_maps, &with_ingresses);
         self.notes.extend(self.settings.note.take());
     }
 }

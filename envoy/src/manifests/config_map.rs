@@ -1,5 +1,7 @@
 //! Which ConfigMap holds ingress-nginx's settings.
 
+use std::collections::HashSet;
+
 use super::document::Object;
 use crate::check::{is_key, nearest_key};
 
@@ -22,14 +24,14 @@ pub(super) struct Choice {
 /// `nginx-configuration`) wins; else one with keys that ingress-nginx has, and else the only one
 /// there is. Of several the one in the namespace that ingress-nginx's own manifests have, and else one of a
 /// namespace without Ingresses: whoever writes those may write a ConfigMap of that name beside them. Where two
-/// namespaces are alike in that, none.
-pub(super) fn choose(config_maps: &[Object], has_ingresses: impl Fn(&str) -> bool) -> Choice {
+/// namespaces are alike in that, none; and none of a namespace with Ingresses where others have some too.
+pub(super) fn choose(config_maps: &[Object], with_ingresses: &HashSet<&str>) -> Choice {
     let all = config_maps.iter().enumerate();
     let (named, unnamed): (Vec<_>, Vec<_>) = all.partition(|(_, map)| is_named(map));
     let (filled, rest): (Vec<_>, Vec<_>) = unnamed.into_iter().partition(|(_, map)| is_filled(map));
     let is_tenants = |map: &Object| {
         let namespace = map.namespace();
-        namespace != OWN && has_ingresses(namespace)
+        namespace != OWN && with_ingresses.contains(namespace)
     };
     let mut candidates: Vec<_> = named.into_iter().chain(filled).collect();
     let rank = |map: &Object| (is_tenants(map), !is_named(map), map.namespace() != OWN);
@@ -39,6 +41,12 @@ pub(super) fn choose(config_maps: &[Object], has_ingresses: impl Fn(&str) -> boo
         && first.namespace() != second.namespace()
     {
         return neither(&candidates, (first, second));
+    }
+    if let [(_, first), ..] = candidates.as_slice()
+        && is_tenants(first)
+        && with_ingresses.len() > 1
+    {
+        return a_tenants(&candidates, first);
     }
     let mut candidates = candidates.into_iter();
     let Some((at, map)) = candidates.next() else {
@@ -81,6 +89,21 @@ fn neither(candidates: &[(usize, &Object)], (first, second): (&Object, &Object))
             first.place(),
             first.id(),
             second.id()
+        )),
+    }
+}
+
+/// Where whoever writes the Ingresses of one namespace may have written what would hold for all.
+fn a_tenants(candidates: &[(usize, &Object)], first: &Object) -> Choice {
+    Choice {
+        map: None,
+        others: candidates.iter().map(|(at, _)| *at).collect(),
+        note: Some(format!(
+            "{}: ConfigMap {} looks like ingress-nginx's settings and stands beside Ingresses, whose authors would \
+             decide for other namespaces: it is not taken, and ingress-nginx's defaults are assumed; if it is \
+             ingress-nginx's own, give its data as config_map (--config)",
+            first.place(),
+            first.id()
         )),
     }
 }

@@ -349,7 +349,6 @@ fn settings_are_not_those_of_a_namespace_with_ingresses_where_others_have_some()
         ),
         (map("edge", "ingress-nginx-controller"), "edge"),
         (map("edge", "nginx-config"), "edge"),
-        (String::new(), "aaa"),
     ] {
         for text in [
             [&tenants[..], &operators].concat(),
@@ -360,6 +359,15 @@ fn settings_are_not_those_of_a_namespace_with_ingresses_where_others_have_some()
             assert_eq!(manifests.config_map().unwrap().namespace(), want, "{text}");
         }
     }
+    // It would hold for the other namespace: for its own alone it is taken.
+    let beside = [&tenants[..], &ingress("aaa")].concat();
+    let manifests = Manifests::parse("m.yaml", &beside).unwrap();
+    assert_eq!(manifests.config_map().unwrap().namespace(), "aaa");
+    let text = [beside, ingress("bbb")].concat();
+    let manifests = Manifests::parse("m.yaml", &text).unwrap();
+    assert!(manifests.config_map().is_none());
+    let report = Report::new(&manifests, false, None);
+    assert_eq!(report.exit_status(), 1, "{:?}", report.findings);
     // Nothing tells which: a tenant may have a namespace without Ingresses.
     let text = [tenants, map("edge", "ingress-nginx-controller")].concat();
     let manifests = Manifests::parse("m.yaml", &text).unwrap();
