@@ -191,6 +191,13 @@ impl Manifests {
         others.filter_map(|at| self.config_maps.get(*at)).collect()
     }
 
+    /// ConfigMaps that look like them beside Ingresses, whose authors would decide for everybody: they hold for nobody.
+    #[must_use]
+    pub fn set_aside_config_maps(&self) -> Vec<&Object> {
+        let aside = self.settings.set_aside.iter();
+        aside.filter_map(|at| self.config_maps.get(*at)).collect()
+    }
+
     /// What it says.
     #[must_use]
     pub fn settings(&self) -> Option<&Value> {

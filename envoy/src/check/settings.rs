@@ -47,11 +47,21 @@ pub(crate) fn judge(manifests: &Manifests) -> (Vec<JudgedKey>, Vec<Finding>) {
         });
     }
     for map in manifests.other_config_maps() {
-        findings.push(unused(map));
+        findings.push(unused(
+            map,
+            "it is not used, but for what would be lost of it",
+        ));
         let of_it = entries(map).filter_map(|entry| finding(&entry, verdict(&entry).0));
         findings.extend(of_it.filter(Finding::is_loss));
         findings.extend(entries(map).filter_map(|entry| unread(&entry)));
     }
+    let aside = manifests.set_aside_config_maps().into_iter();
+    findings.extend(aside.map(|map| {
+        unused(
+            map,
+            "it holds for nobody: whoever writes the Ingresses beside it may have written it",
+        )
+    }));
     let is_settings = |map: &&Object| settings.is_some_and(|settings| std::ptr::eq(settings, *map));
     let others = manifests.config_maps.iter().filter(|map| !is_settings(map));
     findings.extend(others.flat_map(entries).filter_map(stream_service));
@@ -71,13 +81,13 @@ pub(crate) fn defaults(manifests: &Manifests) -> Vec<&'static str> {
 }
 
 /// A second ConfigMap that looks like ingress-nginx's settings.
-fn unused(map: &Object) -> Finding {
+fn unused(map: &Object, consequence: &str) -> Finding {
     let finding = Finding::new(
         Level::Warning,
         "second-config-map",
         &Place::at(map, "/metadata/name", "metadata.name"),
         "is a ConfigMap that looks like ingress-nginx's settings too",
-        "it is not used, but for what would be lost of it",
+        consequence,
     );
     Finding {
         ingress: None,

@@ -14,8 +14,11 @@ const OWN: &str = "ingress-nginx";
 pub(super) struct Choice {
     /// The one that is meant.
     pub(super) map: Option<usize>,
-    /// Those that look like settings too.
+    /// Those that look like settings too, and may be meant.
     pub(super) others: Vec<usize>,
+    /// Those that look like settings beside Ingresses, whose authors may have written them, where one is meant that
+    /// does not.
+    pub(super) set_aside: Vec<usize>,
     /// What was assumed.
     pub(super) note: Option<String>,
 }
@@ -49,10 +52,17 @@ pub(super) fn choose(config_maps: &[Object], with_ingresses: &HashSet<&str>) -> 
         return a_tenants(&candidates, first);
     }
     let mut candidates = candidates.into_iter();
-    let Some((at, map)) = candidates.next() else {
+    let Some((place, map)) = candidates.next() else {
         return unlike(&rest);
     };
     let others: Vec<_> = candidates.collect();
+    let is_set_aside = |other: &Object| is_tenants(other) && !is_tenants(map);
+    let at = |aside: bool| {
+        let of_it = others
+            .iter()
+            .filter(move |(_, other)| is_set_aside(other) == aside);
+        of_it.map(|(at, _)| *at).collect()
+    };
     let is_named = self::is_named(map);
     let mut note = format!(
         "{}: ConfigMap {} taken as ingress-nginx's settings",
@@ -72,8 +82,9 @@ pub(super) fn choose(config_maps: &[Object], with_ingresses: &HashSet<&str>) -> 
     }
     let is_plain = is_named && config_maps.len() == 1;
     Choice {
-        map: Some(at),
-        others: others.into_iter().map(|(at, _)| at).collect(),
+        map: Some(place),
+        others: at(false),
+        set_aside: at(true),
         note: (!is_plain).then_some(note),
     }
 }
@@ -83,6 +94,7 @@ fn neither(candidates: &[(usize, &Object)], (first, second): (&Object, &Object))
     Choice {
         map: None,
         others: candidates.iter().map(|(at, _)| *at).collect(),
+        set_aside: Vec::new(),
         note: Some(format!(
             "{}: ConfigMaps {} and {} both look like ingress-nginx's settings: none is taken, and its defaults \
              are assumed",
@@ -98,6 +110,7 @@ fn a_tenants(candidates: &[(usize, &Object)], first: &Object) -> Choice {
     Choice {
         map: None,
         others: candidates.iter().map(|(at, _)| *at).collect(),
+        set_aside: Vec::new(),
         note: Some(format!(
             "{}: ConfigMap {} looks like ingress-nginx's settings and stands beside Ingresses, whose authors would \
              decide for other namespaces: it is not taken, and ingress-nginx's defaults are assumed; if it is \
@@ -115,6 +128,7 @@ fn unlike(config_maps: &[(usize, &Object)]) -> Choice {
         [(at, only)] if !is_of_another(only) => Choice {
             map: Some(*at),
             others: Vec::new(),
+            set_aside: Vec::new(),
             note: Some(format!(
                 "{}: ConfigMap {} taken as ingress-nginx's settings: it is the only one",
                 only.place(),
@@ -124,6 +138,7 @@ fn unlike(config_maps: &[(usize, &Object)]) -> Choice {
         [(_, first), ..] => Choice {
             map: None,
             others: Vec::new(),
+            set_aside: Vec::new(),
             note: Some(format!(
                 "{}: no ConfigMap is called ingress-nginx-controller or has its keys; ingress-nginx's \
                  defaults are assumed",

@@ -357,6 +357,9 @@ fn settings_are_not_those_of_a_namespace_with_ingresses_where_others_have_some()
             let text = [text, ingress("aaa"), ingress("ingress-nginx")].concat();
             let manifests = Manifests::parse("m.yaml", &text).unwrap();
             assert_eq!(manifests.config_map().unwrap().namespace(), want, "{text}");
+            // Nothing of it is lost: it closed everybody.
+            assert!(manifests.other_config_maps().is_empty(), "{text}");
+            assert_eq!(manifests.set_aside_config_maps().len(), 1, "{text}");
         }
     }
     // It would hold for the other namespace: for its own alone it is taken.
