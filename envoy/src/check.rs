@@ -21,6 +21,7 @@ mod report;
 mod reworded;
 mod settings;
 mod shape;
+mod sidecars;
 mod taken_over;
 mod two_protocols;
 mod validation;
@@ -42,7 +43,7 @@ pub(crate) use configuration::closed;
 pub use configuration::in_words;
 pub use documented::documented;
 pub use finding::{Finding, Level};
-pub(crate) use lint::{tls_without_secret, to_each_other};
+pub(crate) use lint::{CERTIFICATE, tls_without_secret, to_each_other};
 pub use platform::Platform;
 #[cfg(test)]
 pub(crate) use print::text as print_text;

@@ -38,7 +38,7 @@ const HOLDS_VALUES: [&str; 6] = [
 ];
 
 /// What may stand beside what is rendered, and act on it.
-const POLICIES: [(&str, &str); 8] = [
+const POLICIES: [(&str, &str); 9] = [
     ("gateway.envoyproxy.io", "SecurityPolicy"),
     ("gateway.envoyproxy.io", "BackendTrafficPolicy"),
     ("gateway.envoyproxy.io", "ClientTrafficPolicy"),
@@ -47,6 +47,7 @@ const POLICIES: [(&str, &str); 8] = [
     ("security.istio.io", "AuthorizationPolicy"),
     ("security.istio.io", "RequestAuthentication"),
     ("networking.istio.io", "EnvoyFilter"),
+    ("networking.istio.io", "Gateway"),
 ];
 
 /// Every object that was read, by kind, in the order read.

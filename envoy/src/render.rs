@@ -66,11 +66,12 @@ pub fn make_room(
     flags: &Flags,
     on: Platform,
 ) -> Result<(), ConfigError> {
+    let flags = on.flags(flags.clone());
     match on {
         Platform::Envoy => Ok(()),
-        Platform::Istio => istio::make_room(manifests, flags, &IstioArgs::default()),
+        Platform::Istio => istio::make_room(manifests, &flags, &IstioArgs::default()),
         Platform::EnvoyGateway => {
-            envoy_gateway::make_room(manifests, flags, &EnvoyGatewayArgs::default())
+            envoy_gateway::make_room(manifests, &flags, &EnvoyGatewayArgs::default())
         }
     }
 }

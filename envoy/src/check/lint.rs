@@ -12,6 +12,7 @@ mod sharing;
 mod tenants;
 mod tls;
 
+pub(crate) use tenants::CERTIFICATE;
 pub(crate) use tls::tls_without_secret;
 
 use super::finding::Finding;

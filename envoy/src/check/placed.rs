@@ -2,8 +2,35 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::finding::{Finding, Level};
 use crate::compiled::Compiled;
 use crate::taken::TakenIngress;
+
+/// What notes say, each at the place that it is about.
+pub(super) fn told(
+    compiled: &Compiled<'_>,
+    notes: Vec<String>,
+    level: Level,
+    code: &'static str,
+) -> Vec<Finding> {
+    let places = Places::of(compiled);
+    let finding = |note: String| {
+        let placed = places.place(&note);
+        Finding {
+            level,
+            code,
+            expected: placed.text.to_owned(),
+            file: placed.file,
+            line: placed.line,
+            ingress: placed.ingress,
+            field: "render".to_owned(),
+            value: None,
+            consequence: String::new(),
+            help: Vec::new(),
+        }
+    };
+    notes.into_iter().map(finding).collect()
+}
 
 /// What can be found: the files, and who has a host.
 pub(super) struct Places<'c> {

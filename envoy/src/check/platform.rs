@@ -5,20 +5,20 @@ use clap::ValueEnum;
 use super::annotations::speaks_otherwise;
 use super::closing::{self, NotHonoured};
 use super::finding::{Finding, Level, Place};
-use super::placed::Places;
+use super::placed::told;
 use super::policies;
+use super::sidecars;
 use super::two_protocols;
+use crate::certificates::{self, Certificate};
 use crate::clusters::{Cluster, Protocol};
-use crate::compiled::{Clients, Compiled};
+use crate::compiled::{Clients, Compiled, Flags};
 use crate::named_secrets::MOST_VARIABLES;
 use crate::passthrough;
 use crate::pods::Pods;
-use crate::render::envoy_gateway::{pods, protocols as by_app_protocol};
-use crate::render::istio::protocols;
-use crate::render::istio::taking_over::{self, TakingOver};
-use crate::render::left_out;
+use crate::render::authorizer;
+use crate::render::envoy_gateway::{pods, told as by_envoy_gateway};
+use crate::render::istio::{credential, told as by_istio};
 use crate::render::served::Served;
-use crate::render::{authorizer, external_names, slashless};
 use crate::taken::{TakenIngress, TakenPath};
 
 /// A platform that `limpet render` writes resources for.
@@ -85,6 +85,16 @@ impl Platform {
         }
     }
 
+    /// With these flags, what bears there on what manifests mean; of Istio, at a gateway.
+    pub(crate) fn flags(self, flags: Flags) -> Flags {
+        Flags {
+            clients: self.clients(),
+            pods: self.pods(),
+            variables: self.variables(),
+            ..flags
+        }
+    }
+
     /// Whether a line of help is of use there.
     pub(super) fn is_for(self, line: &str) -> bool {
         let mut others = Self::value_variants().iter().filter(|one| **one != self);
@@ -94,6 +104,9 @@ impl Platform {
         })
     }
 }
+
+/// The namespace of Istio's gateway, as `render istio` has it by default.
+const GATEWAYS: &str = "istio-system";
 
 /// What differs on `platform`, or may on some, and what is not honoured there.
 pub(super) fn run(
@@ -129,31 +142,21 @@ pub(super) fn run(
             Platform::Envoy => Vec::new(),
             Platform::Istio => {
                 let mut findings = policies::on_istio(compiled);
-                let hosts = taking_over::on_istio(compiled);
-                findings.extend(hosts.iter().map(not_in_sidecars));
-                let headless = protocols::headless(&served).collect();
-                findings.extend(told(compiled, headless, Level::Note, "headless"));
+                findings.extend(policies::istio_gateways(compiled, &served));
+                findings.extend(secrets_to_copy(&served));
+                findings.extend(sidecars::run(compiled, &served));
                 findings
             }
-            Platform::EnvoyGateway => policies::on_envoy_gateway(compiled),
+            Platform::EnvoyGateway => {
+                let mut findings = policies::on_envoy_gateway(compiled);
+                let passed = by_envoy_gateway::passed(&served);
+                findings.extend(told(compiled, passed, Level::Note, "ssl-passthrough"));
+                findings
+            }
         });
         findings.extend(ingresses.flat_map(|one| paths_as_resolved(one, platform)));
     }
     (findings, left_out)
-}
-
-/// A gateway serves it.
-fn not_in_sidecars(one: &TakingOver<'_>) -> Finding {
-    let place = Place::at(one.object, &one.pointer(), one.field());
-    let mut finding = Finding::new(
-        Level::Note,
-        "host-of-a-service",
-        &place,
-        one.why.clone(),
-        TakingOver::consequence(),
-    );
-    finding.value = Some(one.host.clone());
-    finding
 }
 
 /// What the resources cannot hold; `render` writes the same at their head.
@@ -161,47 +164,26 @@ fn not_rendered(compiled: &Compiled<'_>, served: &Served<'_>, platform: Platform
     let mut notes = served.notes.clone();
     match platform {
         Platform::Envoy => {}
-        Platform::Istio => {
-            notes.extend(left_out::on_istio(served));
-            notes.extend(external_names::on_istio(served));
-            notes.extend(slashless::notes(served));
-            notes.extend(authorizer::on_istio(served));
-            notes.extend(protocols::notes(served));
-        }
-        Platform::EnvoyGateway => {
-            notes.extend(left_out::on_envoy_gateway(served));
-            notes.extend(external_names::on_envoy_gateway(served));
-            notes.extend(slashless::notes(served));
-            notes.extend(by_app_protocol::notes(served));
-            notes.extend(authorizer::on_envoy_gateway(served));
-        }
+        Platform::Istio => notes.extend(by_istio::notes(served, Some(GATEWAYS))),
+        Platform::EnvoyGateway => notes.extend(by_envoy_gateway::notes(served)),
     }
     told(compiled, notes, Level::Warning, "not-rendered")
 }
 
-fn told(
-    compiled: &Compiled<'_>,
-    notes: Vec<String>,
-    level: Level,
-    code: &'static str,
-) -> Vec<Finding> {
-    let places = Places::of(compiled);
-    let finding = |note: String| {
-        let placed = places.place(&note);
-        Finding {
-            level,
-            code,
-            expected: placed.text.to_owned(),
-            file: placed.file,
-            line: placed.line,
-            ingress: placed.ingress,
-            field: "render".to_owned(),
-            value: None,
-            consequence: String::new(),
-            help: Vec::new(),
-        }
+/// Those that Istio's gateway, by default in istio-system, reads copies of; `render istio` names each.
+fn secrets_to_copy(served: &Served<'_>) -> Vec<Finding> {
+    let copied = credential::copied(served, GATEWAYS);
+    let finding = |one: &Certificate<'_>| {
+        let pointer = format!("{}/secretName", certificates::pointer(one.entry));
+        Finding::new(
+            Level::Note,
+            "copy-secret",
+            &Place::at(one.ingress.object, &pointer, "secretName"),
+            "is read by Istio's gateway from the gateway's own namespace alone",
+            "its hosts get no https until a copy stands there, under the name that render istio says",
+        )
     };
-    notes.into_iter().map(finding).collect()
+    copied.map(finding).collect()
 }
 
 /// A module cannot choose how the proxy speaks to pods; Envoy Gateway has no resource that trusts

@@ -6,7 +6,10 @@
 
 mod envoy_gateway;
 mod istio;
+mod istio_gateways;
 mod remark;
+
+pub(super) use istio_gateways::run as istio_gateways;
 
 use super::finding::Finding;
 use crate::compiled::Compiled;
@@ -30,3 +33,6 @@ fn others<'c>(compiled: &'c Compiled<'_>) -> impl Iterator<Item = &'c Object> {
     let policies = compiled.manifests.policies.iter();
     policies.filter(|policy| !policy.name().starts_with("limpet"))
 }
+
+#[cfg(test)]
+mod tests;

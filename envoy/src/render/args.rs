@@ -45,12 +45,7 @@ impl RenderArgs {
 
     /// The flags that bear on what the manifests mean on `on`, which finds the endpoints.
     pub(super) fn flags(&self, on: Platform) -> Flags {
-        Flags {
-            clients: on.clients(),
-            pods: on.pods(),
-            variables: on.variables(),
-            ..self.manifests.flags(&EndpointArgs::default())
-        }
+        on.flags(self.manifests.flags(&EndpointArgs::default()))
     }
 
     /// Prints what `text` makes of the manifests; what was decided goes to standard error.

@@ -10,19 +10,17 @@ pub(crate) mod pods;
 mod policy;
 pub(crate) mod protocols;
 mod route;
+pub(crate) mod told;
 mod way;
 
 use std::process::ExitCode;
 
 use limpet::config::ConfigError;
 
-use super::authorizer as asked;
-use super::external_names;
 use super::left_out;
 use super::resource::{Resource, too_large, yaml};
 use super::room::{self, Shared};
 use super::served::Served;
-use super::slashless;
 use super::version::Version;
 use crate::check;
 use crate::compiled::{Compiled, Flags};
@@ -112,25 +110,18 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
             )
         })
     }));
-    head.extend(passthrough::notes(&served));
-    let left_out = left_out::on_envoy_gateway(&served).chain(left_out::unusable(&served));
-    head.extend(left_out.map(|note| format!("note: {note}")));
+    let resources = resources(&served, args);
+    let mut notes = told::passed(&served);
+    notes.extend(told::notes(&served));
+    notes.extend(left_out::unusable(&served));
+    notes.extend(served.all_notes());
     let mut others = check::to_each_other(&compiled);
     others.extend(check::closed(&compiled));
     others.extend(check::tls_without_secret(&compiled));
     others.extend(check::two_protocols(&compiled, check::Level::Warning));
-    let others = others.iter();
-    let others = others.map(|finding| finding.located());
-    let notes = served
-        .all_notes()
-        .chain(external_names::on_envoy_gateway(&served))
-        .chain(slashless::notes(&served))
-        .chain(protocols::notes(&served))
-        .chain(asked::on_envoy_gateway(&served));
-    let notes = notes.chain(others);
-    head.extend(notes.map(|note| format!("note: {note}")));
-    let resources = resources(&served, args);
-    head.extend(too_large(&resources));
+    notes.extend(others.iter().map(check::Finding::located));
+    notes.extend(too_large(&resources));
+    head.extend(notes.iter().map(|note| format!("note: {note}")));
     yaml(&head, &resources)
 }
 

@@ -1,11 +1,11 @@
 //! What Istio needs: for a gateway, or for the outbound side of sidecars.
 
-mod addresses;
+pub(crate) mod addresses;
 mod args;
 mod authorizer;
 mod client;
 mod client_headers;
-mod credential;
+pub(crate) mod credential;
 mod destination;
 mod filter;
 mod gateway;
@@ -13,10 +13,11 @@ mod inside;
 mod other_names;
 mod plugin;
 mod pods;
-pub mod protocols;
+pub(crate) mod protocols;
 mod route;
 mod sidecar;
 pub(crate) mod taking_over;
+pub(crate) mod told;
 mod way;
 
 use std::collections::BTreeSet;
@@ -25,13 +26,10 @@ use std::process::ExitCode;
 use limpet::config::ConfigError;
 use serde_json::Value;
 
-use super::authorizer as asked;
-use super::external_names;
 use super::left_out;
 use super::resource::{Resource, too_large, yaml};
 use super::room::{self, Shared};
 use super::served::Served;
-use super::slashless;
 use crate::check;
 use crate::compiled::{Compiled, Flags};
 use crate::losses;
@@ -203,31 +201,26 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
                 .to_owned(),
         );
     }
+    let home = (!args.sidecar).then_some(&*args.namespace);
+    head.extend(
+        home.iter()
+            .flat_map(|home| credential::copies(&served, home)),
+    );
+    let resources = resources(&served, args);
+    let mut notes = told::notes(&served, home);
     if !args.sidecar {
-        head.extend(credential::copies(&served, args));
+        notes.extend(left_out::unusable(&served));
     }
-    let unusable = left_out::unusable(&served).filter(|_| !args.sidecar);
-    let left_out = left_out::on_istio(&served).chain(unusable);
-    head.extend(left_out.map(|note| format!("note: {note}")));
-    let mut notes: Vec<String> = protocols::notes(&served).collect();
-    if args.sidecar {
-        notes.extend(protocols::headless(&served));
-    }
-    head.extend(notes.iter().map(|note| format!("note: {note}")));
+    notes.extend(served.all_notes());
     let others = check::to_each_other(&compiled).into_iter();
+    // Sidecars have no certificates.
+    let others = others.filter(|one| !args.sidecar || one.code != check::CERTIFICATE);
     let others = others.chain(check::closed(&compiled));
     let unnamed = check::tls_without_secret(&compiled).into_iter();
     let others = others.chain(unnamed.filter(|_| !args.sidecar));
-    let others = others.map(|finding| finding.located());
-    let notes = served
-        .all_notes()
-        .chain(external_names::on_istio(&served))
-        .chain(slashless::notes(&served));
-    let notes = notes.chain(asked::on_istio(&served));
-    let notes = notes.chain(others);
-    head.extend(notes.map(|note| format!("note: {note}")));
-    let resources = resources(&served, args);
-    head.extend(too_large(&resources));
+    notes.extend(others.map(|finding| finding.located()));
+    notes.extend(too_large(&resources));
+    head.extend(notes.iter().map(|note| format!("note: {note}")));
     yaml(&head, &resources)
 }
 

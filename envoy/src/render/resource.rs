@@ -104,7 +104,7 @@ pub fn too_large(resources: &[Resource]) -> Vec<String> {
         (size > LARGEST).then(|| {
             let name = resource.value.pointer("/metadata/name");
             let mut note = format!(
-                "note: the {} {} has {} KiB, and Kubernetes keeps no object above 1.5 MiB: it is refused, and what was \
+                "the {} {} has {} KiB, and Kubernetes keeps no object above 1.5 MiB: it is refused, and what was \
                  applied before stays. Render a part of the Ingresses for a gateway of its own",
                 resource.kind(),
                 name.and_then(Value::as_str).unwrap_or_default(),

@@ -174,6 +174,15 @@ impl<'c> Served<'c> {
         self.passed.get(at)
     }
 
+    /// The hosts whose TLS comes to the proxy.
+    #[must_use]
+    pub(crate) fn tls_hosts(&self) -> BTreeSet<&str> {
+        let certificates = self.certificates.iter();
+        let hosts = certificates.flat_map(|one| one.hosts.iter().map(String::as_str));
+        let passed = self.passed.iter().filter(|one| one.to.is_ok());
+        hosts.chain(passed.map(|one| one.host.as_str())).collect()
+    }
+
     /// What the operator should know: of the manifests as they were read, and of what they serve.
     pub fn all_notes(&self) -> impl Iterator<Item = String> {
         let ignored = self.compiled.ignored().map(ToString::to_string);

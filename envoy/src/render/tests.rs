@@ -7,6 +7,7 @@ mod protocols;
 mod routes;
 mod services;
 mod sidecars;
+mod told;
 mod unusable_certificates;
 mod upstream_vhost;
 mod verified_pods;

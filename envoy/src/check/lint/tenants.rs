@@ -12,6 +12,9 @@ use crate::compiled::Compiled;
 use crate::passthrough;
 use crate::taken::TakenIngress;
 
+/// The code of a finding on who gets a host's certificate.
+pub(crate) const CERTIFICATE: &str = "certificate";
+
 /// Everything of that kind, in no order.
 #[must_use]
 pub(crate) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
@@ -59,7 +62,7 @@ fn refused(refused: &Refused<'_>) -> Finding {
             "the host gets no certificate from here, as under ingress-nginx",
         ),
     };
-    Finding::new(Level::Note, "certificate", &place, expected, consequence)
+    Finding::new(Level::Note, CERTIFICATE, &place, expected, consequence)
 }
 
 /// Who has a host, and another namespace's certificate for it.
@@ -76,7 +79,7 @@ fn certificates_of_others(compiled: &Compiled<'_>, all: &Certificates<'_>) -> Ve
             let pointer = certificates::pointer(certificate.entry);
             findings.push(Finding::new(
                 Level::Note,
-                "certificate",
+                CERTIFICATE,
                 &Place::at(certificate.ingress.object, &pointer, "tls"),
                 format!(
                     "gives host {host:?} the certificate of another namespace than {}, which had \

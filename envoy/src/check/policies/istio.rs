@@ -11,12 +11,12 @@ use crate::manifests::Object;
 const ROOT: &str = "istio-system";
 
 /// The label of the gateway's pods.
-const GATEWAY: (&str, &str) = ("istio", "ingressgateway");
+pub(super) const GATEWAY: (&str, &str) = ("istio", "ingressgateway");
 
 pub(super) fn of(compiled: &Compiled<'_>, policy: &Object) -> Vec<Finding> {
     match policy.kind() {
         "AuthorizationPolicy" | "RequestAuthentication" => {
-            let never = for_gateway_api(policy);
+            let never = for_gateway_api(policy).or_else(|| in_vain(compiled, policy));
             let paths = || paths(compiled, policy);
             let sources = former_sources(policy);
             never.or_else(paths).into_iter().chain(sources).collect()
@@ -30,12 +30,45 @@ pub(super) fn of(compiled: &Compiled<'_>, policy: &Object) -> Vec<Finding> {
 
 /// Whether it is for the gateway's pods, or for all there.
 fn is_of_gateway(policy: &Object, labels: &str) -> bool {
-    let labels = policy.value.pointer(labels).and_then(Value::as_object);
+    policy.namespace() == ROOT && selects_gateway(policy, labels).unwrap_or(true)
+}
+
+/// Whether it has the labels of the gateway's pods; `None`: it has none.
+fn selects_gateway(policy: &Object, labels: &str) -> Option<bool> {
+    let labels = policy.value.pointer(labels)?.as_object()?;
     let (key, value) = GATEWAY;
-    let is_it = |labels: &serde_json::Map<String, Value>| {
-        labels.iter().all(|(k, v)| k == key && v == value)
-    };
-    policy.namespace() == ROOT && labels.is_none_or(is_it)
+    let mut all = labels.iter();
+    (!labels.is_empty()).then(|| all.all(|(k, v)| k == key && v == value))
+}
+
+/// A selector holds in the policy's own namespace, but for that of the mesh.
+///
+/// Source: `ListAuthorizationPolicies`, `pilot/pkg/model/authorization.go`, istio eed52ebb66ad.
+fn in_vain(compiled: &Compiled<'_>, policy: &Object) -> Option<Finding> {
+    const SELECTOR: &str = "/spec/selector/matchLabels";
+    let namespace = policy.namespace();
+    let selects = selects_gateway(policy, SELECTOR) == Some(true);
+    if !selects || namespace == ROOT || has_gateway(compiled, namespace) {
+        return None;
+    }
+    let found = finding(
+        Level::Warning,
+        policy,
+        SELECTOR,
+        format!(
+            "has the label of the gateway's pods, and selects pods of namespace {namespace} alone"
+        ),
+        "it never runs on what limpet serves, unless the gateway runs there",
+    );
+    Some(found.help("put it into the gateway's namespace, by default istio-system"))
+}
+
+/// Whether such pods are known to run in a namespace.
+fn has_gateway(compiled: &Compiled<'_>, namespace: &str) -> bool {
+    let (key, value) = GATEWAY;
+    let label = format!("/spec/template/metadata/labels/{key}");
+    let mut all = compiled.manifests.deployments.iter();
+    all.any(|one| one.namespace() == namespace && one.text(&label) == Some(value))
 }
 
 fn for_gateway_api(policy: &Object) -> Option<Finding> {

@@ -1,6 +1,7 @@
 //! What a Secret is called where a gateway reads it: in its own namespace, whoever names it.
 
-use super::args::IstioArgs;
+use std::collections::HashSet;
+
 use crate::certificates::Certificate;
 use crate::inert;
 use crate::names;
@@ -11,7 +12,7 @@ use crate::render::served::Served;
 /// Source: `SdsCaSuffix`, `pilot/pkg/model/credentials/resource.go`, istio eed52ebb66ad.
 const OF_AUTHORITIES: &str = "-cacert";
 
-/// The name of the Secret in the gateway's namespace.
+/// The name of the Secret in the gateway's namespace, `home`.
 ///
 /// Every other namespace's has its namespace in front, which has no dot in it: so no two copies
 /// have one name, and none takes another one's when Ingresses come and go.
@@ -21,26 +22,22 @@ const OF_AUTHORITIES: &str = "-cacert";
 pub(super) fn name(
     certificate: &Certificate<'_>,
     served: &Served<'_>,
-    args: &IstioArgs,
+    home: &str,
 ) -> Result<String, &'static str> {
-    named(id_of(certificate), served, args)
+    named(id_of(certificate), served, home)
 }
 
 /// The same of a Secret `namespace/name` with a certificate that pods are shown.
 ///
 /// # Errors
 /// Why there is none.
-pub(super) fn of_pods(
-    served: &Served<'_>,
-    args: &IstioArgs,
-    secret: &str,
-) -> Result<String, String> {
+pub(super) fn of_pods(served: &Served<'_>, home: &str, secret: &str) -> Result<String, String> {
     let id = secret.split_once('/').unwrap_or_default();
-    named(id, served, args).map_err(|why| format!("{} {why}", inert::line(&copy_of(id))))
+    named(id, served, home).map_err(|why| format!("{} {why}", inert::line(&copy_of(id))))
 }
 
-fn named(id: (&str, &str), served: &Served<'_>, args: &IstioArgs) -> Result<String, &'static str> {
-    let is_at_home = |(namespace, _): &(&str, &str)| *namespace == args.namespace;
+fn named(id: (&str, &str), served: &Served<'_>, home: &str) -> Result<String, &'static str> {
+    let is_at_home = |(namespace, _): &(&str, &str)| *namespace == home;
     let name = if is_at_home(&id) {
         id.1.to_owned()
     } else {
@@ -75,28 +72,77 @@ fn copy_of((namespace, secret): (&str, &str)) -> String {
     format!("{namespace}.{secret}")
 }
 
-/// The copies that the operator has to make, one line each.
-pub(super) fn copies(served: &Served<'_>, args: &IstioArgs) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
+/// A Secret that the gateway reads.
+struct Read<'s> {
+    /// Its namespace and name.
+    id: (&'s str, &'s str),
+    /// Who names it; `None`: one that pods are shown.
+    certificate: Option<&'s Certificate<'s>>,
+    /// What is not without it.
+    without: &'static str,
+    name: Result<String, &'static str>,
+}
+
+/// Each of them once, but for those that are there.
+fn read<'s>(served: &'s Served<'_>, home: &str) -> Vec<Read<'s>> {
     let certificates = served.certificates.iter();
-    let certificates = certificates.map(|one| (id_of(one), ": its hosts get no https"));
-    let shown = shown(served).map(|id| (id, ": pods are not shown it"));
-    for (id, without) in certificates.chain(shown) {
-        let (namespace, secret) = (id.0, inert::line(id.1));
-        let line = match named(id, served, args) {
-            Err(why) => format!(
-                "note: Secret {namespace}/{secret}: {} {why}{without}",
-                inert::line(&copy_of(id))
-            ),
-            Ok(name) if name == id.1 => continue,
-            Ok(name) => format!(
-                "copy Secret {namespace}/{secret} to {}/{name}: the gateway reads Secrets of its own namespace alone",
-                args.namespace
-            ),
-        };
-        if !lines.contains(&line) {
-            lines.push(line);
-        }
-    }
+    let certificates = certificates.map(|one| (id_of(one), Some(one), "its hosts get no https"));
+    let shown = shown(served).map(|id| (id, None, "pods are not shown it"));
+    let mut known = HashSet::new();
+    let all = certificates
+        .chain(shown)
+        .filter(|one| known.insert((one.0, one.2)));
+    let all = all.map(|(id, certificate, without)| Read {
+        id,
+        certificate,
+        without,
+        name: named(id, served, home),
+    });
+    all.filter(|one| one.name.as_ref().map_or(true, |name| name != one.id.1))
+        .collect()
+}
+
+/// Those that no copy can be read of, one line each.
+pub(super) fn refused(served: &Served<'_>, home: &str) -> Vec<String> {
+    let all = read(served, home).into_iter();
+    let lines = all.filter_map(|one| {
+        let why = one.name.err()?;
+        let place = one.certificate.map(|one| format!("{}: ", one.place()));
+        let (namespace, secret) = (one.id.0, inert::line(one.id.1));
+        Some(format!(
+            "{}Secret {namespace}/{secret}: {} {why}: {}",
+            place.unwrap_or_default(),
+            inert::line(&copy_of(one.id)),
+            one.without
+        ))
+    });
+    lines.collect()
+}
+
+/// The copies that the operator has to make, one line each.
+pub(super) fn copies(served: &Served<'_>, home: &str) -> Vec<String> {
+    let all = read(served, home).into_iter();
+    let mut lines: Vec<String> = all
+        .filter_map(|one| {
+            let (name, namespace) = (one.name.ok()?, one.id.0);
+            Some(format!(
+                "copy Secret {namespace}/{} to {}/{name}: the gateway reads Secrets of its own namespace alone",
+                inert::line(one.id.1),
+                home
+            ))
+        })
+        .collect();
+    // One may be read for both.
+    lines.dedup();
     lines
+}
+
+/// Those of certificates of which the gateway reads a copy, with who names them, where it is in its own namespace.
+pub(crate) fn copied<'s>(
+    served: &'s Served<'_>,
+    home: &str,
+) -> impl Iterator<Item = &'s Certificate<'s>> {
+    let all = read(served, home).into_iter();
+    all.filter(|one| one.name.is_ok())
+        .filter_map(|one| one.certificate)
 }

@@ -66,7 +66,7 @@ pub(super) fn servers<'s>(served: &'s Served<'_>, args: &IstioArgs) -> Vec<Serve
     let asks = served.asks_for_certificates;
     let mut all: Vec<Server<'s>> = Vec::new();
     for certificate in &served.certificates {
-        let Ok(credential) = credential::name(certificate, served, args) else {
+        let Ok(credential) = credential::name(certificate, served, &args.namespace) else {
             continue;
         };
         let is_passed = |host: &&str| served.passed_of(host).is_some();

@@ -117,7 +117,7 @@ pub(super) fn resources(served: &Served<'_>, args: &IstioArgs) -> Vec<Resource> 
 fn patch(served: &Served<'_>, args: &IstioArgs, cluster: &Cluster, number: u16) -> Option<Value> {
     let told = told(served, cluster)?;
     let credential = told.shown().and_then(|secret| {
-        let name = credential::of_pods(served, args, secret).ok()?;
+        let name = credential::of_pods(served, &args.namespace, secret).ok()?;
         Some(format!("kubernetes://{name}"))
     });
     Some(json!({
@@ -157,7 +157,9 @@ pub(super) fn close_unnamed(
             .by_cluster
             .get(&cluster.service_port.key());
         let secret = told.and_then(UpstreamTls::shown);
-        let Some(Err(why)) = secret.map(|secret| credential::of_pods(&served, args, secret)) else {
+        let Some(Err(why)) =
+            secret.map(|secret| credential::of_pods(&served, &args.namespace, secret))
+        else {
             continue;
         };
         for id in &cluster.named_by {

@@ -6,7 +6,7 @@ use crate::render::served::Served;
 /// One line for each such Service.
 ///
 /// Source: run on istiod eed52ebb66ad (1.31 alpha).
-pub fn notes<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
+pub(crate) fn notes<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
     let clusters = served.clusters.iter();
     let clusters = clusters.map(|(cluster, _)| *cluster);
     let hidden = clusters
@@ -50,7 +50,7 @@ fn by_port_name(cluster: &Cluster) -> Option<String> {
 /// One line for each headless Service, where the rendering is for sidecars.
 ///
 /// Source: run on istiod eed52ebb66ad (1.31 alpha), `PILOT_ENABLE_EDS_FOR_HEADLESS_SERVICES` off.
-pub fn headless<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
+pub(crate) fn headless<'s>(served: &'s Served<'_>) -> impl Iterator<Item = String> + 's {
     let clusters = served.clusters.iter();
     let headless = clusters.filter(|(cluster, _)| cluster.headless == Some(true));
     headless.map(|(cluster, _)| {

@@ -18,6 +18,12 @@ use crate::render::left_out;
 const CONSEQUENCE: &str =
     "sidecars do nothing for it, and calls to that name go where they went without limpet";
 
+/// Why a rule without host is none for them.
+const WITHOUT_HOST: &str = "cannot be served by sidecars, which route by host";
+
+/// What would become of other calls.
+const OTHERWISE: &str = "limpet would answer every other call of their pods";
+
 /// A part of an Ingress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -37,7 +43,7 @@ pub(crate) struct TakingOver<'m> {
     /// The host, as written; empty: every one.
     pub(crate) host: String,
     /// How it would.
-    pub(crate) why: String,
+    why: String,
 }
 
 impl TakingOver<'_> {
@@ -60,9 +66,23 @@ impl TakingOver<'_> {
         }
     }
 
+    /// How it would, in words.
+    pub(crate) fn why(&self) -> &str {
+        match self.part {
+            Part::DefaultBackend => "is of every host, and sidecars route by host",
+            Part::Rule(_) if self.host.is_empty() => "is missing, and sidecars route by host",
+            Part::Rule(_) | Part::Alias => &self.why,
+        }
+    }
+
     /// What happens instead.
-    pub(crate) fn consequence() -> String {
-        format!("render istio --sidecar leaves it out: {CONSEQUENCE}")
+    pub(crate) fn consequence(&self) -> String {
+        let what = if self.host.is_empty() {
+            OTHERWISE
+        } else {
+            CONSEQUENCE
+        };
+        format!("render istio --sidecar leaves it out: {what}")
     }
 
     fn note(&self) -> String {
@@ -70,8 +90,7 @@ impl TakingOver<'_> {
         let id = self.object.id();
         if self.host.is_empty() {
             return format!(
-                "{place}: ingress {id}: a rule without host cannot be served by sidecars: they route by host, and \
-                 limpet would answer every other call of their pods; it is left out"
+                "{place}: ingress {id}: a rule without host {WITHOUT_HOST}: {OTHERWISE}; it is left out"
             );
         }
         let (field, host, why) = (self.field(), inert::line(&self.host), &self.why);
@@ -143,14 +162,13 @@ fn twin(host: &str) -> String {
     bare.unwrap_or_else(|| format!("www.{host}"))
 }
 
-/// The hosts that sidecars would not take, for `check`: without what is told there anyway, or cannot be known without
-/// flags.
+/// What sidecars would not take, for `check`: without what is told there anyway, or cannot be known without flags.
 pub(crate) fn on_istio<'m>(compiled: &Compiled<'m>) -> Vec<TakingOver<'m>> {
     let inside = Inside::new(compiled.manifests, CLUSTER_DOMAIN, None);
     let mut all = all(compiled, &inside);
     all.retain(|one| {
         let is_taken = crate::names::is_host(&one.host) && left_out::by_istio(&one.host).is_none();
-        !one.host.is_empty() && is_taken
+        one.host.is_empty() || is_taken
     });
     all
 }

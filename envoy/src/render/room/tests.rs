@@ -125,7 +125,8 @@ fn users_weigh_on_those_whose_secret_has_them() {
         let mut all = manifests(&items);
         make(&mut all, &Flags::default(), on).unwrap();
         let left_out = without_room(&all);
-        assert!(!left_out.is_empty());
+        // On Istio the module has few variables, and users without one take no room.
+        assert_eq!(left_out.is_empty(), on == Platform::Istio);
         assert!(
             left_out.iter().all(|id| id.starts_with("evil/")),
             "{left_out:?}"

@@ -143,7 +143,7 @@ fn no_copy_of_a_secret_takes_the_name_of_the_gateways_own_on_istio() {
     assert_eq!(credentials(&all), [own]);
     let text = istio::text(&all, &IstioArgs::default()).unwrap();
     assert!(!text.contains("# copy Secret"), "{text}");
-    let told = "note: Secret shop/tls: shop.tls is another Secret there";
+    let told = ": Secret shop/tls: shop.tls is another Secret there";
     assert!(text.contains(told), "{text}");
 }
 
