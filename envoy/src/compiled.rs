@@ -19,7 +19,7 @@ use crate::certificates::repeated::Repeated;
 use crate::clusters::{self, Cluster, EndpointsFlag, Protocol, ServicePort};
 use crate::forwarding::Forwarding;
 use crate::key_pair::Authority;
-use crate::manifests::{Manifests, Object, Room, is_fit};
+use crate::manifests::{Crowded, Manifests, Object, Room, is_fit};
 use crate::named_secrets;
 use crate::names;
 use crate::pods::Pods;
@@ -152,12 +152,8 @@ impl<'m> Compiled<'m> {
             let is_named = |service: &&Object| named.contains(&service.id());
             *services = values(manifests.services.iter().filter(is_named));
         }
-        let all = manifests.ingresses.iter();
-        let unfit = all
-            .clone()
-            .filter_map(|object| Some(names::unfit(object)?.note(object)));
-        let without_room = all.clone().filter_map(without_room);
-        let notes = all.filter_map(nameless).chain(unfit).chain(without_room);
+        let notes = manifests.ingresses.iter().filter_map(nameless);
+        let notes = notes.chain(left_out_whole(manifests));
         let mut notes: Vec<String> = notes.chain(more).collect();
         let keys = config.variables().collect::<BTreeSet<_>>().len();
         let room = flags.variables.map(|most| most.saturating_sub(keys));
@@ -364,6 +360,14 @@ pub(crate) fn named_maps(ingress: &Object) -> impl Iterator<Item = String> {
     })
 }
 
+/// The Ingresses that are left out whole, one line each.
+pub(crate) fn left_out_whole(manifests: &Manifests) -> impl Iterator<Item = String> {
+    let all = manifests.ingresses.iter();
+    let unfit = all.clone();
+    let unfit = unfit.filter_map(|object| Some(names::unfit(object)?.note(object)));
+    unfit.chain(all.filter_map(without_room))
+}
+
 /// That an Ingress is left out because others need the room.
 fn without_room(object: &Object) -> Option<String> {
     let why = no_room(object)?;
@@ -379,12 +383,26 @@ pub(crate) fn no_room(object: &Object) -> Option<String> {
         Room::Paths => KEEPS_PATHS,
         Room::NotItsPaths => KEEPS_NOTHING,
     };
-    Some([NO_ROOM, paths].concat())
+    let lacking = match object.crowded {
+        Crowded::All => NO_ROOM,
+        Crowded::Host => NO_ROOM_ON_ITS_HOST,
+        Crowded::Pods => NO_ROOM_FOR_PODS,
+    };
+    Some([lacking, paths].concat())
 }
 
 pub(crate) const NO_ROOM: &str = "has no room in the one object of all tenants, of which Kubernetes keeps 1.5 MiB: it is left \
      out. Of the namespace that takes most room the youngest go first; render a part of the Ingresses for a \
      gateway of its own";
+
+const NO_ROOM_ON_ITS_HOST: &str = "has no room in the VirtualService of its host, of which Kubernetes keeps 1.5 MiB: it is left \
+     out. Each Service port on the host is a route there, once for each way to it (time-outs, retries, copies): give \
+     some of its paths another host, or fewer Services; of several Ingresses the youngest of the namespace that \
+     takes most room goes first";
+
+const NO_ROOM_FOR_PODS: &str = "has no room in what the pods of its namespace are told by proxy-ssl-secret, which is its \
+     ca.crt once for each Service: it is left out, so that it stays below the 1.5 MiB that Kubernetes keeps. Put fewer \
+     certificates into ca.crt; the youngest go first";
 
 /// What becomes of the paths of such a one, where others have its hosts and it protected them.
 const KEEPS_PATHS: &str =

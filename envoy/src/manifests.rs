@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::names;
 
-pub use document::{DuplicateKey, Object, Origin, Room, annotation_pointer};
+pub use document::{Crowded, DuplicateKey, Object, Origin, Room, annotation_pointer};
 pub use error::{ManifestError, Unreadable};
 pub use objects::Objects;
 pub use selection::Selection;

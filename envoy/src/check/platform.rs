@@ -1,5 +1,7 @@
 //! What a platform does otherwise, however it is configured.
 
+use std::collections::HashSet;
+
 use clap::ValueEnum;
 
 use super::annotations::speaks_otherwise;
@@ -11,7 +13,7 @@ use super::sidecars;
 use super::two_protocols;
 use crate::certificates::{self, Certificate};
 use crate::clusters::{Cluster, Protocol};
-use crate::compiled::{Clients, Compiled, Flags};
+use crate::compiled::{Clients, Compiled, Flags, left_out_whole};
 use crate::named_secrets::MOST_VARIABLES;
 use crate::passthrough;
 use crate::pods::Pods;
@@ -161,7 +163,10 @@ pub(super) fn run(
 
 /// What the resources cannot hold; `render` writes the same at their head.
 fn not_rendered(compiled: &Compiled<'_>, served: &Served<'_>, platform: Platform) -> Vec<Finding> {
+    // These have findings of their own.
+    let whole: HashSet<String> = left_out_whole(compiled.manifests).collect();
     let mut notes = served.notes.clone();
+    notes.retain(|note| !whole.contains(note));
     match platform {
         Platform::Envoy => {}
         Platform::Istio => notes.extend(by_istio::notes(served, Some(GATEWAYS))),

@@ -39,6 +39,18 @@ pub enum Room {
     NotItsPaths,
 }
 
+/// What an Ingress without room would make too large.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Crowded {
+    /// An object of all tenants.
+    #[default]
+    All,
+    /// The routes of its host.
+    Host,
+    /// What the pods of its namespace are told.
+    Pods,
+}
+
 /// One Kubernetes object, exactly as written.
 #[derive(Debug, Clone, Default)]
 pub struct Object {
@@ -50,6 +62,8 @@ pub struct Object {
     pub prefix: String,
     /// Of an Ingress: what of it has room in the objects of all tenants.
     pub room: Room,
+    /// Of an Ingress: in what it has none.
+    pub crowded: Crowded,
     /// Of a Secret: its certificate and key, once somebody wanted to know.
     pub(crate) pair: OnceLock<Result<KeyPair, String>>,
     /// Line of each field by JSON pointer.
@@ -391,6 +405,7 @@ impl File<'_> {
             origin: self.origin(line),
             prefix: DEFAULT_PREFIX.to_owned(),
             room: Room::All,
+            crowded: Crowded::All,
             pair: OnceLock::new(),
             lines: of.map(|(at, line)| (at, self.line(line))).collect(),
         };

@@ -124,7 +124,7 @@ fn shared(served: &Served<'_>, args: &IstioArgs, resource: &Resource) -> Shared 
             let hosts = hosts.iter().filter_map(Value::as_str);
             let hosts = hosts.filter_map(|host| compiled.virtual_host(host));
             let locations = hosts.flat_map(|host| host.locations.iter());
-            Shared::evenly(resource, locations.map(|one| one.ingress.as_str()))
+            Shared::evenly(resource, locations.map(|one| one.ingress.as_str())).of_host()
         }
         _ => {
             let certificates = served.certificates.iter();

@@ -12,7 +12,7 @@ use super::resource::{AROUND_A_NAME, LARGEST, Resource, names_of_fields};
 use super::unread;
 use crate::compiled::{Compiled, Flags, named_maps};
 use crate::losses;
-use crate::manifests::{Manifests, Object, Room};
+use crate::manifests::{Crowded, Manifests, Object, Room};
 use crate::taken::TakenIngress;
 
 /// The least that a path of an Ingress takes.
@@ -47,10 +47,10 @@ pub(super) fn make(
     loop {
         let compiled = Compiled::new(manifests, flags)?;
         let objects = objects(&compiled).into_iter();
-        let mut left_out = objects.map(|one| heaviest(&compiled, &one));
-        if let Some(left_out) = left_out.find(|left_out| !left_out.is_empty()) {
+        let mut left_out = objects.map(|one| (heaviest(&compiled, &one), one.crowded));
+        if let Some((left_out, crowded)) = left_out.find(|(left_out, _)| !left_out.is_empty()) {
             for at in left_out {
-                leave_out(manifests, at, &mut written);
+                leave_out(manifests, (at, crowded), &mut written);
             }
             is_settled = false;
             continue;
@@ -101,8 +101,13 @@ fn told_much(manifests: &Manifests) -> bool {
 }
 
 /// What of it has no room either, where its paths stayed, is as it was written.
-fn leave_out(manifests: &mut Manifests, at: usize, written: &mut HashMap<usize, Value>) {
+fn leave_out(
+    manifests: &mut Manifests,
+    (at, crowded): (usize, Crowded),
+    written: &mut HashMap<usize, Value>,
+) {
     if let Some(ingress) = manifests.ingresses.get_mut(at) {
+        ingress.crowded = crowded;
         ingress.room = match written.remove(&at) {
             None => Room::Nothing,
             Some(written) => {
@@ -120,6 +125,7 @@ pub(super) struct Shared {
     size: usize,
     /// How many of them are there because of an Ingress, by `namespace/name`.
     shares: HashMap<String, usize>,
+    crowded: Crowded,
 }
 
 impl Shared {
@@ -147,6 +153,7 @@ impl Shared {
         Self {
             size: resource.size(),
             shares: own.into_iter().map(share).collect(),
+            crowded: Crowded::All,
         }
     }
 
@@ -170,6 +177,7 @@ impl Shared {
         let all = namespaces.into_values().map(|shares| Self {
             size: shares.values().sum(),
             shares,
+            crowded: Crowded::Pods,
         });
         all.filter(|one| one.size > LARGEST).collect()
     }
@@ -191,7 +199,19 @@ impl Shared {
         for id in others {
             *shares.entry((*id).to_owned()).or_default() += left / others.len();
         }
-        Self { size, shares }
+        Self {
+            size,
+            shares,
+            crowded: Crowded::All,
+        }
+    }
+
+    /// The same, with the routes of a host.
+    pub(super) fn of_host(self) -> Self {
+        Self {
+            crowded: Crowded::Host,
+            ..self
+        }
     }
 
     /// One with something of the same size for each of these Ingresses, as often as one is named.
@@ -205,7 +225,11 @@ impl Shared {
         for id in ingresses {
             *shares.entry(id.to_owned()).or_default() += share;
         }
-        Self { size, shares }
+        Self {
+            size,
+            shares,
+            crowded: Crowded::All,
+        }
     }
 }
 

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::super::make_room as make;
 use super::*;
-use crate::check::Platform;
+use crate::check::{Finding, Platform, Report};
 use crate::losses::{LossArgs, settle};
 use crate::render::envoy_gateway::{self, EnvoyGatewayArgs};
 use crate::render::istio::{self, IstioArgs};
@@ -406,4 +406,49 @@ fn those_who_are_closed_for_want_of_room_find_room_in_the_list_of_the_closed() {
     make(&mut all, &Flags::default(), Platform::Istio).unwrap();
     fits(&all, Platform::Istio);
     assert!(!without_room(&all).contains(&"shop/shop".to_owned()));
+}
+
+// Told of the object of all tenants, and to render it apart, which helps nobody.
+#[test]
+fn one_ingress_whose_routes_are_too_many_is_told_of_its_host_and_once() {
+    let ingress = |hosts: usize| {
+        let rule = |host: usize| {
+            let paths = (0..1_000).filter(|n| n % hosts == host).map(|n| {
+                let service = json!({ "name": format!("s{n}"), "port": { "number": 80 } });
+                json!({ "path": format!("/p{n}"), "pathType": "Prefix", "backend": { "service": service } })
+            });
+            json!({ "host": format!("h{host}.test"), "http": { "paths": Vec::from_iter(paths) } })
+        };
+        json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": { "name": "many", "namespace": "a", "annotations": {
+                "nginx.ingress.kubernetes.io/proxy-read-timeout": "77" } },
+            "spec": { "ingressClassName": "nginx", "rules": (0..hosts).map(rule).collect::<Vec<_>>() },
+        })
+    };
+    let services = (0..1_000).map(|n| {
+        json!({ "apiVersion": "v1", "kind": "Service",
+            "metadata": { "name": format!("s{n}"), "namespace": "a" }, "spec": { "ports": [{ "port": 80 }] } })
+    });
+    let services: Vec<Value> = services.collect();
+    let made = |hosts: usize| {
+        let mut all = manifests(&[&[ingress(hosts)], &services[..]].concat());
+        make(&mut all, &Flags::default(), Platform::Istio).unwrap();
+        all
+    };
+    let all = made(1);
+    let report = Report::new(&all, false, Some(Platform::Istio));
+    let told = report.findings.iter();
+    let told: Vec<String> = told
+        .map(Finding::message)
+        .filter(|said| said.contains("no room"))
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let has = |part: &str| told[0].contains(part);
+    assert!(
+        has("in the VirtualService of its host") && has("give some of its paths another host"),
+        "{told:?}"
+    );
+    // And that helps.
+    assert_eq!(without_room(&made(2)), [""; 0]);
 }

@@ -11,8 +11,9 @@ use crate::render::istio::{self, IstioArgs};
 use crate::render::make_room;
 
 /// Notes for which `check` has other words: a part of the note, and the code of the finding.
-const IN_OTHER_WORDS: [(&str, &[&str]); 4] = [
+const IN_OTHER_WORDS: [(&str, &[&str]); 5] = [
     ("is spoken to in plain HTTP/1 until", &["backend-protocol"]),
+    ("the whole Ingress is left out", &["name"]),
     ("the Ingress is ignored", &["other-class", "unknown-class"]),
     ("as under ingress-nginx the hosts of ingress", &["refused"]),
     // Of gateways: the host is served nowhere, or the name is none.
