@@ -212,13 +212,6 @@ fn port_of(cluster: &Cluster) -> (String, Option<u16>) {
     }
 }
 
-/// The Ingress `id` names `cluster`.
-fn named_once(cluster: &mut Cluster, id: &str) {
-    if !cluster.named_by.iter().any(|known| known == id) {
-        cluster.named_by.push(id.to_owned());
-    }
-}
-
 /// What is known of Services.
 struct Known<'m> {
     manifests: &'m Manifests,

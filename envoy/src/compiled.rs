@@ -180,7 +180,9 @@ impl<'m> Compiled<'m> {
             authorities = all;
         }
         config.clusters = clusters::told(&clusters).collect();
-        let authorizers = clusters::authorizers(manifests, &ingresses, &flags.endpoints, &config);
+        let (authorizers, more) =
+            clusters::authorizers(manifests, &ingresses, &flags.endpoints, &config);
+        notes.extend(more);
         let named = clusters.iter().chain(&authorizers);
         notes.extend(clusters::unused(manifests, &flags.endpoints, named));
         if clusters::asks(manifests, &ingresses) {

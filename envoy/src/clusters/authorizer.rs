@@ -1,17 +1,18 @@
 //! Whom `auth-url` and `global-auth-url` name.
 
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 use limpet::annotations::AuthorizerUrl;
 use limpet::config::Config;
 
+use super::Known;
 use super::cluster::Cluster;
 use super::endpoint::{Endpoint, Health};
 use super::flag::EndpointsFlag;
 use super::protocol::Protocol;
 use super::room::ASKED;
 use super::service_port::ServicePort;
-use super::{Known, named_once};
 use crate::manifests::Manifests;
 use crate::names;
 use crate::taken::TakenIngress;
@@ -26,19 +27,23 @@ pub(crate) fn asks(manifests: &Manifests, ingresses: &[TakenIngress<'_>]) -> boo
 }
 
 /// A cluster for each of them that the configuration does not name: an address as it stands, a
-/// Service of this cluster by its endpoints where they are known, any other name by DNS, as nginx.
+/// Service of this cluster by its endpoints where they are known, any other name by DNS, as nginx; and what the
+/// operator should know of them.
 pub(crate) fn authorizers(
     manifests: &Manifests,
     ingresses: &[TakenIngress<'_>],
     flags: &[EndpointsFlag],
     config: &Config,
-) -> Vec<Cluster> {
+) -> (Vec<Cluster>, Vec<String>) {
     let known = Known::new(manifests, flags);
     let is_told = |origin: &String| {
         let mut told = config.authorizers.iter();
         told.any(|told| told.contains_key(origin))
     };
     let mut clusters: Vec<Cluster> = Vec::new();
+    let mut notes = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut named = HashSet::new();
     for (text, place, ingress) in urls(manifests, ingresses) {
         let Some(url) = AuthorizerUrl::read(text) else {
             continue;
@@ -46,19 +51,24 @@ pub(crate) fn authorizers(
         if url.is_own() || is_told(&url.origin) {
             continue;
         }
-        let origin = Some(&url.origin);
-        let at = clusters
-            .iter()
-            .position(|one| one.authorizer.as_ref() == origin);
-        let at = at.unwrap_or_else(|| {
-            clusters.push(known.authorizer(&url, place));
+        let at = *places.entry(url.origin.clone()).or_insert_with(|| {
+            let (cluster, is_cut) = known.authorizer(&url, place);
+            if is_cut {
+                notes.push(format!(
+                    "{}: {} has more endpoints than one that is asked has room for: {ASKED} of them are asked",
+                    cluster.place,
+                    cluster.subject()
+                ));
+            }
+            clusters.push(cluster);
             clusters.len() - 1
         });
-        if let (Some(cluster), Some(id)) = (clusters.get_mut(at), ingress) {
-            named_once(cluster, id);
+        let cluster = clusters.get_mut(at);
+        if let (Some(cluster), Some(id)) = (cluster, ingress.filter(|id| named.insert((at, *id)))) {
+            cluster.named_by.push(id.to_owned());
         }
     }
-    clusters
+    (clusters, notes)
 }
 
 /// Every such URL with its place and its Ingress.
@@ -78,13 +88,14 @@ fn urls<'m>(
 }
 
 impl Known<'_> {
-    fn authorizer(&self, url: &AuthorizerUrl, place: String) -> Cluster {
+    /// And whether it has endpoints that are not among its.
+    fn authorizer(&self, url: &AuthorizerUrl, place: String) -> (Cluster, bool) {
         let service_port = self.service_of(url).unwrap_or_else(|| ServicePort {
             namespace: String::new(),
             service: url.host.clone(),
             port: url.port.to_string(),
         });
-        let (mut cluster, _) = self.cluster(service_port, place, ASKED);
+        let (mut cluster, found) = self.cluster(service_port, place, ASKED);
         cluster.protocol = Some(Protocol {
             tls: url.tls,
             http2: false,
@@ -100,7 +111,7 @@ impl Known<'_> {
             cluster.number = Some(url.port);
             cluster.target = Some(url.port);
         }
-        cluster
+        (cluster, found.is_cut)
     }
 
     /// The Service of this cluster that a URL names: `name.namespace.svc`, with or without the

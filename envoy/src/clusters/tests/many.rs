@@ -131,3 +131,45 @@ endpoints: [{addresses}]
     assert_eq!(written.iter().sum::<usize>(), 1500 + 500, "{written:?}");
     assert!(took.as_secs() < 10, "{took:?}");
 }
+
+#[test]
+fn that_not_all_endpoints_of_an_authorizer_are_asked_is_told() {
+    let told = |count: usize| -> Vec<String> {
+        let addresses =
+            (0..count).map(|n| format!("{{addresses: [10.0.{}.{}]}}", n / 250, n % 250));
+        let addresses = addresses.collect::<Vec<_>>().join(", ");
+        let text = format!(
+            "
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+  namespace: prod
+  annotations: {{nginx.ingress.kubernetes.io/auth-url: 'http://ask.auth.svc.cluster.local/'}}
+spec:
+  ingressClassName: nginx
+  rules: [{{http: {{paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: web, port: {{number: 80}}}}}}}}]}}}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: ask, namespace: auth}}
+spec: {{ports: [{{port: 80, targetPort: 80}}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: ask-1, namespace: auth, labels: {{kubernetes.io/service-name: ask}}}}
+ports: [{{port: 80}}]
+endpoints: [{addresses}]
+"
+        );
+        let manifests = Manifests::parse("shop.yaml", &text).unwrap();
+        let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
+        assert_eq!(compiled.authorizers[0].endpoints.len(), count.min(256));
+        let notes = compiled.notes.into_iter();
+        notes
+            .filter(|note| note.contains("256 of them are asked"))
+            .collect()
+    };
+    assert_eq!(told(256), [""; 0]);
+    assert_eq!(told(257).len(), 1, "{:?}", told(257));
+}
