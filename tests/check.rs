@@ -333,7 +333,7 @@ fn the_hosts_that_a_platforms_resources_leave_out_are_warnings_there() {
     let (status, text) = said(Some(Platform::EnvoyGateway));
     assert_eq!(status, 1);
     assert!(
-        text.contains("2 hosts, h") && text.contains("the first of them"),
+        text.contains("2 hosts are served") && text.contains(": h1") && text.contains(", h1"),
         "{text}"
     );
     assert_eq!(said(None), (0, String::new()));

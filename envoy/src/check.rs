@@ -43,7 +43,7 @@ pub(crate) use configuration::closed;
 pub use configuration::in_words;
 pub use documented::documented;
 pub use finding::{Finding, Level};
-pub(crate) use lint::{CERTIFICATE, tls_without_secret, to_each_other};
+pub(crate) use lint::{CERTIFICATE, to_each_other, without_https};
 pub use platform::Platform;
 #[cfg(test)]
 pub(crate) use print::text as print_text;

@@ -71,7 +71,7 @@ impl Report {
                 findings.retain(|one| !taken_over::is_written(&compiled, one, on));
                 findings.extend(access::run(&compiled));
                 findings.extend(header_maps::run(&compiled));
-                findings.extend(lint::run(&compiled));
+                findings.extend(lint::run(&compiled, on));
                 annotations::confirm(&mut judged, &compiled.remarks);
                 let remarks = &compiled.remarks;
                 findings.extend(configuration::run(

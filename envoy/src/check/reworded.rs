@@ -36,6 +36,24 @@ impl Kind {
 /// What an annotation may not name without it.
 const CROSS_NAMESPACE: &str = "allow-cross-namespace-resources";
 
+/// Why a name that is a header's is none that an authorizer may set.
+fn no_header_of_an_authorizer(name: Option<&str>) -> Option<&'static str> {
+    const BOUNDING: [&str; 3] = ["content-length", "transfer-encoding", "expect"];
+    const OF_CONNECTIONS: [&str; 4] = ["connection", "te", "trailer", "upgrade"];
+    let name = name?.to_ascii_lowercase();
+    if name.starts_with("x-limpet-") {
+        Some("is a header of limpet's own, which no authorizer may set")
+    } else if name.starts_with("x-envoy-") {
+        Some("is a header that Envoy goes by, which no authorizer may set")
+    } else if BOUNDING.contains(&name.as_str()) {
+        Some("is a header that bounds messages, which no authorizer may set")
+    } else if OF_CONNECTIONS.contains(&name.as_str()) {
+        Some("is a header of one connection (hop-by-hop), which no authorizer may set")
+    } else {
+        None
+    }
+}
+
 /// The finding of a remark, `compiled` where there is something.
 pub(super) fn reworded(
     manifests: &Manifests,
@@ -50,6 +68,13 @@ pub(super) fn reworded(
         };
     };
     match expected {
+        Expected::HeaderName => {
+            let why = no_header_of_an_authorizer(finding.value.as_deref());
+            if let Some(why) = why.filter(|_| finding.field == "auth-response-headers") {
+                why.clone_into(&mut finding.expected);
+            }
+            finding
+        }
         Expected::Authorizer => {
             "is no URL that can be asked: http:// or https://, a name or an address or $host alone, and a path"
                 .clone_into(&mut finding.expected);

@@ -117,7 +117,10 @@ pub fn text(manifests: &Manifests, args: &EnvoyGatewayArgs) -> anyhow::Result<St
     notes.extend(served.all_notes());
     let mut others = check::to_each_other(&compiled);
     others.extend(check::closed(&compiled));
-    others.extend(check::tls_without_secret(&compiled));
+    others.extend(check::without_https(
+        &compiled,
+        Some(check::Platform::EnvoyGateway),
+    ));
     others.extend(check::two_protocols(&compiled, check::Level::Warning));
     notes.extend(others.iter().map(check::Finding::located));
     notes.extend(too_large(&resources));

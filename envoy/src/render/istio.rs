@@ -216,8 +216,8 @@ pub fn text(manifests: &Manifests, args: &IstioArgs) -> anyhow::Result<String> {
     // Sidecars have no certificates.
     let others = others.filter(|one| !args.sidecar || one.code != check::CERTIFICATE);
     let others = others.chain(check::closed(&compiled));
-    let unnamed = check::tls_without_secret(&compiled).into_iter();
-    let others = others.chain(unnamed.filter(|_| !args.sidecar));
+    let without_https = check::without_https(&compiled, Some(check::Platform::Istio)).into_iter();
+    let others = others.chain(without_https.filter(|_| !args.sidecar));
     notes.extend(others.map(|finding| finding.located()));
     notes.extend(too_large(&resources));
     head.extend(notes.iter().map(|note| format!("note: {note}")));

@@ -105,20 +105,22 @@ fn beyond(own: &OwnListeners<'_>) -> Vec<String> {
         some.map(|one: &OfOneHost<'_>| one.host).collect()
     };
     let (asking, others) = (names(true), names(false));
-    let quiet = others.first().map(|first| {
+    let quiet = (!others.is_empty()).then(|| {
         format!(
             "a Gateway holds {MOST_CERTIFICATES} certificates in a listener and {MOST_LISTENERS} listeners: \
-             {} hosts, {first} the first of them, are served with the certificate of another host, and asked for one where its clients are. Gather hosts \
-             under fewer certificates, or render a part of the Ingresses for a Gateway of its own",
-            others.len()
+             {} hosts are served with the certificate of another host, and asked for one where its clients are: {}. \
+             Gather hosts under fewer certificates, or render a part of the Ingresses for a Gateway of its own",
+            others.len(),
+            others.join(", ")
         )
     });
-    let asking = asking.first().map(|first| {
+    let asking = (!asking.is_empty()).then(|| {
         format!(
             "a Gateway holds {MOST_LISTENERS} listeners, and each host that asks clients for certificates takes one: \
-             {} of them, {first} the first, ask for none, and refuse whoever has to show one. Render a part of the \
-             Ingresses for a Gateway of its own",
-            asking.len()
+             {} of them ask for none, and refuse whoever has to show one: {}. Render a part of the Ingresses for a \
+             Gateway of its own",
+            asking.len(),
+            asking.join(", ")
         )
     });
     quiet.into_iter().chain(asking).collect()

@@ -2,23 +2,66 @@
 
 use crate::certificates;
 use crate::check::finding::{Finding, Level, Place};
+use crate::check::platform::Platform;
 use crate::compiled::Compiled;
+use crate::passthrough::Passthrough;
 use crate::taken::TakenIngress;
 
-pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+pub(super) fn run(compiled: &Compiled<'_>, on: Option<Platform>) -> Vec<Finding> {
+    let mut findings = without_https(compiled, on);
     // TLS ends in front then.
-    if compiled.forwarding.trusted || compiled.config.trust_forwarded_proto {
+    if !is_in_front(compiled) {
+        findings.extend(unusable_pairs(compiled));
+    }
+    findings
+}
+
+/// The Ingresses whose hosts are led to https, or ask for it, and have no certificate.
+pub(crate) fn without_https(compiled: &Compiled<'_>, on: Option<Platform>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if is_in_front(compiled) {
         return findings;
     }
+    let another = on == Some(Platform::EnvoyGateway) && has_hostless_listener(compiled);
     for ingress in &compiled.ingresses {
-        findings.extend(https_without_tls(ingress));
-        findings.extend(without_secret(ingress));
-        findings.extend(tls_of_other_hosts(ingress));
-        findings.extend(tls_without_host(ingress));
+        let of_it = [
+            https_without_tls(ingress),
+            without_secret(ingress),
+            tls_of_other_hosts(ingress),
+            tls_without_host(ingress),
+        ];
+        findings.extend(of_it.into_iter().flatten().map(|mut one| {
+            if another {
+                ANOTHERS.clone_into(&mut one.consequence);
+            }
+            one
+        }));
     }
-    findings.extend(unusable_pairs(compiled));
     findings
+}
+
+/// On Envoy Gateway one https listener has the certificates of all hosts, and no name.
+const ANOTHERS: &str = "https shows the certificate of another host there, as the listener of all has no name; \
+     ingress-nginx served its own certificate";
+
+/// Hosts that ask for certificates, and those whose TLS goes on as it comes, have listeners of their own.
+fn has_hostless_listener(compiled: &Compiled<'_>) -> bool {
+    let serving = certificates::certificates(compiled).serving;
+    let passed = Passthrough::all(compiled);
+    let is_plain = |host: &String| {
+        let asks = compiled.virtual_host(host);
+        let asks = asks.is_some_and(|one| one.client_certificate().is_some());
+        !asks && passed.iter().all(|one| one.host != *host)
+    };
+    serving.iter().any(|one| {
+        let secret = compiled.manifests.tls_secret(&one.secret_id());
+        let is_usable = secret.is_none_or(|one| certificates::known_pair(one).is_ok());
+        is_usable && one.hosts.iter().any(is_plain)
+    })
+}
+
+fn is_in_front(compiled: &Compiled<'_>) -> bool {
+    compiled.forwarding.trusted || compiled.config.trust_forwarded_proto
 }
 
 /// ingress-nginx always listens on 443, with a certificate of its own if there is no other.
@@ -54,12 +97,6 @@ fn https_without_tls(ingress: &TakenIngress<'_>) -> Option<Finding> {
 
 /// The code of what leads to an https listener that is not there.
 const HTTPS_LISTENER: &str = "https-listener";
-
-/// The Ingresses that have a tls section without a Secret.
-pub(crate) fn tls_without_secret(compiled: &Compiled<'_>) -> Vec<Finding> {
-    let ingresses = compiled.ingresses.iter();
-    ingresses.filter_map(without_secret).collect()
-}
 
 /// A tls section without a Secret: ingress-nginx served its own certificate there.
 ///

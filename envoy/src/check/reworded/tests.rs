@@ -227,3 +227,29 @@ fn what_an_ingress_says_is_judged_in_words_of_ingresses() {
         assert!(!one.help.is_empty(), "{text}");
     }
 }
+
+// It is one, and may not be set.
+#[test]
+fn a_header_that_no_authorizer_may_set_is_said_to_be_what_it_is() {
+    for (name, why) in [
+        ("X-Limpet-Cluster", "is a header of limpet's own"),
+        ("x-envoy-retry-on", "is a header that Envoy goes by"),
+        ("connection", "is a header of one connection"),
+        ("Content-Length", "is a header that bounds messages"),
+        ("a b", "is not a header's name"),
+    ] {
+        let annotations = format!(
+            "    nginx.ingress.kubernetes.io/auth-url: http://auth.test/\n    \
+             nginx.ingress.kubernetes.io/auth-response-headers: '{name}'"
+        );
+        let manifests = manifests(&annotations, "");
+        let report = Report::new(&manifests, false, Some(Platform::Istio));
+        let said: Vec<String> = report.findings.iter().map(Finding::message).collect();
+        let is_said = said
+            .iter()
+            .any(|said| said.starts_with("auth-response-headers: ") && said.contains(why));
+        assert!(is_said, "{name}: {said:?}");
+        let text = istio::text(&manifests, &IstioArgs::default()).unwrap();
+        assert!(text.contains(why), "{text}");
+    }
+}

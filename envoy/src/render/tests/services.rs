@@ -402,6 +402,8 @@ fn a_tls_section_without_a_secret_is_told_at_the_head_of_what_is_rendered() {
         ),
     ] {
         assert_eq!(text.contains("names no secretName"), is_told, "{text}");
+        let told = "no https listener is rendered for its hosts";
+        assert_eq!(text.contains(told), is_told, "{text}");
     }
 }
 
@@ -419,4 +421,59 @@ fn a_host_that_a_platform_does_not_take_has_a_rule_all_the_same() {
     };
     let text = istio::text(&manifests, &sidecar).unwrap();
     assert!(!text.contains("has no rule"), "{text}");
+}
+
+// The heads said nothing of it.
+#[test]
+fn a_redirect_to_https_without_a_tls_section_is_told_at_the_head_of_what_is_rendered() {
+    let forced = "nginx.ingress.kubernetes.io/force-ssl-redirect: 'true'";
+    let manifests = read(&[
+        service("api", "{ports: [{port: 80}]}"),
+        ingress("api", "{number: 80}", forced),
+    ]);
+    for text in [
+        istio::text(&manifests, &IstioArgs::default()).unwrap(),
+        envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap(),
+    ] {
+        let head: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("# note: "))
+            .collect();
+        let told = head
+            .iter()
+            .filter(|line| line.contains("no tls section covers it; nobody answers on 443"));
+        assert_eq!(told.count(), 1, "{head:?}");
+    }
+}
+
+// The listener of all has no name, and shows another's certificate.
+#[test]
+fn a_host_without_certificate_beside_one_that_has_one_is_not_said_to_have_no_listener_on_envoy_gateway()
+ {
+    let with = |host: &str, tls: &str| {
+        ingress(host, "{number: 80}", "").replace(
+            "spec:",
+            &format!("spec:\n  tls: [{{hosts: [{host}.example.com]{tls}}}]"),
+        )
+    };
+    let manifests = read(&[
+        service("api", "{ports: [{port: 80}]}"),
+        service("shop", "{ports: [{port: 80}]}"),
+        with("api", ""),
+        with("shop", ", secretName: shop-tls"),
+    ]);
+    let gateway = envoy_gateway::text(&manifests, &EnvoyGatewayArgs::default()).unwrap();
+    assert!(
+        gateway.contains("names no secretName; https shows the certificate of another host there"),
+        "{gateway}"
+    );
+    assert!(
+        !gateway.contains("no https listener is rendered"),
+        "{gateway}"
+    );
+    let istio = istio::text(&manifests, &IstioArgs::default()).unwrap();
+    assert!(
+        istio.contains("names no secretName; no https listener is rendered for its hosts"),
+        "{istio}"
+    );
 }
