@@ -145,7 +145,7 @@ pub(super) fn run(
             Platform::Istio => {
                 let mut findings = policies::on_istio(compiled);
                 findings.extend(policies::istio_gateways(compiled, &served));
-                findings.extend(secrets_to_copy(&served));
+                findings.extend(secrets_to_copy(compiled, &served));
                 findings.extend(sidecars::run(compiled, &served));
                 findings
             }
@@ -175,20 +175,35 @@ fn not_rendered(compiled: &Compiled<'_>, served: &Served<'_>, platform: Platform
     told(compiled, notes, Level::Warning, "not-rendered")
 }
 
+/// The certificate that pods are shown.
+const SHOWN: &str = "proxy-ssl-secret";
+
 /// Those that Istio's gateway, by default in istio-system, reads copies of; `render istio` names each.
-fn secrets_to_copy(served: &Served<'_>) -> Vec<Finding> {
+fn secrets_to_copy(compiled: &Compiled<'_>, served: &Served<'_>) -> Vec<Finding> {
     let copied = credential::copied(served, GATEWAYS);
-    let finding = |one: &Certificate<'_>| {
-        let pointer = format!("{}/secretName", certificates::pointer(one.entry));
+    let finding = |place: Place<'_>, without: &str| {
         Finding::new(
             Level::Note,
             "copy-secret",
-            &Place::at(one.ingress.object, &pointer, "secretName"),
+            &place,
             "is read by Istio's gateway from the gateway's own namespace alone",
-            "its hosts get no https until a copy stands there, under the name that render istio says",
+            format!("{without} until a copy stands there, under the name that render istio says"),
         )
     };
-    copied.map(finding).collect()
+    let of_host = |one: &Certificate<'_>| {
+        let pointer = format!("{}/secretName", certificates::pointer(one.entry));
+        let place = Place::at(one.ingress.object, &pointer, "secretName");
+        finding(place, "its hosts get no https")
+    };
+    let for_pods = credential::copied_for_pods(served, GATEWAYS);
+    let ingresses = compiled.ingresses.iter();
+    let shown = ingresses.filter_map(|one| {
+        let id = one.annotation(SHOWN)?.trim();
+        let place = Place::annotation(one.object, SHOWN);
+        let is_it = for_pods.contains(id);
+        is_it.then(|| finding(place, "pods are not shown it"))
+    });
+    copied.map(of_host).chain(shown).collect()
 }
 
 /// A module cannot choose how the proxy speaks to pods; Envoy Gateway has no resource that trusts

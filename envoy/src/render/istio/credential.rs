@@ -137,6 +137,14 @@ pub(super) fn copies(served: &Served<'_>, home: &str) -> Vec<String> {
     lines
 }
 
+/// Those that pods are shown of which the gateway reads a copy, `namespace/name`.
+pub(crate) fn copied_for_pods(served: &Served<'_>, home: &str) -> HashSet<String> {
+    let all = read(served, home).into_iter();
+    let all = all.filter(|one| one.name.is_ok() && one.certificate.is_none());
+    all.map(|one| format!("{}/{}", one.id.0, one.id.1))
+        .collect()
+}
+
 /// Those of certificates of which the gateway reads a copy, with who names them, where it is in its own namespace.
 pub(crate) fn copied<'s>(
     served: &'s Served<'_>,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::check::Platform;
+use crate::check::{Platform, Report};
 use crate::compiled::{Compiled, Flags};
 use crate::losses::{LossArgs, settle};
 use crate::manifests::{Manifests, Room};
@@ -142,6 +142,16 @@ fn no_key_is_in_what_is_rendered_and_its_copy_is_named_to_the_operator() {
     assert!(text.contains(copy), "{text}");
     assert!(text.contains("name: kubernetes://shop.both"), "{text}");
     assert!(!text.contains("PRIVATE KEY"), "{text}");
+    let report = Report::new(&all, false, Some(Platform::Istio));
+    let mut found = report.findings.iter();
+    let copies = found.find(|one| one.code == "copy-secret").unwrap();
+    assert_eq!(copies.field, "proxy-ssl-secret");
+    assert!(
+        copies
+            .message()
+            .contains("pods are not shown it until a copy"),
+        "{copies:?}"
+    );
 }
 
 /// What is closed once there is room, and the notes.
