@@ -969,26 +969,47 @@ fn cookies_are_set_under_the_name_that_ingress_nginx_asks_by() {
         ("http://other.example/", true),
         ("http://any.example/", true),
     ] {
-        let host = url.strip_prefix("http://").unwrap().trim_end_matches('/');
-        let head = [
-            (":method", "GET"),
-            (":scheme", "http"),
-            (":path", "/"),
-            (":authority", host),
-        ];
-        let facts = Facts {
-            now: &|| 0,
-            random: &|| 0,
-            property: &|_| None,
-            knowledge: &|| crate::facts::Knowledge::Current,
-        };
-        match route::dispose(&policy, &EndpointTable::default(), &fields(&head), &facts) {
-            Disposition::Forward(forward) => {
-                let got = !forward.is_deep && forward.location.sets_cookie(false);
-                assert_eq!(got, sets, "{url}");
-            }
-            other => panic!("{url}: {other:?}"),
-        }
+        assert_eq!(sets_cookie(&policy, url), sets, "{url}");
+    }
+}
+
+/// Whether the answer to `/` of a host may begin a session.
+fn sets_cookie(policy: &Policy, url: &str) -> bool {
+    let host = url.strip_prefix("http://").unwrap().trim_end_matches('/');
+    let head = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", "/"),
+        (":authority", host),
+    ];
+    let facts = Facts {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|_| None,
+        knowledge: &|| crate::facts::Knowledge::Current,
+    };
+    match route::dispose(policy, &EndpointTable::default(), &fields(&head), &facts) {
+        Disposition::Forward(forward) => !forward.is_deep && forward.location.sets_cookie(false),
+        other => panic!("{url}: {other:?}"),
+    }
+}
+
+// Whoever wrote a wider alias for a host took its cookies.
+#[test]
+fn cookies_are_set_under_a_wildcard_whatever_alias_is_as_wide() {
+    let sticky = ingress(
+        "a",
+        &[("affinity", "cookie")],
+        &[("*.h.example", "Prefix", "/", "s")],
+    );
+    for alias in ["*.example", ".h.example", "x.h.*", "~^x", "*.other.example"] {
+        let stranger = ingress(
+            "b",
+            &[("server-alias", alias)],
+            &[("*.h.example", "Prefix", "/b", "t")],
+        );
+        let (policy, _) = compile_with(&[sticky.clone(), stranger], json!({}));
+        assert!(sets_cookie(&policy, "http://x.h.example/"), "{alias}");
     }
 }
 

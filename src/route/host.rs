@@ -187,12 +187,28 @@ impl Hosts {
         Some((self.hosts.get(at)?, named.err()))
     }
 
+    /// The place by which a name is called that an alias at `found` means: a star in its first label's, where the same
+    /// server has that name too. `should_set_cookie` of `sticky.lua` asks by it.
+    fn listed(&self, found: usize, name: &[u8]) -> usize {
+        let of_star = || {
+            let tail = name.get(dots(name).next()?.saturating_add(1)..)?;
+            let at = self
+                .wildcards
+                .get(tail)
+                .or_else(|| self.suffixes.get(tail))?;
+            let (own, alias) = (self.hosts.get(*at)?, self.hosts.get(found)?);
+            let is_same = own.name.starts_with('*') && Arc::ptr_eq(&own.lookup, &alias.lookup);
+            is_same.then_some(*at)
+        };
+        of_star().unwrap_or(found)
+    }
+
     fn named(&self, name: &[u8]) -> Result<Option<usize>, TooCostly> {
         if let Some(at) = self.known(name) {
             return Ok(Some(at));
         }
         let regex = self.tenants.find(&self.regexes, name);
-        regex.map(|alias| alias.map(|alias| alias.host))
+        regex.map(|alias| alias.map(|alias| self.listed(alias.host, name)))
     }
 
     fn known(&self, name: &[u8]) -> Option<usize> {
@@ -202,14 +218,14 @@ impl Hosts {
         let tails = dots(name).filter_map(|dot| name.get(dot.saturating_add(1)..));
         let mut tails = tails.filter(|tail| tail.len() <= self.longest);
         if let Some(at) = tails.find_map(|tail| self.suffixes.get(tail)) {
-            return Some(*at);
+            return Some(self.listed(*at, name));
         }
         if !self.prefixes.is_empty() {
             let heads = dots(name).take_while(|dot| *dot <= self.longest);
             let heads = heads.filter_map(|dot| name.get(..dot));
             // The longest wins.
             if let Some(at) = heads.filter_map(|head| self.prefixes.get(head)).last() {
-                return Some(*at);
+                return Some(self.listed(*at, name));
             }
         }
         let wildcard = dots(name).next().and_then(|dot| {

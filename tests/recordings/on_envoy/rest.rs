@@ -22,7 +22,7 @@ const AGREE: [(&str, usize); 13] = [
     ("body", 52),
     ("cors", 83),
     ("errors", 50),
-    ("further", 964),
+    ("further", 988),
     ("headers", 61),
     ("limits", 37),
     ("mirror", 32),

@@ -27,7 +27,7 @@ const AGREE: [(&str, usize); 13] = [
     ("body", 52),
     ("cors", 83),
     ("errors", 50),
-    ("further", 585),
+    ("further", 609),
     ("headers", 61),
     ("limits", 37),
     ("mirror", 0),
