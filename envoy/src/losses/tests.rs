@@ -749,8 +749,10 @@ fn what_was_the_whole_hosts_closes_the_host_and_no_other_host_of_who_is_on_it() 
         ("server-snippet", json!(["prod/shop", "shop.example.com"])),
         ("proxy-ssl-secret", json!(["prod/shop", "shop.example.com"])),
         ("auth-snippet", json!(["prod/shop"])),
+        // It let nobody in by http, and nobody else's rules saw what came in TLS.
+        ("ssl-passthrough", json!(["prod/shop"])),
     ] {
-        let mut all = manifests(&json!({ name: VALUE }), &settings_for(name));
+        let mut all = manifests(&json!({ name: asking(name) }), &settings_for(name));
         for (ingress, host) in [("beside", "shop.example.com"), ("other", "x.example.com")] {
             let mut another = all.ingresses[0].clone();
             another.value["metadata"]["name"] = json!(ingress);

@@ -145,7 +145,7 @@ impl<'c> Served<'c> {
         Self {
             compiled,
             ways: Ways::new(compiled, &copies, otherwise, &mut notes),
-            hosts: hosts(compiled, &mut notes),
+            hosts: hosts(compiled),
             certificates,
             unusable,
             out_of_place,
@@ -181,6 +181,24 @@ impl<'c> Served<'c> {
         let hosts = certificates.flat_map(|one| one.hosts.iter().map(String::as_str));
         let passed = self.passed.iter().filter(|one| one.to.is_ok());
         hosts.chain(passed.map(|one| one.host.as_str())).collect()
+    }
+
+    /// Names that no listener of a platform takes, one line each.
+    pub(super) fn aliases_of_no_listener(&self) -> impl Iterator<Item = String> {
+        self.compiled.ingresses.iter().flat_map(|ingress| {
+            let aliases = ingress.annotations.aliases.iter();
+            aliases.filter(|alias| !names::is_host(alias)).map(|alias| {
+                let what = if alias.starts_with('~') {
+                    "a regex"
+                } else {
+                    "no name of a host in Kubernetes"
+                };
+                format!(
+                    "{}: server-alias {alias:?} is {what}, and no listener takes one; those hosts are not served",
+                    ingress.object.place()
+                )
+            })
+        })
     }
 
     /// What the operator should know: of the manifests as they were read, and of what they serve.
@@ -424,7 +442,7 @@ fn serving<'p>(policy: &'p Policy, location: &'p Location) -> impl Iterator<Item
         .map(|one| one.service.as_str())
 }
 
-fn hosts(compiled: &Compiled<'_>, notes: &mut Vec<String>) -> Vec<String> {
+fn hosts(compiled: &Compiled<'_>) -> Vec<String> {
     let mut all = Vec::new();
     let mut known = HashSet::new();
     let mut add = |host: &str| {
@@ -440,21 +458,6 @@ fn hosts(compiled: &Compiled<'_>, notes: &mut Vec<String>) -> Vec<String> {
             }
         } else if names::is_host(&host.name) {
             add(&host.name.to_ascii_lowercase());
-        }
-    }
-    for ingress in &compiled.ingresses {
-        let place = || ingress.object.place();
-        let aliases = ingress.annotations.aliases.iter();
-        for alias in aliases.filter(|alias| !names::is_host(alias)) {
-            let what = if alias.starts_with('~') {
-                "a regex"
-            } else {
-                "no name of a host in Kubernetes"
-            };
-            notes.push(format!(
-                "{}: server-alias {alias:?} is {what}, and no listener takes one; those hosts are not served",
-                place()
-            ));
         }
     }
     all

@@ -233,6 +233,16 @@ fn canary_alone(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Option<F
             || host.is_some_and(|host| host.locations.iter().any(takes_from))
     };
     let alone = ingress.paths().find(|path| !has_primary(path))?;
+    // Its Service is another Ingress's too, whose upstream it shares.
+    let mut hosts = compiled.policy.virtual_hosts();
+    let is_of_it = |one: &Arc<Location>| *one.ingress == *ingress.id();
+    let has_default = hosts.any(|host| host.is_default() && host.locations.iter().any(is_of_it));
+    let consequence = if has_default {
+        "its paths are the default server's and take requests for every unknown host, as under ingress-nginx, for \
+         another Ingress names its Service"
+    } else {
+        "the canary gets no requests there, as under ingress-nginx"
+    };
     Some(Finding::new(
         Level::Note,
         "canary-alone",
@@ -241,7 +251,7 @@ fn canary_alone(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Option<F
             "no other Ingress has path {:?} of host {:?}",
             alone.path.path, alone.host
         ),
-        "the canary gets no requests there, as under ingress-nginx",
+        consequence,
     ))
 }
 

@@ -197,8 +197,17 @@ fn alias_of_others(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Vec<F
             continue;
         }
         let wildcard = alias.split_once('.').map(|(_, rest)| format!("*.{rest}"));
+        // Of a host that is its own too the alias is another name.
+        let wildcard =
+            wildcard.filter(|wildcard| !alias.starts_with('.') && !has_rule(ingress, wildcard));
         let named = ruling(compiled, alias).next();
         let (owner, what, consequence) = match (named, wildcard) {
+            (Some(owner), _) if !has_rule(owner, alias) => (
+                Some(owner),
+                "",
+                "its rules count; under ingress-nginx, which compares with capitals, whoever has the first own host in the \
+                 alphabet has it",
+            ),
             (Some(owner), _) => (
                 Some(owner),
                 "",
@@ -221,7 +230,11 @@ fn alias_of_others(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Vec<F
                 }
             }
         };
-        if let Some(owner) = owner.filter(|owner| is_elsewhere(owner, ingress)) {
+        let owner = owner.filter(|owner| is_elsewhere(owner, ingress));
+        if owner.is_none() {
+            findings.extend(wildcard_of_others(compiled, ingress, alias));
+        }
+        if let Some(owner) = owner {
             findings.push(Finding::new(
                 Level::Note,
                 "alias-of-others",
@@ -235,6 +248,64 @@ fn alias_of_others(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Vec<F
         }
     }
     findings
+}
+
+fn has_rule(ingress: &TakenIngress<'_>, host: &str) -> bool {
+    let mut rules = ingress.ingress.rules.iter();
+    rules.any(|rule| rule.host == host)
+}
+
+/// An alias with a star or a dot at one end, and the wildcard of another namespace whose hosts it takes. nginx
+/// looks for such names before it asks regexes, which is what ingress-nginx makes of a wildcard.
+///
+/// Source: `ngx_http_find_virtual_server` of nginx 1.27.1; ingress-nginx 1.15 was asked.
+fn wildcard_of_others(
+    compiled: &Compiled<'_>,
+    ingress: &TakenIngress<'_>,
+    alias: &str,
+) -> Option<Finding> {
+    let primaries = compiled.ingresses.iter();
+    let others =
+        primaries.filter(|one| one.annotations.canary.is_none() && is_elsewhere(one, ingress));
+    let mut wildcards = others.flat_map(|owner| {
+        let rules = owner.ingress.rules.iter();
+        rules.map(move |rule| (rule.host.as_str(), owner))
+    });
+    let (host, owner) =
+        wildcards.find(|(host, _)| takes_under(alias, host) && !has_rule(ingress, host))?;
+    Some(Finding::new(
+        Level::Note,
+        "alias-of-others",
+        &Place::annotation(ingress.object, "server-alias"),
+        format!(
+            "stands for hosts ({alias:?}) under {host:?}, which {} has, in another namespace",
+            with_place(owner)
+        ),
+        "the alias takes them, as under ingress-nginx",
+    ))
+}
+
+/// Whether `*.x`, `.x` or `x.*` means hosts of a wildcard.
+fn takes_under(alias: &str, wildcard: &str) -> bool {
+    let (alias, wildcard) = (alias.to_ascii_lowercase(), wildcard.to_ascii_lowercase());
+    let Some(domain) = wildcard.strip_prefix("*.") else {
+        return false;
+    };
+    let ends_in = |tail: &str| {
+        let rest = domain.strip_suffix(tail);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let suffix = alias.strip_prefix("*.").or_else(|| alias.strip_prefix('.'));
+    if let Some(tail) = suffix {
+        return ends_in(tail);
+    }
+    let Some(head) = alias.strip_suffix(".*") else {
+        return false;
+    };
+    // The star of the wildcard is the first label.
+    let behind = head.split_once('.').map_or("", |(_, behind)| behind);
+    let rest = domain.strip_prefix(behind);
+    rest.is_some_and(|rest| behind.is_empty() || rest.starts_with('.'))
 }
 
 /// An alias that is a regex, and the hosts of other namespaces that it means.

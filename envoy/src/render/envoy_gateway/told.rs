@@ -11,6 +11,7 @@ use crate::render::{authorizer, external_names, left_out, slashless};
 /// All of that, but for what [`Served::all_notes`] has.
 pub(crate) fn notes(served: &Served<'_>) -> Vec<String> {
     let mut all: Vec<String> = left_out::on_envoy_gateway(served).collect();
+    all.extend(served.aliases_of_no_listener());
     all.extend(external_names::on_envoy_gateway(served));
     all.extend(slashless::notes(served));
     all.extend(protocols::notes(served));

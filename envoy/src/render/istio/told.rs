@@ -12,6 +12,7 @@ pub(crate) fn notes(served: &Served<'_>, home: Option<&str>) -> Vec<String> {
         Some(home) => all.extend(credential::refused(served, home)),
         None => all.extend(protocols::headless(served)),
     }
+    all.extend(served.aliases_of_no_listener());
     all.extend(protocols::notes(served));
     all.extend(external_names::on_istio(served));
     all.extend(slashless::notes(served));

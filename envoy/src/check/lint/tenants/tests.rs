@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::run;
 use crate::check::Report;
 use crate::compiled::{Compiled, Flags};
@@ -47,6 +49,49 @@ fn said(second: &str) -> Vec<String> {
         format!("{} {}: {}", finding.line, finding.code, finding.message())
     };
     findings.iter().map(one).collect()
+}
+
+// Nothing told of them, though they take all of a wildcard's hosts.
+#[test]
+fn aliases_with_a_star_or_a_dot_are_told_where_they_take_a_wildcards_hosts() {
+    for (alias, host, wildcard, is_told) in [
+        ("*.alpha.test", "b.test", "*.a.alpha.test", true),
+        (".alpha.test", "b.test", "*.a.alpha.test", true),
+        (".a.alpha.test", "b.test", "*.a.alpha.test", true),
+        ("x.*", "b.test", "*.a.alpha.test", true),
+        ("x.a.*", "b.test", "*.a.alpha.test", true),
+        ("*.b.a.alpha.test", "b.test", "*.a.alpha.test", false),
+        ("*.lpha.test", "b.test", "*.alpha.test", false),
+        ("x.b.*", "b.test", "*.a.alpha.test", false),
+        ("*.alpha.test", "*.a.alpha.test", "*.a.alpha.test", false),
+        ("x.a.alpha.test", "*.a.alpha.test", "*.a.alpha.test", false),
+        ("x.a.alpha.test", "b.test", "*.a.alpha.test", true),
+        ("X.alpha.test", "b.test", "x.alpha.test", true),
+    ] {
+        let rule = |host: &str| {
+            json!([{ "host": host, "http": { "paths": [{ "path": "/", "pathType": "Prefix",
+                "backend": { "service": { "name": "s", "port": { "number": 80 } } } }] } }])
+        };
+        let alpha = json!({ "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": { "name": "a", "namespace": "alpha" }, "spec": { "rules": rule(wildcard) } });
+        let beta = json!({ "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": { "name": "b", "namespace": "beta",
+                "annotations": { "nginx.ingress.kubernetes.io/server-alias": alias } },
+            "spec": { "rules": rule(host) } });
+        let text = json!({ "apiVersion": "v1", "kind": "List", "items": [alpha, beta] });
+        let manifests = Manifests::parse("m.yaml", &text.to_string()).unwrap();
+        let report = Report::new(&manifests, false, None);
+        let told = report
+            .findings
+            .iter()
+            .filter(|one| one.code == "alias-of-others");
+        assert_eq!(
+            told.count(),
+            usize::from(is_told),
+            "{alias} of {host} beside {wildcard}: {:#?}",
+            report.findings
+        );
+    }
 }
 
 #[test]
