@@ -1002,7 +1002,16 @@ fn cookies_are_set_under_a_wildcard_whatever_alias_is_as_wide() {
         &[("affinity", "cookie")],
         &[("*.h.example", "Prefix", "/", "s")],
     );
-    for alias in ["*.example", ".h.example", "x.h.*", "~^x", "*.other.example"] {
+    for alias in [
+        "*.example",
+        ".h.example",
+        ".x.h.example",
+        "X.h.example",
+        "x.h.example",
+        "x.h.*",
+        "~^x",
+        "*.other.example",
+    ] {
         let stranger = ingress(
             "b",
             &[("server-alias", alias)],

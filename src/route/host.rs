@@ -213,7 +213,13 @@ impl Hosts {
 
     fn known(&self, name: &[u8]) -> Option<usize> {
         if let Some(at) = self.exact.get(name) {
-            return Some(*at);
+            let is_itself = |host: &VirtualHost| host.name.as_bytes() == name;
+            let is_called_so = self.hosts.get(*at).is_some_and(is_itself);
+            return Some(if is_called_so {
+                *at
+            } else {
+                self.listed(*at, name)
+            });
         }
         let tails = dots(name).filter_map(|dot| name.get(dot.saturating_add(1)..));
         let mut tails = tails.filter(|tail| tail.len() <= self.longest);
