@@ -388,6 +388,7 @@ fn a_second_controller_is_checked_when_it_is_asked_for() {
         classes: classes.iter().map(|&name| name.to_owned()).collect(),
         controllers: controllers.iter().map(|&name| name.to_owned()).collect(),
         annotations_prefix: None,
+        config_map: None,
     };
     let azure = "webapprouting.kubernetes.azure.com/nginx";
     for (name, selection) in [
@@ -423,6 +424,7 @@ fn annotations_under_the_old_prefix_are_checked_when_it_is_asked_for() {
     let case = cases.find(|case| case.name.starts_with("16-")).unwrap();
     let selection = Selection {
         annotations_prefix: Some("ingress.kubernetes.io".to_owned()),
+        config_map: None,
         ..Selection::default()
     };
     let manifests = case.manifests().with_selection(&selection);

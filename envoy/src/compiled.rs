@@ -258,6 +258,12 @@ impl<'m> Compiled<'m> {
         remarks.filter(|remark| remark.effect == Effect::Ingress)
     }
 
+    /// Whether who stands in front is believed about TLS, and so ends it.
+    #[must_use]
+    pub(crate) fn ends_tls_in_front(&self) -> bool {
+        self.forwarding.trusted || self.config.trust_forwarded_proto
+    }
+
     /// The virtual host of a rule's host, which may be empty.
     #[must_use]
     pub fn virtual_host(&self, host: &str) -> Option<&VirtualHost> {

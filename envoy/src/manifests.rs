@@ -140,6 +140,7 @@ impl Manifests {
     #[must_use]
     pub fn with_selection(mut self, flags: &Selection) -> Self {
         self.selection.replace(flags);
+        self.choose_settings();
         for ingress in self.ingresses.iter_mut().chain(&mut self.old_ingresses) {
             self.selection.prefix().clone_into(&mut ingress.prefix);
         }
@@ -175,7 +176,7 @@ impl Manifests {
     pub fn all_notes(&self) -> impl Iterator<Item = String> {
         let unreadable = self.unreadable.iter().map(ToString::to_string);
         let duplicates = self.duplicates.iter().map(ToString::to_string);
-        let notes = self.notes.iter().cloned();
+        let notes = self.notes.iter().chain(self.note_of_settings()).cloned();
         unreadable.chain(duplicates).chain(notes)
     }
 
@@ -183,6 +184,12 @@ impl Manifests {
     #[must_use]
     pub fn config_map(&self) -> Option<&Object> {
         self.config_maps.get(self.settings.map?)
+    }
+
+    /// What was assumed of the ConfigMap that is meant; at most one line.
+    #[must_use]
+    pub fn note_of_settings(&self) -> &[String] {
+        self.settings.note.as_slice()
     }
 
     /// ConfigMaps that look like ingress-nginx's settings too: nobody knows of which ingress-nginx.
@@ -332,9 +339,13 @@ impl Manifests {
     }
 
     fn finish(&mut self) {
+        self.choose_settings();
+    }
+
+    fn choose_settings(&mut self) {
         let with_ingresses: HashSet<&str> = self.ingresses.iter().map(Object::namespace).collect();
-        self.settings = config_map::choose(&self.config_maps, &with_ingresses);
-        self.notes.extend(self.settings.note.take());
+        let said = self.selection.config_map.as_deref();
+        self.settings = config_map::choose(&self.config_maps, said, &with_ingresses);
     }
 }
 

@@ -9,11 +9,14 @@ use crate::taken::TakenIngress;
 /// Source: recorded of ingress-nginx 1.15 (`further-050`).
 pub(crate) fn without_a_slash(ingress: &TakenIngress<'_>) -> Option<String> {
     let target = ingress.annotations.rewrite.target.as_str();
-    let is_whole = target.is_empty() || target.starts_with('/') || target.contains("://");
+    let is_canary = ingress.annotations.canary.is_some();
+    let is_whole =
+        is_canary || target.is_empty() || target.starts_with('/') || target.contains("://");
     if is_whole {
         return None;
     }
     let captured = target.strip_prefix('$').unwrap_or_default();
+    let captured = captured.trim_start_matches('{');
     let number = captured.chars().next().and_then(|digit| digit.to_digit(10));
     let Some(number) = number.and_then(|digit| usize::try_from(digit).ok()) else {
         const SLASHED: [&str; 3] = ["uri", "request_uri", "document_uri"];
@@ -34,14 +37,21 @@ pub(crate) fn groups(path: &str) -> usize {
 
 /// Whether what `path` captures as `$number` stands behind a slash, and so begins with none.
 pub(crate) fn is_behind_a_slash(path: &str, number: usize) -> bool {
-    const SLASHES: [&str; 4] = ["/", "(/|$)", "(?:/|$)", "/+"];
     let ends = group_ends(path);
     let group = number.checked_sub(1).and_then(|at| ends.get(at));
     group.is_some_and(|(before, within)| {
-        let begins = within.strip_prefix('\\').unwrap_or(within);
-        SLASHES.iter().any(|slash| before.ends_with(slash))
-            && !begins.starts_with(['/', '(', '|', '$'])
+        let begins = within.trim_start_matches(['(', '?', ':', '\\']);
+        ends_in_a_slash(before) && !begins.starts_with(['/', '|', '$', '[', ')'])
     })
+}
+
+/// Whether a pattern ends in a slash, or in what may be one and takes it then.
+fn ends_in_a_slash(pattern: &str) -> bool {
+    const SLASHES: [&str; 6] = ["/", "[/]", "(/)", "(?:/)", "(/|$)", "(?:/|$)"];
+    let once = pattern.trim_end_matches(['?', '*', '+']);
+    let inner = once.strip_suffix("+)").map(|inner| format!("{inner})"));
+    let ends = |text: &str| SLASHES.iter().any(|slash| text.ends_with(slash));
+    ends(once) || inner.is_some_and(|inner| ends(&inner))
 }
 
 /// What stands before each group that captures, and what begins with it.
@@ -112,6 +122,17 @@ mod tests {
             ("/app(.*)", 1, false),
             (r"/app/(\/.*)", 1, false),
             (r"/app/(\d+)", 1, true),
+            ("/app(/)?(.*)", 2, true),
+            ("/app/?(.*)", 1, true),
+            ("/app/*(.*)", 1, true),
+            ("/app[/](.*)", 1, true),
+            ("/app(?:/)(.*)", 1, true),
+            ("/app(/)(.*)", 2, true),
+            ("/app(/+)(.*)", 2, true),
+            ("/app/(((.*)))", 1, true),
+            ("/app(/[a-z]+)(.*)", 2, false),
+            ("/app/([/a].*)", 1, false),
+            ("/?(.*)", 1, true),
             ("/app/(|x)", 1, false),
             ("/app/(.*)", 2, false),
             ("/app/(.*)", 0, false),

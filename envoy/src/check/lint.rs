@@ -25,7 +25,7 @@ use crate::compiled::Compiled;
 #[must_use]
 pub(super) fn run(compiled: &Compiled<'_>, on: Option<Platform>) -> Vec<Finding> {
     let mut findings = objects::run(compiled);
-    findings.extend(paths::run(compiled));
+    findings.extend(paths::run(compiled, on));
     findings.extend(tls::run(compiled, on));
     findings.extend(renewal::run(compiled));
     findings.extend(cookies::run(compiled));

@@ -122,7 +122,12 @@ impl Report {
             settings,
             defaults: settings::defaults(manifests),
             findings,
-            notes: [&manifests.notes[..], no_settings(manifests).as_slice()].concat(),
+            notes: [
+                &manifests.notes[..],
+                manifests.note_of_settings(),
+                no_settings(manifests).as_slice(),
+            ]
+            .concat(),
         }
     }
 

@@ -49,19 +49,14 @@ pub(crate) fn judge(manifests: &Manifests) -> (Vec<JudgedKey>, Vec<Finding>) {
     for map in manifests.other_config_maps() {
         findings.push(unused(
             map,
-            "it is not used, but for what would be lost of it",
+            "it is not used, and what would be lost of it is told",
         ));
         let of_it = entries(map).filter_map(|entry| finding(&entry, verdict(&entry).0));
         findings.extend(of_it.filter(Finding::is_loss));
         findings.extend(entries(map).filter_map(|entry| unread(&entry)));
     }
     let aside = manifests.set_aside_config_maps().into_iter();
-    findings.extend(aside.map(|map| {
-        unused(
-            map,
-            "it holds for nobody: whoever writes the Ingresses beside it may have written it",
-        )
-    }));
+    findings.extend(aside.map(|map| unused(map, "it holds for nobody")));
     let is_settings = |map: &&Object| settings.is_some_and(|settings| std::ptr::eq(settings, *map));
     let others = manifests.config_maps.iter().filter(|map| !is_settings(map));
     findings.extend(others.flat_map(entries).filter_map(stream_service));
@@ -86,14 +81,14 @@ fn unused(map: &Object, consequence: &str) -> Finding {
         Level::Warning,
         "second-config-map",
         &Place::at(map, "/metadata/name", "metadata.name"),
-        "is a ConfigMap that looks like ingress-nginx's settings too",
+        "is a ConfigMap that looks like ingress-nginx's settings, and nothing says that it is meant",
         consequence,
     );
     Finding {
         ingress: None,
         ..finding
     }
-    .help("give the files of one ingress-nginx alone")
+    .help("say --configmap NAMESPACE/NAME of the one that is")
 }
 
 /// What a ConfigMap protects that is not used.

@@ -16,134 +16,128 @@ pub(super) struct Choice {
     pub(super) map: Option<usize>,
     /// Those that look like settings too, and may be meant.
     pub(super) others: Vec<usize>,
-    /// Those that look like settings beside Ingresses, whose authors may have written them, where one is meant that
-    /// does not.
+    /// Those that look like settings where another one is meant, said by the operator or not beside Ingresses.
     pub(super) set_aside: Vec<usize>,
     /// What was assumed.
     pub(super) note: Option<String>,
 }
 
-/// One whose name looks like the chart's `ingress-nginx-controller` (or the older
-/// `nginx-configuration`) wins; else one with keys that ingress-nginx has, and else the only one
-/// there is. Of several the one in the namespace that ingress-nginx's own manifests have, and else one of a
-/// namespace without Ingresses: whoever writes those may write a ConfigMap of that name beside them. Where two
-/// namespaces are alike in that, none; and none of a namespace with Ingresses where others have some too.
-pub(super) fn choose(config_maps: &[Object], with_ingresses: &HashSet<&str>) -> Choice {
+/// The one that the operator `said`; else one in the namespace that ingress-nginx's own manifests have; else the only
+/// one that looks like settings. One looks so whose name is the chart's `ingress-nginx-controller` (or the older
+/// `nginx-configuration`), or most of whose keys are ingress-nginx's; where none does, the only one there is may be meant.
+///
+/// Whoever writes Ingresses may write ConfigMaps too, and would decide for others: where several namespaces have
+/// Ingresses, none of these namespaces' is taken by a guess, nor one of two namespaces.
+pub(super) fn choose(
+    config_maps: &[Object],
+    said: Option<&str>,
+    with_ingresses: &HashSet<&str>,
+) -> Choice {
     let all = config_maps.iter().enumerate();
-    let (named, unnamed): (Vec<_>, Vec<_>) = all.partition(|(_, map)| is_named(map));
-    let (filled, rest): (Vec<_>, Vec<_>) = unnamed.into_iter().partition(|(_, map)| is_filled(map));
+    let (mut candidates, rest): (Vec<_>, Vec<_>) = all.partition(|(_, map)| is_known(map));
+    if let Some(said) = said {
+        let map = config_maps.iter().position(|map| map.id() == said);
+        let others = candidates.iter().filter(|(at, _)| Some(*at) != map);
+        return Choice {
+            map,
+            set_aside: others.map(|(at, _)| *at).collect(),
+            ..Choice::default()
+        };
+    }
+    let is_shared = with_ingresses.len() > 1;
     let is_tenants = |map: &Object| {
         let namespace = map.namespace();
         namespace != OWN && with_ingresses.contains(namespace)
     };
-    let mut candidates: Vec<_> = named.into_iter().chain(filled).collect();
-    let rank = |map: &Object| (is_tenants(map), !is_named(map), map.namespace() != OWN);
-    candidates.sort_by_key(|(_, map)| rank(map));
-    if let [(_, first), (_, second), ..] = candidates.as_slice()
-        && rank(first) == rank(second)
-        && first.namespace() != second.namespace()
-    {
-        return neither(&candidates, (first, second));
-    }
-    if let [(_, first), ..] = candidates.as_slice()
-        && is_tenants(first)
-        && with_ingresses.len() > 1
-    {
-        return a_tenants(&candidates, first);
-    }
-    let mut candidates = candidates.into_iter();
-    let Some((place, map)) = candidates.next() else {
-        return unlike(&rest);
+    candidates.sort_by_key(|(_, map)| (map.namespace() != OWN, is_tenants(map), !is_named(map)));
+    let Some(((at, map), others)) = candidates.split_first() else {
+        return unlike(&rest, |map| !(is_shared && is_tenants(map)));
     };
-    let others: Vec<_> = candidates.collect();
-    let is_set_aside = |other: &Object| is_tenants(other) && !is_tenants(map);
-    let at = |aside: bool| {
-        let of_it = others
+    let is_own = map.namespace() == OWN;
+    let elsewhere = || {
+        others
             .iter()
-            .filter(move |(_, other)| is_set_aside(other) == aside);
-        of_it.map(|(at, _)| *at).collect()
+            .filter(|(_, one)| one.namespace() != map.namespace())
     };
-    let is_named = self::is_named(map);
+    let is_alone = elsewhere().next().is_none() && !(is_shared && is_tenants(map));
+    // Where only one namespace has Ingresses, nobody's but its own are decided for.
+    let is_nobodys = !is_shared && !is_tenants(map) && elsewhere().all(|(_, one)| is_tenants(one));
+    let is_settled = is_own || is_alone || is_nobodys;
+    let places = |of: &[(usize, &Object)]| of.iter().map(|(at, _)| *at).collect();
+    if !is_settled {
+        return Choice {
+            others: places(&candidates),
+            note: Some(undecided(map, others)),
+            ..Choice::default()
+        };
+    }
     let mut note = format!(
         "{}: ConfigMap {} taken as ingress-nginx's settings",
         map.place(),
         map.id()
     );
-    let second = others.first();
-    match second {
-        Some((_, second)) => {
-            note.push_str(&format!(
-                "; {} looks like them too and is not used",
-                second.id()
-            ));
-        }
-        None if !is_named => note.push_str(": its keys are ingress-nginx's"),
+    match others.first() {
+        Some((_, second)) => note.push_str(&format!(
+            "; {} looks like them too and is not used",
+            second.id()
+        )),
+        None if !is_named(map) => note.push_str(": its keys are ingress-nginx's"),
         None => {}
     }
-    let is_plain = is_named && config_maps.len() == 1;
+    let is_sure = is_own && is_named(map);
+    let is_aside =
+        |other: &Object| (is_tenants(other) && !is_tenants(map)) || (is_sure && !is_named(other));
+    let (set_aside, others): (Vec<_>, Vec<_>) = others.iter().partition(|(_, one)| is_aside(one));
+    let is_plain = is_named(map) && config_maps.len() == 1;
     Choice {
-        map: Some(place),
-        others: at(false),
-        set_aside: at(true),
+        map: Some(*at),
+        others: places(&others),
+        set_aside: places(&set_aside),
         note: (!is_plain).then_some(note),
     }
 }
 
-/// Where nothing tells whose of two namespaces is meant: a tenant may have written one.
-fn neither(candidates: &[(usize, &Object)], (first, second): (&Object, &Object)) -> Choice {
-    Choice {
-        map: None,
-        others: candidates.iter().map(|(at, _)| *at).collect(),
-        set_aside: Vec::new(),
-        note: Some(format!(
-            "{}: ConfigMaps {} and {} both look like ingress-nginx's settings: none is taken, and its defaults \
-             are assumed",
-            first.place(),
+/// Where nothing tells whose is meant.
+fn undecided(first: &Object, others: &[(usize, &Object)]) -> String {
+    let why = match others.first() {
+        Some((_, second)) => format!(
+            "ConfigMaps {} and {} both look like ingress-nginx's settings",
             first.id(),
             second.id()
-        )),
-    }
-}
-
-/// Where whoever writes the Ingresses of one namespace may have written what would hold for all.
-fn a_tenants(candidates: &[(usize, &Object)], first: &Object) -> Choice {
-    Choice {
-        map: None,
-        others: candidates.iter().map(|(at, _)| *at).collect(),
-        set_aside: Vec::new(),
-        note: Some(format!(
-            "{}: ConfigMap {} looks like ingress-nginx's settings and stands beside Ingresses, whose authors would \
-             decide for other namespaces: it is not taken, and ingress-nginx's defaults are assumed; if it is \
-             ingress-nginx's own, give its data as config_map (--config)",
-            first.place(),
+        ),
+        None => format!(
+            "ConfigMap {} looks like ingress-nginx's settings and stands beside Ingresses, whose authors would decide \
+             for other namespaces",
             first.id()
-        )),
-    }
+        ),
+    };
+    format!(
+        "{}: {why}: none is taken, and ingress-nginx's defaults are assumed; say --configmap NAMESPACE/NAME, as \
+         the controller's arguments do",
+        first.place()
+    )
 }
 
 /// Where none looks like settings.
-fn unlike(config_maps: &[(usize, &Object)]) -> Choice {
+fn unlike(config_maps: &[(usize, &Object)], may_be: impl Fn(&Object) -> bool) -> Choice {
     match config_maps {
         [] => Choice::default(),
-        [(at, only)] if !is_of_another(only) => Choice {
+        [(at, only)] if !is_of_another(only) && may_be(only) => Choice {
             map: Some(*at),
-            others: Vec::new(),
-            set_aside: Vec::new(),
             note: Some(format!(
                 "{}: ConfigMap {} taken as ingress-nginx's settings: it is the only one",
                 only.place(),
                 only.id()
             )),
+            ..Choice::default()
         },
         [(_, first), ..] => Choice {
-            map: None,
-            others: Vec::new(),
-            set_aside: Vec::new(),
             note: Some(format!(
                 "{}: no ConfigMap is called ingress-nginx-controller or has its keys; ingress-nginx's \
                  defaults are assumed",
                 first.place()
             )),
+            ..Choice::default()
         },
     }
 }

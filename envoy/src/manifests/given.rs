@@ -6,11 +6,11 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
 use super::document::{DuplicateKey, read_one};
-use super::selection::{Selection, prefix};
+use super::selection::{Selection, object_id, prefix};
 use super::source;
 
 /// What may be given. The other keys are what the manifests and the other flags say.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "cookie_keys",
     "cookie_keys_only",
     "cookie_format",
@@ -27,6 +27,7 @@ const KEYS: [&str; 16] = [
     "ingress_classes",
     "controllers",
     "annotations_prefix",
+    "configmap",
 ];
 
 /// Reads the file, YAML or JSON, and tells which keys are written twice in it; without one nothing is
@@ -83,6 +84,13 @@ pub(super) fn selection(given: &mut Map<String, Value>) -> anyhow::Result<Select
             Some(value) => match prefix(value.as_str().unwrap_or_default()) {
                 Ok(prefix) => Some(prefix),
                 Err(expected) => bail!("annotations_prefix: {expected}"),
+            },
+        },
+        config_map: match given.remove("configmap") {
+            None => None,
+            Some(value) => match object_id(value.as_str().unwrap_or_default()) {
+                Ok(id) => Some(id),
+                Err(expected) => bail!("configmap: {expected}"),
             },
         },
     })

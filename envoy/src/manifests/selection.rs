@@ -1,4 +1,4 @@
-//! Whose Ingresses are taken, and under which prefix their annotations are read.
+//! Whose Ingresses are taken, under which prefix their annotations are read, and which ConfigMap has the settings.
 
 use clap::Args;
 use limpet::ingress::DEFAULT_PREFIX;
@@ -29,6 +29,10 @@ pub struct Selection {
     /// Read ingress-nginx's annotations under this prefix, as its flag of that name
     #[arg(long, value_name = "PREFIX", value_parser = prefix)]
     pub annotations_prefix: Option<String>,
+
+    /// The ConfigMap that holds ingress-nginx's settings, as its flag of that name
+    #[arg(long = "configmap", value_name = "NAMESPACE/NAME", value_parser = object_id)]
+    pub config_map: Option<String>,
 }
 
 /// What annotations may begin with, without the slash.
@@ -41,6 +45,21 @@ pub(super) fn prefix(text: &str) -> Result<String, &'static str> {
         Ok(prefix.to_owned())
     } else {
         Err("expected a name such as ingress.kubernetes.io")
+    }
+}
+
+/// The namespace and the name of an object.
+///
+/// # Errors
+/// What was expected.
+pub(super) fn object_id(text: &str) -> Result<String, &'static str> {
+    match text.split_once('/') {
+        Some((namespace, name))
+            if !namespace.is_empty() && !name.is_empty() && !name.contains('/') =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err("expected NAMESPACE/NAME"),
     }
 }
 
@@ -59,6 +78,9 @@ impl Selection {
         if flags.annotations_prefix.is_some() {
             self.annotations_prefix
                 .clone_from(&flags.annotations_prefix);
+        }
+        if flags.config_map.is_some() {
+            self.config_map.clone_from(&flags.config_map);
         }
     }
 

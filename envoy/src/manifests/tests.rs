@@ -67,10 +67,10 @@ fn a_list_is_opened_and_json_is_read_as_json() {
         manifests.config_map().unwrap().text("/data/http-snippet"),
         Some("/")
     );
+    let notes: Vec<String> = manifests.all_notes().collect();
     assert!(
-        manifests.notes[0].contains("its keys are ingress-nginx's"),
-        "{:?}",
-        manifests.notes
+        notes[0].contains("its keys are ingress-nginx's"),
+        "{notes:?}"
     );
 }
 
@@ -83,7 +83,7 @@ fn of_several_config_maps_the_one_named_like_the_charts_is_meant() {
         let manifests = Manifests::parse("m.yaml", &text).unwrap();
         (
             manifests.config_map().map(|map| map.name().to_owned()),
-            manifests.notes.len(),
+            manifests.all_notes().count(),
         )
     };
     assert_eq!(
@@ -101,7 +101,8 @@ fn the_only_config_map_may_be_of_another_program() {
         let text =
             format!("kind: ConfigMap\napiVersion: v1\nmetadata: {{name: app}}\ndata: {data}\n");
         let manifests = Manifests::parse("m.yaml", &text).unwrap();
-        (manifests.config_map().is_some(), manifests.notes.len())
+        let notes = manifests.all_notes().count();
+        (manifests.config_map().is_some(), notes)
     };
     assert_eq!(
         chosen("{DATABASE_PASSWORD: x, greeting.txt: hello}"),
@@ -261,6 +262,7 @@ fn flags_say_whose_ingresses_are_taken() {
             classes: strings(names),
             controllers: strings(controllers),
             annotations_prefix: None,
+            config_map: None,
         };
         let manifests = manifests.with_selection(&flags);
         assert_eq!(manifests.classes(), taken, "{names:?} {controllers:?}");
@@ -354,7 +356,25 @@ fn settings_are_not_those_of_a_namespace_with_ingresses_where_others_have_some()
             [&tenants[..], &operators].concat(),
             [&operators[..], &tenants].concat(),
         ] {
-            let text = [text, ingress("aaa"), ingress("ingress-nginx")].concat();
+            let both = [&text[..], &ingress("aaa"), &ingress("bbb")].concat();
+            let both = Manifests::parse("m.yaml", &both).unwrap();
+            let said = Selection {
+                config_map: both
+                    .config_maps
+                    .iter()
+                    .map(Object::id)
+                    .find(|id| id.starts_with(want)),
+                ..Selection::default()
+            };
+            if want == "edge" {
+                // Either may be a tenant's, who would decide for another one.
+                assert!(both.config_map().is_none(), "{text}");
+                assert_eq!(both.other_config_maps().len(), 2, "{text}");
+            }
+            let manifests = both.with_selection(&said);
+            assert_eq!(manifests.config_map().unwrap().namespace(), want, "{text}");
+            assert!(manifests.other_config_maps().is_empty(), "{text}");
+            let text = [text, ingress("aaa")].concat();
             let manifests = Manifests::parse("m.yaml", &text).unwrap();
             assert_eq!(manifests.config_map().unwrap().namespace(), want, "{text}");
             // Nothing of it is lost: it closed everybody.
@@ -371,6 +391,11 @@ fn settings_are_not_those_of_a_namespace_with_ingresses_where_others_have_some()
     assert!(manifests.config_map().is_none());
     let report = Report::new(&manifests, false, None);
     assert_eq!(report.exit_status(), 1, "{:?}", report.findings);
+    // Whatever it is called: the only one of a shared cluster is nobody's guess.
+    let text = "---\nkind: ConfigMap\napiVersion: v1\nmetadata: {name: app, namespace: aaa}\ndata: {block-cidrs: 0.0.0.0/0, a: b}\n";
+    let text = [text, &ingress("aaa"), &ingress("bbb")].concat();
+    let manifests = Manifests::parse("m.yaml", &text).unwrap();
+    assert!(manifests.config_map().is_none());
     // Nothing tells which: a tenant may have a namespace without Ingresses.
     let text = [tenants, map("edge", "ingress-nginx-controller")].concat();
     let manifests = Manifests::parse("m.yaml", &text).unwrap();

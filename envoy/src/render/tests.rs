@@ -111,6 +111,7 @@ fn a_class_and_a_prefix_that_are_asked_for_are_in_everything_that_is_rendered() 
         classes: vec!["internal".to_owned()],
         controllers: Vec::new(),
         annotations_prefix: Some("ingress.kubernetes.io".to_owned()),
+        config_map: None,
     };
     let manifests = Manifests::parse("two.yaml", &text).unwrap();
     let manifests = manifests.with_selection(&flags);

@@ -183,7 +183,9 @@ fn asked_in_vain(manifests: &Manifests) -> Vec<Finding> {
         .filter_map(|class| class.text("/spec/controller"))
         .collect();
     let selection = &manifests.selection;
-    let vain = |flag: &str, name: &String, known: &[&str]| {
+    let config_maps: Vec<String> = manifests.config_maps.iter().map(Object::id).collect();
+    let config_maps: Vec<&str> = config_maps.iter().map(String::as_str).collect();
+    let vain = |flag: &str, name: &String, known: &[&str], consequence: &str| {
         if name.is_empty() || known.contains(&name.as_str()) {
             return None;
         }
@@ -196,7 +198,7 @@ fn asked_in_vain(manifests: &Manifests) -> Vec<Finding> {
             field: flag.to_owned(),
             value: Some(name.clone()),
             expected: "is named by nothing among the manifests".to_owned(),
-            consequence: "no Ingress is taken for it".to_owned(),
+            consequence: consequence.to_owned(),
             help: Vec::new(),
         };
         Some(match nearest(name, known.iter().copied()) {
@@ -205,10 +207,15 @@ fn asked_in_vain(manifests: &Manifests) -> Vec<Finding> {
         })
     };
     let of_classes = selection.classes.iter();
-    let of_classes = of_classes.filter_map(|name| vain("ingress_classes", name, &classes));
+    let none = "no Ingress is taken for it";
+    let of_classes = of_classes.filter_map(|name| vain("ingress_classes", name, &classes, none));
     let of_controllers = selection.controllers.iter();
-    let of_controllers = of_controllers.filter_map(|name| vain("controllers", name, &controllers));
-    of_classes.chain(of_controllers).collect()
+    let of_controllers =
+        of_controllers.filter_map(|name| vain("controllers", name, &controllers, none));
+    let settings = selection.config_map.iter();
+    let defaults = "ingress-nginx's defaults are assumed";
+    let settings = settings.filter_map(|id| vain("configmap", id, &config_maps, defaults));
+    of_classes.chain(of_controllers).chain(settings).collect()
 }
 
 const NOT_TAKEN: &str = "the Ingress is not taken";

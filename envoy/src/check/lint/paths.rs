@@ -2,14 +2,18 @@
 
 use super::neighbours::turned_by;
 use crate::check::finding::{Finding, Level, Place};
+use crate::check::platform::Platform;
 use crate::compiled::Compiled;
 use crate::rewrite_target::{groups, highest_capture, without_a_slash};
 use crate::taken::{TakenIngress, TakenPath};
 
-pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
+pub(super) fn run(compiled: &Compiled<'_>, on: Option<Platform>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for ingress in &compiled.ingresses {
-        findings.extend(rewrite_without_a_slash(ingress));
+        // On the others it is of what is not rendered.
+        if matches!(on, None | Some(Platform::Envoy)) {
+            findings.extend(rewrite_without_a_slash(ingress));
+        }
         findings.extend(rewrite_to_a_constant(ingress));
         findings.extend(missing_capture(ingress));
         findings.extend(prefix_header_without_rewrite(ingress));

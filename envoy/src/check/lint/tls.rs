@@ -1,5 +1,7 @@
 //! Redirects to https that nobody answers.
 
+use std::collections::HashSet;
+
 use crate::certificates;
 use crate::check::finding::{Finding, Level, Place};
 use crate::check::platform::Platform;
@@ -10,7 +12,7 @@ use crate::taken::TakenIngress;
 pub(super) fn run(compiled: &Compiled<'_>, on: Option<Platform>) -> Vec<Finding> {
     let mut findings = without_https(compiled, on);
     // TLS ends in front then.
-    if !is_in_front(compiled) {
+    if !compiled.ends_tls_in_front() {
         findings.extend(unusable_pairs(compiled));
     }
     findings
@@ -19,15 +21,19 @@ pub(super) fn run(compiled: &Compiled<'_>, on: Option<Platform>) -> Vec<Finding>
 /// The Ingresses whose hosts are led to https, or ask for it, and have no certificate.
 pub(crate) fn without_https(compiled: &Compiled<'_>, on: Option<Platform>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if is_in_front(compiled) {
+    if compiled.ends_tls_in_front() {
         return findings;
     }
     let another = on == Some(Platform::EnvoyGateway) && has_hostless_listener(compiled);
-    for ingress in &compiled.ingresses {
+    let serving = certificates::certificates(compiled).serving;
+    let hosts = serving.iter().flat_map(|one| &one.hosts);
+    let hosts: HashSet<String> = hosts.map(|host| host.to_ascii_lowercase()).collect();
+    let primaries = compiled.ingresses.iter();
+    for ingress in primaries.filter(|one| one.annotations.canary.is_none()) {
         let of_it = [
-            https_without_tls(ingress),
+            https_without_tls(ingress, &hosts),
             without_secret(ingress),
-            tls_of_other_hosts(ingress),
+            tls_of_other_hosts(ingress, &hosts),
             tls_without_host(ingress),
         ];
         findings.extend(of_it.into_iter().flatten().map(|mut one| {
@@ -60,17 +66,13 @@ fn has_hostless_listener(compiled: &Compiled<'_>) -> bool {
     })
 }
 
-fn is_in_front(compiled: &Compiled<'_>) -> bool {
-    compiled.forwarding.trusted || compiled.config.trust_forwarded_proto
-}
-
 /// ingress-nginx always listens on 443, with a certificate of its own if there is no other.
-fn https_without_tls(ingress: &TakenIngress<'_>) -> Option<Finding> {
+fn https_without_tls(ingress: &TakenIngress<'_>, serving: &HashSet<String>) -> Option<Finding> {
     if !ingress.annotations.rewrite.force_ssl_redirect {
         return None;
     }
     let mut hosts = ingress.paths().map(|path| path.host);
-    let host = hosts.find(|host| !covers(ingress, host))?;
+    let host = hosts.find(|host| !covers(ingress, host) && !is_served(serving, host))?;
     let (place, expected) = if ingress.annotation("force-ssl-redirect").is_some() {
         (
             Place::annotation(ingress.object, "force-ssl-redirect"),
@@ -141,13 +143,14 @@ fn unusable_pairs(compiled: &Compiled<'_>) -> Vec<Finding> {
 ///
 /// Source: `createServers` and `extractTLSSecretName`, `internal/ingress/controller/controller.go`,
 /// ingress-nginx dbb11b92d.
-fn tls_of_other_hosts(ingress: &TakenIngress<'_>) -> Option<Finding> {
+fn tls_of_other_hosts(ingress: &TakenIngress<'_>, serving: &HashSet<String>) -> Option<Finding> {
     let rewrite = &ingress.annotations.rewrite;
     if ingress.ingress.tls.is_empty() || !rewrite.ssl_redirect || rewrite.force_ssl_redirect {
         return None;
     }
     let mut hosts = ingress.paths().map(|path| path.host);
-    let host = hosts.find(|host| !host.is_empty() && !covers(ingress, host))?;
+    let host = hosts
+        .find(|host| !host.is_empty() && !covers(ingress, host) && !is_served(serving, host))?;
     let finding = Finding::new(
         Level::Warning,
         HTTPS_LISTENER,
@@ -179,8 +182,68 @@ fn tls_without_host(ingress: &TakenIngress<'_>) -> Option<Finding> {
     Some(finding.help("name the host in the rule, or render envoy with --tls CERT,KEY"))
 }
 
+/// Whether some Ingress has a certificate for `host`, or for the wildcard above it.
+fn is_served(serving: &HashSet<String>, host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let above = host.split_once('.').map(|(_, rest)| format!("*.{rest}"));
+    serving.contains(&host) || above.is_some_and(|above| serving.contains(&above))
+}
+
 /// Whether the `tls` section of an Ingress covers `host`; an entry without hosts counts for all.
 pub(super) fn covers(ingress: &TakenIngress<'_>, host: &str) -> bool {
     let mut entries = ingress.ingress.tls.iter();
     entries.any(|entry| entry.hosts.is_empty() || certificates::covers(&entry.hosts, host))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::Report;
+    use crate::manifests::Manifests;
+    use serde_json::{Value, json};
+
+    fn ingress(name: &str, annotations: &Value, host: &str, tls: &Value) -> Value {
+        json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": { "name": name, "namespace": "n", "annotations": annotations },
+            "spec": { "tls": tls, "rules": [{ "host": host, "http": { "paths": [{
+                "path": format!("/{name}"), "pathType": "Prefix",
+                "backend": { "service": { "name": "s", "port": { "number": 80 } } },
+            }] } }] },
+        })
+    }
+
+    // Whose certificate it is does not matter: who says `tls` for a host, says it for all of its paths.
+    #[test]
+    fn redirects_to_https_are_told_where_no_ingress_has_a_certificate_for_the_host() {
+        const FORCE: &str = "nginx.ingress.kubernetes.io/force-ssl-redirect";
+        let force = json!({ FORCE: "true" });
+        let canary = json!({ FORCE: "true", "nginx.ingress.kubernetes.io/canary": "true" });
+        for (annotations, host, certified, is_told) in [
+            (&force, "a.test", "a.test", false),
+            (&force, "a.test", "A.test", false),
+            (&force, "a.test", "*.test", false),
+            (&force, "a.test", "b.test", true),
+            (&force, "a.b.test", "*.test", true),
+            (&canary, "a.test", "b.test", false),
+        ] {
+            let tls = json!([{ "hosts": [certified], "secretName": "t" }]);
+            let items = [
+                ingress("a", &json!({}), certified, &tls),
+                ingress("b", annotations, host, &json!([])),
+            ];
+            let text = json!({ "apiVersion": "v1", "kind": "List", "items": items }).to_string();
+            let report = Report::new(&Manifests::parse("m.yaml", &text).unwrap(), false, None);
+            let told = report
+                .findings
+                .iter()
+                .filter(|one| one.code == super::HTTPS_LISTENER);
+            assert_eq!(
+                told.count() > 0,
+                is_told,
+                "{host} {certified}: {:#?}",
+                report.findings
+            );
+        }
+    }
 }

@@ -33,12 +33,17 @@ fn is_of_gateway(policy: &Object, labels: &str) -> bool {
     policy.namespace() == ROOT && selects_gateway(policy, labels).unwrap_or(true)
 }
 
+/// Whether the pods of Istio's own gateway have that label.
+pub(super) fn is_gateways(key: &str, value: &Value) -> bool {
+    let labels = [GATEWAY, ("app", "istio-ingressgateway")];
+    labels.iter().any(|(k, v)| key == *k && value == *v)
+}
+
 /// Whether it has the labels of the gateway's pods; `None`: it has none.
 fn selects_gateway(policy: &Object, labels: &str) -> Option<bool> {
     let labels = policy.value.pointer(labels)?.as_object()?;
-    let (key, value) = GATEWAY;
     let mut all = labels.iter();
-    (!labels.is_empty()).then(|| all.all(|(k, v)| k == key && v == value))
+    (!labels.is_empty()).then(|| all.all(|(key, value)| is_gateways(key, value)))
 }
 
 /// A selector holds in the policy's own namespace, but for that of the mesh.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::istio::GATEWAY;
+use super::istio::is_gateways;
 use super::others;
 use super::remark::finding;
 use crate::check::finding::{Finding, Level};
@@ -29,9 +29,8 @@ pub(crate) fn run(compiled: &Compiled<'_>, served: &Served<'_>) -> Vec<Finding> 
 fn is_of_gateways_pods(gateway: &Object) -> bool {
     let labels = gateway.value.pointer("/spec/selector");
     let labels = labels.and_then(Value::as_object);
-    let (key, value) = GATEWAY;
     gateway.kind() == "Gateway"
-        && labels.is_none_or(|labels| labels.iter().all(|(k, v)| k == key && v == value))
+        && labels.is_none_or(|labels| labels.iter().all(|(key, value)| is_gateways(key, value)))
 }
 
 /// One that is there before anything is rendered is, and Istio takes the older first.

@@ -14,6 +14,7 @@ use self::chains::Odd;
 use self::gathered::{Certificate, Gathered, Read, Secrets};
 use super::client::{self, Asking};
 use crate::certificates;
+use crate::check;
 use crate::compiled::Compiled;
 use crate::passthrough::Passthrough;
 use crate::taken::TakenIngress;
@@ -105,6 +106,7 @@ pub(super) fn chains(
             asked: certificates.first().and_then(|one| one.asked.clone()),
         });
     }
+    let is_given = files.is_some();
     if let Some(files) = files {
         let of_files = |hosts, asked| Chain {
             hosts,
@@ -117,7 +119,10 @@ pub(super) fn chains(
         chains.push(of_files(Vec::new(), Asking::of_all_others(compiled)));
     }
     if chains.is_empty() && passed.is_empty() {
-        notes.extend(dead_redirects(&compiled.ingresses));
+        notes.extend(dead_redirects(compiled));
+    } else if !is_given {
+        let without = check::without_https(compiled, Some(check::Platform::Envoy)).into_iter();
+        notes.extend(without.map(|finding| finding.located()));
     }
     chains
 }
@@ -203,11 +208,15 @@ fn told(certificate: &Certificate, why: Odd, most: usize, has_default: bool) -> 
 }
 
 /// Without an https listener, redirects to https lead nowhere.
-fn dead_redirects(ingresses: &[TakenIngress<'_>]) -> Vec<String> {
+fn dead_redirects(compiled: &Compiled<'_>) -> Vec<String> {
+    if compiled.ends_tls_in_front() {
+        return Vec::new();
+    }
     let redirects = |ingress: &&TakenIngress<'_>| {
         let rewrite = &ingress.annotations.rewrite;
         let has_tls = !ingress.ingress.tls.is_empty();
-        rewrite.force_ssl_redirect || (has_tls && rewrite.ssl_redirect)
+        let is_canary = ingress.annotations.canary.is_some();
+        !is_canary && (rewrite.force_ssl_redirect || (has_tls && rewrite.ssl_redirect))
     };
     let note = |ingress: &TakenIngress<'_>| {
         format!(
@@ -218,7 +227,8 @@ fn dead_redirects(ingresses: &[TakenIngress<'_>]) -> Vec<String> {
             ingress.id()
         )
     };
-    ingresses.iter().filter(redirects).map(note).collect()
+    let ingresses = compiled.ingresses.iter();
+    ingresses.filter(redirects).map(note).collect()
 }
 
 /// As filter chains, all with the same connection manager but for what bears on what clients are asked for.

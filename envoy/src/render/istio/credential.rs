@@ -132,8 +132,9 @@ pub(super) fn copies(served: &Served<'_>, home: &str) -> Vec<String> {
             ))
         })
         .collect();
-    // One may be read for both.
-    lines.dedup();
+    // One may be read for several.
+    let mut told = HashSet::new();
+    lines.retain(|line| told.insert(line.clone()));
     lines
 }
 

@@ -21,6 +21,7 @@ fn asked_in_vain(classes: &[&str], controllers: &[&str]) -> (u8, Vec<Finding>) {
         classes: owned(classes),
         controllers: owned(controllers),
         annotations_prefix: None,
+        config_map: None,
     };
     let manifests = Manifests::parse("m.yaml", CLUSTER).unwrap();
     let report = Report::new(&manifests.with_selection(&selection), false, None);
