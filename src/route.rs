@@ -23,7 +23,7 @@ pub(crate) mod tenants;
 
 pub(crate) use additions::additions;
 pub use disposition::{Disposition, Forward, Reason, Unknown};
-pub use host::{VirtualHost, is_meant_by};
+pub use host::{AliasPattern, VirtualHost};
 pub(crate) use hsts::HSTS;
 pub use known::Known;
 pub use location::Location;

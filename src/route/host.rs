@@ -244,13 +244,23 @@ impl Hosts {
     }
 }
 
-/// Whether a `server-alias` that is a regular expression means the host `name`.
-#[must_use]
-pub fn is_meant_by(alias: &str, name: &str) -> bool {
-    let pattern = alias
-        .strip_prefix('~')
-        .and_then(|pattern| Pattern::compile(pattern, true).ok());
-    pattern.is_some_and(|pattern| pattern.is_match(name.as_bytes(), &Work::of_a_search()))
+/// A `server-alias` that is a regular expression, for whoever asks about many names.
+#[derive(Debug)]
+pub struct AliasPattern(Pattern);
+
+impl AliasPattern {
+    /// `None`: it is no regular expression, or none that can be used.
+    #[must_use]
+    pub fn new(alias: &str) -> Option<Self> {
+        let pattern = Pattern::compile(alias.strip_prefix('~')?, true);
+        pattern.ok().map(Self)
+    }
+
+    /// Whether it means the host `name`.
+    #[must_use]
+    pub fn means(&self, name: &str) -> bool {
+        self.0.is_match(name.as_bytes(), &Work::of_a_search())
+    }
 }
 
 fn dots(name: &[u8]) -> impl Iterator<Item = usize> {

@@ -2,30 +2,50 @@
 
 use crate::check::finding::{Finding, Level, Place};
 use crate::compiled::Compiled;
-use crate::forwarding::DROPPED_HEADERS;
+use crate::forwarding::{DROPPED_HEADERS, POLICY_HEADER};
 use crate::taken::TakenIngress;
 
 const BY_HEADER: &str = "canary-by-header";
 
 pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
+    let believes = compiled.forwarding.trusted;
     let ingresses = compiled.ingresses.iter();
-    ingresses.filter_map(by_dropped_header).collect()
+    let found = ingresses.filter_map(|ingress| by_header(ingress, believes));
+    found.collect()
 }
 
-fn by_dropped_header(ingress: &TakenIngress<'_>) -> Option<Finding> {
+/// What the proxy writes of every request that nobody in front is believed about.
+const WRITTEN: [&str; 7] = [
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-forwarded-scheme",
+    "x-real-ip",
+    "x-scheme",
+];
+
+fn by_header(ingress: &TakenIngress<'_>, believes: bool) -> Option<Finding> {
     let canary = ingress.annotations.canary.as_ref()?;
     // As nginx reads it: `$http_x_limpet_cluster`.
     let name = canary.header.to_ascii_lowercase().replace('_', "-");
-    DROPPED_HEADERS.contains(&&*name).then(|| {
-        Finding::new(
-            Level::Warning,
-            "refused",
-            &Place::annotation(ingress.object, BY_HEADER),
-            "is a header that is taken off every client's request before limpet reads it",
-            "it leads nobody to the canary",
-        )
-        .help("name another header")
-    })
+    let is_dropped =
+        DROPPED_HEADERS.contains(&&*name) || name == POLICY_HEADER || name.starts_with("x-envoy-");
+    let expected = if is_dropped {
+        "is a header that is taken off every client's request before limpet reads it"
+    } else if !believes && WRITTEN.contains(&&*name) {
+        "is a header that the proxy writes anew before limpet reads it"
+    } else {
+        return None;
+    };
+    let finding = Finding::new(
+        Level::Warning,
+        "refused",
+        &Place::annotation(ingress.object, BY_HEADER),
+        expected,
+        "it leads nobody to the canary",
+    );
+    Some(finding.help("name another header"))
 }
 
 #[cfg(test)]
@@ -57,6 +77,9 @@ mod tests {
             ("x-limpet-cluster", true),
             ("X_Limpet_Endpoint", true),
             ("Proxy", true),
+            ("X-Envoy-Any", true),
+            ("x-limpet-policy", true),
+            ("X-Forwarded-For", true),
             ("x-canary", false),
             ("x-limpet-mine", false),
         ] {

@@ -1,9 +1,9 @@
 //! What an Ingress does to the hosts of others. It works as under ingress-nginx, where every
 //! namespace may write for every host; whoever runs the proxy should know of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use limpet::route::is_meant_by;
+use limpet::route::AliasPattern;
 
 use super::neighbours;
 use crate::certificates::{self, Certificates, Refused, certificates};
@@ -22,11 +22,12 @@ pub(crate) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let told = all.refused.iter().filter(|one| !has_left_out_rule(one));
     let mut findings: Vec<Finding> = told.map(refused).collect();
     findings.extend(certificates_of_others(compiled, &all));
+    let mut meant = HashMap::new();
     for ingress in &compiled.ingresses {
         if ingress.annotations.canary.is_some() {
             findings.extend(canary_of_others(compiled, ingress));
         } else {
-            findings.extend(alias_of_others(compiled, ingress));
+            findings.extend(alias_of_others(compiled, ingress, &mut meant));
             findings.extend(passthrough_of_others(compiled, ingress));
         }
     }
@@ -189,11 +190,15 @@ fn canary_of_others(compiled: &Compiled<'_>, canary: &TakenIngress<'_>) -> Vec<F
 
 /// An alias that another namespace has a rule for, itself or by the wildcard above it, or as an
 /// alias too.
-fn alias_of_others(compiled: &Compiled<'_>, ingress: &TakenIngress<'_>) -> Vec<Finding> {
+fn alias_of_others<'c>(
+    compiled: &'c Compiled<'_>,
+    ingress: &'c TakenIngress<'_>,
+    meant: &mut Meant<'c>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for alias in &ingress.annotations.aliases {
         if alias.starts_with('~') {
-            findings.extend(pattern_of_others(compiled, ingress, alias));
+            findings.extend(pattern_of_others(compiled, ingress, alias, meant));
             continue;
         }
         let wildcard = alias.split_once('.').map(|(_, rest)| format!("*.{rest}"));
@@ -313,24 +318,17 @@ fn takes_under(alias: &str, wildcard: &str) -> bool {
 /// Source: `buildServerName`, `internal/ingress/controller/template/template.go`, and the order of servers in
 /// `getBackendServers`, `internal/ingress/controller/controller.go`, ingress-nginx dbb11b92d: a wildcard
 /// host is a regex too, and of two regexes the first counts.
-fn pattern_of_others(
-    compiled: &Compiled<'_>,
-    ingress: &TakenIngress<'_>,
-    alias: &str,
+fn pattern_of_others<'c>(
+    compiled: &'c Compiled<'_>,
+    ingress: &'c TakenIngress<'_>,
+    alias: &'c str,
+    meant: &mut Meant<'c>,
 ) -> Option<Finding> {
-    let primaries = compiled.ingresses.iter();
-    let others =
-        primaries.filter(|one| one.annotations.canary.is_none() && is_elsewhere(one, ingress));
-    let meant = others.flat_map(|owner| {
-        let rules = owner.ingress.rules.iter().map(|rule| rule.host.as_str());
-        let aliases = owner.annotations.aliases.iter().map(String::as_str);
-        let hosts = rules.chain(aliases);
-        let meant = hosts.filter(|host| !host.is_empty() && may_mean(alias, host));
-        meant.map(move |host| (host, owner))
-    });
-    let meant: Vec<(&str, &TakenIngress<'_>)> = meant.collect();
-    let (host, owner) = meant.first()?;
-    let more = match meant.len() {
+    let of_it = meant
+        .entry((alias, &ingress.ingress.namespace))
+        .or_insert_with(|| hosts_meant(compiled, ingress, alias));
+    let (host, owner, count) = (*of_it)?;
+    let more = match count {
         1 => String::new(),
         count => format!(", and {} more", count - 1),
     };
@@ -347,12 +345,36 @@ fn pattern_of_others(
     ))
 }
 
+/// By an alias and who wrote it: the first host of other namespaces that it means, whose that is, and how many there are.
+type Meant<'c> = HashMap<(&'c str, &'c str), Option<(&'c str, &'c TakenIngress<'c>, usize)>>;
+
+fn hosts_meant<'c>(
+    compiled: &'c Compiled<'_>,
+    ingress: &TakenIngress<'_>,
+    alias: &str,
+) -> Option<(&'c str, &'c TakenIngress<'c>, usize)> {
+    let pattern = AliasPattern::new(alias);
+    let primaries = compiled.ingresses.iter();
+    let others =
+        primaries.filter(|one| one.annotations.canary.is_none() && is_elsewhere(one, ingress));
+    let all = others.flat_map(|owner| {
+        let rules = owner.ingress.rules.iter().map(|rule| rule.host.as_str());
+        let aliases = owner.annotations.aliases.iter().map(String::as_str);
+        rules.chain(aliases).map(move |host| (host, owner))
+    });
+    let may_mean = |host: &str| !host.is_empty() && may_mean(alias, pattern.as_ref(), host);
+    let mut meant = all.filter(|(host, _)| may_mean(host));
+    let (host, owner) = meant.next()?;
+    Some((host, owner, meant.count().saturating_add(1)))
+}
+
 /// Whether a regex means `host`, or one under it where that is a wildcard: `*` stands for the words
 /// of the regex itself, and for what is often there.
-fn may_mean(alias: &str, host: &str) -> bool {
+fn may_mean(alias: &str, pattern: Option<&AliasPattern>, host: &str) -> bool {
+    let means = |name: &str| pattern.is_some_and(|pattern| pattern.means(name));
     let host = host.to_ascii_lowercase();
     let Some(domain) = host.strip_prefix("*.") else {
-        return alias.eq_ignore_ascii_case(&host) || is_meant_by(alias, &host);
+        return alias.eq_ignore_ascii_case(&host) || means(&host);
     };
     let is_word = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
     let words = alias.split(|character| !is_word(character));
@@ -360,7 +382,7 @@ fn may_mean(alias: &str, host: &str) -> bool {
         .filter(|word| !word.is_empty())
         .chain(["www", "a", "0"]);
     let plain = alias.replace('\\', "");
-    plain.contains(domain) || labels.any(|label| is_meant_by(alias, &format!("{label}.{domain}")))
+    plain.contains(domain) || labels.any(|label| means(&format!("{label}.{domain}")))
 }
 
 #[cfg(test)]
