@@ -75,9 +75,15 @@ pub(super) fn compile(
         compiled.push(one);
     }
     // After all names: a name of its own takes precedence over an alias.
+    let mut given = vec![false; loaded.len()];
     for mut one in compiled {
-        for alias in &one.server.aliases {
-            let of_it = one.server.aliases_of;
+        // All hosts of an Ingress have all of its aliases: the first one counts.
+        let of_it = one.server.aliases_of;
+        let is_given = of_it.and_then(|of_it| given.get_mut(of_it));
+        if is_given.is_none_or(|is_given| std::mem::replace(is_given, true)) {
+            continue;
+        }
+        for alias in &*one.server.aliases {
             let added = hosts.add_alias(alias, of_it, || context.alias(&mut one, alias));
             if let Err(reason) = added {
                 let field = Field::annotation("server-alias");
@@ -276,7 +282,7 @@ impl Context<'_> {
     fn cookies(&self, asked: &Asked, upstream: &str, path: &str) -> Cookies {
         let upstreams = &self.merged.upstreams;
         let upstream = upstreams.get(upstream);
-        let sets = |upstream: &Upstream| asked.sets_cookie(upstream, path);
+        let sets = |upstream: &Upstream| self.listed.sets_cookie(asked, upstream, path);
         let canary = upstream.and_then(|upstream| upstream.alternatives.first());
         let canary = canary.and_then(|name| upstreams.get(name));
         Cookies {

@@ -9,9 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Every name that some session lists.
 pub(super) struct Listed {
     hosts: BTreeSet<String>,
-    /// Alias to the servers that have it. Of the same kinds as the sessions' own lists: each further
-    /// kind of map is 6 KiB of the module.
+    /// Alias to who has it: of the servers that have all aliases of one Ingress, the first. Of the same kinds as the
+    /// sessions' own lists: each further kind of map is 6 KiB of the module.
     aliases: BTreeMap<String, BTreeSet<String>>,
+    /// Such a first server to all of them.
+    servers: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What a session is asked for: the host, or else the wildcard above it. Two that are equal get the
@@ -26,7 +28,8 @@ pub(super) struct Asked {
 #[derive(Clone, Default, PartialEq, Eq)]
 struct Name {
     host: Option<String>,
-    servers: BTreeSet<String>,
+    /// As [`Listed`] has them.
+    firsts: BTreeSet<String>,
 }
 
 impl Listed {
@@ -36,13 +39,34 @@ impl Listed {
             hosts.extend(upstream.session.locations.keys().cloned());
         }
         let mut aliases = BTreeMap::<_, BTreeSet<_>>::new();
+        let mut servers = BTreeMap::<_, BTreeSet<_>>::new();
+        let mut firsts: Vec<Option<&String>> = Vec::new();
         for (name, server) in &merged.servers {
-            for alias in &server.aliases {
-                let servers = aliases.entry(alias.clone()).or_default();
-                servers.insert(name.clone());
+            let Some(of) = server.aliases_of else {
+                continue;
+            };
+            if firsts.len() <= of {
+                firsts.resize(of.saturating_add(1), None);
             }
+            let Some(first) = firsts.get_mut(of) else {
+                continue;
+            };
+            if first.is_none() {
+                for alias in &*server.aliases {
+                    let firsts = aliases.entry(alias.clone()).or_default();
+                    firsts.insert(name.clone());
+                }
+            }
+            let all = servers
+                .entry(first.get_or_insert(name).clone())
+                .or_default();
+            all.insert(name.clone());
         }
-        Self { hosts, aliases }
+        Self {
+            hosts,
+            aliases,
+            servers,
+        }
     }
 
     /// What requests for `host` ask for that the server `name` answers. nginx asks with the host in
@@ -68,28 +92,23 @@ impl Listed {
     fn name(&self, name: &str) -> Name {
         Name {
             host: self.hosts.get(name).cloned(),
-            servers: self.aliases.get(name).cloned().unwrap_or_default(),
+            firsts: self.aliases.get(name).cloned().unwrap_or_default(),
         }
     }
-}
 
-impl Asked {
     /// Whether a response of the location `path` may set the cookie of `upstream`.
-    pub(super) fn sets_cookie(&self, upstream: &Upstream, path: &str) -> bool {
+    pub(super) fn sets_cookie(&self, asked: &Asked, upstream: &Upstream, path: &str) -> bool {
         let session = &upstream.session;
-        let own = self.host.lists(session, path);
-        own.or_else(|| self.above.lists(session, path)) == Some(true)
+        let own = self.lists(&asked.host, session, path);
+        own.or_else(|| self.lists(&asked.above, session, path)) == Some(true)
     }
-}
 
-impl Name {
-    /// Whether the path is among those that the session lists; `None`: it lists none.
-    fn lists(&self, session: &Session, path: &str) -> Option<bool> {
-        let own = self
-            .host
-            .as_ref()
-            .and_then(|host| session.locations.get(host));
-        let servers = self.servers.iter();
+    /// Whether the path is among those that the session lists under a name; `None`: it lists none.
+    fn lists(&self, name: &Name, session: &Session, path: &str) -> Option<bool> {
+        let host = name.host.as_ref();
+        let own = host.and_then(|host| session.locations.get(host));
+        let firsts = name.firsts.iter();
+        let servers = firsts.filter_map(|first| self.servers.get(first)).flatten();
         let of_aliases = servers.filter_map(|name| session.alias_locations.get(name));
         let mut lists = own.into_iter().chain(of_aliases).peekable();
         lists.peek()?;

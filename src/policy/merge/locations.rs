@@ -10,6 +10,7 @@ use crate::remark::{Effect, Field, Problem, Remark};
 use crate::route::host::DEFAULT_SERVER;
 use crate::sorted::sorted_by;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Every host gets a server with a root location, which inherits from the host's first Ingress.
 pub(super) fn create_servers(merged: &mut Merged, loaded: &[Loaded]) {
@@ -76,17 +77,29 @@ pub(super) fn add_aliases_and_tls(
     loaded: &[Loaded],
     remarks: &mut Vec<Remark>,
 ) {
+    // One by one: to collect is to sort, which is 6 KiB of the module for each kind of map.
+    let mut names = BTreeSet::new();
+    names.extend(merged.servers.keys().cloned());
     for (at, one) in primaries(loaded) {
         let annotations = &one.annotations;
+        // All hosts of an Ingress have all of its aliases.
+        let aliases = annotations.aliases.iter();
+        let mut kept = Vec::with_capacity(annotations.aliases.len());
+        kept.extend(aliases.filter(|alias| !names.contains(*alias)).cloned());
+        let kept: Arc<[String]> = kept.into();
         for rule in &one.ingress.rules {
             let host = host_of(&rule.host);
             let Some(server) = merged.servers.get_mut(host) else {
                 continue;
             };
-            if server.aliases.is_empty() {
-                server.aliases.clone_from(&annotations.aliases);
+            let own = server.aliases_of.and_then(|at| loaded.get(at));
+            let own = own.map(|own| &own.annotations.aliases);
+            if annotations.aliases.is_empty() {
+                // Nothing of its own.
+            } else if own.is_none() {
+                server.aliases = Arc::clone(&kept);
                 server.aliases_of = Some(at);
-            } else if !annotations.aliases.is_empty() && server.aliases != annotations.aliases {
+            } else if server.aliases_of != Some(at) && own != Some(&annotations.aliases) {
                 let value = annotations.aliases.join(",");
                 let host = host.to_owned();
                 let field = Field::annotation("server-alias");
@@ -99,12 +112,6 @@ pub(super) fn add_aliases_and_tls(
                 server.certificate = certificate(&one.ingress.tls, host);
             }
         }
-    }
-    // One by one: to collect is to sort, which is 6 KiB of the module for each kind of map.
-    let mut hosts = BTreeSet::new();
-    hosts.extend(merged.servers.keys().cloned());
-    for server in merged.servers.values_mut() {
-        server.aliases.retain(|alias| !hosts.contains(alias));
     }
 }
 

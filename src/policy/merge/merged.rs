@@ -25,7 +25,8 @@ pub struct Loaded {
 /// `ingress.Server`.
 #[derive(Debug, Default)]
 pub(in crate::policy) struct Server {
-    pub aliases: Vec<String>,
+    /// All servers of an Ingress share them.
+    pub aliases: Arc<[String]>,
     /// The place of the Ingress that gives them.
     pub aliases_of: Option<usize>,
     pub locations: Vec<Draft>,
