@@ -24,9 +24,9 @@ pub(crate) fn without_a_slash(ingress: &TakenIngress<'_>) -> Option<String> {
         return (!begins).then(|| "begins with no slash".to_owned());
     };
     let mut paths = ingress.paths().map(|path| &path.path.path);
-    let path = paths.find(|path| is_behind_a_slash(path, number))?;
+    let path = paths.find(|path| is_without_slash(path, number))?;
     Some(format!(
-        "begins with no slash: in path {path:?} what ${number} captures stands behind one"
+        "begins with no slash: in path {path:?} what ${number} captures begins with none"
     ))
 }
 
@@ -35,14 +35,47 @@ pub(crate) fn groups(path: &str) -> usize {
     group_ends(path).len()
 }
 
-/// Whether what `path` captures as `$number` stands behind a slash, and so begins with none.
-pub(crate) fn is_behind_a_slash(path: &str, number: usize) -> bool {
+/// Whether what `path` captures as `$number` begins with no slash: it stands behind one, or begins with other characters.
+pub(crate) fn is_without_slash(path: &str, number: usize) -> bool {
     let ends = group_ends(path);
     let group = number.checked_sub(1).and_then(|at| ends.get(at));
     group.is_some_and(|(before, within)| {
-        let begins = within.trim_start_matches(['(', '?', ':', '\\']);
-        ends_in_a_slash(before) && !begins.starts_with(['/', '|', '$', '[', ')'])
+        let begins = within.trim_start_matches(['(', '?', ':']);
+        is_of_no_slash(begins)
+            || ends_in_a_slash(without_looks(before))
+                && !begins
+                    .trim_start_matches('\\')
+                    .starts_with(['/', '|', '$', '[', ')'])
     })
+}
+
+/// Whether a pattern begins with a class that has no slash.
+fn is_of_no_slash(pattern: &str) -> bool {
+    let class = pattern
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'));
+    match class {
+        Some((class, rest)) => {
+            let has_slash = class.contains('/') != class.starts_with('^');
+            !has_slash && !class.contains('\\') && !rest.starts_with(['*', '?', '{'])
+        }
+        None => ["\\d", "\\w"].iter().any(|class| {
+            let rest = pattern.strip_prefix(class);
+            rest.is_some_and(|rest| !rest.starts_with(['*', '?', '{']))
+        }),
+    }
+}
+
+/// A pattern without what it looks ahead for at its end, which takes no text.
+fn without_looks(pattern: &str) -> &str {
+    let look = ["(?!", "(?="]
+        .iter()
+        .filter_map(|look| pattern.rfind(look))
+        .max();
+    match look.and_then(|at| pattern.split_at_checked(at)) {
+        Some((before, look)) if look.ends_with(')') && look.matches(')').count() == 1 => before,
+        _ => pattern,
+    }
 }
 
 /// Whether a pattern ends in a slash, or in what may be one and takes it then.
@@ -133,11 +166,18 @@ mod tests {
             ("/app(/[a-z]+)(.*)", 2, false),
             ("/app/([/a].*)", 1, false),
             ("/?(.*)", 1, true),
+            ("/(?!api)(.*)", 1, true),
+            ("/app([a-z].*)", 1, true),
+            ("/app([^/]*)(.*)", 1, false),
+            ("/app/([^/]*)(.*)", 1, false),
+            ("/app([^/]+)(.*)", 1, true),
+            (r"/app(\w+)", 1, true),
+            (r"/app(\w*)", 1, false),
             ("/app/(|x)", 1, false),
             ("/app/(.*)", 2, false),
             ("/app/(.*)", 0, false),
         ] {
-            assert_eq!(is_behind_a_slash(path, number), want, "{path} {number}");
+            assert_eq!(is_without_slash(path, number), want, "{path} {number}");
         }
     }
 
