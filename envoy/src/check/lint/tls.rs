@@ -73,16 +73,21 @@ fn https_without_tls(ingress: &TakenIngress<'_>, serving: &HashSet<String>) -> O
     }
     let mut hosts = ingress.paths().map(|path| path.host);
     let host = hosts.find(|host| !covers(ingress, host) && !is_served(serving, host))?;
+    let whose = if host.is_empty() {
+        "hosts that nobody names".to_owned()
+    } else {
+        format!("host {host:?}")
+    };
     let (place, expected) = if ingress.annotation("force-ssl-redirect").is_some() {
         (
             Place::annotation(ingress.object, "force-ssl-redirect"),
-            format!("sends host {host:?} to https, and no tls section covers it"),
+            format!("sends {whose} to https, and no tls section covers that"),
         )
     } else {
         (
             Place::at(ingress.object, "/spec/rules", "spec.tls"),
             format!(
-                "does not cover host {host:?}, and force-ssl-redirect of the ConfigMap sends it to https"
+                "does not cover {whose}, and force-ssl-redirect of the ConfigMap sends all to https"
             ),
         )
     };

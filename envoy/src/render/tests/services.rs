@@ -441,7 +441,7 @@ fn a_redirect_to_https_without_a_tls_section_is_told_at_the_head_of_what_is_rend
             .collect();
         let told = head
             .iter()
-            .filter(|line| line.contains("no tls section covers it; nobody answers on 443"));
+            .filter(|line| line.contains("no tls section covers that; nobody answers on 443"));
         assert_eq!(told.count(), 1, "{head:?}");
     }
 }
