@@ -954,28 +954,27 @@ fn cookies_are_set_under_the_name_that_ingress_nginx_asks_by() {
     let any = ingress("b", &sticky("Any.example"), &[("", "Prefix", "/", "t")]);
     let (policy, remarks) = compile_with(&[one, any], json!({}));
     assert!(remarks.is_empty(), "{remarks:?}");
-    for (url, sets) in [
-        ("http://h.example/", true),
-        ("http://al.example/", true),
+    for (host, sets) in [
+        ("h.example", true),
+        ("al.example", true),
         // A name with capitals is listed as it is, and never asked for.
-        ("http://al2.example/", false),
+        ("al2.example", false),
         // A pattern is listed as it is, too.
-        ("http://re1.example/", false),
+        ("re1.example", false),
         // Only the first label may be the star's.
-        ("http://a.many.example/", true),
-        ("http://a.b.many.example/", false),
-        ("http://a.dot.example/", false),
-        ("http://www.end.example/", false),
-        ("http://other.example/", true),
-        ("http://any.example/", true),
+        ("a.many.example", true),
+        ("a.b.many.example", false),
+        ("a.dot.example", false),
+        ("www.end.example", false),
+        ("other.example", true),
+        ("any.example", true),
     ] {
-        assert_eq!(sets_cookie(&policy, url), sets, "{url}");
+        assert_eq!(sets_cookie(&policy, host), sets, "{host}");
     }
 }
 
-/// Whether the answer to `/` of a host may begin a session.
-fn sets_cookie(policy: &Policy, url: &str) -> bool {
-    let host = url.strip_prefix("http://").unwrap().trim_end_matches('/');
+/// Where a request for `/` of a host goes.
+fn forward<'p>(policy: &'p Policy, host: &str) -> route::Forward<'p> {
     let head = [
         (":method", "GET"),
         (":scheme", "http"),
@@ -989,9 +988,15 @@ fn sets_cookie(policy: &Policy, url: &str) -> bool {
         knowledge: &|| crate::facts::Knowledge::Current,
     };
     match route::dispose(policy, &EndpointTable::default(), &fields(&head), &facts) {
-        Disposition::Forward(forward) => !forward.is_deep && forward.location.sets_cookie(false),
-        other => panic!("{url}: {other:?}"),
+        Disposition::Forward(forward) => forward,
+        other => panic!("{host}: {other:?}"),
     }
+}
+
+/// Whether the answer to `/` of a host may begin a session.
+fn sets_cookie(policy: &Policy, host: &str) -> bool {
+    let forward = forward(policy, host);
+    !forward.is_deep && forward.location.sets_cookie(false)
 }
 
 // Whoever wrote a wider alias for a host took its cookies.
@@ -1018,7 +1023,7 @@ fn cookies_are_set_under_a_wildcard_whatever_alias_is_as_wide() {
             &[("*.h.example", "Prefix", "/b", "t")],
         );
         let (policy, _) = compile_with(&[sticky.clone(), stranger], json!({}));
-        assert!(sets_cookie(&policy, "http://x.h.example/"), "{alias}");
+        assert!(sets_cookie(&policy, "x.h.example"), "{alias}");
     }
 }
 
@@ -1082,25 +1087,9 @@ fn no_tenant_takes_the_requests_of_a_service_whose_upstream_has_the_same_name() 
         key,
         crate::endpoints::digest::backend_key("prod-web-admin-80")
     );
-    let to = |host: &str| {
-        let head = [
-            (":method", "GET"),
-            (":scheme", "http"),
-            (":path", "/"),
-            (":authority", host),
-        ];
-        let facts = Facts {
-            now: &|| 0,
-            random: &|| 0,
-            property: &|_| None,
-            knowledge: &|| crate::facts::Knowledge::Current,
-        };
-        match route::dispose(&policy, &EndpointTable::default(), &fields(&head), &facts) {
-            Disposition::Forward(forward) => {
-                policy.cluster(forward.cluster).unwrap().service.clone()
-            }
-            other => panic!("{host}: {other:?}"),
-        }
+    let to = |host| {
+        let cluster = forward(&policy, host).cluster;
+        policy.cluster(cluster).unwrap().service.clone()
     };
     assert_eq!(to("own.example"), "prod/web-admin:80");
     assert_eq!(to("other.example"), "prod-web/admin:80");

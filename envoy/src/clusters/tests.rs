@@ -326,9 +326,9 @@ fn the_port_of_a_name_need_not_be_declared() {
     );
 }
 
-/// The authorizers of an Ingress, and how many of the flags are of nobody's Service.
-fn authorizers(url: &str, flags: &[&str]) -> (Vec<Cluster>, usize) {
-    let text = format!(
+/// An Ingress with an authorizer.
+fn asking(url: &str) -> String {
+    format!(
         "\
 apiVersion: networking.k8s.io/v1
 kind: Ingress
@@ -342,8 +342,12 @@ spec:
   - http:
       paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: web, port: {{number: 80}}}}}}}}]
 "
-    );
-    let manifests = Manifests::parse("shop.yaml", &text).unwrap();
+    )
+}
+
+/// The authorizers of an Ingress, and how many of the flags are of nobody's Service.
+fn authorizers(url: &str, flags: &[&str]) -> (Vec<Cluster>, usize) {
+    let manifests = Manifests::parse("shop.yaml", &asking(url)).unwrap();
     let flags = Flags {
         endpoints: flags.iter().map(|flag| flag.parse().unwrap()).collect(),
         ..Flags::default()

@@ -2,7 +2,7 @@
 
 use crate::check::finding::{Finding, Level, Place};
 use crate::compiled::Compiled;
-use crate::forwarding::{DROPPED_HEADERS, POLICY_HEADER};
+use crate::forwarding::{DROPPED_HEADERS, FORWARDING_HEADERS, POLICY_HEADER};
 use crate::taken::TakenIngress;
 
 const BY_HEADER: &str = "canary-by-header";
@@ -14,17 +14,6 @@ pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     found.collect()
 }
 
-/// What the proxy writes of every request that nobody in front is believed about.
-const WRITTEN: [&str; 7] = [
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    "x-forwarded-scheme",
-    "x-real-ip",
-    "x-scheme",
-];
-
 fn by_header(ingress: &TakenIngress<'_>, believes: bool) -> Option<Finding> {
     let canary = ingress.annotations.canary.as_ref()?;
     // As nginx reads it: `$http_x_limpet_cluster`.
@@ -33,7 +22,7 @@ fn by_header(ingress: &TakenIngress<'_>, believes: bool) -> Option<Finding> {
         DROPPED_HEADERS.contains(&&*name) || name == POLICY_HEADER || name.starts_with("x-envoy-");
     let expected = if is_dropped {
         "is a header that is taken off every client's request before limpet reads it"
-    } else if !believes && WRITTEN.contains(&&*name) {
+    } else if !believes && FORWARDING_HEADERS.iter().any(|one| one.name == name) {
         "is a header that the proxy writes anew before limpet reads it"
     } else {
         return None;

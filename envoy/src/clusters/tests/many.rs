@@ -2,11 +2,26 @@
 
 use super::*;
 
+/// `each` of the numbers up to `most`, as the entries of a YAML list.
+fn list(most: usize, each: impl Fn(usize) -> String) -> String {
+    let all: Vec<String> = (1..=most).map(each).collect();
+    all.join(", ")
+}
+
+fn addresses(most: usize) -> String {
+    list(most, |n| {
+        format!("{{addresses: [10.0.{}.{}]}}", n / 250, n % 250)
+    })
+}
+
+/// A path to a port of Service `web`.
+fn path(port: usize) -> String {
+    format!("{{backend: {{service: {{name: web, port: {{number: {port}}}}}}}}}")
+}
+
 // Each was compared with all before it: one slice of 44 KB took a minute and a half.
 #[test]
 fn a_slice_of_many_ports_and_addresses_is_read_at_once() {
-    let ports = (1..=100).map(|port| format!("{{port: {port}}}"));
-    let addresses = (0..1000).map(|n| format!("{{addresses: [10.0.{}.{}]}}", n / 250, n % 250));
     let slice = format!(
         "
 apiVersion: discovery.k8s.io/v1
@@ -20,8 +35,8 @@ kind: Service
 metadata: {{name: web, namespace: prod}}
 spec: {{ports: [{{port: 8080, targetPort: 80}}]}}
 ",
-        ports = ports.collect::<Vec<_>>().join(", "),
-        addresses = addresses.collect::<Vec<_>>().join(", "),
+        ports = list(100, |port| format!("{{port: {port}}}")),
+        addresses = addresses(1000),
     );
     let start = std::time::Instant::now();
     let (clusters, notes) = clusters(&manifests(&slice), &[]);
@@ -34,11 +49,6 @@ spec: {{ports: [{{port: 8080, targetPort: 80}}]}}
 
 #[test]
 fn many_ports_of_one_namespace_take_nothing_from_another() {
-    let names =
-        |n: usize| format!("{{backend: {{service: {{name: web, port: {{number: {n}}}}}}}}}");
-    let ports = (1..=200).map(|n| format!("{{name: p{n}, port: {n}, targetPort: 80}}"));
-    let paths = (1..=200).map(names);
-    let addresses = (0..1000).map(|n| format!("{{addresses: [10.0.{}.{}]}}", n / 250, n % 250));
     let all = format!(
         "
 apiVersion: networking.k8s.io/v1
@@ -57,9 +67,11 @@ metadata: {{name: web-1, namespace: evil, labels: {{kubernetes.io/service-name: 
 ports: [{{name: q, port: 80}}]
 endpoints: [{addresses}]
 ---{SLICE}",
-        paths = paths.collect::<Vec<_>>().join(", "),
-        ports = ports.collect::<Vec<_>>().join(", "),
-        addresses = addresses.collect::<Vec<_>>().join(", "),
+        paths = list(200, path),
+        ports = list(200, |n| format!(
+            "{{name: p{n}, port: {n}, targetPort: 80}}"
+        )),
+        addresses = addresses(1000),
     );
     let (clusters, notes) = clusters(&manifests(&all), &[]);
     let written = |namespace: &str| -> usize {
@@ -78,11 +90,6 @@ endpoints: [{addresses}]
 // 1.2 MB took a minute and a half.
 #[test]
 fn a_service_of_thousands_of_ports_is_read_once() {
-    let list = |each: &dyn Fn(usize) -> String, most: usize| -> String {
-        let all: Vec<String> = (1..=most).map(each).collect();
-        all.join(", ")
-    };
-    let path = |n: usize| format!("{{backend: {{service: {{name: web, port: {{number: {n}}}}}}}}}");
     let all = format!(
         "
 apiVersion: networking.k8s.io/v1
@@ -112,15 +119,12 @@ metadata: {{name: one-1, namespace: evil, labels: {{kubernetes.io/service-name: 
 ports: [{same}]
 endpoints: [{addresses}]
 ",
-        paths = list(&path, 1500),
+        paths = list(1500, path),
         one = "{backend: {service: {name: one, port: {number: 80}}}}",
-        ports = list(&|n| format!("{{name: p{n}, port: {n}}}"), 1500),
-        of_slice = list(&|n| format!("{{name: p{n}, port: {n}}}"), 5000),
-        same = list(&|n| format!("{{name: p{n}, port: 8080}}"), 20_000),
-        addresses = list(
-            &|n| format!("{{addresses: [10.1.{}.{}]}}", n / 250, n % 250),
-            500
-        ),
+        ports = list(1500, |n| format!("{{name: p{n}, port: {n}}}")),
+        of_slice = list(5000, |n| format!("{{name: p{n}, port: {n}}}")),
+        same = list(20_000, |n| format!("{{name: p{n}, port: 8080}}")),
+        addresses = addresses(500),
     );
     let manifests = manifests(&all);
     let start = std::time::Instant::now();
@@ -135,20 +139,8 @@ endpoints: [{addresses}]
 #[test]
 fn that_not_all_endpoints_of_an_authorizer_are_asked_is_told() {
     let told = |count: usize| -> Vec<String> {
-        let addresses =
-            (0..count).map(|n| format!("{{addresses: [10.0.{}.{}]}}", n / 250, n % 250));
-        let addresses = addresses.collect::<Vec<_>>().join(", ");
         let text = format!(
-            "
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata:
-  name: shop
-  namespace: prod
-  annotations: {{nginx.ingress.kubernetes.io/auth-url: 'http://ask.auth.svc.cluster.local/'}}
-spec:
-  ingressClassName: nginx
-  rules: [{{http: {{paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: web, port: {{number: 80}}}}}}}}]}}}}]
+            "{ingress}\
 ---
 apiVersion: v1
 kind: Service
@@ -160,7 +152,9 @@ kind: EndpointSlice
 metadata: {{name: ask-1, namespace: auth, labels: {{kubernetes.io/service-name: ask}}}}
 ports: [{{port: 80}}]
 endpoints: [{addresses}]
-"
+",
+            ingress = asking("http://ask.auth.svc.cluster.local/"),
+            addresses = addresses(count),
         );
         let manifests = Manifests::parse("shop.yaml", &text).unwrap();
         let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
