@@ -269,6 +269,9 @@ fn wildcard_of_others(
     ingress: &TakenIngress<'_>,
     alias: &str,
 ) -> Option<Finding> {
+    if !alias.starts_with(['*', '.']) && !alias.ends_with('*') {
+        return None;
+    }
     let primaries = compiled.ingresses.iter();
     let others =
         primaries.filter(|one| one.annotations.canary.is_none() && is_elsewhere(one, ingress));

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::certificates;
+use crate::certificates::{self, Certificate};
 use crate::check::finding::{Finding, Level, Place};
 use crate::check::platform::Platform;
 use crate::compiled::Compiled;
@@ -24,8 +24,8 @@ pub(crate) fn without_https(compiled: &Compiled<'_>, on: Option<Platform>) -> Ve
     if compiled.ends_tls_in_front() {
         return findings;
     }
-    let another = on == Some(Platform::EnvoyGateway) && has_hostless_listener(compiled);
     let serving = certificates::certificates(compiled).serving;
+    let another = on == Some(Platform::EnvoyGateway) && has_hostless_listener(compiled, &serving);
     let hosts = serving.iter().flat_map(|one| &one.hosts);
     let hosts: HashSet<String> = hosts.map(|host| host.to_ascii_lowercase()).collect();
     let primaries = compiled.ingresses.iter();
@@ -51,8 +51,7 @@ const ANOTHERS: &str = "https shows the certificate of another host there, as th
      ingress-nginx served its own certificate";
 
 /// Hosts that ask for certificates, and those whose TLS goes on as it comes, have listeners of their own.
-fn has_hostless_listener(compiled: &Compiled<'_>) -> bool {
-    let serving = certificates::certificates(compiled).serving;
+fn has_hostless_listener(compiled: &Compiled<'_>, serving: &[Certificate<'_>]) -> bool {
     let passed = Passthrough::all(compiled);
     let is_plain = |host: &String| {
         let asks = compiled.virtual_host(host);
@@ -126,7 +125,7 @@ fn without_secret(ingress: &TakenIngress<'_>) -> Option<Finding> {
 /// A Secret that holds no pair: what `render envoy` says of it.
 fn unusable_pairs(compiled: &Compiled<'_>) -> Vec<Finding> {
     let all = certificates::certificates(compiled).serving.into_iter();
-    let finding = |one: certificates::Certificate<'_>| {
+    let finding = |one: Certificate<'_>| {
         let id = one.secret_id();
         let error = certificates::pair(compiled.manifests.tls_secret(&id)?).err()?;
         let finding = Finding::new(
