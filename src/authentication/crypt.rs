@@ -109,6 +109,28 @@ mod tests {
     }
 
     #[test]
+    fn a_long_password_counts_to_its_last_byte_and_the_rounds_are_those_of_the_digest() {
+        const LONG: &str = "correct horse battery staple, and then some more of it";
+        // Written by crypt(3) and openssl passwd.
+        for hash in [
+            "$1$abcdefgh$lWdw6Q1hD39HIvjxZzZp.1",
+            "$apr1$abcdefgh$fa/u6P1U9ZcAeiKSeHDm5.",
+            "$5$abcdefgh$5wc5uaRiNb.wonL9XqVzQefsOoDXjpPY/Ued1CiwU93",
+            "$6$abcdefgh$KM463U22Yt25Lwx5.2IeUSYrlRO1auXaYjpcBDl9Grhk3/M63Rlok2TqlNPzDerlK3KseOeWOYeps96jJZG250",
+            "$5$rounds=1000$abcdefgh$wX36XHpkR7DP2gKYJFLmaQwVQnqzVICgPy1IyJxrhA5",
+            "$6$rounds=1000$abcdefgh$/WY/VZE6wLRf6X.RA8vzy3Y39Skb/.kCrn0P.UyQK9Qh9yMcWj7krzLNfZW37SAcNwZUF4q1pABZUZpBZx82H/",
+        ] {
+            assert!(is_password(LONG.as_bytes(), hash.as_bytes()), "{hash}");
+            let short = &LONG.as_bytes()[..LONG.len() - 1];
+            assert!(!is_password(short, hash.as_bytes()), "{hash}");
+            assert_eq!(Scheme::of(hash.as_bytes()), Scheme::Slow, "{hash}");
+        }
+        let costly = b"$6$rounds=5001$abcdefgh$x";
+        assert_eq!(Scheme::of(costly), Scheme::Costly);
+        assert_eq!(Scheme::of(b"$6$rounds=5000$abcdefgh$x"), Scheme::Slow);
+    }
+
+    #[test]
     fn what_is_no_digest_is_nobodys_password() {
         for hash in [
             "",
@@ -139,5 +161,21 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn two_wrong_bytes_do_not_make_up_for_each_other() {
+        assert!(is_same(b"ab", b"ab"));
+        for other in ["ba", "aa", "cb", "abc", "a", ""] {
+            assert!(!is_same(b"ab", other.as_bytes()), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_password_of_many_rounds_is_at_most_so_long() {
+        let hash = md5::crypt(&[b'p'; LONGEST], "$1$", b"abcdefgh$");
+        assert!(is_password(&[b'p'; LONGEST], &hash));
+        let hash = md5::crypt(&[b'p'; LONGEST + 1], "$1$", b"abcdefgh$");
+        assert!(!is_password(&[b'p'; LONGEST + 1], &hash));
     }
 }

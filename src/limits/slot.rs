@@ -164,6 +164,14 @@ mod tests {
         assert_eq!(passed, [true, true, false, false, true]);
         let passed = pass(&rate(1000, 1), [900_000, 900_000, 1000, 2000, 3000]);
         assert_eq!(passed, [true, true, false, false, false]);
+        // Set back by a minute and more: whoever still has room is counted by the new clock.
+        let passed = pass(&rate(1000, 2), [900_000, 1000, 1000, 1000, 3000]);
+        assert_eq!(passed, [true, true, true, false, true]);
+        // By less: by the old one, until it is there again.
+        let passed = pass(&rate(1000, 1), [5000, 4000, 5000, 6000]);
+        assert_eq!(passed, [true, true, false, true]);
+        let passed = pass(&rate(1000, 1), [65_000, 5000, 6000]);
+        assert_eq!(passed, [true, true, false]);
     }
 
     #[test]
@@ -186,7 +194,9 @@ mod tests {
         assert!(hold(&slot, 2, 2, 12).is_some(), "another client");
         let ended = release(&slot, 1, 10);
         assert!(hold(&ended, 1, 2, 12).is_some());
+        assert_eq!(hold(&ended, 1, 1, 12), None, "the other one is under way");
         assert_eq!(release(&ended, 1, 10), ended, "ended once");
+        assert!(hold(&ended, 1, 1, 11 + HELD_FOR).is_some());
         assert!(hold(&slot, 1, 2, 11 + HELD_FOR).is_some());
     }
 

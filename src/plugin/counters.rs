@@ -84,13 +84,15 @@ mod tests {
     /// Slots with their numbers; `others` write so often before a write of one's own.
     #[derive(Default)]
     struct Slots {
+        /// Later than the start, ms.
+        passed: Cell<u64>,
         all: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
         others: Cell<u32>,
     }
 
     impl Host for Slots {
         fn now_ns(&self) -> u64 {
-            7_000_000
+            (7 + self.passed.get()) * 1_000_000
         }
 
         fn property(&self, _: &[&str]) -> Option<Vec<u8>> {
@@ -151,6 +153,19 @@ mod tests {
         let passed = (0..9).map(|_| count(&slots, &first).0);
         let passed = passed.filter(|verdict| *verdict == Verdict::Within);
         assert_eq!(passed.count(), 4, "of six two are gone");
+    }
+
+    #[test]
+    fn a_bucket_leaks_by_the_clock_of_the_host() {
+        let slots = Slots::default();
+        // A request in 1,000 s.
+        let slow = demand(&[("rps", 0)], 0);
+        let mut within = |at: u64| {
+            slots.passed.set(at);
+            count(&slots, &slow).0 == Verdict::Within
+        };
+        let passed = [0, 1, 999_999, 1_000_000, 1_000_001, 2_000_000].map(&mut within);
+        assert_eq!(passed, [true, false, false, true, false, true]);
     }
 
     #[test]

@@ -220,6 +220,8 @@ fn one_connection_does_not_fill_the_room_of_those_that_wait() {
         vm.pause(&process, "junk");
     }
     assert_eq!(of(&vm, "10.9.9.9:1"), Knowledge::Unavailable);
+    vm.pause(&process, "junk");
+    assert_eq!(of(&vm, "10.9.9.9:1"), Knowledge::Unavailable);
     assert_eq!(of(&vm, "10.9.9.9:2"), Knowledge::Coming);
     assert_eq!(of(&vm, ""), Knowledge::Coming, "a host that does not say");
 }
