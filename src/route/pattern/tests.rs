@@ -51,6 +51,32 @@ fn patterns_match_as_pcre_matches_them() {
         ("/(?=.*\\.php$).*", "/a/b.html", false),
         ("/foo(?!/bar)", "/foo/bar", false),
         ("/foo(?!/bar)", "/foo/x", true),
+        ("/v[0-9]{2}(?!x)", "/v12x", false),
+        ("/v[0-9]{2}(?!x)", "/v12", true),
+        ("/(ab|cd)(?!x)", "/cdx", false),
+        ("/(ab|cd)(?!x)", "/cdy", true),
+        ("/(?i)(?!admin).*", "/admin", false),
+        ("/(?i)(?!admin).*", "/user", true),
+        ("^/(?!admin).*", "/admin", false),
+        ("/[^/]++", "/abc", true),
+        ("/[0-9]++[a-z]+x", "/12abx", true),
+        ("/[0-9]++(a|b)", "/12b", true),
+        ("/x{+2}/", "/x{{2}/", true),
+        ("/x{+2}/", "/xx/", false),
+        (r"/\10", "/\u{8}", true),
+        ("/[a:]+$", "/a:", true),
+        ("/[a:]x:]", "/:x:]", true),
+        ("/[a-]+$", "/a-", true),
+        ("/[a-cd]+$", "/b", true),
+        ("/[a-cd]+$", "/-", false),
+        ("/[+-.:]+$", "/,:", true),
+        ("/[+-[]+$", "/5", true),
+        (r"/[+-\.]+$", "/,", true),
+        ("/[[:lower:]]+$", "/ab", true),
+        ("/[[:lower:]]+$", "/a1", false),
+        ("/[[:upper:]]+$", "/AB", true),
+        ("/[[:upper:]]+$", "/A1", false),
+        ("/(?<a_b>x)", "/x", true),
     ] {
         let compiled = Pattern::location(pattern);
         let compiled = compiled.unwrap_or_else(|error| panic!("{pattern}: {error}"));
@@ -111,6 +137,8 @@ fn groups_of_a_plain_pattern_are_those_of_its_regular_expression() {
         ("/(.*)/x", false),
         ("/(a|b)(.*)", false),
         ("/($|/)(.*)", false),
+        ("/app(x|$)(.*)", false),
+        ("/app(/|x)(.*)", false),
         ("/(?<app>a)(.*)", false),
         ("/(?i)(a.*)", false),
         ("/(?s)(.*)", false),
@@ -194,6 +222,27 @@ fn a_newline_in_the_middle_is_not_the_end() {
 fn what_a_linear_engine_cannot_run_is_refused_by_name() {
     for (pattern, reason) in [
         (r"/(a)\1", "back reference"),
+        (r"/\1", "back reference"),
+        (r"/(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)\10", "back reference"),
+        ("/(?|a)", "branch reset"),
+        ("/(?(1)a)", "condition"),
+        ("/(?<>a)", "whose name"),
+        ("/(?<a-b>a)", "whose name"),
+        (r"/\y", r"\y"),
+        (r"/[\y]", r"\y"),
+        ("/[^/]*a(?!b)", "look-ahead"),
+        ("/v[0-9]{2,}(?!x)", "look-ahead"),
+        ("/(a|ab)(?!x)", "look-ahead"),
+        ("/(?:ab?|cd)(?!x)", "look-ahead"),
+        // Of either case, as a location is.
+        ("/[a-c]++B", "possessive"),
+        ("/[A-C]++b", "possessive"),
+        ("/[[:lower:]]++B", "possessive"),
+        ("/[[:upper:]]++b", "possessive"),
+        (r"/\w++_", "possessive"),
+        ("/[0-9]++a*1", "possessive"),
+        ("/[0-9]++(a|1)", "possessive"),
+        (r"/\w++a", "possessive"),
         ("/(?<=a)b", "look-behind"),
         ("/(?<!a)b", "look-behind"),
         ("/(?>a)b", "atomic group"),
@@ -252,6 +301,10 @@ fn a_prefix_never_answers_otherwise_than_the_regular_expression() {
         "/(?s).",
         "/a(?#x)b.*",
         "/a++b",
+        "/ab+",
+        "/a+",
+        "/a{2,}",
+        "/a(?:b+|c{1,2})",
     ];
     let texts = [
         "", "/", "/a", "/A", "/ab", "/aB", "/abc", "/ABC", "/ac", "/b", "/bc", "x/b", "/app",
@@ -399,4 +452,12 @@ fn how_large_a_pattern_may_be_depends_on_its_text_alone() {
             assert!(half.is_ok(), "{element}");
         }
     }
+}
+
+#[test]
+fn groups_nest_so_deep_and_no_deeper() {
+    let nested = |depth: usize| format!("/{}a{}", "(?:".repeat(depth), ")".repeat(depth));
+    assert!(Pattern::location(&nested(50)).is_ok());
+    let error = Pattern::location(&nested(51)).unwrap_err();
+    assert!(error.contains("deeper"), "{error}");
 }
