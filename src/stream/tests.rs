@@ -823,3 +823,309 @@ fn an_authorizer_that_is_named_is_asked_whatever_a_client_calls_the_host() {
     assert_eq!(asked("http://shop.test:4180/verify"), "sso");
     assert_eq!(asked("http://$host/verify"), "default/web:80");
 }
+
+#[test]
+fn each_way_to_be_kept_out_is_counted_by_its_kind() {
+    let login = json!({ "auth-type": "basic", "auth-secret": "ba" });
+    let sso = json!({ "auth-url": "http://sso.test/ask" });
+    let agent = ("user-agent", "bad");
+    for (annotations, keys, more, want) in [
+        (
+            json!({ "whitelist-source-range": "10.0.0.0/8" }),
+            json!({}),
+            vec![],
+            Count::DeniedAddress,
+        ),
+        (
+            json!({}),
+            json!({ "config_map": { "block-user-agents": "bad" } }),
+            vec![agent],
+            Count::DeniedClient,
+        ),
+        (
+            json!({ "proxy-body-size": "1" }),
+            json!({}),
+            vec![("content-length", "2")],
+            Count::TooLarge,
+        ),
+        (
+            json!({}),
+            json!({ "config_map": { "large-client-header-buffers": "1 8" } }),
+            vec![],
+            Count::TooLarge,
+        ),
+        (
+            login,
+            json!({ "secrets": { "default/ba": { "auth": "user:{PLAIN}pw" } } }),
+            vec![],
+            Count::DeniedPassword,
+        ),
+        (
+            sso.clone(),
+            json!({ "authorizers": { "http://sso.test:80": "sso" } }),
+            vec![],
+            Count::DeniedAuthorizer,
+        ),
+        (
+            json!({ "limit-rps": "1" }),
+            json!({}),
+            vec![],
+            Count::Limited,
+        ),
+        (sso, json!({ "close": ["*"] }), vec![], Count::Closed),
+        (
+            json!({}),
+            json!({}),
+            vec![("expect", "100-continue,100-continue")],
+            Count::BadRequest,
+        ),
+    ] {
+        let shop = Shop::configured(annotations, keys);
+        let mut stream = Stream::default();
+        let ask = |stream: &mut Stream| shop.request(stream, &more, Knowledge::Current);
+        let mut decided = ask(&mut stream);
+        match &decided.step {
+            Step::Ask(_) => {
+                assert_eq!(decided.telemetry, Telemetry::default(), "{want:?}");
+                stream.answered(Answer {
+                    status: 401,
+                    ..Answer::default()
+                });
+                decided = ask(&mut stream);
+            }
+            Step::Count(_) => {
+                assert_eq!(decided.telemetry, Telemetry::default(), "{want:?}");
+                stream.counted(Verdict::TooFast);
+                decided = ask(&mut stream);
+            }
+            _ => {}
+        }
+        let kept_out = matches!(decided.step, Step::Reply(_));
+        assert!(kept_out, "{want:?}: {:?}", decided.step);
+        assert_eq!(decided.telemetry.count, Some(want));
+    }
+}
+
+#[test]
+fn a_page_in_place_of_an_answer_brings_the_session_along() {
+    let pages = json!({ "custom-http-errors": "404" });
+    let shop = Shop::configured(pages, json!({ "unmatched": "not_found" }));
+    let mut stream = Stream::default();
+    let _ = shop.request(&mut stream, &[], Knowledge::Current);
+    assert!(!stream.is_paging() && !stream.wants_body());
+    let served = encoded(POD);
+    let answer = [(":status", "404"), ("x-limpet-endpoint", served.as_str())];
+    let (decided, _) = shop.response(&mut stream, &answer, ANSWERED);
+    let Some(Instead::Reply(page)) = decided.instead else {
+        panic!("{:?}", decided.instead);
+    };
+    let value = format!("{}; Path=/; HttpOnly", cookie(POD));
+    let session = ("set-cookie".into(), FieldValue::new(value.into_bytes()));
+    assert!(page.headers.contains(&session), "{:?}", page.headers);
+    assert!(!stream.is_paging() && !stream.wants_body());
+}
+
+#[test]
+fn what_is_told_of_every_answer_stands_once_in_a_page_and_its_cookies_stay() {
+    let field = |name: &'static str, value: &'static str| -> (Name<'static>, FieldValue<'static>) {
+        (name.into(), FieldValue::new(value.as_bytes()))
+    };
+    let reply = Reply {
+        status: 404,
+        headers: vec![
+            field("x-told", "by the page"),
+            field("set-cookie", "page=1"),
+            field("x-own", "1"),
+        ],
+        body: Vec::new(),
+    };
+    let told = vec![field("set-cookie", "route=a"), field("x-told", "by us")];
+    let want = [
+        field("set-cookie", "route=a"),
+        field("x-told", "by us"),
+        field("set-cookie", "page=1"),
+        field("x-own", "1"),
+    ];
+    assert_eq!(with(reply, told).headers, want);
+}
+
+#[test]
+fn no_client_chooses_a_way_of_its_own() {
+    let ways = json!({ "policies": { "default/other": "other" } });
+    let shop = Shop::configured(json!({}), ways.clone());
+    let aimed = [("x-limpet-policy", "other")];
+    let decided = shop.request(&mut Stream::default(), &aimed, Knowledge::Current);
+    let Step::Forward(edits) = decided.step else {
+        panic!("{:?}", decided.step);
+    };
+    assert!(edits.contains(&remove("x-limpet-policy")), "{edits:?}");
+    let decided = shop.request(&mut Stream::default(), &[], Knowledge::Current);
+    let Step::Forward(edits) = decided.step else {
+        panic!("{:?}", decided.step);
+    };
+    // Every edit clears Envoy's route cache.
+    assert!(!edits.contains(&remove("x-limpet-policy")), "{edits:?}");
+}
+
+#[test]
+fn a_cookie_is_written_and_read_with_the_key_that_was_given() {
+    let shop = |key: &str| {
+        let keys = json!({ "cookie_keys": [key], "cookie_keys_only": true });
+        Shop::configured(json!({}), keys)
+    };
+    let written = |shop: &Shop| {
+        let mut stream = Stream::default();
+        let _ = shop.request(&mut stream, &[], Knowledge::Current);
+        let served = encoded(OTHER);
+        let answer = [(":status", "200"), ("x-limpet-endpoint", served.as_str())];
+        let (decided, _) = shop.response(&mut stream, &answer, ANSWERED);
+        let cookies = decided.edits.iter().find_map(|edit| match edit {
+            Edit::Add(name, value) if *name == "set-cookie" => Some(value.to_vec()),
+            _ => None,
+        });
+        let cookie = String::from_utf8(cookies.unwrap()).unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    };
+    let is_pinned = |shop: &Shop, cookie: &str| {
+        let sent = [("cookie", cookie)];
+        let decided = shop.request(&mut Stream::default(), &sent, Knowledge::Current);
+        let Step::Forward(edits) = decided.step else {
+            panic!("{:?}", decided.step);
+        };
+        edits.contains(&set("x-limpet-endpoint", &encoded(OTHER)))
+    };
+    let ours = shop("0123456789abcdef0123456789abcdef");
+    let others = shop("fedcba9876543210fedcba9876543210");
+    assert!(is_pinned(&ours, &written(&ours)));
+    assert!(!is_pinned(&ours, &written(&others)));
+    assert!(!is_pinned(&others, &written(&ours)));
+}
+
+#[test]
+fn an_authorizer_on_the_requests_own_host_is_asked_where_nobody_else_is_to_be_asked_first() {
+    let said = |name: &str| format!("nginx.ingress.kubernetes.io/{name}");
+    let ingress = |name: &str, path: &str, annotations: Value| {
+        let service = json!({ "service": { "name": "web", "port": { "number": 80 } } });
+        let path = json!({ "path": path, "pathType": "Prefix", "backend": service });
+        json!({
+            "metadata": { "name": name, "namespace": "default", "annotations": annotations },
+            "spec": { "rules": [{ "host": "shop.test", "http": { "paths": [path] } }] },
+        })
+    };
+    for (annotations, further, is_asked) in [
+        (json!({}), json!({}), true),
+        (
+            json!({ said("whitelist-source-range"): "10.0.0.0/8" }),
+            json!({}),
+            false,
+        ),
+        (
+            json!({ said("auth-type"): "basic", said("auth-secret"): "ba" }),
+            json!({}),
+            false,
+        ),
+        (
+            json!({ said("permanent-redirect"): "https://a.test" }),
+            json!({}),
+            false,
+        ),
+        (
+            json!({ said("auth-url"): "http://sso.test/ask" }),
+            json!({}),
+            false,
+        ),
+        (json!({}), json!({ "close": ["default/verify"] }), false),
+    ] {
+        let guarded = json!({ said("auth-url"): "http://$host/verify" });
+        let mut keys = json!({
+            "ingresses": [
+                ingress("guarded", "/cart", guarded),
+                ingress("verify", "/verify", annotations.clone()),
+            ],
+            "authorizers": { "http://sso.test:80": "sso" },
+            "secrets": { "default/ba": { "auth": "user:{PLAIN}pw" } },
+        });
+        for (key, value) in further.as_object().unwrap() {
+            keys[key] = value.clone();
+        }
+        let shop = Shop::configured(json!({}), keys);
+        let mut stream = Stream::default();
+        let decided = shop.request(&mut stream, &[], Knowledge::Current);
+        match decided.step {
+            Step::Ask(question) => {
+                assert!(is_asked, "{annotations} {further}");
+                assert_eq!(question.cluster, "default/web:80");
+            }
+            Step::Reply(reply) => {
+                assert!(!is_asked, "{annotations} {further}");
+                assert_eq!(reply.status, 500);
+            }
+            other => panic!("{annotations} {further}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_authorizer_sees_no_header_of_a_proxys_own() {
+    let keys = json!({ "authorizers": { "http://sso.test:80": "sso" } });
+    let shop = Shop::configured(json!({ "auth-url": "http://sso.test/ask" }), keys);
+    let sent = [
+        ("x-limpet-endpoint", "forged"),
+        ("x-envoy-internal", "true"),
+        ("x-original-forwarded-for", "10.0.0.1"),
+        ("x-original-forwarded-host", "f.test"),
+        ("x-original-uri", "/cart"),
+        ("x-mine", "1"),
+    ];
+    let mut stream = Stream::default();
+    let Step::Ask(question) = shop.request(&mut stream, &sent, Knowledge::Current).step else {
+        panic!("nobody is asked");
+    };
+    let value = |name: &str| {
+        let found = question.headers.iter().find(|(own, _)| own == name);
+        found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+    };
+    for name in ["x-limpet-endpoint", "x-envoy-internal", "x-original-uri"] {
+        assert_eq!(value(name), None, "{name}");
+    }
+    assert_eq!(value("x-forwarded-host").as_deref(), Some("f.test"));
+    assert_eq!(value("x-mine").as_deref(), Some("1"));
+    // Another URI than that of the request is the client's own.
+    let sent = [("x-original-uri", "/other")];
+    let mut stream = Stream::default();
+    let Step::Ask(question) = shop.request(&mut stream, &sent, Knowledge::Current).step else {
+        panic!("nobody is asked");
+    };
+    let own = ("x-original-uri".to_owned(), b"/other".to_vec());
+    assert!(question.headers.contains(&own), "{:?}", question.headers);
+}
+
+#[test]
+fn what_the_proxy_answers_itself_betrays_no_missing_session_filter() {
+    let shop = Shop::new();
+    let mut stream = Stream::default();
+    let _ = shop.request(&mut stream, &[], Knowledge::Current);
+    let own = [(":status", "200")];
+    let (decided, _) = shop.response(&mut stream, &own, b"direct_response");
+    assert_ne!(decided.telemetry.count, Some(Count::FilterMissing));
+    assert_eq!(decided.edits, vec![]);
+}
+
+#[test]
+fn a_record_tells_where_a_request_was_answered_and_what_its_cookie_was() {
+    let shop = Shop::configured(json!({ "permanent-redirect": "https://a.test" }), json!({}));
+    let told = record(&shop, "shop.test", "/cart", "");
+    assert_eq!(told["ingress"], "default/shop");
+    assert_eq!(told["location"], "/");
+    let shop = Shop::new();
+    for (cookie, want) in [
+        ("", "balanced"),
+        (&cookie("10.0.0.9:80"), "nobody_named"),
+        (&cookie(POD), "cookie"),
+    ] {
+        let told = record(&shop, "shop.test", "/cart", cookie);
+        let why = told["why"].as_array().unwrap();
+        assert!(why.iter().any(|one| one[0] == want), "{cookie}: {told}");
+        assert!(!why.iter().any(|one| one[0] == "canary"), "{told}");
+    }
+}
