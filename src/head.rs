@@ -190,6 +190,11 @@ mod tests {
         // What the proxy has written takes no room, and has to be short all the same.
         let beside = [("x-a", 8000), ("x-real-ip", 100), ("x-forwarded-for", 100)];
         assert_eq!(refusal("1 8k", "HTTP/1.1", 10, &beside), None);
+        // The name of the host is a line, the method and the target are the first.
+        assert_eq!(
+            refusal("4 8k", "HTTP/1.1", 10, &[(":authority", 8200)]),
+            Some(400)
+        );
         let long = [("x-forwarded-for", 8200)];
         assert_eq!(refusal("4 8k", "HTTP/1.1", 10, &long), Some(400));
     }
@@ -214,5 +219,7 @@ mod tests {
             assert_eq!(HeadBuffers::read(text), None, "{text}");
         }
         assert_eq!(HeadBuffers::read("4  8192"), Some(HeadBuffers::default()));
+        let sizes = ["2 1048576", "2 1024k", "2 1024K", "2 1m", "2 1M"].map(HeadBuffers::read);
+        assert!(sizes.iter().all(|size| size.is_some() && *size == sizes[0]));
     }
 }

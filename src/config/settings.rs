@@ -349,3 +349,87 @@ fn list(value: &str) -> Vec<String> {
         .map(|item| item.trim_matches(' ').to_owned());
     items.filter(|item| !item.is_empty()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Settings {
+        let pairs = pairs.iter();
+        let map = pairs.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        Settings::read(&map.collect()).0
+    }
+
+    #[test]
+    fn each_key_of_the_config_map_says_something_of_its_own() {
+        let all = [
+            ("ssl-redirect", "false"),
+            ("force-ssl-redirect", "true"),
+            ("preserve-trailing-slash", "true"),
+            ("use-port-in-redirects", "true"),
+            ("relative-redirects", "true"),
+            ("use-forwarded-headers", "true"),
+            ("enable-underscores-in-headers", "true"),
+            ("ignore-invalid-headers", "false"),
+            ("http-redirect-code", "307"),
+            ("no-tls-redirect-locations", "/a"),
+            ("no-auth-locations", "/a"),
+            ("allow-cross-namespace-resources", "true"),
+            ("denylist-source-range", "10.0.0.0/8"),
+            ("whitelist-source-range", "10.0.0.0/8"),
+            ("block-cidrs", "10.0.0.0/8"),
+            ("use-proxy-protocol", "true"),
+            ("compute-full-forwarded-for", "true"),
+            ("enable-real-ip", "true"),
+            ("forwarded-for-header", "X-Client"),
+            ("proxy-real-ip-cidr", "10.0.0.0/8"),
+            ("block-user-agents", "a"),
+            ("block-referers", "a"),
+            ("proxy-body-size", "7"),
+            ("limit-req-status-code", "429"),
+            ("limit-conn-status-code", "429"),
+            ("limit-conn-zone-variable", "$http_x_client"),
+            ("large-client-header-buffers", "2 4k"),
+            ("custom-http-errors", "404"),
+            ("disable-proxy-intercept-errors", "true"),
+            ("add-headers", "a/b"),
+            ("proxy-set-headers", "a/b"),
+            ("hide-headers", "X-A"),
+            ("global-allowed-response-headers", "X-A"),
+            ("hsts", "false"),
+            ("hsts-max-age", "7"),
+            ("hsts-include-subdomains", "false"),
+            ("hsts-preload", "true"),
+            ("proxy-cookie-path", "/a /b"),
+            ("proxy-cookie-domain", "a b"),
+            ("proxy-redirect-from", "/a"),
+            ("proxy-redirect-to", "/a"),
+            ("annotations-risk-level", "Critical"),
+            ("annotations-risk-level", "High"),
+            ("annotations-risk-level", "Medium"),
+            ("annotations-risk-level", "Low"),
+            ("annotation-value-word-blocklist", "a"),
+            ("global-auth-method", "GET"),
+            ("no-such-key", ""),
+        ]
+        .map(|pair| read(&[pair]));
+        for (at, one) in all.iter().enumerate() {
+            let is_other = all.iter().skip(at + 1).all(|other| one != other);
+            assert!(is_other, "{one:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_without_a_value_leaves_what_is_the_default() {
+        for key in [
+            "forwarded-for-header",
+            "proxy-body-size",
+            "annotation-value-word-blocklist",
+            "custom-http-errors",
+        ] {
+            assert_eq!(read(&[(key, "")]), Settings::default(), "{key}");
+        }
+        let words = read(&[("annotation-value-word-blocklist", ",a,,b")]).blocked_words;
+        assert_eq!(words, ["a", "b"]);
+    }
+}

@@ -42,6 +42,16 @@ fn compile_with(ingresses: &[Value], extra: Value) -> (Policy, Vec<Remark>) {
 
 /// What becomes of a request, in words.
 fn ask(policy: &Policy, url: &str, headers: &[(&str, &str)]) -> String {
+    ask_where(policy, url, headers, &|_| None)
+}
+
+/// The same, with what the proxy says of the stream.
+fn ask_where(
+    policy: &Policy,
+    url: &str,
+    headers: &[(&str, &str)],
+    property: &dyn Fn(&[&str]) -> Option<Vec<u8>>,
+) -> String {
     let (scheme, rest) = url.split_once("://").unwrap();
     let slash = rest.find('/').unwrap_or(rest.len());
     let (host, path) = rest.split_at(slash);
@@ -53,7 +63,7 @@ fn ask(policy: &Policy, url: &str, headers: &[(&str, &str)]) -> String {
     let facts = Facts {
         now: &|| 0,
         random: &|| 0,
-        property: &|_| None,
+        property,
         knowledge: &|| crate::facts::Knowledge::Current,
     };
     let said = |reply: &Reply| {
@@ -521,6 +531,140 @@ fn older_ingresses_win_and_then_later_names() {
 }
 
 #[test]
+fn what_a_text_names_itself_is_open_to_nobody() {
+    for (to, headers, want) in [
+        ("https://$namespace/x", &[][..], "301 https://default/x"),
+        (
+            "https://$service_name:$service_port/",
+            &[],
+            "301 https://web:80/",
+        ),
+        ("https://$args/x", &[], "400 "),
+        ("https://$http_x_to/x", &[("x-to", "evil.test")], "400 "),
+        (
+            "https://$cookie_to/x",
+            &[("cookie", "to=evil.test")],
+            "400 ",
+        ),
+        ("/x$is_args$args", &[], "301 https://a.test/x?evil.test"),
+    ] {
+        let said = [("permanent-redirect", to)];
+        let one = ingress("a", &said, &[("a.test", "Prefix", "/", "web")]);
+        let (policy, _) = compile_with(&[one], json!({}));
+        assert_eq!(
+            ask(&policy, "https://a.test/y?evil.test", headers),
+            want,
+            "{to}"
+        );
+    }
+    let said = [("permanent-redirect", "/x$is_args$args")];
+    let one = ingress("a", &said, &[("a.test", "Prefix", "/", "web")]);
+    let (policy, _) = compile_with(&[one], json!({}));
+    check(&policy, &[("https://a.test/y", "301 https://a.test/x")]);
+}
+
+#[test]
+fn the_groups_of_a_path_are_those_of_its_redirect_and_its_prefix() {
+    let said = [("use-regex", "true"), ("permanent-redirect", "/to/$1")];
+    let one = ingress("a", &said, &[("a.test", "Prefix", "/a/(.*)", "web")]);
+    let (policy, _) = compile_with(&[one], json!({}));
+    check(
+        &policy,
+        &[("https://a.test/a/b", "301 https://a.test/to/b")],
+    );
+    // Escaped again in arguments only where the path held an escape.
+    let one = ingress(
+        "a",
+        &[("rewrite-target", "/x?k=$1")],
+        &[("a.test", "Prefix", "/a/(.*)", "web")],
+    );
+    let (policy, _) = compile_with(&[one], json!({}));
+    check(
+        &policy,
+        &[
+            ("https://a.test/a/b&c", "default-web-80 /x?k=b&c"),
+            ("https://a.test/a/b&%63", "default-web-80 /x?k=b%26c"),
+        ],
+    );
+    let said = [("use-regex", "true"), ("upstream-hash-by", "-$1")];
+    let one = ingress("a", &said, &[("a.test", "Prefix", "/a/(.*)", "web")]);
+    let (policy, _) = compile_with(&[one], json!({}));
+    check(
+        &policy,
+        &[("https://a.test/a/b", "default-web-80 /a/b hash=-b")],
+    );
+}
+
+#[test]
+fn no_redirect_to_a_host_of_the_request_leads_where_a_browser_reads_another() {
+    let said = [("force-ssl-redirect", "true")];
+    let one = ingress("a", &said, &[("", "Prefix", "/", "web")]);
+    let trusting = json!({"config_map": {"use-forwarded-headers": "true"}});
+    let (policy, _) = compile_with(&[one], trusting);
+    for (host, want) in [
+        ("f.example", "308 https://f.example/x"),
+        ("f.example:81", "308 https://f.example/x"),
+        ("[::1]:81", "308 https://[::1]/x"),
+        ("evil@f.example", "400 "),
+        ("f.example/", "400 "),
+        ("f.example\\", "400 "),
+        (":81", "400 "),
+        ("", "400 "),
+        (" , f.example", "400 "),
+    ] {
+        let headers = [("x-forwarded-host", host)];
+        assert_eq!(
+            ask(&policy, "http://h.example/x", &headers),
+            want,
+            "{host:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_proxy_in_front_says_of_tls_counts_where_it_is_trusted() {
+    let one = ingress("a", &[], &[("h.example", "Prefix", "/", "web")]);
+    for (trusts, proto, is_https) in [
+        (true, "https", true),
+        (true, "http", false),
+        (true, "HTTPS", false),
+        (false, "https", false),
+    ] {
+        let keys = json!({ "trust_forwarded_proto": trusts });
+        let (policy, _) = compile_with(std::slice::from_ref(&one), keys);
+        let said = [("x-forwarded-proto", proto)];
+        let forward = forward_with(&policy, "h.example", &said);
+        assert_eq!(forward.https, is_https, "{trusts} {proto}");
+    }
+}
+
+#[test]
+fn of_several_forwarded_hosts_a_pod_is_told_the_first() {
+    let one = ingress("a", &[], &[("h.example", "Prefix", "/", "web")]);
+    let keys = json!({"config_map": {"use-forwarded-headers": "true"}, "forwarded_host": true});
+    let (policy, _) = compile_with(&[one], keys);
+    for (host, told, seen) in [
+        ("f.example", None, Some("f.example")),
+        ("f.example, g.example", Some("f.example"), Some("f.example")),
+        ("h.example, g.example", Some("h.example"), None),
+        ("h.example", None, None),
+    ] {
+        let said = [("x-forwarded-host", host)];
+        let forward = forward_with(&policy, "h.example", &said);
+        let set = |name: &str| {
+            forward.edits.iter().find_map(|edit| match edit {
+                crate::edit::Edit::Set(own, value) if own == name => {
+                    Some(String::from_utf8_lossy(value).into_owned())
+                }
+                _ => None,
+            })
+        };
+        assert_eq!(set("x-forwarded-host").as_deref(), told, "{host}");
+        assert_eq!(set(":authority").as_deref(), seen, "{host}");
+    }
+}
+
+#[test]
 fn hosts_are_found_as_nginx_finds_them() {
     let one = ingress(
         "a",
@@ -540,6 +684,9 @@ fn hosts_are_found_as_nginx_finds_them() {
             ("http://alias.example/", "default-exact-80 /"),
             ("http://a.b.deep.example/", "default-exact-80 /"),
             ("http://x.example/", "default-wild-80 /"),
+            ("http://x-_9.example/", "default-wild-80 /"),
+            ("http://x~.example/", "404 "),
+            ("http://.example/", "404 "),
             ("http://a.x.example/", "404 "),
             ("http://a..example/", "400 "),
             ("http://[::1]:80/", "404 "),
@@ -718,6 +865,12 @@ fn ingresses_of_the_classes_given_are_taken_and_no_others() {
 // `GetIngressClass`: `--watch-ingress-without-class` is off by default.
 #[test]
 fn the_variables_of_a_redirect_say_what_nginx_says() {
+    let property = |path: &[&str]| match path {
+        ["request", "protocol"] => Some(b"HTTP/1.1".to_vec()),
+        ["source", "address"] => Some(b"10.0.0.1:4000".to_vec()),
+        ["destination", "address"] => Some(b"10.0.0.9:443".to_vec()),
+        _ => None,
+    };
     for (variable, want) in [
         ("host", "a.test"),
         ("http_host", "a.test:81"),
@@ -729,6 +882,18 @@ fn the_variables_of_a_redirect_say_what_nginx_says() {
         ("query_string", "q=1"),
         ("is_args", "?"),
         ("arg_q", "1"),
+        ("content_type", "text/a"),
+        ("content_length", "5"),
+        ("http_x_two", "1, 2"),
+        ("http_cookie", "c=2; d=3"),
+        ("server_protocol", "HTTP/1.1"),
+        ("request", "GET /x%20y?q=1 HTTP/1.1"),
+        ("server_addr", "10.0.0.9"),
+        ("server_port", "443"),
+        ("remote_addr", "10.0.0.1"),
+        ("remote_port", "4000"),
+        ("proxy_add_x_forwarded_for", "10.9.9.9, 10.0.0.1"),
+        ("subdomain", ""),
         ("scheme", "https"),
         ("https", "on"),
         ("request_method", "GET"),
@@ -751,8 +916,17 @@ fn the_variables_of_a_redirect_say_what_nginx_says() {
             &[("a.test", "Prefix", "/", "web")],
         );
         let (policy, _) = compile_with(&[one], json!({}));
-        let headers = [("x-one", "1"), ("cookie", "c=2")];
-        let said = ask(&policy, "https://a.test:81/x%20y?q=1", &headers);
+        let headers = [
+            ("x-one", "1"),
+            ("x-two", "1"),
+            ("x-two", "2"),
+            ("cookie", "c=2"),
+            ("cookie", "d=3"),
+            ("content-type", "text/a"),
+            ("content-length", "5"),
+            ("x-original-forwarded-for", "10.9.9.9"),
+        ];
+        let said = ask_where(&policy, "https://a.test:81/x%20y?q=1", &headers, &property);
         assert_eq!(said, format!("301 https://t.test/-{want}-"), "${variable}");
     }
 }
@@ -975,12 +1149,21 @@ fn cookies_are_set_under_the_name_that_ingress_nginx_asks_by() {
 
 /// Where a request for `/` of a host goes.
 fn forward<'p>(policy: &'p Policy, host: &str) -> route::Forward<'p> {
-    let head = [
+    forward_with(policy, host, &[])
+}
+
+fn forward_with<'p>(
+    policy: &'p Policy,
+    host: &str,
+    headers: &[(&str, &str)],
+) -> route::Forward<'p> {
+    let mut head = vec![
         (":method", "GET"),
         (":scheme", "http"),
         (":path", "/"),
         (":authority", host),
     ];
+    head.extend(headers);
     let facts = Facts {
         now: &|| 0,
         random: &|| 0,
@@ -2077,4 +2260,95 @@ fn a_name_that_may_be_an_alias_is_served_by_nobody_who_came_later() {
     stranger["metadata"]["creationTimestamp"] = json!("2024-01-09T00:00:00Z");
     let served = is_the_same_beside(&[many], stranger, &url, &[]);
     assert_eq!(served, "403 ");
+}
+
+#[test]
+fn no_tenant_takes_the_secret_or_the_headers_of_another_namespace() {
+    let closed = |annotations: &[(&str, &str)], keys: &Value, allows: bool| {
+        let mut keys = keys.clone();
+        if allows {
+            keys["config_map"] = json!({ "allow-cross-namespace-resources": "true" });
+        }
+        let one = ingress("a", annotations, &[("a.example", "Prefix", "/", "web")]);
+        let (policy, _) = compile_with(&[one], keys);
+        ask(&policy, "http://a.example/", &[]) == "503 "
+    };
+    let users = json!({ "secrets": {
+        "default/ba": { "auth": "user:{PLAIN}pw" },
+        "other/ba": { "auth": "user:{PLAIN}pw" },
+    }});
+    let authorizers = json!({
+        "authorizers": { "http://sso.test:80": "sso" },
+        "config_maps": { "default/h": { "a": "b" }, "other/h": { "a": "b" } },
+    });
+    let login = |secret| [("auth-type", "basic"), ("auth-secret", secret)];
+    let sso = |map| {
+        [
+            ("auth-url", "http://sso.test/"),
+            ("auth-proxy-set-headers", map),
+        ]
+    };
+    for (own, others) in [("ba", "other/ba"), ("default/ba", "other/ba")] {
+        assert!(!closed(&login(own), &users, false), "{own}");
+        assert!(closed(&login(others), &users, false), "{others}");
+        assert!(!closed(&login(others), &users, true), "{others}");
+    }
+    for none in ["", "/", "default/", "default/ba/", "default/ba/x"] {
+        assert!(closed(&login(none), &users, true), "{none}");
+    }
+    assert!(!closed(&sso("default/h"), &authorizers, false));
+    assert!(closed(&sso("other/h"), &authorizers, false));
+    assert!(!closed(&sso("other/h"), &authorizers, true));
+}
+
+#[test]
+fn an_ingress_with_a_word_that_the_config_map_forbids_is_dropped() {
+    let said = [("upstream-vhost", "a.lua_b")];
+    let one = ingress("a", &said, &[("a.example", "Prefix", "/", "web")]);
+    for (words, want) in [
+        ("load_module,lua_", "404 "),
+        ("other", "default-web-80 /"),
+        ("", "default-web-80 /"),
+    ] {
+        let map = json!({ "config_map": { "annotation-value-word-blocklist": words } });
+        let (policy, _) = compile_with(std::slice::from_ref(&one), map);
+        assert_eq!(ask(&policy, "http://a.example/", &[]), want, "{words}");
+    }
+}
+
+#[test]
+fn a_bucket_leaks_as_much_in_a_second_or_a_minute_as_its_annotation_says() {
+    let said = [("limit-rps", "3"), ("limit-rpm", "90")];
+    let one = ingress("a", &said, &[("a.example", "Prefix", "/", "web")]);
+    let (policy, _) = compile_with(&[one], json!({}));
+    let head = fields(&[
+        (":method", "GET"),
+        (":path", "/"),
+        (":authority", "a.example"),
+    ]);
+    let facts = Facts {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|_| None,
+        knowledge: &|| crate::facts::Knowledge::Current,
+    };
+    let disposition = route::dispose(&policy, &EndpointTable::default(), &head, &facts);
+    let Disposition::Count(demand) = disposition else {
+        panic!("{disposition:?}");
+    };
+    let rates = demand.buckets().map(|(_, rate)| (rate.rate, rate.burst));
+    assert_eq!(rates.collect::<Vec<_>>(), [(3000, 15_000), (1500, 450_000)]);
+}
+
+// v1beta1, as older manifests and backups have it.
+#[test]
+fn a_backend_of_an_older_api_has_a_port_with_a_name_or_a_number() {
+    for (port, named) in [(json!(80), "80"), (json!("web"), "web")] {
+        let mut one = ingress("a", &[], &[("h.example", "Prefix", "/", "s")]);
+        let backend = json!({ "serviceName": "s", "servicePort": port });
+        one["spec"]["rules"][0]["http"]["paths"][0]["backend"] = backend;
+        let (policy, _) = compile_with(&[one], json!({}));
+        let want = format!("default-s-{named} /");
+        assert_eq!(ask(&policy, "http://h.example/", &[]), want);
+    }
 }

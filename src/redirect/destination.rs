@@ -158,6 +158,8 @@ mod tests {
             ),
             ("https://*.a.example/", "https://b@evil.a.example/", false),
             ("https://*.example/", "https://evil.example/", false),
+            ("https://*.example./", "https://evil.example./", false),
+            ("https://*..example/", "https://evil..example/", false),
             (
                 "https://a.b.example*",
                 "https://a.b.example.evil.b.example",

@@ -371,6 +371,7 @@ mod tests {
             ("a=b; Domain=x.internal.svc", None),
             ("a; Path=/app", None),
             ("path=/app", None),
+            ("domain=internal.svc", None),
         ] {
             let sent = [("set-cookie", cookie)];
             let got = edits(&rules, &sent);

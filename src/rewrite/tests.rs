@@ -74,6 +74,17 @@ fn targets_are_filled_in_as_nginx_does() {
 }
 
 #[test]
+fn a_group_is_called_by_its_name_or_its_number() {
+    for target in ["/$second/$first", "/${second}/${first}", "/$2/$1"] {
+        let path = "/(?<first>[^/]+)/(?<second>.+)";
+        let Rewritten::Path { path, .. } = rewrite(path, target, "/a/b", "") else {
+            panic!("{target}: no path");
+        };
+        assert_eq!(String::from_utf8(path).unwrap(), "/b/a", "{target}");
+    }
+}
+
+#[test]
 fn absolute_targets_redirect_and_no_capture_makes_one() {
     for (target, uri, want) in [
         // An escaped question mark ends nginx's unescaping, and stands plainly.
