@@ -88,6 +88,10 @@ mod tests {
          "health_status": {"failed_outlier_check": true, "eds_health_status": "HEALTHY"}},
         {"address": {"socket_address": {"address": "::1", "port_value": 80}},
          "health_status": {"failed_active_health_check": true}},
+        {"address": {"socket_address": {"address": "10.0.0.4", "port_value": 80}},
+         "health_status": {"eds_health_status": "UNHEALTHY"}},
+        {"address": {"socket_address": {"address": "10.0.0.5", "port_value": 80}},
+         "health_status": {"eds_health_status": "TIMEOUT"}},
         {"address": {"pipe": {"path": "/tmp/x"}}, "health_status": {}}]},
       {"name": "b"}]}"#;
 
@@ -99,6 +103,8 @@ a::10.0.0.1:80::weight::1
 a::10.0.0.2:80::health_flags::/eds_status_draining
 a::10.0.0.3:80::health_flags::/failed_outlier_check
 a::[::1]:80::health_flags::/failed_active_hc/active_hc_timeout
+a::10.0.0.4:80::health_flags::/failed_eds_health
+a::10.0.0.5:80::health_flags::/failed_eds_health
 a::/tmp/x::health_flags::healthy
 b::observability_name::b
 b::added_via_api::false
@@ -114,6 +120,8 @@ b::added_via_api::false
                     ("10.0.0.2:80".to_string(), Draining),
                     ("10.0.0.3:80".to_string(), Unhealthy),
                     ("[::1]:80".to_string(), Unhealthy),
+                    ("10.0.0.4:80".to_string(), Unhealthy),
+                    ("10.0.0.5:80".to_string(), Unhealthy),
                 ],
             ),
             ("b".to_string(), vec![]),

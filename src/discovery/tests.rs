@@ -517,3 +517,52 @@ fn what_was_read_is_built_though_the_lease_is_lost_in_the_same_tick() {
     assert_eq!(process.vms[1].tables["a"][0].address, "10.0.0.4:80");
     assert!(process.vms[1].machine.poll.is_none());
 }
+
+#[test]
+fn only_a_table_whose_poll_began_after_a_request_came_is_newer_than_it() {
+    let mut process = Process::new(1);
+    process.run(3 * SECOND);
+    let confirmed = process.vms[0].machine.confirmed.unwrap();
+    assert_eq!(process.knowledge(0, confirmed - 1), Knowledge::Current);
+    assert_ne!(process.knowledge(0, confirmed), Knowledge::Current);
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_no_old_table_new() {
+    let mut process = Process::new(1);
+    process.run(3 * SECOND);
+    process.admin = Admin::Slow;
+    process.answers.clear();
+    process.now -= 3600 * SECOND;
+    process.tick(0);
+    assert_ne!(process.knowledge(0, process.now), Knowledge::Current);
+}
+
+#[test]
+fn a_table_that_the_news_do_not_tell_of_is_not_taken() {
+    let mut process = Process::new(2);
+    process.run(3 * SECOND);
+    let shared = process.shared();
+    let machine = &mut process.vms[1].machine;
+    let mut other = machine.listing.clone();
+    let forged = vec![Endpoint {
+        address: "10.9.9.9:80".into(),
+        health: crate::endpoints::Health::Healthy,
+    }];
+    other.clusters.get_mut("a").unwrap().endpoints = forged;
+    let (written, _) = other.encode();
+    assert_eq!(machine.read(&shared, &written), []);
+    assert_eq!(machine.endpoints(), 3);
+}
+
+#[test]
+fn a_vm_that_knows_nothing_takes_what_was_last_known_though_the_admin_is_gone() {
+    let mut process = Process::new(2);
+    process.run(3 * SECOND);
+    process.admin = Admin::Away;
+    process.run(3 * SECOND);
+    assert!(process.vms[1].machine.failures > 0);
+    process.configure(true);
+    assert_eq!(process.vms[2].tables, process.vms[1].tables);
+    assert_eq!(process.knowledge(2, process.now), Knowledge::Unavailable);
+}

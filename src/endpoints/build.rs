@@ -169,6 +169,7 @@ fn maps(index: Index, previous: &ClusterTable, renumbered: &[Option<u32>]) -> Ve
 mod tests {
     use super::*;
     use crate::endpoints::Health;
+    use crate::endpoints::digest::Digest;
 
     fn endpoints(addresses: &[&str]) -> Vec<Endpoint> {
         let endpoint = |address: &&str| Endpoint {
@@ -208,6 +209,31 @@ mod tests {
         ] {
             let found = changes(&endpoints(old), &endpoints(new));
             assert_eq!(found, (renumbered, added), "{old:?} to {new:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_with_another_index_is_built_anew() {
+        let (none, md5, sha1): (&[Digest], _, _) = (&[], &[Digest::Md5], &[Digest::Sha1]);
+        let indexes = [
+            (none, Nodes::None),
+            (md5, Nodes::None),
+            (sha1, Nodes::None),
+            (md5, Nodes::Endpoints),
+            (none, Nodes::Endpoints),
+        ];
+        let indexes = indexes.map(|(digests, nodes)| Index { digests, nodes });
+        let pods = || endpoints(&["a:1", "b:1"]);
+        for old in indexes {
+            let table = Arc::new(ClusterTable::build(old, pods()));
+            for new in indexes {
+                let is_same = old.digests == new.digests && old.nodes == new.nodes;
+                assert_eq!(has(&table, new), is_same, "{old:?} {new:?}");
+                let again = Build::start(new, Some(&table), pods()).finish();
+                assert!(has(&again, new), "{old:?} {new:?}");
+                let is_on_ring = new.nodes == Nodes::Endpoints;
+                assert_eq!(again.ring.is_empty(), !is_on_ring, "{old:?} {new:?}");
+            }
         }
     }
 }
