@@ -1,5 +1,6 @@
 //! What may be done to a message: the closed list.
 
+use crate::byte_kind;
 use std::borrow::Cow;
 use std::ops::Deref;
 
@@ -54,7 +55,7 @@ impl<'e> FieldValue<'e> {
     }
 
     fn escaped(value: Cow<'e, [u8]>, refuse: impl Fn(u8) -> bool) -> Self {
-        if !value.iter().any(|byte| refuse(*byte)) {
+        if byte_kind::any(&value) & byte_kind::CONTROL == 0 {
             return Self(value);
         }
         let mut out = Vec::with_capacity(value.len().saturating_add(8));
@@ -86,7 +87,7 @@ impl Deref for FieldValue<'_> {
 /// Whether no header may carry the byte.
 #[must_use]
 pub fn is_control(byte: u8) -> bool {
-    byte < b' ' || byte == 0x7f
+    byte_kind::of(byte) & byte_kind::CONTROL != 0
 }
 
 /// The byte as an escape of a URL.

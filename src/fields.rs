@@ -3,6 +3,7 @@
 //! Source: `internal/ingress/annotations/customheaders` and the `more_set_headers` and
 //! `proxy_set_header` lines of `rootfs/etc/nginx/template/nginx.tmpl`, ingress-nginx dbb11b92d.
 
+use crate::byte_kind;
 use crate::edit::{Edit, FieldValue, Name};
 use crate::rewrite::template::Template;
 use crate::rewrite::variable::Scope;
@@ -183,8 +184,7 @@ impl Requests {
 /// `ValidHeader`.
 pub(crate) fn is_name(name: impl AsRef<[u8]>) -> bool {
     let name = name.as_ref();
-    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    !name.is_empty() && name.iter().all(is_of_name)
+    !name.is_empty() && byte_kind::any(name) & byte_kind::ODD_IN_NAME == 0
 }
 
 /// `ValidValue`.

@@ -62,6 +62,7 @@ pub mod authentication;
 pub mod authorizer;
 pub mod balancer;
 pub mod body;
+pub(crate) mod byte_kind;
 pub mod canary;
 pub mod client_certificate;
 pub mod cluster;

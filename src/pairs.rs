@@ -12,19 +12,13 @@ pub fn decode(bytes: &[u8]) -> Vec<Field<'_>> {
     };
     // Two lengths of four bytes each per field: a larger count is a lie.
     let count = count.min(rest.len() / 8);
-    let (mut lengths, mut text) = rest.split_at(count * 8);
+    let (lengths, mut text) = rest.split_at(count * 8);
     let mut pairs = Vec::with_capacity(count);
-    while let Some((name_len, after)) = split_u32(lengths) {
-        let Some((value_len, after)) = split_u32(after) else {
-            break;
-        };
-        lengths = after;
-        let (Some(name), Some(value)) = (take(&mut text, name_len), take(&mut text, value_len))
-        else {
-            break;
-        };
-        pairs.push((name, value));
-    }
+    pairs.extend(lengths.chunks_exact(8).map_while(|lengths| {
+        let (name, lengths) = split_u32(lengths)?;
+        let (value, _) = split_u32(lengths)?;
+        Some((take(&mut text, name)?, take(&mut text, value)?))
+    }));
     pairs
 }
 

@@ -88,18 +88,32 @@ impl Digest {
         if key.len() != self.length().saturating_mul(2) {
             return None;
         }
-        let digit = |digit: &u8| match digit {
-            b'0'..=b'9' => Some(digit.wrapping_sub(b'0')),
-            b'a'..=b'f' => Some(digit.wrapping_sub(b'a').wrapping_add(10)),
-            _ => None,
-        };
-        let mut bytes = Bytes::default();
+        let digit = |digit: u8| DIGITS.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT);
+        let (mut bytes, mut seen) = (Bytes::default(), 0);
         for (byte, pair) in bytes.iter_mut().zip(key.chunks_exact(2)) {
             let [high, low] = pair else { return None };
-            *byte = digit(high)? << 4 | digit(low)?;
+            let (high, low) = (digit(*high), digit(*low));
+            seen |= high | low;
+            *byte = high << 4 | low;
         }
-        Some(bytes)
+        (seen < NO_DIGIT).then_some(bytes)
     }
+}
+
+/// More than any digit, and still more with one.
+const NO_DIGIT: u8 = 16;
+
+/// What each byte is as a lower-case digit.
+static DIGITS: [u8; 256] = digits();
+
+#[allow(clippy::indexing_slicing, reason = "worked out by the compiler")]
+const fn digits() -> [u8; 256] {
+    let (mut digits, mut value) = ([NO_DIGIT; 256], 0);
+    while value < NO_DIGIT {
+        digits[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
+    }
+    digits
 }
 
 impl Hex {

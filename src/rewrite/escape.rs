@@ -2,6 +2,7 @@
 //!
 //! Source: `ngx_escape_uri` and `ngx_unescape_uri`, `src/core/ngx_string.c` of nginx 1.27.1.
 
+use crate::byte_kind::{self, Kinds};
 use crate::edit::percent;
 use std::borrow::Cow;
 
@@ -16,33 +17,34 @@ pub(crate) enum Kind {
     Component,
 }
 
+impl Kind {
+    /// What is escaped there.
+    fn escaped(self) -> Kinds {
+        match self {
+            Self::Uri => byte_kind::ESCAPED_IN_URI,
+            Self::Args => byte_kind::ESCAPED_IN_ARGS,
+            Self::Component => byte_kind::ESCAPED_IN_COMPONENT,
+        }
+    }
+}
+
 /// Escapes what may not stand in such a place.
 pub(crate) fn escape(text: &[u8], kind: Kind) -> Cow<'_, [u8]> {
-    let needed = text.iter().filter(|byte| must_escape(**byte, kind)).count();
-    if needed == 0 {
+    let escaped = kind.escaped();
+    if byte_kind::any(text) & escaped == 0 {
         return Cow::Borrowed(text);
     }
+    let must_escape = |byte: u8| byte_kind::of(byte) & escaped != 0;
+    let needed = text.iter().filter(|byte| must_escape(**byte)).count();
     let mut out = Vec::with_capacity(text.len().saturating_add(needed.saturating_mul(2)));
     for byte in text {
-        if must_escape(*byte, kind) {
+        if must_escape(*byte) {
             out.extend(percent(*byte));
         } else {
             out.push(*byte);
         }
     }
     Cow::Owned(out)
-}
-
-fn must_escape(byte: u8, kind: Kind) -> bool {
-    let always = matches!(
-        byte,
-        0..=b' ' | b'"' | b'#' | b'%' | b'<' | b'>' | b'?' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x7f..=0xff
-    );
-    match kind {
-        Kind::Uri => always,
-        Kind::Args => always || matches!(byte, b'&' | b'+' | b';'),
-        Kind::Component => !byte.is_ascii_alphanumeric() && !b"-._~".contains(&byte),
-    }
 }
 
 /// `ngx_unescape_uri` with `NGX_UNESCAPE_REDIRECT`: printable characters above `%` are written
@@ -112,8 +114,8 @@ mod tests {
     fn every_byte_is_escaped_where_nginx_escapes_it() {
         let all: Vec<u8> = (0x20..0x80).collect();
         let plain = |kind| {
-            let bytes = all.iter().filter(|byte| !must_escape(**byte, kind));
-            String::from_utf8(bytes.copied().collect()).unwrap()
+            let is_plain = |byte: &&u8| matches!(escape(&[**byte], kind), Cow::Borrowed(_));
+            String::from_utf8(all.iter().filter(is_plain).copied().collect()).unwrap()
         };
         let letters = "@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz~";
         assert_eq!(

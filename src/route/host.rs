@@ -7,6 +7,7 @@ use super::location::Location;
 use super::lookup::{Found, Lookup};
 use super::pattern::{Load, Match, Pattern, Work};
 use super::tenants::{Candidate, Tenants, TooCostly};
+use crate::byte_kind;
 use crate::client_certificate::ClientCertificate;
 use crate::rewrite::template::Template;
 use std::borrow::Cow;
@@ -268,9 +269,25 @@ fn dots(name: &[u8]) -> impl Iterator<Item = usize> {
     bytes.filter(|(_, byte)| **byte == b'.').map(|(at, _)| at)
 }
 
+/// Whether it is compared as it came, but for a last dot. Most are.
+fn is_plain(name: &[u8]) -> bool {
+    let mut before = 0;
+    name.iter().all(|byte| {
+        let kinds = byte_kind::of(*byte);
+        let is_odd = kinds & byte_kind::ODD_IN_HOST != 0;
+        let is_second_dot = kinds & before & byte_kind::DOT != 0;
+        before = kinds;
+        !is_odd && !is_second_dot
+    })
+}
+
 /// A host as nginx compares it: lower case, without port and without one last dot. `None`:
 /// nginx refuses the request.
 pub(crate) fn normalise(name: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if is_plain(name) {
+        let host = name.strip_suffix(b".").unwrap_or(name);
+        return (!host.is_empty()).then_some(Cow::Borrowed(host));
+    }
     let last = if name.first() == Some(&b'[') {
         b']'
     } else {

@@ -3,6 +3,7 @@
 //! Source: `ngx_http_parse_request_line`, `ngx_http_parse_complex_uri` and
 //! `ngx_http_process_request_uri` of nginx 1.27.1.
 
+use crate::byte_kind;
 use crate::config::PathDecoding;
 use std::borrow::Cow;
 
@@ -27,11 +28,16 @@ pub(crate) struct Malformed;
 
 /// Reads a target. `path` is the `:path` header, which may be absolute-form.
 pub(crate) fn read(path: &[u8], decoding: PathDecoding) -> Result<Target<'_>, Malformed> {
-    if path.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
+    let kinds = byte_kind::any(path);
+    if kinds & byte_kind::NO_TARGET != 0 {
         return Err(Malformed);
     }
     let (host, raw) = split_absolute(path)?;
-    let end = raw.iter().position(|byte| matches!(byte, b'?' | b'#'));
+    let is_end = |byte: &u8| byte_kind::of(*byte) & byte_kind::PATH_END != 0;
+    let end = match kinds & byte_kind::PATH_END {
+        0 => None,
+        _ => raw.iter().position(is_end),
+    };
     let (before, rest) = raw.split_at(end.unwrap_or(raw.len()));
     let args = match rest.split_first() {
         Some((b'?', query)) => until(query, b'#'),
@@ -45,7 +51,8 @@ pub(crate) fn read(path: &[u8], decoding: PathDecoding) -> Result<Target<'_>, Ma
     } else {
         Cow::Owned(normalise(before)?)
     };
-    let quoted = before.contains(&b'%') || uri.contains(&b'+');
+    let may_be_quoted = kinds & byte_kind::QUOTED != 0;
+    let quoted = may_be_quoted && (before.contains(&b'%') || uri.contains(&b'+'));
     Ok(Target {
         host,
         raw: if raw.is_empty() {

@@ -1,5 +1,6 @@
 //! Finding a session's key in Cookie headers, with the habits of ingress-nginx's parsers.
 
+use crate::byte_kind;
 use crate::edit::{self, Headers};
 use std::borrow::Cow;
 
@@ -74,7 +75,7 @@ fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         let (_, value) = value.split_first()?;
         let end = value
             .iter()
-            .position(|byte| matches!(byte, b';' | b' ' | b'\t'));
+            .position(|byte| byte_kind::of(*byte) & byte_kind::COOKIE_END != 0);
         let (value, after) = value.split_at_checked(end.unwrap_or(value.len()))?;
         rest = after.get(1..).unwrap_or_default();
         Some((name, value))
@@ -86,6 +87,12 @@ fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 /// Source: `get_cookie_parsed` (`balancer/sticky.lua`), `split_string` (`util/split.lua`),
 /// ingress-nginx dbb11b92d.
 fn split(value: &[u8]) -> Option<SessionKey<'_>> {
+    if !value.is_empty() && !value.contains(&b'|') {
+        return Some(SessionKey {
+            key: value,
+            backend_key: None,
+        });
+    }
     let mut parts = value
         .split(|byte| *byte == b'|')
         .filter(|part| !part.is_empty());

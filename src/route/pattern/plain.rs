@@ -15,9 +15,9 @@ pub(super) type Spans = [(usize, usize); MOST_GROUPS];
 #[derive(Debug, Clone)]
 pub(super) struct Plain(Vec<Step>);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Step {
-    Byte(u8),
+    Text(Vec<u8>),
     /// `(/|$)`, and `(?:/|$)`.
     SlashOrEnd,
     /// `.*` at the end of all.
@@ -53,9 +53,9 @@ impl Plain {
         for step in &self.0 {
             let left = text.get(at..).unwrap_or_default();
             let taken = match step {
-                Step::Byte(byte) => {
-                    let first = left.first()?;
-                    usize::from(first.eq_ignore_ascii_case(byte).then_some(true)?)
+                Step::Text(text) => {
+                    let start = left.get(..text.len())?;
+                    start.eq_ignore_ascii_case(text).then_some(text.len())?
                 }
                 Step::SlashOrEnd => match left {
                     [b'/', ..] => 1,
@@ -84,7 +84,10 @@ impl Plain {
 fn collect(nodes: &[Node], steps: &mut Vec<Step>, groups: &mut usize) -> Option<()> {
     for node in nodes {
         match node {
-            Node::Set(set, _) => steps.push(Step::Byte(set.only()?)),
+            Node::Set(set, _) => match steps.last_mut() {
+                Some(Step::Text(text)) => text.push(set.only()?),
+                _ => steps.push(Step::Text(vec![set.only()?])),
+            },
             Node::Repeat(inner, quantifier) if is_rest(inner, *quantifier) => {
                 steps.push(Step::Rest);
             }
