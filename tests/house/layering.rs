@@ -222,6 +222,7 @@ const CORE: &[&[&str]] = &[
         "head",
     ],
     &["edit", "facts", "same_site", "sorted"],
+    &["byte_kind"],
 ];
 
 #[test]
