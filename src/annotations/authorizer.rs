@@ -323,6 +323,8 @@ mod tests {
             ("http://a..b/", None),
             ("http://a:x/", None),
             ("http://a:99999/", None),
+            ("http://a:0/", None),
+            ("http://a:+80/", None),
             ("http://u@a/", None),
             ("http://[::1]/", None),
             ("unix:/run/x", None),

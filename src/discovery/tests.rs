@@ -566,3 +566,21 @@ fn a_vm_that_knows_nothing_takes_what_was_last_known_though_the_admin_is_gone() 
     assert_eq!(process.vms[2].tables, process.vms[1].tables);
     assert_eq!(process.knowledge(2, process.now), Knowledge::Unavailable);
 }
+
+#[test]
+fn a_poll_that_failed_makes_no_table_newer() {
+    let mut process = Process::new(2);
+    process.run(3 * SECOND);
+    let arrived = process.now;
+    process.admin = Admin::Away;
+    process.set("a", &["10.0.0.9:80"]);
+    process.run(3 * SECOND);
+    assert!(process.shared().news.unwrap().0.began > arrived);
+    for vm in 0..2 {
+        assert_ne!(
+            process.knowledge(vm, arrived),
+            Knowledge::Current,
+            "VM {vm}"
+        );
+    }
+}

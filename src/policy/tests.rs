@@ -2352,3 +2352,93 @@ fn a_backend_of_an_older_api_has_a_port_with_a_name_or_a_number() {
         assert_eq!(ask(&policy, "http://h.example/", &[]), want);
     }
 }
+
+#[test]
+fn the_scheme_is_that_of_the_connection_where_a_proxy_in_front_is_believed() {
+    for (trusts_proto, is_tls, want) in [
+        (false, false, "http https"),
+        (false, true, "https https"),
+        (true, false, "https https"),
+    ] {
+        let said = [(
+            "permanent-redirect",
+            "https://t.test/$scheme-$pass_access_scheme",
+        )];
+        let one = ingress("a", &said, &[("a.test", "Prefix", "/", "web")]);
+        let keys = json!({
+            "config_map": { "use-forwarded-headers": "true" },
+            "trust_forwarded_proto": trusts_proto,
+        });
+        let (policy, _) = compile_with(&[one], keys);
+        let property = |path: &[&str]| {
+            let is_it = is_tls && path == ["connection", "tls_version"];
+            is_it.then(|| b"TLSv1.3".to_vec())
+        };
+        let headers = [("x-forwarded-proto", "https")];
+        let said = ask_where(&policy, "https://a.test/", &headers, &property);
+        let want = format!("301 https://t.test/{}", want.replace(' ', "-"));
+        assert_eq!(said, want, "{trusts_proto} {is_tls}");
+    }
+}
+
+#[test]
+fn a_canary_shares_the_sessions_of_its_primary_unless_it_says_legacy() {
+    for (behavior, shares) in [("sticky", true), ("legacy", false)] {
+        let primary = ingress(
+            "a",
+            &[("affinity", "cookie")],
+            &[("h.example", "Prefix", "/", "one")],
+        );
+        let canary = ingress(
+            "b",
+            &[
+                ("canary", "true"),
+                ("canary-weight", "10"),
+                ("affinity-canary-behavior", behavior),
+            ],
+            &[("h.example", "Prefix", "/", "two")],
+        );
+        let (policy, _) = compile_with(&[primary, canary], json!({}));
+        let of = |name: &str| {
+            let mut all = policy.clusters.iter();
+            all.find(|one| one.upstream_name == name).unwrap()
+        };
+        assert!(of("default-one-80").affinity.is_some());
+        let has = of("default-two-80").affinity.is_some();
+        assert_eq!(has, shares, "{behavior}");
+    }
+}
+
+#[test]
+fn the_default_backend_is_the_service_and_the_port_that_are_named() {
+    let keys = json!({ "default_backend": "ops/errors:8080" });
+    let (policy, _) = compile_with(&[], keys);
+    let names = policy.clusters.iter().map(|one| &*one.envoy_name);
+    assert_eq!(names.collect::<Vec<_>>(), ["ops/errors:8080"]);
+    check(&policy, &[("http://any/x", "ops-errors-8080 /x")]);
+}
+
+#[test]
+fn who_connects_is_added_where_the_proxy_has_not_written_the_list_anew() {
+    for (peer, header, full) in [
+        (
+            Some("x-limpet-peer"),
+            "X-Forwarded-For",
+            "x-original-forwarded-for",
+        ),
+        (Some("x-limpet-peer"), "X-Client", "x-forwarded-for"),
+        (None, "X-Forwarded-For", "x-forwarded-for"),
+    ] {
+        let mut keys = json!({ "config_map": {
+            "use-forwarded-headers": "true",
+            "compute-full-forwarded-for": "true",
+            "forwarded-for-header": header,
+        }});
+        if let Some(peer) = peer {
+            keys["headers"] = json!({ "peer": peer });
+        }
+        let (policy, _) = compile_with(&[], keys);
+        let real_ip = policy.real_ip.unwrap();
+        assert_eq!(real_ip.full.as_deref(), Some(full), "{peer:?} {header}");
+    }
+}

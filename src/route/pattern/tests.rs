@@ -61,6 +61,8 @@ fn patterns_match_as_pcre_matches_them() {
         ("/[^/]++", "/abc", true),
         ("/[0-9]++[a-z]+x", "/12abx", true),
         ("/[0-9]++(a|b)", "/12b", true),
+        ("/[^A-C]++b", "/xb", true),
+        ("/[^a-c]++B", "/xB", true),
         ("/x{+2}/", "/x{{2}/", true),
         ("/x{+2}/", "/xx/", false),
         (r"/\10", "/\u{8}", true),
