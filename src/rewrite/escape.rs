@@ -139,7 +139,13 @@ mod tests {
             ("https://h/a%3Fb%41", "https://h/a?b%41"),
             ("https://h/a?b%41", "https://h/a?b%41"),
             ("https://h/%0d%0a", "https://h/%0d%0a"),
+            ("https://h/%7e%7f%3F", "https://h/~%7f?"),
+            ("https://h/%7f%80%2f", "https://h/%7f%80/"),
+            ("https://h/%gx/%41", "https://h/gx/A"),
+            ("https://h/%4gx", "https://h/x"),
             ("a%", "a"),
+            ("a%4", "a"),
+            ("a%g", "ag"),
         ] {
             assert_eq!(
                 unescape_redirect(text.as_bytes()),

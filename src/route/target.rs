@@ -126,13 +126,12 @@ fn normalise(path: &[u8]) -> Result<Vec<u8>, Malformed> {
     let mut place = Place::Usual;
     let mut rest = path.iter().copied();
     while let Some(byte) = rest.next() {
-        let (byte, literal) = if byte == b'%' {
-            let decoded = decode(rest.next(), rest.next())?;
-            (decoded, matches!(decoded, b'%' | b'#' | b'?'))
+        let byte = if byte == b'%' {
+            decode(rest.next(), rest.next())?
         } else {
-            (byte, false)
+            byte
         };
-        place = step(&mut out, place, byte, literal)?;
+        place = step(&mut out, place, byte)?;
     }
     match place {
         Place::Dot => {
@@ -144,13 +143,13 @@ fn normalise(path: &[u8]) -> Result<Vec<u8>, Malformed> {
     Ok(out)
 }
 
-fn step(out: &mut Vec<u8>, place: Place, byte: u8, literal: bool) -> Result<Place, Malformed> {
+fn step(out: &mut Vec<u8>, place: Place, byte: u8) -> Result<Place, Malformed> {
     match (place, byte) {
-        (Place::Slash, b'/') if !literal => {}
-        (Place::Dot, b'/') if !literal => {
+        (Place::Slash, b'/') => {}
+        (Place::Dot, b'/') => {
             out.pop();
         }
-        (Place::DotDot, b'/') if !literal => up(out)?,
+        (Place::DotDot, b'/') => up(out)?,
         _ => out.push(byte),
     }
     Ok(match (place, byte) {
@@ -219,6 +218,10 @@ mod tests {
             ("http://h/x/../y?z", Some("/y")),
             ("http://h", Some("/")),
             ("http://h?x", Some("/")),
+            ("a+1.b-c://h/x", Some("/x")),
+            ("1a://h/x", None),
+            ("a_b://h/x", None),
+            ("://h/x", None),
             ("*", None),
             ("/a b", None),
         ] {
