@@ -584,3 +584,36 @@ fn a_poll_that_failed_makes_no_table_newer() {
         );
     }
 }
+
+#[test]
+fn an_older_poll_that_ends_later_tells_nothing_and_one_that_failed_no_table_of_its_own() {
+    let mut process = Process::new(2);
+    process.run(3 * SECOND);
+    let shared = process.shared();
+    let (news, _) = shared.news.unwrap();
+    let now = process.now;
+    let machine = &mut process.vms[1].machine;
+    machine.digest = news.digest.wrapping_add(1);
+    let mut told = |shared: &Shared, began: u64| {
+        let effects = machine.fail(now, shared, began, "away");
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Tell { news, .. } => News::decode(&news),
+            _ => None,
+        })
+    };
+    assert!(told(&shared, news.began - 1).is_none());
+    for began in [news.began, news.began + 1] {
+        let told = told(&shared, began).unwrap();
+        assert_eq!((told.began, told.digest), (began, news.digest));
+        assert!(told.failures > 0);
+    }
+    // News of a time to come are of a clock that was set back.
+    let ahead = Shared {
+        news: shared.news.map(|(news, cas)| {
+            let began = now + SECOND;
+            (News { began, ..news }, cas)
+        }),
+        ..shared
+    };
+    assert!(told(&ahead, now - 1).is_some());
+}

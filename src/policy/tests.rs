@@ -572,6 +572,21 @@ fn the_groups_of_a_path_are_those_of_its_redirect_and_its_prefix() {
         &policy,
         &[("https://a.test/a/b", "301 https://a.test/to/b")],
     );
+    // The rewrite looks for the path anywhere, the location at the start of its first alternative.
+    let one = ingress(
+        "a",
+        &[("rewrite-target", "/r$1")],
+        &[("a.test", "Prefix", "/a|/b(.*)", "web")],
+    );
+    let (policy, _) = compile_with(&[one], json!({}));
+    check(
+        &policy,
+        &[
+            ("https://a.test/xx/b1", "default-web-80 /r1"),
+            ("https://a.test/xx/a/b1", "default-web-80 /r"),
+            ("https://a.test/xx/a", "404 "),
+        ],
+    );
     // Escaped again in arguments only where the path held an escape.
     let one = ingress(
         "a",
@@ -2440,5 +2455,20 @@ fn who_connects_is_added_where_the_proxy_has_not_written_the_list_anew() {
         let (policy, _) = compile_with(&[], keys);
         let real_ip = policy.real_ip.unwrap();
         assert_eq!(real_ip.full.as_deref(), Some(full), "{peer:?} {header}");
+    }
+}
+
+#[test]
+fn a_redirect_to_a_path_is_as_relative_as_the_config_map_or_the_ingress_says() {
+    let to = ("permanent-redirect", "/x");
+    for (map, annotations, want) in [
+        ("false", &[to][..], "301 https://a.test/x"),
+        ("true", &[to], "301 /x"),
+        ("false", &[to, ("relative-redirects", "true")], "301 /x"),
+    ] {
+        let one = ingress("a", annotations, &[("a.test", "Prefix", "/", "web")]);
+        let map = json!({ "config_map": { "relative-redirects": map } });
+        let (policy, _) = compile_with(&[one], map);
+        check(&policy, &[("https://a.test/y", want)]);
     }
 }
