@@ -199,6 +199,7 @@ mod tests {
         assert_eq!(fnv(FNV_START, b"foobar"), 0x8594_4171_f739_67e8);
         assert_eq!(mix(0), 0);
         assert_eq!(mix(1), 0xb456_bcfc_34c2_cb2c);
+        assert_eq!(mix(u64::MAX), 0x64b5_720b_4b82_5f21);
         assert_eq!(mix(1 << 40), 0xe80f_632e_d2f2_32f6);
     }
 }

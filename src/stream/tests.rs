@@ -1221,3 +1221,36 @@ fn no_authorizer_on_the_requests_own_host_is_asked_where_its_path_may_become_ano
         assert_eq!(refuses, !is_asked, "{url}: {:?}", decided.step);
     }
 }
+
+#[test]
+fn an_answer_that_caches_keep_starts_no_session_where_its_ingress_says_so() {
+    let service = json!({ "service": { "name": "web", "port": { "number": 80 } } });
+    let path = json!({ "path": "/", "pathType": "Prefix", "backend": service });
+    let shop = Shop::configured(
+        json!({}),
+        json!({ "ingresses": [{
+            "metadata": { "name": "shop", "namespace": "default", "annotations": {
+                "nginx.ingress.kubernetes.io/affinity": "cookie",
+                "nginx.ingress.kubernetes.io/session-cookie-hash": "sha1",
+                "limpet.dev/session-cookie-skip-cacheable": "true",
+            }},
+            "spec": { "rules": [{ "host": "shop.test", "http": { "paths": [path] } }] },
+        }]}),
+    );
+    for (control, starts) in [("public, max-age=60", false), ("no-store", true)] {
+        let mut stream = Stream::default();
+        let _ = shop.request(&mut stream, &[], Knowledge::Current);
+        let served = encoded(POD);
+        let answer = [
+            (":status", "200"),
+            ("cache-control", control),
+            ("x-limpet-endpoint", served.as_str()),
+        ];
+        let (decided, _) = shop.response(&mut stream, &answer, ANSWERED);
+        let started = decided
+            .edits
+            .iter()
+            .any(|edit| matches!(edit, Edit::Add(..)));
+        assert_eq!(started, starts, "{control}");
+    }
+}
