@@ -27,6 +27,7 @@ mod check;
 mod chromium;
 mod costs {
     mod configure;
+    mod guest_work;
     mod host_calls;
 }
 mod envoy_behaviour;

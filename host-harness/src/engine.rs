@@ -73,6 +73,13 @@ impl Engine {
         self.shared.filter.borrow().vm()?.borrow().tick_period()
     }
 
+    /// The wasm instructions that the module has run so far; `None`: there is no module, or it is none of
+    /// [`Module::compile_counting`](crate::Module::compile_counting).
+    #[must_use]
+    pub fn guest_work(&self) -> Option<u64> {
+        self.shared.filter.borrow().vm()?.borrow().guest_work()
+    }
+
     /// Runs `proxy_on_tick`.
     pub fn tick(&self) {
         let vm = self.shared.filter.borrow().vm();

@@ -51,12 +51,23 @@ impl Module {
     ///
     /// [`ModuleError`] says what is wrong with them.
     pub fn compile(bytes: &[u8]) -> Result<Self, ModuleError> {
-        let engine = engine()?;
+        let engine = engine(false)?;
         let module = wasmtime::Module::new(&engine, bytes).map_err(compile_error)?;
         Self::link(&engine, &module)
     }
 
-    /// The same, by way of `kept`: machine code that an earlier call left there is taken
+    /// The same, slower: what the guest does is counted, see [`Engine::guest_work`](crate::Engine::guest_work).
+    ///
+    /// # Errors
+    ///
+    /// As [`Module::compile`].
+    pub fn compile_counting(bytes: &[u8]) -> Result<Self, ModuleError> {
+        let engine = engine(true)?;
+        let module = wasmtime::Module::new(&engine, bytes).map_err(compile_error)?;
+        Self::link(&engine, &module)
+    }
+
+    /// The same as [`Module::compile`], by way of `kept`: machine code that an earlier call left there is taken
     /// instead of compiling, and left there otherwise.
     ///
     /// The caller names the file after a digest of `bytes`, in a folder that only this user
@@ -67,7 +78,7 @@ impl Module {
     ///
     /// As [`Module::compile`]; a file that cannot be read or written is none.
     pub fn compile_kept(bytes: &[u8], kept: &Path) -> Result<Self, ModuleError> {
-        let engine = engine()?;
+        let engine = engine(false)?;
         let found = std::fs::read(kept).ok();
         if let Some(module) = found.and_then(|code| trust(&engine, &code)) {
             return Self::link(&engine, &module);
@@ -96,10 +107,11 @@ impl Module {
     }
 }
 
-fn engine() -> Result<Engine, ModuleError> {
+fn engine(counts: bool) -> Result<Engine, ModuleError> {
     let mut config = Config::new();
     config.cranelift_opt_level(OptLevel::Speed);
     config.epoch_interruption(true);
+    config.consume_fuel(counts);
     let engine = Engine::new(&config).map_err(compile_error)?;
     count_epochs(&engine).map_err(|error| ModuleError::Compile(error.to_string()))?;
     Ok(engine)

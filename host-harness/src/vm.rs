@@ -65,6 +65,8 @@ impl Vm {
         let mut store = Store::new(config.module.pre().module().engine(), host);
         store.limiter(|host| &mut host.limits);
         store.set_epoch_deadline(epochs(START_LIMIT));
+        // An error where nothing is counted.
+        let _ = store.set_fuel(u64::MAX);
         let instance = config
             .module
             .pre()
@@ -223,6 +225,12 @@ impl Vm {
             let ticked = on_tick.call(&mut self.store, ROOT);
             let _ = self.check(ticked);
         }
+    }
+
+    /// Instructions that the guest has run; `None`: they are not counted.
+    pub(crate) fn guest_work(&self) -> Option<u64> {
+        let left = self.store.get_fuel().ok()?;
+        Some(u64::MAX.saturating_sub(left))
     }
 
     /// How often the root context wants to tick.

@@ -3,7 +3,7 @@
 use super::{Asked, Observed, Target, module, state};
 use crate::http::{bytes, latin1};
 use host_harness::environment::Collector;
-use host_harness::{Attempted, Connection, Engine, Environment, Headers, LogLevel, Step};
+use host_harness::{Attempted, Connection, Engine, Environment, Headers, LogLevel, Module, Step};
 use limpet_cli::filter_chain;
 use limpet_envoy::clusters::EndpointsFlag;
 use limpet_envoy::compiled::{Compiled, Flags};
@@ -29,6 +29,21 @@ impl Chain {
         endpoints: &[EndpointsFlag],
         variables: &[(&str, &str)],
     ) -> Self {
+        Self::with_module(module(), Report::Why, manifests, endpoints, variables)
+    }
+
+    /// The same with this module, which records decisions so.
+    ///
+    /// # Panics
+    /// It does not start.
+    #[must_use]
+    pub fn with_module(
+        module: Module,
+        report: Report,
+        manifests: &Manifests,
+        endpoints: &[EndpointsFlag],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let flags = Flags {
             strict: false,
             endpoints: endpoints.to_vec(),
@@ -38,12 +53,12 @@ impl Chain {
         let compiled = Compiled::new(manifests, &flags).unwrap();
         let options = Options {
             endpoints: EndpointSource::Static,
-            report: Report::Why,
+            report,
             unmatched: Unmatched::NotFound,
             one_virtual_host: true,
         };
         let plugin = plugin_config(&compiled, options);
-        let mut config = filter_chain::engine_config(module(), &plugin, &compiled);
+        let mut config = filter_chain::engine_config(module, &plugin, &compiled);
         let variables = variables.iter();
         config.plugin.as_mut().unwrap().environment_variables = variables
             .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
@@ -53,6 +68,12 @@ impl Chain {
         environment.log = log.clone();
         let engine = Engine::start(&config, &environment).unwrap();
         Self { engine, log }
+    }
+
+    /// What the module has done, where that is counted.
+    #[must_use]
+    pub fn guest_work(&self) -> Option<u64> {
+        self.engine.guest_work()
     }
 }
 
