@@ -4,6 +4,7 @@
 mod bootstrap;
 mod in_envoy;
 mod instructions;
+mod rendered;
 mod running;
 mod sample;
 mod valgrind;
@@ -45,9 +46,10 @@ pub(crate) struct Options {
     /// ten minutes; writes the table of docs/benchmarks.md
     #[arg(long, conflicts_with_all = ["envoy", "configure"])]
     instructions: bool,
-    /// With --envoy: another build of the module, measured beside this one
-    #[arg(long, value_name = "WASM", requires = "envoy")]
-    beside: Option<PathBuf>,
+    /// Another build of the module: with --envoy measured beside this one, with --instructions counted instead
+    /// of all else, and written nowhere; may be given more than once there
+    #[arg(long, value_name = "WASM")]
+    beside: Vec<PathBuf>,
 }
 
 /// Drives `limpet run` with wrk and prints what came of it.
@@ -59,11 +61,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return configure();
     }
     if options.instructions {
-        return instructions::run();
+        return instructions::run(&options.beside);
     }
     let wrk = Wrk::find()?;
     if options.envoy {
-        return in_envoy::run(&wrk, options.seconds, options.beside.as_deref());
+        return in_envoy::run(
+            &wrk,
+            options.seconds,
+            options.beside.first().map(PathBuf::as_path),
+        );
     }
     let limpet = demo::limpet()?;
     let server = Server::start(Command::new(limpet))?;

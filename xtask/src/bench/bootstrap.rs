@@ -21,6 +21,8 @@ pub(super) enum Affinity {
     Native(PathBuf),
     /// The same in front of a route that is not limpet's.
     NativeBystander(PathBuf),
+    /// What `limpet render envoy` writes, of which no listener is made here.
+    Rendered,
 }
 
 impl Affinity {
@@ -45,7 +47,7 @@ pub(super) fn bootstrap<'v>(
         let to_cluster = json!({ "cluster": CLUSTER });
         let by_header = json!({ "cluster_header": "x-limpet-cluster" });
         match affinity {
-            Affinity::None => listener(port, &[], &to_cluster),
+            Affinity::None | Affinity::Rendered => listener(port, &[], &to_cluster),
             Affinity::Envoy => listener(port, &[own_cookie()], &to_cluster),
             Affinity::Module(module) => {
                 let filters = [module_filter(module, "not_found"), named_endpoint()];

@@ -57,6 +57,13 @@ impl Variant {
         })
     }
 
+    /// One on a port where somebody else has put its listener.
+    pub(super) fn at(name: &str, port: u16, affinity: Affinity, session: Cookie) -> Result<Self> {
+        let mut variant = Self::new(name, affinity, session)?;
+        variant.port = port;
+        Ok(variant)
+    }
+
     /// The cookie that is sent. Heads are of one length: what is compared is not what it takes to
     /// read them.
     ///

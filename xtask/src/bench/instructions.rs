@@ -6,6 +6,7 @@
 
 use super::bootstrap::{self, Affinity};
 use super::in_envoy::{Cookie, Variant};
+use super::rendered;
 use super::running::{self, Process, free_port};
 use super::sample::PATH;
 use super::valgrind::Valgrind;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,39 +31,100 @@ const DOCUMENT: &str = "docs/benchmarks.md";
 const BEGIN: &str = "<!-- instructions -->\n";
 const END: &str = "<!-- /instructions -->";
 
-/// Counts, and writes the table of [`DOCUMENT`].
+/// Counts, and writes the table of [`DOCUMENT`]; `others`: builds of the module that are counted instead,
+/// and written nowhere.
 ///
 /// # Errors
 /// When something cannot be fetched or started, or a request fails.
-pub(super) fn run() -> Result<()> {
-    let valgrind = Valgrind::find()?;
+pub(super) fn run(others: &[PathBuf]) -> Result<()> {
     let folder = cache::folder("bench-instructions")?;
     fs::create_dir_all(&folder)?;
-    let mut variants = variants()?;
     let ports = [free_port()?, free_port()?];
     let _backends = running::backends(&[], &folder, ports)?;
-    let bootstrap = folder.join("envoy.json");
+    let counting = Counting {
+        valgrind: Valgrind::find()?,
+        folder,
+    };
+    let mut variants = match others {
+        [] => variants()?,
+        others => beside(others)?,
+    };
     let listeners = variants.iter().map(|one| (one.port, &one.affinity));
-    let said = bootstrap::bootstrap(free_port()?, &ports, listeners);
-    fs::write(&bootstrap, said.to_string())?;
-    let mut command = valgrind.counted(&envoy::envoy()?, &folder);
-    command.arg("-c").arg(bootstrap);
-    command.args(["--concurrency", "1", "--disable-hot-restart", "-l", "error"]);
-    process::announce("starting Envoy under valgrind: a minute or more");
-    let mut envoy = Process::start(command, &folder, "envoy.log")?;
-    let mut rows = Vec::new();
-    for variant in &mut variants {
-        envoy.wait_for(variant.port, START)?;
-    }
-    for variant in &mut variants {
-        variant.find_cookie()?;
-        let count = count(&valgrind, envoy.id(), &folder, variant)?;
-        process::announce(format_args!("{}: {count:.0} instructions", variant.name));
-        rows.push((variant.name.clone(), count));
+    let said = bootstrap::bootstrap(free_port()?, &ports, listeners).to_string();
+    let mut rows = counting.count("envoy.json", &said, &mut variants)?;
+    if others.is_empty() {
+        for (name, flag, module) in [
+            ("as rendered", "--wasm", wasm::module()?),
+            ("as rendered, native", "--native", native::module()?),
+        ] {
+            let port = free_port()?;
+            let said = rendered::envoy(flag, &module, &ports, port)?;
+            let mut variants = rendered::variants(name, port)?;
+            rows.extend(counting.count("rendered.yaml", &said, &mut variants)?);
+        }
     }
     let table = table(&rows);
     print!("{table}");
-    write(&table)
+    if others.is_empty() {
+        write(&table)?;
+    }
+    Ok(())
+}
+
+/// What counts, and where its files are.
+struct Counting {
+    valgrind: Valgrind,
+    folder: PathBuf,
+}
+
+impl Counting {
+    /// Name and instructions of each of `variants`, which one Envoy with the configuration `said` serves.
+    fn count(
+        &self,
+        file: &str,
+        said: &str,
+        variants: &mut [Variant],
+    ) -> Result<Vec<(String, f64)>> {
+        let file = self.folder.join(file);
+        fs::write(&file, said)?;
+        let mut command = self.valgrind.counted(&envoy::envoy()?, &self.folder);
+        command.arg("-c").arg(file);
+        command.args(["--concurrency", "1", "--disable-hot-restart", "-l", "error"]);
+        process::announce("starting Envoy under valgrind: a minute or more");
+        let mut envoy = Process::start(command, &self.folder, "envoy.log")?;
+        for variant in &*variants {
+            envoy.wait_for(variant.port, START)?;
+        }
+        let mut rows = Vec::new();
+        for variant in variants {
+            variant.find_cookie()?;
+            let count = count(&self.valgrind, envoy.id(), &self.folder, variant)?;
+            process::announce(format_args!("{}: {count:.0} instructions", variant.name));
+            rows.push((variant.name.clone(), count));
+        }
+        Ok(rows)
+    }
+}
+
+/// What each of `others` takes.
+fn beside(others: &[PathBuf]) -> Result<Vec<Variant>> {
+    let plain = Variant::new("no affinity", Affinity::None, Cookie::Session)?;
+    let mut variants = vec![plain];
+    for other in others {
+        let module = other.canonicalize()?;
+        let name = |what: &str| format!("{}: {what}", other.display());
+        let kept = Affinity::Module(module.clone());
+        let new = Affinity::Module(module.clone());
+        let bystander = Affinity::Bystander(module);
+        variants.push(Variant::new(&name("session kept"), kept, Cookie::Session)?);
+        variants.push(Variant::new(&name("new session"), new, Cookie::Another)?);
+        variants.push(Variant::new(
+            &name("host of no Ingress"),
+            bystander,
+            Cookie::Another,
+        )?);
+    }
+    Ok(variants)
 }
 
 fn variants() -> Result<Vec<Variant>> {

@@ -67,25 +67,30 @@ pub(super) fn behind(words: &[&str], program: &Path) -> Command {
 pub(super) fn session(port: u16) -> Result<String> {
     let start = Instant::now();
     loop {
-        let first = get(port, None)?;
-        if let Some(cookie) = first.cookie {
-            for _ in 0..20 {
-                let next = get(port, Some(&cookie))?;
-                if next.body != first.body {
-                    bail!(
-                        "{cookie} does not stick: {} after {}",
-                        next.body,
-                        first.body
-                    );
-                }
-            }
-            return Ok(cookie);
+        match kept(port) {
+            Ok(cookie) => return Ok(cookie),
+            Err(why) if start.elapsed() > START => return Err(why),
+            Err(_) => thread::sleep(Duration::from_millis(50)),
         }
-        if start.elapsed() > START {
-            bail!("no session on port {port}: {}", first.body);
-        }
-        thread::sleep(Duration::from_millis(50));
     }
+}
+
+fn kept(port: u16) -> Result<String> {
+    let first = get(port, None)?;
+    let Some(cookie) = first.cookie else {
+        bail!("no session on port {port}: {}", first.body);
+    };
+    for _ in 0..20 {
+        let next = get(port, Some(&cookie))?;
+        if next.body != first.body {
+            bail!(
+                "{cookie} does not stick: {} after {}",
+                next.body,
+                first.body
+            );
+        }
+    }
+    Ok(cookie)
 }
 
 struct Answer {
