@@ -10,13 +10,17 @@ const BUDGETS: [(&str, &str, u64); 3] = [
     ("new session", "sample.example.com", 30_400),
     ("host of no Ingress", "nobody.example.com", 14_400),
 ];
-/// Percent that a budget may be off.
-const TOLERANCE: u64 = 2;
+/// Percent that a budget may be off, of a module by the compiler that they were counted with, and by another one.
+const TOLERANCE: [u64; 2] = [2, 10];
+/// How a module names that compiler, 1.95.0, in its panics.
+const COMPILER: &[u8] = b"/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/";
 
 #[test]
 fn a_request_takes_as_much_of_the_module_as_is_told() {
     let path = limpet_cli::module::find(None).unwrap();
     let bytes = std::fs::read(path).unwrap();
+    let is_another = !bytes.windows(COMPILER.len()).any(|at| at == COMPILER);
+    let tolerance = TOLERANCE[usize::from(is_another)];
     let module = host_harness::Module::compile_counting(&bytes).unwrap();
     let file = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -55,7 +59,7 @@ fn a_request_takes_as_much_of_the_module_as_is_told() {
         ask(host, cookie);
         let taken = chain.guest_work().unwrap() - before;
         println!("{name}: {taken} instructions of the module");
-        if taken.abs_diff(budget) > budget * TOLERANCE / 100 {
+        if taken.abs_diff(budget) > budget * tolerance / 100 {
             wrong.push(format!("{name}: {taken}, {budget} were expected"));
         }
     }
