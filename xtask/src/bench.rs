@@ -43,7 +43,7 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with = "envoy")]
     configure: bool,
     /// The instructions of Envoy's worker per request instead, by valgrind, with both builds of limpet: some
-    /// ten minutes; writes the table of docs/benchmarks.md
+    /// fifteen minutes; writes the table of docs/benchmarks.md
     #[arg(long, conflicts_with_all = ["envoy", "configure"])]
     instructions: bool,
     /// Another build of the module: with --envoy measured beside this one, with --instructions counted instead
