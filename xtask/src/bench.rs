@@ -47,7 +47,7 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with_all = ["envoy", "configure"])]
     instructions: bool,
     /// Another build of the module: with --envoy measured beside this one, with --instructions counted instead
-    /// of all else, and written nowhere; may be given more than once there
+    /// of all else, and written nowhere; may be repeated
     #[arg(long, value_name = "WASM")]
     beside: Vec<PathBuf>,
 }
@@ -57,6 +57,9 @@ pub(crate) struct Options {
 /// # Errors
 /// When a request fails or the memory grows.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if !options.beside.is_empty() && !options.envoy && !options.instructions {
+        bail!("--beside goes with --envoy or --instructions");
+    }
     if options.configure {
         return configure();
     }
@@ -65,11 +68,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let wrk = Wrk::find()?;
     if options.envoy {
-        return in_envoy::run(
-            &wrk,
-            options.seconds,
-            options.beside.first().map(PathBuf::as_path),
-        );
+        return in_envoy::run(&wrk, options.seconds, &options.beside);
     }
     let limpet = demo::limpet()?;
     let server = Server::start(Command::new(limpet))?;

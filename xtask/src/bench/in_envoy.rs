@@ -8,7 +8,7 @@ use super::wrk::{self, Wrk};
 use crate::{cache, envoy, process, wasm};
 use anyhow::{Result, bail};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 /// A host that no Ingress names, as long as [`HOST`].
@@ -83,15 +83,15 @@ impl Variant {
     }
 }
 
-/// Measures in rounds until `seconds` are used for each variant, at least three; `other`:
-/// another build of the module, to compare.
+/// Measures in rounds until `seconds` are used for each variant, at least three; `others`:
+/// other builds of the module, to compare.
 ///
 /// # Errors
 /// When something cannot be started, a session does not stick, or a request fails.
-pub(super) fn run(wrk: &Wrk, seconds: u64, other: Option<&Path>) -> Result<()> {
+pub(super) fn run(wrk: &Wrk, seconds: u64, others: &[PathBuf]) -> Result<()> {
     let folder = cache::folder("bench")?;
     fs::create_dir_all(&folder)?;
-    let mut variants = variants(other)?;
+    let mut variants = variants(others)?;
     let bench = Bench::start(&folder, &variants)?;
     for variant in &mut variants {
         variant.find_cookie()?;
@@ -111,7 +111,7 @@ pub(super) fn run(wrk: &Wrk, seconds: u64, other: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-fn variants(other: Option<&Path>) -> Result<Vec<Variant>> {
+fn variants(others: &[PathBuf]) -> Result<Vec<Variant>> {
     let ours = wasm::module()?;
     let module = || Affinity::Module(ours.clone());
     let mut variants = vec![
@@ -125,7 +125,7 @@ fn variants(other: Option<&Path>) -> Result<Vec<Variant>> {
             Cookie::Another,
         )?,
     ];
-    if let Some(other) = other {
+    for other in others {
         let affinity = Affinity::Module(other.canonicalize()?);
         let name = other.display().to_string();
         variants.push(Variant::new(&name, affinity, Cookie::Session)?);
