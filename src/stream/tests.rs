@@ -1011,17 +1011,19 @@ fn a_cookie_is_written_and_read_with_the_key_that_was_given() {
     assert!(!is_pinned(&others, &written(&ours)));
 }
 
+/// An Ingress of the shop's host beside its own.
+fn ingress(name: &str, path: &str, annotations: Value) -> Value {
+    let service = json!({ "service": { "name": "web", "port": { "number": 80 } } });
+    let path = json!({ "path": path, "pathType": "Prefix", "backend": service });
+    json!({
+        "metadata": { "name": name, "namespace": "default", "annotations": annotations },
+        "spec": { "rules": [{ "host": "shop.test", "http": { "paths": [path] } }] },
+    })
+}
+
 #[test]
 fn an_authorizer_on_the_requests_own_host_is_asked_where_nobody_else_is_to_be_asked_first() {
     let said = |name: &str| format!("nginx.ingress.kubernetes.io/{name}");
-    let ingress = |name: &str, path: &str, annotations: Value| {
-        let service = json!({ "service": { "name": "web", "port": { "number": 80 } } });
-        let path = json!({ "path": path, "pathType": "Prefix", "backend": service });
-        json!({
-            "metadata": { "name": name, "namespace": "default", "annotations": annotations },
-            "spec": { "rules": [{ "host": "shop.test", "http": { "paths": [path] } }] },
-        })
-    };
     for (annotations, further, is_asked) in [
         (json!({}), json!({}), true),
         (
@@ -1190,14 +1192,6 @@ fn answer_of(status: u16, body: &[u8]) -> Answer {
 #[test]
 fn no_authorizer_on_the_requests_own_host_is_asked_where_its_path_may_become_another() {
     let said = |url: &str| json!({ "nginx.ingress.kubernetes.io/auth-url": url });
-    let ingress = |name: &str, path: &str, annotations: Value| {
-        let service = json!({ "service": { "name": "web", "port": { "number": 80 } } });
-        let path = json!({ "path": path, "pathType": "Prefix", "backend": service });
-        json!({
-            "metadata": { "name": name, "namespace": "default", "annotations": annotations },
-            "spec": { "rules": [{ "host": "shop.test", "http": { "paths": [path] } }] },
-        })
-    };
     for (url, is_asked) in [
         ("http://$host/verify", true),
         ("http://$host/verify?a=//b", true),
@@ -1224,19 +1218,13 @@ fn no_authorizer_on_the_requests_own_host_is_asked_where_its_path_may_become_ano
 
 #[test]
 fn an_answer_that_caches_keep_starts_no_session_where_its_ingress_says_so() {
-    let service = json!({ "service": { "name": "web", "port": { "number": 80 } } });
-    let path = json!({ "path": "/", "pathType": "Prefix", "backend": service });
-    let shop = Shop::configured(
-        json!({}),
-        json!({ "ingresses": [{
-            "metadata": { "name": "shop", "namespace": "default", "annotations": {
-                "nginx.ingress.kubernetes.io/affinity": "cookie",
-                "nginx.ingress.kubernetes.io/session-cookie-hash": "sha1",
-                "limpet.dev/session-cookie-skip-cacheable": "true",
-            }},
-            "spec": { "rules": [{ "host": "shop.test", "http": { "paths": [path] } }] },
-        }]}),
-    );
+    let said = json!({
+        "nginx.ingress.kubernetes.io/affinity": "cookie",
+        "nginx.ingress.kubernetes.io/session-cookie-hash": "sha1",
+        "limpet.dev/session-cookie-skip-cacheable": "true",
+    });
+    let ingresses = [ingress("shop", "/", said)];
+    let shop = Shop::configured(json!({}), json!({ "ingresses": ingresses }));
     for (control, starts) in [("public, max-age=60", false), ("no-store", true)] {
         let mut stream = Stream::default();
         let _ = shop.request(&mut stream, &[], Knowledge::Current);

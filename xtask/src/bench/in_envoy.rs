@@ -46,22 +46,20 @@ impl Variant {
     /// # Errors
     /// When no port is free.
     pub(super) fn new(name: &str, affinity: Affinity, session: Cookie) -> Result<Self> {
-        Ok(Self {
+        Ok(Self::at(name, free_port()?, affinity, session))
+    }
+
+    /// The same on a port where somebody else puts its listener.
+    pub(super) fn at(name: &str, port: u16, affinity: Affinity, session: Cookie) -> Self {
+        Self {
             name: name.to_owned(),
-            port: free_port()?,
+            port,
             host: if affinity.is_bystander() { OTHER } else { HOST },
             affinity,
             cookie: String::new(),
             session,
             costs: Vec::new(),
-        })
-    }
-
-    /// One on a port where somebody else has put its listener.
-    pub(super) fn at(name: &str, port: u16, affinity: Affinity, session: Cookie) -> Result<Self> {
-        let mut variant = Self::new(name, affinity, session)?;
-        variant.port = port;
-        Ok(variant)
+        }
     }
 
     /// The cookie that is sent. Heads are of one length: what is compared is not what it takes to
