@@ -565,49 +565,42 @@ fn what_a_text_names_itself_is_open_to_nobody() {
 
 #[test]
 fn the_groups_of_a_path_are_those_of_its_redirect_and_its_prefix() {
-    let said = [("use-regex", "true"), ("permanent-redirect", "/to/$1")];
-    let one = ingress("a", &said, &[("a.test", "Prefix", "/a/(.*)", "web")]);
-    let (policy, _) = compile_with(&[one], json!({}));
-    check(
-        &policy,
-        &[("https://a.test/a/b", "301 https://a.test/to/b")],
-    );
-    // The rewrite looks for the path anywhere, the location at the start of its first alternative.
-    let one = ingress(
-        "a",
-        &[("rewrite-target", "/r$1")],
-        &[("a.test", "Prefix", "/a|/b(.*)", "web")],
-    );
-    let (policy, _) = compile_with(&[one], json!({}));
-    check(
-        &policy,
-        &[
-            ("https://a.test/xx/b1", "default-web-80 /r1"),
-            ("https://a.test/xx/a/b1", "default-web-80 /r"),
-            ("https://a.test/xx/a", "404 "),
-        ],
-    );
-    // Escaped again in arguments only where the path held an escape.
-    let one = ingress(
-        "a",
-        &[("rewrite-target", "/x?k=$1")],
-        &[("a.test", "Prefix", "/a/(.*)", "web")],
-    );
-    let (policy, _) = compile_with(&[one], json!({}));
-    check(
-        &policy,
-        &[
-            ("https://a.test/a/b&c", "default-web-80 /x?k=b&c"),
-            ("https://a.test/a/b&%63", "default-web-80 /x?k=b%26c"),
-        ],
-    );
-    let said = [("use-regex", "true"), ("upstream-hash-by", "-$1")];
-    let one = ingress("a", &said, &[("a.test", "Prefix", "/a/(.*)", "web")]);
-    let (policy, _) = compile_with(&[one], json!({}));
-    check(
-        &policy,
-        &[("https://a.test/a/b", "default-web-80 /a/b hash=-b")],
-    );
+    let regex = ("use-regex", "true");
+    for (said, path, rows) in [
+        (
+            &[regex, ("permanent-redirect", "/to/$1")][..],
+            "/a/(.*)",
+            &[("https://a.test/a/b", "301 https://a.test/to/b")][..],
+        ),
+        // The rewrite looks for the path anywhere, the location at the start of its first alternative.
+        (
+            &[("rewrite-target", "/r$1")],
+            "/a|/b(.*)",
+            &[
+                ("https://a.test/xx/b1", "default-web-80 /r1"),
+                ("https://a.test/xx/a/b1", "default-web-80 /r"),
+                ("https://a.test/xx/a", "404 "),
+            ],
+        ),
+        // Escaped again in arguments only where the path held an escape.
+        (
+            &[("rewrite-target", "/x?k=$1")],
+            "/a/(.*)",
+            &[
+                ("https://a.test/a/b&c", "default-web-80 /x?k=b&c"),
+                ("https://a.test/a/b&%63", "default-web-80 /x?k=b%26c"),
+            ],
+        ),
+        (
+            &[regex, ("upstream-hash-by", "-$1")],
+            "/a/(.*)",
+            &[("https://a.test/a/b", "default-web-80 /a/b hash=-b")],
+        ),
+    ] {
+        let one = ingress("a", said, &[("a.test", "Prefix", path, "web")]);
+        let (policy, _) = compile_with(&[one], json!({}));
+        check(&policy, rows);
+    }
 }
 
 #[test]
