@@ -87,12 +87,6 @@ fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 /// Source: `get_cookie_parsed` (`balancer/sticky.lua`), `split_string` (`util/split.lua`),
 /// ingress-nginx dbb11b92d.
 fn split(value: &[u8]) -> Option<SessionKey<'_>> {
-    if !value.is_empty() && !value.contains(&b'|') {
-        return Some(SessionKey {
-            key: value,
-            backend_key: None,
-        });
-    }
     let mut parts = value
         .split(|byte| *byte == b'|')
         .filter(|part| !part.is_empty());
