@@ -132,3 +132,90 @@ pub fn points(node: &str) -> impl Iterator<Item = u32> + use<> {
     let next = move |before: u32| !crc32::update(base, &before.to_le_bytes());
     iter::successors(Some(next(0)), move |point| Some(next(*point))).take(POINTS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(hashes: impl IntoIterator<Item = u32>) -> Ring {
+        let mut ring = Ring::with_capacity(1);
+        for (owner, hash) in (0..).zip(hashes) {
+            ring.push(hash, owner);
+        }
+        ring
+    }
+
+    #[test]
+    fn the_owner_is_that_of_the_first_point_from_the_hash_on_however_points_lie() {
+        let even = |count: u32| (0..count).map(move |nth| nth * (u32::MAX / count));
+        let rings = [
+            ring(even(1)),
+            ring(even(33)),
+            ring(even(1000)),
+            // Far from where they are looked for first.
+            ring((0..1000).map(|nth| nth * 3)),
+            ring((0..1000).map(|nth| u32::MAX - 3000 + nth * 3)),
+            ring(
+                (0..500)
+                    .map(|nth| nth * 3)
+                    .chain((0..500).map(|nth| u32::MAX - 1500 + nth * 3)),
+            ),
+            ring([7; 200]),
+            ring([0, 0, 5, 5, u32::MAX, u32::MAX]),
+        ];
+        for ring in &rings {
+            let around = |hash: &u32| [hash.wrapping_sub(1), *hash, hash.wrapping_add(1)];
+            let mut asked: Vec<u32> = ring.hashes.iter().flat_map(around).collect();
+            asked.extend([0, 1, u32::MAX / 2, u32::MAX - 1, u32::MAX]);
+            for hash in asked {
+                let next = ring.hashes.iter().position(|point| *point >= hash);
+                let expected = u32::try_from(next.unwrap_or(0)).unwrap();
+                assert_eq!(
+                    ring.owner(hash),
+                    Some(expected),
+                    "{hash} of {} points",
+                    ring.len()
+                );
+            }
+        }
+        assert_eq!(Ring::default().owner(7), None);
+        assert!(Ring::default().is_empty() && !rings[0].is_empty());
+    }
+
+    #[test]
+    fn arcs_tile_the_ring_and_a_hidden_point_has_none() {
+        let nodes = ["10.0.0.1:80", "10.0.0.2:80"];
+        let mut all: Vec<(u32, u32)> = Vec::new();
+        for (owner, node) in (0..).zip(nodes) {
+            all.extend(points(node).map(|hash| (hash, owner)));
+        }
+        // The second has a point where the first has its own.
+        let shared = points(nodes[1]).next().unwrap();
+        all.push((shared, 0));
+        all.sort_unstable();
+        let mut ring = Ring::default();
+        for (hash, owner) in &all {
+            ring.push(*hash, *owner);
+        }
+        let second: Vec<_> = ring.arcs(nodes[1], 1).collect();
+        assert_eq!(second.len(), POINTS);
+        for arc in &second {
+            let expected = if arc.upto == shared {
+                0
+            } else {
+                u64::from(arc.upto.wrapping_sub(arc.after))
+            };
+            assert_eq!(arc.length, expected, "{arc:?}");
+            if arc.length > 0 {
+                assert_eq!(ring.owner(arc.upto), Some(1), "{arc:?}");
+                assert_eq!(ring.owner(arc.after.wrapping_add(1)), Some(1), "{arc:?}");
+            }
+        }
+        // All hashes but those before the shared point, which no node's arcs count.
+        let hidden = second.iter().find(|arc| arc.upto == shared).unwrap();
+        let arcs = ring.arcs(nodes[0], 0).chain(second.iter().copied());
+        let sum: u64 = arcs.map(|arc| arc.length).sum();
+        let uncounted = u64::from(shared.wrapping_sub(hidden.after));
+        assert_eq!(sum + uncounted, 1 << 32);
+    }
+}
