@@ -111,6 +111,11 @@ pub(crate) fn unpacked(package: &str) -> Result<PathBuf> {
     Ok(root)
 }
 
+/// Where libraries are in what is unpacked into `root`.
+pub(crate) fn libraries(root: &Path) -> PathBuf {
+    root.join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH))
+}
+
 impl Drop for Apt {
     fn drop(&mut self) {
         // Left behind, it is only a few files in the cache folder.

@@ -4,6 +4,7 @@
 mod bootstrap;
 mod in_envoy;
 mod instructions;
+mod peers;
 mod rendered;
 mod running;
 mod sample;
@@ -42,10 +43,14 @@ pub(crate) struct Options {
     /// The time of one VM for configurations of 10, 100 and 1,000 Ingresses instead
     #[arg(long, conflicts_with = "envoy")]
     configure: bool,
-    /// The instructions of Envoy's worker per request instead, by valgrind, with both builds of limpet: some
-    /// fifteen minutes; writes the table of docs/benchmarks.md
+    /// The instructions of a worker per request instead, by valgrind: of Envoy with both builds of limpet, with its
+    /// own filters and a script in Lua, of nginx and HAProxy; some twenty minutes; writes the table of docs/benchmarks.md
     #[arg(long, conflicts_with_all = ["envoy", "configure"])]
     instructions: bool,
+    /// With --instructions: count plain Envoy and the wasm module alone, and fail where a ratio is not that of
+    /// docs/benchmarks.md, by more than 2 %; writes nothing
+    #[arg(long, requires = "instructions", conflicts_with = "beside")]
+    check: bool,
     /// Another build of the module: with --envoy measured beside this one, with --instructions counted instead
     /// of all else, and written nowhere; may be repeated
     #[arg(long, value_name = "WASM")]
@@ -62,6 +67,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if options.configure {
         return configure();
+    }
+    if options.check {
+        return instructions::check();
     }
     if options.instructions {
         return instructions::run(&options.beside);

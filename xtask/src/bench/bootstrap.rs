@@ -21,8 +21,10 @@ pub(super) enum Affinity {
     Native(PathBuf),
     /// The same in front of a route that is not limpet's.
     NativeBystander(PathBuf),
-    /// What `limpet render envoy` writes, of which no listener is made here.
-    Rendered,
+    /// A script that does the same for pods which it was told once.
+    Lua,
+    /// Of which no listener is made here: what `limpet render envoy` writes, or another proxy.
+    Elsewhere,
 }
 
 impl Affinity {
@@ -47,8 +49,9 @@ pub(super) fn bootstrap<'v>(
         let to_cluster = json!({ "cluster": CLUSTER });
         let by_header = json!({ "cluster_header": "x-limpet-cluster" });
         match affinity {
-            Affinity::None | Affinity::Rendered => listener(port, &[], &to_cluster),
+            Affinity::None | Affinity::Elsewhere => listener(port, &[], &to_cluster),
             Affinity::Envoy => listener(port, &[own_cookie()], &to_cluster),
+            Affinity::Lua => listener(port, &[lua(backends)], &to_cluster),
             Affinity::Module(module) => {
                 let filters = [module_filter(module, "not_found"), named_endpoint()];
                 listener(port, &filters, &by_header)
@@ -135,6 +138,26 @@ fn named_endpoint() -> Value {
             "name": "x-limpet-endpoint",
         },
     }))
+}
+
+/// The cookie of the pod on a port where limpet does not make it; as long as limpet's.
+pub(super) fn session_of(port: u16) -> String {
+    format!("{port:040}")
+}
+
+fn lua(pods: &[u16]) -> Value {
+    let pods = pods
+        .iter()
+        .map(|port| format!("[\"{}\"] = \"127.0.0.1:{port}\"", session_of(*port)));
+    let pods = pods.collect::<Vec<_>>().join(", ");
+    let script = format!("local pods = {{ {pods} }}\n{}", include_str!("sticky.lua"));
+    json!({
+        "name": "envoy.filters.http.lua",
+        "typed_config": {
+            "@type": format!("{TYPES}.filters.http.lua.v3.Lua"),
+            "default_source_code": { "inline_string": script },
+        },
+    })
 }
 
 /// `unmatched`: what becomes of hosts that no Ingress names.

@@ -49,8 +49,23 @@ impl Variant {
         Ok(Self::at(name, free_port()?, affinity, session))
     }
 
-    /// The same on a port where somebody else puts its listener.
-    pub(super) fn at(name: &str, port: u16, affinity: Affinity, session: Cookie) -> Self {
+    /// A session kept and a new one, of what listens on `port` by itself.
+    pub(super) fn elsewhere(name: &str, port: u16) -> [Self; 2] {
+        let at = |what: &str, cookie| {
+            Self::at(
+                &format!("{name}: {what}"),
+                port,
+                Affinity::Elsewhere,
+                cookie,
+            )
+        };
+        [
+            at("session kept", Cookie::Session),
+            at("new session", Cookie::Another),
+        ]
+    }
+
+    fn at(name: &str, port: u16, affinity: Affinity, session: Cookie) -> Self {
         Self {
             name: name.to_owned(),
             port,
@@ -115,6 +130,8 @@ fn variants(others: &[PathBuf]) -> Result<Vec<Variant>> {
     let mut variants = vec![
         Variant::new("no affinity", Affinity::None, Cookie::Session)?,
         Variant::new("Envoy's session cookie", Affinity::Envoy, Cookie::Session)?,
+        Variant::new("Lua, pinned", Affinity::Lua, Cookie::Session)?,
+        Variant::new("Lua, new session", Affinity::Lua, Cookie::Another)?,
         Variant::new("limpet, pinned", module(), Cookie::Session)?,
         Variant::new("limpet, new session", module(), Cookie::Another)?,
         Variant::new(

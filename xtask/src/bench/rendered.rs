@@ -1,7 +1,5 @@
 //! The listener that `limpet render envoy` writes, with all that it does for safety.
 
-use super::bootstrap::Affinity;
-use super::in_envoy::{Cookie, Variant};
 use super::running::free_port;
 use crate::{demo, process, workspace};
 use anyhow::Result;
@@ -28,16 +26,4 @@ pub(super) fn envoy(flag: &str, module: &Path, pods: &[u16; 2], port: u16) -> Re
         .arg(flag)
         .arg(module);
     process::output(&mut limpet)
-}
-
-/// What is asked of it.
-pub(super) fn variants(name: &str, port: u16) -> [Variant; 2] {
-    let variant = |what: &str, cookie| {
-        let name = format!("{name}: {what}");
-        Variant::at(&name, port, Affinity::Rendered, cookie)
-    };
-    [
-        variant("session kept", Cookie::Session),
-        variant("new session", Cookie::Another),
-    ]
 }

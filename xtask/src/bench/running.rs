@@ -17,7 +17,10 @@ use std::time::{Duration, Instant};
 /// When it does not start.
 pub(super) fn backends(words: &[&str], folder: &Path, ports: [u16; 2]) -> Result<Process> {
     let conf = folder.join("nginx.conf");
-    fs::write(&conf, nginx_conf(folder, ports))?;
+    let servers = ports.map(|port| {
+        format!("server {{ listen 127.0.0.1:{port}; location / {{ return 200 {port}; }} }}\n")
+    });
+    fs::write(&conf, nginx_conf(folder, &servers.concat()))?;
     let mut command = behind(words, &nginx::nginx()?);
     command.arg("-p").arg(folder).arg("-c").arg(conf);
     let mut nginx = Process::start(command, folder, "nginx.log")?;
@@ -27,16 +30,15 @@ pub(super) fn backends(words: &[&str], folder: &Path, ports: [u16; 2]) -> Result
     Ok(nginx)
 }
 
-fn nginx_conf(folder: &Path, [one, two]: [u16; 2]) -> String {
+/// The configuration of an nginx that serves `servers`, as one process: when that is gone, so is nginx.
+pub(super) fn nginx_conf(folder: &Path, servers: &str) -> String {
     let temp: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {};\n", folder.join(name).display()))
         .concat();
     format!(
         "daemon off; master_process off; pid nginx.pid; error_log stderr;\n\
          events {{ worker_connections 1024; }}\n\
-         http {{ access_log off; keepalive_requests 1000000000;\n{temp}\
-         server {{ listen 127.0.0.1:{one}; location / {{ return 200 {one}; }} }}\n\
-         server {{ listen 127.0.0.1:{two}; location / {{ return 200 {two}; }} }} }}\n"
+         http {{ access_log off; keepalive_requests 1000000000;\n{temp}{servers}}}\n"
     )
 }
 

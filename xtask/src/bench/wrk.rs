@@ -2,7 +2,6 @@
 
 use crate::apt;
 use anyhow::{Context, Result};
-use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -21,7 +20,7 @@ impl Wrk {
         let root = apt::unpacked("wrk")?;
         Ok(Self {
             program: root.join("usr/bin/wrk"),
-            libraries: root.join(format!("usr/lib/{}-linux-gnu", env::consts::ARCH)),
+            libraries: apt::libraries(&root),
         })
     }
 
