@@ -1,7 +1,7 @@
 //! What is measured, what answers it, and the session that is asked for.
 
 use super::sample::{HOST, PATH, START, session_cookie};
-use crate::nginx;
+use crate::{nginx, process};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -118,6 +118,20 @@ fn get(port: u16, cookie: Option<&str>) -> Result<Answer> {
     })
 }
 
+/// The same command, killed by the kernel where this process is, which drops nothing then.
+fn tied(command: Command) -> Command {
+    if !process::exists("setpriv") {
+        return command;
+    }
+    let mut tied = Command::new("setpriv");
+    tied.args(["--pdeathsig", "KILL"])
+        .arg(command.get_program());
+    tied.args(command.get_args());
+    let told = command.get_envs();
+    tied.envs(told.filter_map(|(name, value)| Some((name, value?))));
+    tied
+}
+
 /// A process that is gone when dropped.
 pub(super) struct Process {
     child: Child,
@@ -129,8 +143,9 @@ impl Process {
     ///
     /// # Errors
     /// When there is no such program.
-    pub(super) fn start(mut command: Command, folder: &Path, log: &str) -> Result<Self> {
+    pub(super) fn start(command: Command, folder: &Path, log: &str) -> Result<Self> {
         let log = folder.join(log);
+        let mut command = tied(command);
         let file = File::create(&log)?;
         command
             .stdin(Stdio::null())
