@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 const REQUESTS: u32 = 600;
 /// How long the worker is watched without requests.
 const IDLE: Duration = Duration::from_secs(8);
-/// Envoy starts some fifty times slower while it is counted.
-const START: Duration = Duration::from_secs(600);
+/// Envoy starts some fifty times slower while it is counted: two to three minutes of CPU, where it gets them.
+const START: Duration = Duration::from_secs(1800);
 
 /// What is counted, and the instructions of its worker for one request.
 pub(super) type Row = (String, f64);
@@ -60,7 +60,7 @@ impl Counting {
         let mut command = self.command(&envoy::envoy()?);
         command.arg("-c").arg(file);
         command.args(["--concurrency", "1", "--disable-hot-restart", "-l", "error"]);
-        process::announce("starting Envoy under valgrind: a minute or more");
+        process::announce("starting Envoy under valgrind: two minutes of CPU or more");
         self.count(command, variants)
     }
 

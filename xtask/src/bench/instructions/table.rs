@@ -112,6 +112,24 @@ mod tests {
     }
 
     #[test]
+    fn the_document_has_what_is_checked() {
+        let text = fs::read_to_string(document()).unwrap();
+        let (_, table, _) = parts(&text).unwrap();
+        let checked = [
+            "no affinity",
+            "limpet: session kept",
+            "limpet: new session",
+            "limpet: host of no Ingress",
+            "as rendered: session kept",
+            "as rendered: new session",
+        ];
+        let table = read(table);
+        for name in checked {
+            assert!(table.iter().any(|(known, _)| known == name), "{name}");
+        }
+    }
+
+    #[test]
     fn ratios_are_compared_and_not_counts() {
         let table = [
             row("plain", 100_000.0),
