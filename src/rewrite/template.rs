@@ -153,7 +153,12 @@ impl Template {
                 Piece::Variable(variable) if fill == Fill::Open && variable.is_downstreams() => {
                     out.push(OPEN);
                 }
-                Piece::Variable(variable) => variable.append(scope, &mut out),
+                Piece::Variable(variable) => {
+                    if !scope.work.reads(variable.reads(scope)) {
+                        break;
+                    }
+                    variable.append(scope, &mut out);
+                }
                 Piece::Group(number) => {
                     let group = scope.group(*number);
                     if scope.quoted && (fill == Fill::Quoted || args.is_some()) {

@@ -218,6 +218,29 @@ impl Variable {
         )
     }
 
+    /// How many bytes are looked at for the value, also where there is none.
+    pub(crate) fn reads(&self, scope: &Scope) -> usize {
+        // As long as a question to the host takes.
+        const OF_A_QUESTION: usize = 32;
+        let bytes = |name| {
+            edit::all(scope.headers, name)
+                .map(<[u8]>::len)
+                .sum::<usize>()
+        };
+        let further = match self {
+            Self::Cookie(_) => bytes("cookie"),
+            Self::Arg(_) => scope.args.len(),
+            Self::Header(_) => 0,
+            Self::Plain(Plain::RemoteAddr | Plain::AddForwardedFor) => {
+                let list = scope.real_ip.map_or(0, |one| bytes(&one.header));
+                list.saturating_add(OF_A_QUESTION)
+            }
+            Self::Plain(_) => OF_A_QUESTION,
+        };
+        // The names of all fields are looked through.
+        further.saturating_add(scope.headers.len())
+    }
+
     /// Appends the value, nothing where there is none.
     pub(crate) fn append(&self, scope: &Scope, out: &mut Vec<u8>) {
         match self {

@@ -21,6 +21,9 @@ pub(crate) const DEFAULT_SERVER: &str = "_";
 /// to a host that nobody names asks each of them.
 const LONGEST_NAME: u64 = 4 * 253;
 
+/// A name of DNS, and a star. Each end of a request's host that is no longer than some alias is looked up.
+const LONGEST_ALIAS: usize = 253 + 2;
+
 /// All locations of one host.
 #[derive(Debug, Clone)]
 pub struct VirtualHost {
@@ -144,6 +147,10 @@ impl Hosts {
                 host: at,
                 ingress,
             });
+        } else if name.len() > LONGEST_ALIAS {
+            return Err(format!(
+                "is no name of DNS: it has more than {LONGEST_ALIAS} bytes"
+            ));
         } else if let Some(rest) = name.strip_prefix("*.").or_else(|| name.strip_prefix('.')) {
             if name.starts_with('.') {
                 self.exact.entry(rest.into()).or_insert(at);

@@ -82,6 +82,8 @@ struct Guard {
 #[derive(Debug, Clone)]
 struct Ending {
     source: String,
+    /// Places of it: it is compiled by a request, which pays for that.
+    states: u32,
     regex: OnceLock<Option<Regex>>,
 }
 
@@ -150,12 +152,12 @@ impl Pattern {
 
     /// About how many places `source` has, without compiling it.
     pub(crate) fn places(source: &str) -> usize {
-        // Only what is counted is more than its text.
-        if !source.contains('{') {
+        // Only what is counted, and what a look-ahead repeats, is more than its text.
+        if !source.contains('{') && !source.contains("(?") {
             return source.len();
         }
         let parsed = parse::parse(source.as_bytes());
-        let places = parsed.map(|(branches, _)| usize::try_from(width::places(&branches)));
+        let places = parsed.map(|(branches, _)| usize::try_from(width::states(&branches)));
         places.map_or(source.len(), |places| places.unwrap_or(usize::MAX))
     }
 
@@ -167,7 +169,8 @@ impl Pattern {
 
     fn read(source: &str, ignore_case: bool) -> Result<Self, String> {
         let (branches, groups) = parse::parse(source.as_bytes())?;
-        if width::states(&branches) > MOST_STATES {
+        let states = width::states(&branches);
+        if states > MOST_STATES {
             return Err(format!("has more than {MOST_STATES} places"));
         }
         let translated = translate::translate(&branches, groups)?;
@@ -205,6 +208,7 @@ impl Pattern {
                 } else {
                     source
                 },
+                states,
                 regex: OnceLock::new(),
             }),
             regex,
@@ -291,7 +295,7 @@ impl Pattern {
         let regex = || {
             work.takes(self.width, text)
                 && self
-                    .regex_for(text)
+                    .regex_for(text, work)
                     .is_some_and(|regex| regex.is_match(text))
         };
         known.unwrap_or_else(regex) && self.guards_hold(text, work)
@@ -299,7 +303,7 @@ impl Pattern {
 
     /// The groups of the first match; none where that is more than `work` has left.
     pub(crate) fn groups(&self, text: &[u8], work: &Work) -> Option<Groups<'_>> {
-        let Some(regex) = self.regex_for(text) else {
+        let Some(regex) = self.regex_for(text, work) else {
             return self.is_match(text, work).then(Groups::default);
         };
         if !work.takes(self.width, text) {
@@ -323,7 +327,8 @@ impl Pattern {
         })
     }
 
-    fn regex_for(&self, text: &[u8]) -> Option<&Regex> {
+    /// `None`: there is none, or to make it is more than `work` has left.
+    fn regex_for(&self, text: &[u8], work: &Work) -> Option<&Regex> {
         let regex = self.regex.as_ref();
         let Some(ending) = &self.ending else {
             return regex;
@@ -332,6 +337,9 @@ impl Pattern {
         let inside = newline.is_some_and(|at| at.saturating_add(1) < text.len());
         if !inside {
             return regex;
+        }
+        if ending.regex.get().is_none() && !work.compiles(ending.states) {
+            return None;
         }
         let strict = ending
             .regex

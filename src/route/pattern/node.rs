@@ -25,6 +25,18 @@ pub(super) enum Node {
     },
 }
 
+impl Node {
+    /// Whether a look-ahead stands in it.
+    pub(super) fn has_ahead(&self) -> bool {
+        match self {
+            Self::Ahead { .. } => true,
+            Self::Group { branches, .. } => branches.iter().flatten().any(Self::has_ahead),
+            Self::Repeat(inner, _) => inner.has_ahead(),
+            Self::Set(..) | Self::Empty(_) | Self::End => false,
+        }
+    }
+}
+
 /// How often, and how eagerly.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quantifier {

@@ -456,6 +456,53 @@ fn how_large_a_pattern_may_be_depends_on_its_text_alone() {
     }
 }
 
+// 3.6 KB of one path were 450 engines of 1,300 places each, some 100 MB, and counted as 3,600 places.
+#[test]
+fn what_stands_before_a_look_ahead_counts_with_it() {
+    let path = |letters: usize, aheads: usize| {
+        format!("/{}{}", "a".repeat(letters), "(?!b)".repeat(aheads))
+    };
+    let refused = Pattern::location(&path(1_300, 450)).unwrap_err();
+    assert!(refused.contains("2730 places"), "{refused}");
+    assert!(Pattern::location(&path(200, 8)).is_ok());
+    for (path, least) in [
+        (path(200, 8), 8 * 200),
+        ("/x{1}(?!.{2600})".to_owned(), 2_600),
+        ("/(?=.{2600})".to_owned(), 2_600),
+        ("/a(b(?!c{100})d)(?!e{200})".to_owned(), 300),
+    ] {
+        let places = Pattern::places(&path);
+        assert!((least..2 * least).contains(&places), "{path}: {places}");
+    }
+}
+
+// One request for `/%0Ax` made a second engine for each of 1,000 paths that end with `$`.
+#[test]
+fn a_request_makes_so_many_engines_and_no_more() {
+    let patterns: Vec<_> = (0..1_000)
+        .map(|n| Pattern::location(&format!("/.*a.*{n}$")).unwrap())
+        .collect();
+    let made = || {
+        let ending = |pattern: &&Pattern| pattern.ending.as_ref().unwrap().regex.get().is_some();
+        patterns.iter().filter(ending).count()
+    };
+    let ask = || {
+        let work = Work::of_a_search();
+        let found = patterns
+            .iter()
+            .any(|pattern| pattern.is_match(b"/\na", &work));
+        (found, work.is_spent())
+    };
+    assert_eq!(ask(), (false, true));
+    let first = made();
+    assert!((100..500).contains(&first), "{first}");
+    // They stay: the next one makes others.
+    for _ in 0..1_000 / first {
+        ask();
+    }
+    assert_eq!((made(), ask()), (1_000, (false, false)));
+}
+
 #[test]
 fn groups_nest_so_deep_and_no_deeper() {
     let nested = |depth: usize| format!("/{}a{}", "(?:".repeat(depth), ")".repeat(depth));

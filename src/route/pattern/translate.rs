@@ -48,7 +48,7 @@ pub(super) fn translate(
     };
     match branches.as_slice() {
         [only] => spine.walk(only)?,
-        several if several.iter().flatten().any(has_ahead) => return Err(AHEAD.to_owned()),
+        several if several.iter().flatten().any(Node::has_ahead) => return Err(AHEAD.to_owned()),
         several => print(several, &mut spine.out),
     }
     let pattern = spine.out.replace(END, LENIENT_END);
@@ -103,7 +103,7 @@ impl Spine {
                     self.open = self.open.saturating_sub(1);
                     self.out.push(')');
                 }
-                node if has_ahead(node) => return Err(AHEAD.to_owned()),
+                node if node.has_ahead() => return Err(AHEAD.to_owned()),
                 node => {
                     print_node(node, &mut self.out);
                     self.before = advance(self.before, node);
@@ -115,7 +115,7 @@ impl Spine {
     }
 
     fn guard(&mut self, must_match: bool, branches: &Branches) -> Result<(), String> {
-        let nested = branches.iter().flatten().any(has_ahead);
+        let nested = branches.iter().flatten().any(Node::has_ahead);
         if nested || !matches!(self.before, Before::Fixed) {
             return Err(AHEAD.to_owned());
         }
@@ -208,15 +208,6 @@ fn one_of(branches: &[Vec<Node>]) -> Shape {
         }
         _ => Shape::Several,
     })
-}
-
-fn has_ahead(node: &Node) -> bool {
-    match node {
-        Node::Ahead { .. } => true,
-        Node::Group { branches, .. } => branches.iter().flatten().any(has_ahead),
-        Node::Repeat(inner, _) => has_ahead(inner),
-        Node::Set(..) | Node::Empty(_) | Node::End => false,
-    }
 }
 
 /// What must come after a place.

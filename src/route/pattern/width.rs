@@ -13,14 +13,36 @@ pub(super) fn width(branches: &Branches) -> u32 {
     }
 }
 
-/// All places of a pattern.
-pub(super) fn places(branches: &Branches) -> u32 {
-    one_of(branches).places
+/// Places that engines make of a pattern, its look-aheads with it, each of which has what stands before it once
+/// more: some 100 bytes each, up to twice that, and the same number to 32 bits and to 64.
+pub(super) fn states(branches: &Branches) -> u32 {
+    let (mut before, mut again) = (1, 0);
+    // Look-aheads among several branches are refused.
+    for nodes in branches
+        .iter()
+        .filter(|nodes| nodes.iter().any(Node::has_ahead))
+    {
+        before_each(nodes, &mut before, &mut again);
+    }
+    states_once(branches).saturating_add(again)
 }
 
-/// Places that an engine makes of a pattern, its look-aheads with it: some 100 bytes each, up to twice
-/// that, and the same number to 32 bits and to 64.
-pub(super) fn states(branches: &Branches) -> u32 {
+/// Adds to `again` the places before each look-ahead, and to `before` all of them.
+fn before_each(nodes: &[Node], before: &mut u32, again: &mut u32) {
+    for node in nodes {
+        match node {
+            Node::Ahead { .. } => *again = again.saturating_add(*before),
+            Node::Group { branches, .. } => {
+                for nodes in branches {
+                    before_each(nodes, before, again);
+                }
+            }
+            node => *before = before.saturating_add(states_of(node)),
+        }
+    }
+}
+
+fn states_once(branches: &Branches) -> u32 {
     let mut states = 1_u32;
     for nodes in branches {
         states = nodes
@@ -36,7 +58,7 @@ fn states_of(node: &Node) -> u32 {
     match node {
         Node::Set(set, _) => set.runs().div_euclid(4).saturating_add(1),
         Node::Empty(_) | Node::End => 1,
-        Node::Group { branches, .. } | Node::Ahead { branches, .. } => states(branches),
+        Node::Group { branches, .. } | Node::Ahead { branches, .. } => states_once(branches),
         Node::Repeat(inner, quantifier) => quantifier.places(states_of(inner)),
     }
 }

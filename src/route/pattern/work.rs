@@ -10,6 +10,8 @@ const OF_A_SEARCH: u64 = 1 << 17;
 const OF_A_REQUEST: u64 = 1 << 17;
 /// The same of a header's pattern, and of the patterns of one response.
 const OF_A_HEADER: u64 = 1 << 15;
+/// What making one place of an engine costs, in steps.
+const OF_A_STATE: u64 = 40;
 
 /// What may still be spent. Whoever asks for more than is left has spent it all.
 #[derive(Debug)]
@@ -34,17 +36,29 @@ impl Work {
     /// Whether `width` places at once may be tried over `text`. The text's own length is a place too: an engine
     /// looks at each of its bytes.
     pub(super) fn takes(&self, width: u32, text: &[u8]) -> bool {
-        let left = self.0.get();
         let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-        let steps = length.saturating_mul(u64::from(width).saturating_add(1));
-        let left = left.and_then(|left| left.checked_sub(steps));
-        self.0.set(left);
-        left.is_some()
+        self.takes_steps(length.saturating_mul(u64::from(width).saturating_add(1)))
     }
 
     /// Whether `text` may be put into another one.
     pub(crate) fn copies(&self, text: &[u8]) -> bool {
         self.takes(0, text)
+    }
+
+    /// Whether so many bytes may be looked at.
+    pub(crate) fn reads(&self, bytes: usize) -> bool {
+        self.takes_steps(u64::try_from(bytes).unwrap_or(u64::MAX))
+    }
+
+    /// Whether an engine with so many places may be made, which costs many times what one step does.
+    pub(super) fn compiles(&self, states: u32) -> bool {
+        self.takes_steps(u64::from(states).saturating_mul(OF_A_STATE))
+    }
+
+    fn takes_steps(&self, steps: u64) -> bool {
+        let left = self.0.get().and_then(|left| left.checked_sub(steps));
+        self.0.set(left);
+        left.is_some()
     }
 
     /// Something was not tried for want of work: what was found is not sure.
