@@ -143,11 +143,10 @@ impl Rules {
             if at == 0 && value.is_none() {
                 return None;
             }
-            let rule = match name.to_ascii_lowercase().as_slice() {
-                b"path" if at > 0 => self.cookie_path.as_ref(),
-                b"domain" if at > 0 => self.cookie_domain.as_ref(),
-                _ => None,
-            };
+            let rules = [("path", &self.cookie_path), ("domain", &self.cookie_domain)];
+            let mut rules = rules.into_iter().filter(|_| at > 0);
+            let rule = rules.find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
+            let rule = rule.and_then(|(_, rule)| rule.as_ref());
             let new = rule
                 .zip(value)
                 .and_then(|(rule, value)| rule.apply(value, work));
@@ -205,9 +204,13 @@ impl Rule {
             .filter(|new| is_meant(new, &open, own.as_slice()))
     }
 
-    /// The new value; `None`: it stays.
+    /// The new value; `None`: it stays, also where that is more than `work` has left.
     fn apply(&self, value: &[u8], work: &Work) -> Option<Vec<u8>> {
         let to = self.to.as_bytes();
+        // However often a pod sends what is replaced, a response makes only so much of it.
+        if !work.copies(to) {
+            return None;
+        }
         match &self.from {
             From::Prefix(prefix) => {
                 let rest = value.strip_prefix(prefix.as_bytes())?;
@@ -397,6 +400,26 @@ mod tests {
             FieldValue::new(&b"a=b; Path=/u/x; Secure"[..]),
         );
         assert_eq!(got.last(), Some(&want));
+    }
+
+    // 60 KB of a pod's Set-Cookie and 100 KB of an annotation were 750 MB in a worker.
+    #[test]
+    fn however_often_a_pod_sends_a_path_it_becomes_so_long_and_no_longer() {
+        let cookie = format!("a=b{}", ";path=/x".repeat(7_500));
+        for from in ["/", "~/", "~*(/)"] {
+            let cookie_path = format!("{from} /{}", "y".repeat(1_000));
+            let rules = ResponseRules {
+                cookie_path,
+                ..ResponseRules::default()
+            };
+            let sent = [("set-cookie", cookie.as_str())];
+            let got = edits(&rules, &sent);
+            let Some(Edit::Add(_, value)) = got.last() else {
+                panic!("{from}: nothing changed");
+            };
+            let length = value.len();
+            assert!((60_000..140_000).contains(&length), "{from}: {length}");
+        }
     }
 
     /// An upstream redirects within its own folder, where a link says what follows: the host is
