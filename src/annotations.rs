@@ -14,8 +14,8 @@ mod tests;
 pub mod validator;
 
 pub use authorizer::check_global;
-pub(crate) use authorizer::global;
 pub use authorizer::{AuthorizerAnnotations, AuthorizerUrl};
+pub(crate) use authorizer::{MOST_FIELDS, global};
 pub use client_certificate::{Asked as AskedCertificate, ClientCertificateAnnotations, Verify};
 pub use parse::parse;
 

@@ -31,6 +31,10 @@ pub struct AuthorizerAnnotations {
     pub always_set_cookie: bool,
 }
 
+/// So many fields an Ingress may have its authorizer told, and so many its pods of the answer: each costs every
+/// request.
+pub(crate) const MOST_FIELDS: usize = 256;
+
 /// The parts of `auth-url`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuthorizerUrl {
@@ -145,6 +149,11 @@ pub(super) fn authorizer(
             return Err(());
         }
         response_headers.push(name.to_ascii_lowercase());
+    }
+    if response_headers.len() > MOST_FIELDS {
+        let problem = Problem::Unusable(format!("has more than {MOST_FIELDS} names"));
+        reader.remark("auth-response-headers", &names, problem, Effect::Path);
+        return Err(());
     }
     // ingress-nginx asks nobody any more where one of these is refused.
     let refused = ["auth-request-redirect", "auth-cache-duration"];

@@ -168,4 +168,20 @@ mod tests {
         assert_eq!(costly.costly(), 2);
         assert!(!format!("{costly:?}").contains("PLAIN"));
     }
+
+    // A megabyte of salt was read for every password that anybody tried.
+    #[test]
+    fn a_salt_of_a_megabyte_lets_nobody_in() {
+        let salted = |length: usize| {
+            use base64::Engine;
+            let salt = vec![7; length];
+            let digest = crypt::digest::<Sha1>(&[b"p", &salt]);
+            let text = base64::engine::general_purpose::STANDARD.encode([digest, salt].concat());
+            Users::new(format!("u:{{SSHA}}{text}\n").into())
+        };
+        let usual = salted(64);
+        assert_eq!((usual.know(b"u", b"p"), usual.costly()), (true, 0));
+        let long = salted(700_000);
+        assert_eq!((long.know(b"u", b"p"), long.costly()), (false, 1));
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::merge::Draft;
 use super::shared::Shared;
-use crate::annotations::{Annotations, AuthorizerAnnotations};
+use crate::annotations::{Annotations, AuthorizerAnnotations, MOST_FIELDS};
 use crate::authorizer::Authorizer;
 use crate::config::Config;
 use crate::fields::Requests;
@@ -74,6 +74,9 @@ fn set_headers(
         return Some(Requests::default());
     }
     let data = config.config_maps.get(&said.set_headers)?;
+    if data.len() > MOST_FIELDS {
+        return None;
+    }
     shared.requests(&said.set_headers, || {
         let mut is_fit = true;
         let set = Requests::of(data, |_, _| is_fit = false);
