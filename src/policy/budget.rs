@@ -1,4 +1,4 @@
-//! What all patterns together may be, so that no tenant's paths keep a proxy from starting: spent
+//! What all paths and patterns together may be, so that no tenant's keep a proxy from starting: spent
 //! Ingress by Ingress, the oldest first, and no namespace takes what others need. 3,000 paths of 2,400
 //! places each took `limpet check` 3.1 s and 266 MB with it.
 
@@ -6,8 +6,12 @@ use super::merge::{Draft, Loaded, Merged, is_regex};
 use crate::route::pattern::Pattern;
 use std::collections::{HashMap, HashSet};
 
-/// Places in all patterns: 50,000 paths as people write them have a million.
+/// Places in all patterns: 40,000 as people write them have so many.
 const PLACES: usize = 2_000_000;
+/// What a path takes of them, for it takes some KiB of memory.
+const OF_A_PATH: usize = 10;
+/// What one that is a pattern takes beside its own places: a request is compared with each, however short it is.
+const OF_A_PATTERN: usize = 30;
 
 /// The paths that do not fit any more, by the place of their Ingress.
 #[derive(Debug, Default)]
@@ -18,29 +22,33 @@ pub(super) struct Budget {
 impl Budget {
     /// `loaded`: the oldest first.
     pub(super) fn of(merged: &Merged, loaded: &[Loaded]) -> Self {
-        let mut asked: Vec<Vec<&Draft>> = vec![Vec::new(); loaded.len()];
-        let servers = merged.servers.values();
-        let places = |draft: &Draft| {
-            let texts = draft.ingress.and_then(|one| loaded.get(one));
-            Pattern::places(&draft.path)
-                .saturating_add(texts.map_or(0, |one| own_texts(draft, one)))
-        };
-        let is_a_regex_host =
-            |drafts: &&Vec<Draft>| drafts.iter().any(|draft| is_regex(draft, loaded));
-        let hosts = servers
-            .map(|server| &server.locations)
-            .filter(is_a_regex_host);
-        for draft in hosts.flatten() {
-            if let Some(of_one) = draft.ingress.and_then(|one| asked.get_mut(one)) {
-                of_one.push(draft);
+        let mut asked: Vec<Vec<(&Draft, usize)>> = vec![Vec::new(); loaded.len()];
+        for server in merged.servers.values() {
+            let drafts = &server.locations;
+            let is_regex = drafts.iter().any(|draft| is_regex(draft, loaded));
+            for draft in drafts {
+                let Some((one, of_one)) = draft
+                    .ingress
+                    .and_then(|one| loaded.get(one).zip(asked.get_mut(one)))
+                else {
+                    continue;
+                };
+                let places = if is_regex {
+                    Pattern::places(&draft.path)
+                        .saturating_add(own_texts(draft, one))
+                        .saturating_add(OF_A_PATTERN)
+                } else {
+                    OF_A_PATH
+                };
+                of_one.push((draft, places));
             }
         }
         let namespaces = loaded.iter().map(|one| one.ingress.namespace.as_str());
         let mut wanted: HashMap<&str, usize> = HashMap::new();
         for (namespace, drafts) in namespaces.clone().zip(&asked) {
             let all = wanted.entry(namespace).or_default();
-            for draft in drafts {
-                *all = all.saturating_add(places(draft));
+            for (_, places) in drafts {
+                *all = all.saturating_add(*places);
             }
         }
         let most = most_for_one(&wanted);
@@ -48,8 +56,8 @@ impl Budget {
         let mut over = HashSet::new();
         for (one, (namespace, drafts)) in namespaces.zip(asked).enumerate() {
             let spent = spent.entry(namespace).or_default();
-            for draft in drafts {
-                let with_it = spent.saturating_add(places(draft));
+            for (draft, places) in drafts {
+                let with_it = spent.saturating_add(places);
                 if with_it <= most {
                     *spent = with_it;
                 } else {
@@ -68,7 +76,7 @@ impl Budget {
                 .is_some_and(|one| self.over.contains(&(one, draft.path.clone())));
         is_over.then(|| {
             format!(
-                "does not fit: all patterns share {PLACES} places, of one namespace those of older Ingresses come first"
+                "does not fit: all paths and patterns share {PLACES} places, of one namespace those of older Ingresses come first"
             )
         })
     }

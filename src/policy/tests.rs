@@ -1934,6 +1934,131 @@ fn patterns_beyond_what_all_may_take_cost_their_own_namespace() {
     check(&policy, &[("http://few.example/x/y", "default-s-80 /x/y")]);
 }
 
+// A hundred thousand paths of one tenant took half a gigabyte, and each was compared with every request to
+// their host.
+#[test]
+fn paths_beyond_what_all_may_take_cost_their_own_namespace() {
+    let kind = "ImplementationSpecific";
+    let many: Vec<String> = (0..60_000).map(|n| format!("/{n:x}")).collect();
+    let many: Vec<_> = many
+        .iter()
+        .map(|path| ("many.example", kind, path.as_str(), "s"))
+        .collect();
+    let few = [("few.example", kind, "/x", "s")];
+    for (said, kept) in [(&[][..], 60_000), (&[("use-regex", "true")][..], 57_000)] {
+        let mut many = ingress("many", said, &many);
+        many["metadata"]["namespace"] = json!("odd");
+        many["metadata"]["creationTimestamp"] = json!("2024-01-01T00:00:00Z");
+        let mut few = ingress("few", said, &few);
+        few["metadata"]["creationTimestamp"] = json!("2024-01-02T00:00:00Z");
+        let (policy, remarks) = compile_with(&[many, few], json!({}));
+        let refused = remarks
+            .iter()
+            .filter(|one| one.to_string().contains("does not fit"));
+        let refused: Vec<_> = refused.map(|one| one.ingress.as_deref()).collect();
+        let served = 60_000 - refused.len();
+        assert!((kept..kept + 500).contains(&served), "{served}");
+        assert!(refused.iter().all(|one| *one == Some("odd/many")));
+        check(
+            &policy,
+            &[
+                ("http://few.example/x", "default-s-80 /x"),
+                ("http://many.example/e000", "odd-s-80 /e000"),
+            ],
+        );
+    }
+}
+
+// Each of 40,000 `$arg_x` looked for its argument in eight kilobytes of others: seconds of a worker.
+#[test]
+fn what_a_text_looks_for_in_a_request_counts_where_it_is_not_there() {
+    let times = |text: &str| format!("/{}", text.repeat(1_000));
+    let query = format!("http://h.example/?{}", "y&".repeat(2_000));
+    let cookies = "y=1;".repeat(1_000);
+    let cookies: &[(&str, &str)] = &[("cookie", &cookies)];
+    let fields: Vec<String> = (0..200).map(|n| format!("x-{n}")).collect();
+    let fields: Vec<_> = fields.iter().map(|name| (name.as_str(), "1")).collect();
+    for (text, url, headers) in [
+        ("$arg_x", query.as_str(), &[][..]),
+        ("$cookie_x", "http://h.example/", cookies),
+        ("$http_x", "http://h.example/", &fields),
+        ("$remote_port", "http://h.example/", &fields),
+    ] {
+        let path = [("h.example", "Prefix", "/", "s")];
+        for name in ["rewrite-target", "permanent-redirect", "upstream-vhost"] {
+            let dear = ingress("dear", &[(name, &times(text))], &path);
+            let (policy, _) = compile_with(&[dear], json!({}));
+            assert_eq!(ask(&policy, url, headers), "500 ", "{name} {text}");
+        }
+        let usual = ingress("usual", &[("rewrite-target", &format!("/z{text}"))], &path);
+        let (policy, _) = compile_with(&[usual], json!({}));
+        assert!(ask(&policy, url, headers).contains(" /z"), "{text}");
+    }
+}
+
+// `*.` and 29,000 labels: each end of a Host as long was looked up, a second of a worker.
+#[test]
+fn an_alias_that_no_host_can_have_is_none() {
+    let long = "a.".repeat(200);
+    let path = [("h.example", "Prefix", "/", "s")];
+    for alias in [
+        format!("*.{long}b"),
+        format!("b.{long}*"),
+        format!("{long}b"),
+    ] {
+        let said = format!("{alias},other.example");
+        let one = ingress("one", &[("server-alias", &said)], &path);
+        let (policy, remarks) = compile_with(&[one], json!({}));
+        let told = remarks
+            .iter()
+            .filter(|one| one.to_string().contains("no name of DNS"));
+        assert_eq!(told.count(), 1, "{remarks:?}");
+        check(&policy, &[("http://other.example/", "default-s-80 /")]);
+    }
+}
+
+// 40,000 names: each was compared with each field of an answer, and told to Envoy.
+#[test]
+fn an_authorizer_has_so_many_fields_and_no_more() {
+    let path = [("h.example", "Prefix", "/", "s")];
+    let fields = |count: usize| {
+        let fields: serde_json::Map<_, _> =
+            (0..count).map(|n| (format!("x{n}"), json!("1"))).collect();
+        json!({
+            "authorizers": { "http://auth.example:80": "asked" },
+            "config_maps": { "default/sent": fields },
+        })
+    };
+    let names = |count: usize| {
+        (0..count)
+            .map(|n| format!("x{n}"))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    for (name, value, count, want) in [
+        ("auth-response-headers", names(256), 0, "ask"),
+        ("auth-response-headers", names(257), 0, "503 "),
+        (
+            "auth-proxy-set-headers",
+            "default/sent".to_owned(),
+            256,
+            "ask",
+        ),
+        (
+            "auth-proxy-set-headers",
+            "default/sent".to_owned(),
+            257,
+            "503 ",
+        ),
+    ] {
+        let said = [("auth-url", "http://auth.example/"), (name, &value)];
+        let one = ingress("one", &said, &path);
+        let (policy, remarks) = compile_with(&[one], fields(count));
+        let seen = ask(&policy, "http://h.example/", &[]);
+        assert!(seen.starts_with(want), "{name}: {seen} {remarks:?}");
+    }
+}
+
 // 1,500 paths beside 20,000 names filled the memory of a proxy: each path had its own.
 #[test]
 fn what_an_ingress_says_is_there_once_for_all_its_paths() {

@@ -58,8 +58,12 @@ impl Context<'_> {
             ..Location::default()
         };
         location.cookies = self.cookies(asked, &draft.upstream, &location.path);
+        let refused = self.budget.refuses(draft);
+        if let Some(why) = refused.clone().filter(|_| !is_regex && !is_closed) {
+            return Err(unusable(Field::Path, &draft.written, why));
+        }
         if is_regex {
-            let pattern = match self.pattern(draft) {
+            let pattern = match refused.map_or_else(|| Pattern::location(&draft.path), Err) {
                 Err(_) if is_closed => Pattern::around(&draft.path),
                 Err(why) => return Err(unusable(Field::Path, &draft.written, why)),
                 Ok(pattern) => pattern,
@@ -88,13 +92,6 @@ impl Context<'_> {
         }
         location.uses_groups = is_regex && has_groups(&location);
         Ok(location)
-    }
-
-    fn pattern(&self, draft: &Draft) -> Result<Pattern, String> {
-        match self.budget.refuses(draft) {
-            Some(why) => Err(why),
-            None => Pattern::location(&draft.path),
-        }
     }
 
     /// The annotations of the location's Ingress.
