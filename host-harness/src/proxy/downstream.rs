@@ -14,7 +14,9 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 /// Envoy's limit, `max_request_headers_kb`, is 60; hyper's counts the request line too.
 const LONGEST_HEAD: usize = 64 * 1024;
@@ -68,21 +70,45 @@ async fn serve_http2(context: Rc<Context>, stream: TcpStream, connection: Connec
         protocol: "HTTP/2".to_owned(),
         ..connection
     };
+    let idle_timeout = context.config.idle_timeout;
+    let (began, serves) = watch::channel(());
+    let under_way = Rc::new(());
+    let requests = Rc::clone(&under_way);
     let service = service_fn(move |request| {
-        answer(
+        began.send_replace(());
+        let request_under_way = Rc::clone(&requests);
+        let answer = answer(
             Rc::clone(&context),
             connection.clone(),
             RawTarget::default(),
             request,
-        )
+        );
+        async move {
+            let answer = answer.await;
+            answer.map(|response| response.map(|body| body.holding(request_under_way)))
+        }
     });
     let http = http2::Builder::new(LocalExecutor);
     let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = serving.as_mut() => return,
+        // Of HTTP/1 hyper sees to it itself.
+        () = silence(serves, &under_way, idle_timeout) => return,
         _ = stopped.changed() => serving.as_mut().graceful_shutdown(),
     }
     let _ = serving.await;
+}
+
+/// Ready once no request has begun for so long, and none is under way: what is beside the service's own, and each
+/// of them, has `under_way`.
+async fn silence(mut began: watch::Receiver<()>, under_way: &Rc<()>, limit: Duration) {
+    loop {
+        let next = tokio::time::timeout(limit, began.changed()).await;
+        let is_idle = Rc::strong_count(under_way) <= 2;
+        if matches!(next, Ok(Err(_))) || next.is_err() && is_idle {
+            return;
+        }
+    }
 }
 
 async fn answer(

@@ -14,6 +14,8 @@ pub(super) struct ResponseBody {
     source: Source,
     /// Dropped behind the last byte, or when the downstream has gone.
     _ending: Option<Ending>,
+    /// The same: its connection sees by it that a request is under way.
+    _under_way: Option<Rc<()>>,
 }
 
 enum Source {
@@ -50,6 +52,15 @@ impl ResponseBody {
         Self {
             source: Source::Local(Full::from(bytes)),
             _ending: ending,
+            _under_way: None,
+        }
+    }
+
+    /// The same, and it holds `under_way` to its end.
+    pub(super) fn holding(self, under_way: Rc<()>) -> Self {
+        Self {
+            _under_way: Some(under_way),
+            ..self
         }
     }
 
@@ -69,6 +80,7 @@ impl ResponseBody {
         Self {
             source,
             _ending: Some(ending),
+            _under_way: None,
         }
     }
 }

@@ -213,6 +213,34 @@ fn a_body_that_stops_ends_its_request() {
 }
 
 #[test]
+fn a_client_of_http_2_that_says_nothing_is_not_waited_for() {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    // `GET / http` of the host `h`, in HPACK's words; the second one never ends its head.
+    let head = |flags: u8| {
+        [
+            &b"\0\0\x06\x01"[..],
+            &[flags],
+            b"\0\0\0\x01\x82\x86\x84\x41\x01h",
+        ]
+        .concat()
+    };
+    let (proxy, _) = start_with(Fixture::plain(), &[upstream::start()], |config| {
+        (config.workers, config.connections_per_worker) = (1, 1);
+        config.idle_timeout = Duration::from_millis(300);
+    });
+    for said in [Vec::new(), head(0x5), head(0x1)] {
+        let mut silent = Client::connect(proxy.local_addr());
+        let all = [PREFACE, &said].concat();
+        silent.reader.get_mut().write_all(&all).unwrap();
+        let mut rest = Vec::new();
+        silent.reader.read_to_end(&mut rest).unwrap();
+        // `:status: 200`, in HPACK's words.
+        let is_answered = rest.contains(&0x88);
+        assert_eq!(is_answered, said == head(0x5), "{rest:x?}");
+    }
+}
+
+#[test]
 fn more_connections_than_a_worker_may_have_are_closed() {
     let (proxy, _) = start_with(Fixture::plain(), &[upstream::start()], |config| {
         (config.workers, config.connections_per_worker) = (1, 2);
