@@ -9,7 +9,7 @@ use limpet_tests::rendered::{Rendered, Setup};
 use limpet_tests::wait;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const CLIENTS: usize = 40;
 pub(super) const ADMIN: &str = "prometheus_stats";
@@ -80,13 +80,16 @@ impl Case {
         let (polls, since) = (self.count("discovery_polls"), Instant::now());
         self.send_admin_to(address);
         wait::until("a poll has failed", || self.count("discovery_failures") > 0);
+        let intervals = || since.elapsed().as_millis() / u128::from(Setup::default().interval_ms);
+        let until_then = intervals();
         assert_eq!(self.crowd.reload(), stayed);
-        wait::until("two polls have failed", || {
-            self.count("discovery_failures") > 1
+        wait::until("three polls have failed", || {
+            self.count("discovery_failures") > 2
         });
         assert_eq!(self.crowd.reload(), stayed);
         let polls = u128::from(self.count("discovery_polls") - polls);
-        let most = since.elapsed().as_millis() / Duration::from_millis(100).as_millis() + 1;
+        // Before the first failure one each interval; then the pause doubles with each.
+        let most = until_then + 1 + u128::from((intervals() + 1).ilog2()) + 1;
         assert!(polls <= most, "{polls} polls in {:?}", since.elapsed());
         let log = self.envoy.envoy.log();
         assert_eq!(log.matches("does not answer").count(), 1, "{log}");
