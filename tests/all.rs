@@ -12,6 +12,7 @@ mod attacks {
     mod certificates;
     mod client_certificates;
     mod costly_patterns;
+    mod costly_texts;
     mod denials;
     pub(crate) mod edge;
     mod hostile_clients;
