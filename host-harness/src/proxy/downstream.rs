@@ -1,6 +1,6 @@
 //! Connections from the downstream, and what each request is answered.
 
-use super::context::Context;
+use super::context::{Context, Counted};
 use super::incoming::Incoming;
 use super::response_body::ResponseBody;
 use super::target::RawTarget;
@@ -150,25 +150,6 @@ pub(super) fn refusal(status: StatusCode) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::local(Vec::new(), None));
     *response.status_mut() = status;
     response
-}
-
-/// Counts a connection for as long as it is there.
-struct Counted {
-    context: Rc<Context>,
-}
-
-impl Counted {
-    fn new(context: Rc<Context>) -> Self {
-        context.connections.set(context.connections.get() + 1);
-        Self { context }
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let connections = &self.context.connections;
-        connections.set(connections.get().saturating_sub(1));
-    }
 }
 
 /// Runs HTTP/2 streams on the worker's thread.

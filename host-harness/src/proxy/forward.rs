@@ -1,7 +1,7 @@
 //! One request through the engine: carries out its steps.
 
 use super::config::AccessRecord;
-use super::context::Context;
+use super::context::{Context, Counted};
 use super::pool::{Connection as Upstream, SendError};
 use super::request_body::RequestBody;
 use super::response_body::{Ending, Log, ResponseBody};
@@ -124,7 +124,8 @@ impl Forward {
                     && upstream.status() == http::StatusCode::SWITCHING_PROTOCOLS
                 {
                     let upstream = hyper::upgrade::on(&mut upstream);
-                    upgrade::join(downstream, upstream, ending);
+                    let counted = Counted::new(Rc::clone(&context));
+                    upgrade::join(downstream, upstream, counted, ending);
                     return respond(&answer.head, ResponseBody::local(Vec::new(), None));
                 }
                 let body = upstream.into_body();

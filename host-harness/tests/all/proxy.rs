@@ -4,7 +4,7 @@ use crate::support::Fixture;
 use crate::upstream;
 use host_harness::proxy::{AccessRecord, Proxy, ProxyConfig};
 use host_harness::{Cluster, Endpoint};
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -51,6 +51,20 @@ impl Client {
         Self {
             reader: BufReader::new(stream),
         }
+    }
+
+    /// The connection is closed, and nothing was said. Silence until the limit is no end.
+    fn is_turned_away(&mut self) {
+        let mut rest = Vec::new();
+        let end = self
+            .reader
+            .read_to_end(&mut rest)
+            .map_err(|error| error.kind());
+        assert!(rest.is_empty(), "{rest:?}");
+        assert!(
+            matches!(end, Ok(0) | Err(ErrorKind::ConnectionReset)),
+            "{end:?}"
+        );
     }
 
     fn send(&mut self, bytes: &[u8]) {
@@ -254,13 +268,26 @@ fn more_connections_than_a_worker_may_have_are_closed() {
     }
     let mut further = Client::connect(proxy.local_addr());
     let _ = further.reader.get_mut().write_all(get); // it may be closed already
-    let mut rest = Vec::new();
-    assert_eq!(
-        further.reader.read_to_end(&mut rest).unwrap_or(0),
-        0,
-        "{rest:?}"
-    );
+    further.is_turned_away();
     assert!(kept[0].ask(get).0.starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn websockets_count_among_the_connections_that_a_worker_has() {
+    let (proxy, _) = start_with(Fixture::plain(), &[upstream::start()], |config| {
+        (config.workers, config.connections_per_worker) = (1, 2);
+    });
+    let upgrade = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let mut kept = Vec::new();
+    for _ in 0..2 {
+        let mut client = Client::connect(proxy.local_addr());
+        client.send(upgrade);
+        let mut head = [0; 12];
+        client.reader.read_exact(&mut head).unwrap();
+        assert_eq!(&head, b"HTTP/1.1 101");
+        kept.push(client);
+    }
+    Client::connect(proxy.local_addr()).is_turned_away();
 }
 
 #[test]
