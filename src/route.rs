@@ -15,6 +15,7 @@ mod hsts;
 mod known;
 pub mod location;
 pub(crate) mod lookup;
+mod openings;
 mod paging;
 pub(crate) mod pattern;
 mod request;

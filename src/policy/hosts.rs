@@ -210,8 +210,7 @@ impl Context<'_> {
         let locations: Arc<[_]> = locations.into();
         let lookup = if is_regex {
             self.tell_cost(name, &drafts, &locations, remarks);
-            let ages = locations.iter().map(|location| location.age);
-            Lookup::Regex(Tenants::new(ages.collect()))
+            Lookup::patterns(&locations)
         } else {
             Lookup::fixed(&locations)
         };

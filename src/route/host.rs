@@ -104,6 +104,10 @@ impl Candidate for Alias {
     fn compare(&self, name: &[u8], work: &Work, tries: bool) -> Match {
         self.pattern.compare(name, work, tries)
     }
+
+    fn literal(&self) -> &[u8] {
+        self.pattern.literal()
+    }
 }
 
 impl Hosts {
@@ -172,7 +176,7 @@ impl Hosts {
     /// Says how old the namespaces are of those who wrote aliases that are regular expressions.
     pub(crate) fn share(&mut self, ages: impl Fn(&[Option<usize>]) -> Vec<usize>) {
         let ingresses: Vec<_> = self.regexes.iter().map(|alias| alias.ingress).collect();
-        self.tenants = Tenants::new(ages(&ingresses));
+        self.tenants = Tenants::new(&self.regexes, ages(&ingresses));
     }
 
     /// What aliases that are regular expressions may cost, with the age of the namespace and the place of the
@@ -214,6 +218,9 @@ impl Hosts {
     fn named(&self, name: &[u8]) -> Result<Option<usize>, TooCostly> {
         if let Some(at) = self.known(name) {
             return Ok(Some(at));
+        }
+        if self.regexes.is_empty() {
+            return Ok(None);
         }
         let regex = self.tenants.find(&self.regexes, name);
         regex.map(|alias| alias.map(|alias| self.listed(alias.host, name)))

@@ -214,4 +214,9 @@ impl Candidate for Arc<Location> {
             None => Match::No,
         }
     }
+
+    fn literal(&self) -> &[u8] {
+        let pattern = self.pattern.as_ref();
+        pattern.map_or(self.name.as_bytes(), |pattern| pattern.literal())
+    }
 }

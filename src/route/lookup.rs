@@ -86,6 +86,12 @@ impl Lookup {
         }
     }
 
+    /// Of a host whose paths are.
+    pub(crate) fn patterns(locations: &[Arc<Location>]) -> Self {
+        let ages = locations.iter().map(|location| location.age);
+        Self::Regex(Tenants::new(locations, ages.collect()))
+    }
+
     pub(crate) fn find<'p>(&self, locations: &'p [Arc<Location>], uri: &[u8]) -> Found<'p> {
         let found = |at: Option<&usize>| at.and_then(|at| locations.get(*at));
         match self {

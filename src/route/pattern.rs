@@ -254,6 +254,11 @@ impl Pattern {
         work::longest(most.saturating_sub(1))
     }
 
+    /// What every text that matches begins with, in upper or lower case.
+    pub(super) fn literal(&self) -> &[u8] {
+        self.prefix.as_ref().map_or(&[], Prefix::literal)
+    }
+
     /// Whether it matches, as far as that is known; `tries`: a regular expression is run.
     pub(super) fn compare(&self, text: &[u8], work: &Work, tries: bool) -> Match {
         if !tries && !self.is_decided(text) {

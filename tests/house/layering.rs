@@ -199,7 +199,12 @@ const CORE: &[&[&str]] = &[
     &["redirect::destination", "fields"],
     &["rewrite", "affinity", "canary", "access::clients"],
     &["client_certificate"],
-    &["route::pattern", "route::target", "discovery"],
+    &[
+        "route::openings",
+        "route::pattern",
+        "route::target",
+        "discovery",
+    ],
     &["endpoints", "session_cookie"],
     &["annotations"],
     &["config::environment"],
