@@ -89,7 +89,8 @@ impl Ring {
         let guess = u64::from(hash).saturating_mul(count as u64) >> 32;
         let guess = usize::try_from(guess).unwrap_or(0);
         let is_before = |at: usize| self.hashes.get(at).is_some_and(|point| *point < hash);
-        let mut reach = 32usize;
+        // Where there are more of them, points are off by more.
+        let mut reach = (count >> 10).max(32);
         loop {
             let from = guess.saturating_sub(reach);
             let upto = guess.saturating_add(reach).min(count);
