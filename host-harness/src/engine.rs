@@ -80,6 +80,22 @@ impl Engine {
         self.shared.filter.borrow().vm()?.borrow().guest_work()
     }
 
+    /// How many bytes of memory the module has taken, which never become fewer; `None`: there is no module.
+    #[must_use]
+    pub fn guest_memory(&self) -> Option<usize> {
+        self.shared.filter.borrow().vm()?.borrow().guest_memory()
+    }
+
+    /// Hands the plugin another configuration in the VM that it has, as Envoy does where nothing else of it
+    /// changes. No [`Exchange`] may be under way.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if the module refuses it; nothing is served then.
+    pub fn reconfigure(&self, configuration: Vec<u8>) -> Result<(), StartError> {
+        self.shared.filter.borrow_mut().reconfigure(configuration)
+    }
+
     /// Runs `proxy_on_tick`.
     pub fn tick(&self) {
         let vm = self.shared.filter.borrow().vm();

@@ -12,7 +12,7 @@ use std::task::Waker;
 use std::time::Duration;
 use wasmtime::{Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 
-/// The root context; streams are numbered from the next on.
+/// The first root context; streams are numbered from the next on.
 pub(crate) const ROOT: u32 = 1;
 
 /// No guest gets more memory, in bytes: far more than any configuration that is taken.
@@ -29,6 +29,8 @@ pub(crate) struct Host {
     pub(crate) environment_variables: Vec<(String, Vec<u8>)>,
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) configuration: Vec<u8>,
+    /// The context of the plugin.
+    pub(crate) root: u32,
     /// The streams by context.
     pub(crate) streams: HashMap<u32, SharedStream>,
     /// Which host calls are refused.
@@ -79,6 +81,7 @@ impl Host {
             environment_variables: Vec::new(),
             vm_configuration: Vec::new(),
             configuration: Vec::new(),
+            root: ROOT,
             streams: HashMap::new(),
             refusal: None,
             callback: Callback::Configure,

@@ -79,6 +79,7 @@ impl Vm {
             last_context: ROOT,
             failed: false,
         };
+        vm.exports.initialize(&mut vm.store).map_err(failed)?;
         vm.configure().map_err(failed)?.map_err(|callback| {
             let plugin = config.name.clone();
             StartError::Refused { plugin, callback }
@@ -86,13 +87,46 @@ impl Vm {
         Ok(vm)
     }
 
+    /// Another configuration in the same instance, as Envoy does it where nothing else of the plugin changes: a
+    /// new root context takes it, then the one before ends. No stream may be under way.
+    pub(crate) fn reconfigure(&mut self, configuration: Vec<u8>) -> Result<(), StartError> {
+        let root = self.next_context();
+        let host = self.store.data_mut();
+        let before = std::mem::replace(&mut host.root, root);
+        host.configuration = configuration;
+        host.tick_period = None;
+        let plugin = host.plugin_name.clone();
+        let configured = self.configure();
+        let configured = self.check(configured);
+        if configured.is_ok() {
+            self.enter(before, Callback::Close);
+            let _ = self.end(before); // a trap is noted
+        }
+        let host = self.store.data_mut();
+        host.pending_calls.retain(|_, context| *context != before);
+        host.wake();
+        match configured {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(callback)) => Err(StartError::Refused { plugin, callback }),
+            Err(Trapped) => Err(StartError::Failed {
+                plugin,
+                reason: "it trapped".to_owned(),
+            }),
+        }
+    }
+
+    fn next_context(&mut self) -> u32 {
+        self.last_context = self.last_context.wrapping_add(1).max(ROOT + 1);
+        self.last_context
+    }
+
     /// The name of the callback that refused, if one did.
     fn configure(&mut self) -> wasmtime::Result<Result<(), &'static str>> {
-        self.exports.initialize(&mut self.store)?;
+        let root = self.store.data().root;
         let sizes = self.store.data().configuration_sizes();
-        self.enter(ROOT, Callback::Configure);
+        self.enter(root, Callback::Configure);
         let create = self.exports.on_context_create.clone();
-        create.call(&mut self.store, (ROOT, 0))?;
+        create.call(&mut self.store, (root, 0))?;
         for (callback, name, size) in [
             (&self.exports.on_vm_start, "proxy_on_vm_start", sizes.vm),
             (
@@ -102,7 +136,7 @@ impl Vm {
             ),
         ] {
             if let Some(callback) = callback
-                && callback.call(&mut self.store, (ROOT, size))? == 0
+                && callback.call(&mut self.store, (root, size))? == 0
             {
                 return Ok(Err(name));
             }
@@ -117,12 +151,12 @@ impl Vm {
 
     /// Creates a context for `stream`. A trap in there shows in the next callback.
     pub(crate) fn open(&mut self, stream: &SharedStream) -> u32 {
-        self.last_context = self.last_context.wrapping_add(1).max(ROOT + 1);
-        let id = self.last_context;
+        let id = self.next_context();
+        let root = self.store.data().root;
         self.store.data_mut().streams.insert(id, stream.clone());
         self.enter(id, Callback::RequestHeaders);
         let create = self.exports.on_context_create.clone();
-        let created = create.call(&mut self.store, (id, ROOT));
+        let created = create.call(&mut self.store, (id, root));
         let _ = self.check(created);
         id
     }
@@ -207,6 +241,11 @@ impl Vm {
             let logged = on_log.call(&mut self.store, id);
             self.check(logged)?;
         }
+        self.end(id)
+    }
+
+    /// Of a stream or a root context: done, delete.
+    fn end(&mut self, id: u32) -> Result<(), Trapped> {
         if let Some(on_done) = self.exports.on_done.clone() {
             let done = on_done.call(&mut self.store, id);
             self.check(done)?;
@@ -221,8 +260,9 @@ impl Vm {
     /// `proxy_on_tick` of the root context.
     pub(crate) fn tick(&mut self) {
         if let Some(on_tick) = self.exports.on_tick.clone().filter(|_| !self.failed) {
-            self.enter(ROOT, Callback::Tick);
-            let ticked = on_tick.call(&mut self.store, ROOT);
+            let root = self.store.data().root;
+            self.enter(root, Callback::Tick);
+            let ticked = on_tick.call(&mut self.store, root);
             let _ = self.check(ticked);
         }
     }
@@ -231,6 +271,12 @@ impl Vm {
     pub(crate) fn guest_work(&self) -> Option<u64> {
         let left = self.store.get_fuel().ok()?;
         Some(u64::MAX.saturating_sub(left))
+    }
+
+    /// How many bytes of memory the guest has.
+    pub(crate) fn guest_memory(&self) -> Option<usize> {
+        let memory = self.store.data().memory?;
+        Some(memory.data_size(&self.store))
     }
 
     /// How often the root context wants to tick.
@@ -273,7 +319,8 @@ impl Vm {
         });
         self.enter(context, Callback::HttpCallResponse);
         self.store.data_mut().call_response = Some(response.unwrap_or_default());
-        let called = callback.call(&mut self.store, (ROOT, token, headers, body, trailers));
+        let root = self.store.data().root;
+        let called = callback.call(&mut self.store, (root, token, headers, body, trailers));
         self.store.data_mut().call_response = None;
         let _ = self.check(called);
     }

@@ -57,6 +57,15 @@ impl Filter {
         self.vm.clone()
     }
 
+    /// See [`super::Engine::reconfigure`].
+    pub(super) fn reconfigure(&mut self, configuration: Vec<u8>) -> Result<(), StartError> {
+        if let Some(plugin) = &mut self.plugin {
+            plugin.configuration.clone_from(&configuration);
+        }
+        let vm = self.vm.as_ref();
+        vm.map_or(Ok(()), |vm| vm.borrow_mut().reconfigure(configuration))
+    }
+
     /// See [`super::Engine::register`].
     pub(super) fn register(&mut self, waker: &Waker) {
         self.waker = Some(waker.clone());

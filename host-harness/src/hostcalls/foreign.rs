@@ -3,7 +3,7 @@
 use super::answer::answer;
 use crate::abi::Status;
 use crate::guest::Span;
-use crate::host::{Host, ROOT};
+use crate::host::Host;
 use wasmtime::{Caller, Linker, Result};
 
 pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {
@@ -45,7 +45,7 @@ fn set_effective_context(mut caller: Caller<'_, Host>, context: u32) -> u32 {
     }
     answer(caller, "proxy_set_effective_context", |guest| {
         let host = guest.host_mut();
-        if context != ROOT && !host.streams.contains_key(&context) {
+        if context != host.root && !host.streams.contains_key(&context) {
             return Err(Status::BadArgument);
         }
         host.effective = context;

@@ -109,3 +109,20 @@ fn a_refused_configuration_is_no_engine() {
         }
     ));
 }
+
+/// As Envoy 1.40 does where nothing of a plugin changes but its configuration.
+#[test]
+fn another_configuration_gets_a_root_context_in_the_same_vm() {
+    let fixture = Fixture::guest("anew");
+    let engine = fixture.start();
+    assert_eq!(fixture.said(), ["c1", "configured"]);
+    drop(send(&engine, "/", &[]));
+    assert_eq!(fixture.said(), ["s1", "e2", "d2"]);
+    let memory = engine.guest_memory().unwrap();
+    engine.reconfigure(b"again".to_vec()).unwrap();
+    assert_eq!(fixture.said(), ["c3", "again", "e1", "d1"]);
+    engine.tick();
+    drop(send(&engine, "/", &[]));
+    assert_eq!(fixture.said(), ["t3", "s3", "e4", "d4"]);
+    assert_eq!(engine.guest_memory(), Some(memory));
+}
