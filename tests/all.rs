@@ -28,8 +28,11 @@ mod check;
 mod chromium;
 mod costs {
     mod configure;
+    mod flat;
     mod guest_work;
     mod host_calls;
+    mod memory;
+    mod worker;
 }
 mod envoy_behaviour;
 mod example_guest;

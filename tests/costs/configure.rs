@@ -1,5 +1,6 @@
 //! What a VM needs for a configuration before it answers: `cargo xtask bench --configure`.
 
+use super::worker;
 use host_harness::environment::Collector;
 use host_harness::{Clusters, Engine, EngineConfig, Environment, LogLevel, PluginConfig};
 use limpet_tests::envoy::cpu_time;
@@ -105,4 +106,23 @@ fn a_thousand_ingresses_take_little_more_each_than_a_hundred() {
         println!("{name:24} {ten:7.1} {hundred:7.1} {thousand:7.1}   an Ingress {ratio:.2} times");
         assert!(ratio < MOST, "{name}: {ratio:.2} times");
     }
+    for (ingresses, times) in [(1_000, 4), (10_000, 1)] {
+        for is_regex in [false, true] {
+            let list: Vec<_> = (0..ingresses)
+                .map(|number| five_paths(number, is_regex))
+                .collect();
+            let configuration = json!({ "ingresses": list });
+            let kib = configuration.to_string().len() >> 10;
+            let kind = if is_regex { "patterns" } else { "paths" };
+            let time = start(&configuration, times);
+            println!("{ingresses} Ingresses of five {kind}, {kib} KiB: {time:.1} ms");
+        }
+    }
+}
+
+/// An Ingress of a host of its own.
+fn five_paths(number: u32, is_regex: bool) -> Value {
+    let rest = if is_regex { "(/|$)(.*)" } else { "" };
+    let paths: Vec<_> = (0..5).map(|app| format!("/app{app}{rest}")).collect();
+    worker::ingress(&format!("shop-{number}.test"), &paths, is_regex, false)
 }

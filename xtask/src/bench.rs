@@ -40,7 +40,7 @@ pub(crate) struct Options {
     /// no Ingress names), against Envoy's own session cookie and none, in rounds of 4 seconds each
     #[arg(long)]
     envoy: bool,
-    /// The time of one VM for configurations of 10, 100 and 1,000 Ingresses instead
+    /// The time of one VM for configurations of 10, 100, 1,000 and 10,000 Ingresses instead
     #[arg(long, conflicts_with = "envoy")]
     configure: bool,
     /// The instructions of a worker per request instead, by valgrind: of Envoy with both builds of limpet, with its

@@ -12,9 +12,13 @@ pub(crate) struct Options {
     /// Instead: what a request waits for while 5,000 endpoints are taken over, beside plain Envoy
     #[arg(long)]
     take_over: bool,
+    /// Instead: ten million requests through the module alone, which may take no memory
+    #[arg(long, conflicts_with_all = ["minutes", "take_over"])]
+    requests: bool,
 }
 
 const SOAK: &str = "faults::soak::chaos_loses_no_request_and_moves_no_session";
+const REQUESTS: &str = "costs::memory::ten_million_requests_take_no_memory";
 const TAKE_OVER: &str = "faults::takeover::taking_over_5000_endpoints_stalls_no_request";
 
 /// Pods, configurations, the admin and Envoy itself come and go under crowds, beside a plain Envoy;
@@ -22,14 +26,20 @@ const TAKE_OVER: &str = "faults::takeover::taking_over_5000_endpoints_stalls_no_
 ///
 /// # Errors
 /// When the set-up fails, a session moved without cause, more was lost than by a plain Envoy, or
-/// memory grew; with `--take-over`, when a request waits 5 ms longer for its worker than in plain Envoy.
+/// memory grew; with `--take-over`, when a request waits 5 ms longer for its worker than in plain Envoy; with
+/// `--requests`, when the module's memory grew.
 pub(crate) fn run(options: &Options) -> Result<()> {
     wasm::module()?;
-    envoy::envoy()?;
-    let (what, test) = match options.take_over {
-        true => ("requests while 5,000 endpoints are taken over", TAKE_OVER),
-        false => ("two Envoys under chaos", SOAK),
+    let (what, test) = match options {
+        Options { requests: true, .. } => ("ten million requests", REQUESTS),
+        Options {
+            take_over: true, ..
+        } => ("requests while 5,000 endpoints are taken over", TAKE_OVER),
+        _ => ("two Envoys under chaos", SOAK),
     };
+    if !options.requests {
+        envoy::envoy()?;
+    }
     process::announce(what);
     process::run(
         process::cargo()
