@@ -15,6 +15,7 @@ mod translate;
 mod width;
 mod work;
 
+use node::Branches;
 use plain::{Plain, Spans};
 use prefix::Prefix;
 use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
@@ -30,11 +31,11 @@ const SIZE_LIMIT: usize = 512 * 1024;
 /// A PCRE pattern of somebody's manifest on the linear-time engine.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
-    /// `None`: the text of `prefix` is all there is.
+    /// `None`: `plain` does its work, or the text of `prefix` is all there is.
     regex: Option<Regex>,
-    /// What is compared before `regex` is run.
+    /// What is compared before anything else.
     prefix: Option<Prefix>,
-    /// What finds groups without `regex`.
+    /// What matches and finds groups in place of `regex`.
     plain: Option<Box<Plain>>,
     /// Look-aheads, each from the start of the text up to its own end.
     guards: Vec<Guard>,
@@ -173,8 +174,29 @@ impl Pattern {
         if states > MOST_STATES {
             return Err(format!("has more than {MOST_STATES} places"));
         }
-        let translated = translate::translate(&branches, groups)?;
-        let prefix = Prefix::of(&branches, ignore_case);
+        match Plain::of(&branches).filter(|_| ignore_case) {
+            Some(plain) => Ok(Self {
+                regex: None,
+                prefix: Prefix::of(&branches, true),
+                plain: Some(Box::new(plain)),
+                guards: Vec::new(),
+                ending: None,
+                groups,
+                names: Vec::new(),
+                width: width::width(&branches),
+                is_a_guess: false,
+            }),
+            None => Self::with_engine(&branches, groups, ignore_case),
+        }
+    }
+
+    fn with_engine(
+        branches: &Branches,
+        groups: Vec<Option<usize>>,
+        ignore_case: bool,
+    ) -> Result<Self, String> {
+        let translated = translate::translate(branches, groups)?;
+        let prefix = Prefix::of(branches, ignore_case);
         let regex = if translated.groups.is_empty() && prefix.as_ref().is_some_and(Prefix::is_all) {
             None
         } else {
@@ -195,10 +217,9 @@ impl Pattern {
             let number = numbers.find(|(number, _)| **number == Some(at));
             Some((name?.to_owned(), number?.1))
         });
-        let plain = Plain::of(&branches).filter(|_| ignore_case).map(Box::new);
         Ok(Self {
             prefix,
-            plain,
+            plain: None,
             names: names.collect(),
             groups: translated.groups,
             guards: guards.collect::<Result<_, String>>()?,
@@ -208,11 +229,11 @@ impl Pattern {
                 } else {
                     source
                 },
-                states,
+                states: width::states(branches),
                 regex: OnceLock::new(),
             }),
             regex,
-            width: width::width(&branches),
+            width: width::width(branches),
             is_a_guess: false,
         })
     }
@@ -297,25 +318,29 @@ impl Pattern {
             .prefix
             .as_ref()
             .and_then(|prefix| prefix.is_match(text));
-        let regex = || {
+        let tried = || {
             work.takes(self.width, text)
-                && self
-                    .regex_for(text, work)
-                    .is_some_and(|regex| regex.is_match(text))
+                && match &self.plain {
+                    Some(plain) => plain.find(text).is_some(),
+                    None => self
+                        .regex_for(text, work)
+                        .is_some_and(|regex| regex.is_match(text)),
+                }
         };
-        known.unwrap_or_else(regex) && self.guards_hold(text, work)
+        known.unwrap_or_else(tried) && self.guards_hold(text, work)
     }
 
     /// The groups of the first match; none where that is more than `work` has left.
     pub(crate) fn groups(&self, text: &[u8], work: &Work) -> Option<Groups<'_>> {
+        if let Some(plain) = &self.plain {
+            let spans = work.takes(self.width, text).then(|| plain.find(text));
+            return spans.flatten().map(|spans| Groups(Places::Plain(spans)));
+        }
         let Some(regex) = self.regex_for(text, work) else {
             return self.is_match(text, work).then(Groups::default);
         };
         if !work.takes(self.width, text) {
             return None;
-        }
-        if let Some(plain) = &self.plain {
-            return plain.find(text).map(|spans| Groups(Places::Plain(spans)));
         }
         let mut places = regex.capture_locations();
         regex.captures_read(&mut places, text)?;

@@ -47,14 +47,12 @@ impl ByteSet {
 
     /// Of how many ranges it is made.
     pub(super) fn runs(self) -> u32 {
-        let holds = |byte: u8| {
-            let word = self.0.get(usize::from(byte >> 6)).copied();
-            word.is_some_and(|word| word >> (byte & 63) & 1 == 1)
-        };
-        let starts = |byte: &u8| holds(*byte) && !byte.checked_sub(1).is_some_and(holds);
-        (0..=u8::MAX)
-            .filter(starts)
-            .fold(0, |runs, _| runs.saturating_add(1))
+        // A range starts at each byte before which the set has none.
+        let (runs, _) = self.0.iter().fold((0_u32, 0), |(runs, before), word| {
+            let starts = word & !(word << 1 | before);
+            (runs.saturating_add(starts.count_ones()), word >> 63)
+        });
+        runs
     }
 
     pub(super) fn union(self, other: Self) -> Self {
@@ -72,5 +70,29 @@ impl ByteSet {
     pub(super) fn is_disjoint(self, other: Self) -> bool {
         let mut words = self.0.into_iter().zip(other.0);
         words.all(|(one, two)| one & two == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ranges_of_a_set_are_counted_across_its_words() {
+        for (set, runs) in [
+            (ByteSet::EMPTY, 0),
+            (ByteSet::ALL, 1),
+            (ByteSet::of(b'/'), 1),
+            (ByteSet::of(b'a'), 2),
+            (ByteSet::of(b'\n').not(), 2),
+            (ByteSet::range(0, 63), 1),
+            (ByteSet::from_fn(|byte| (60..=70).contains(&byte)), 1),
+            (ByteSet::from_fn(|byte| byte == 63 || byte == 65), 2),
+            (ByteSet::from_fn(|byte| byte == 127 || byte == 128), 1),
+            (ByteSet::from_fn(|byte| byte % 2 == 1), 128),
+            (ByteSet::from_fn(|byte| byte % 2 == 0), 128),
+        ] {
+            assert_eq!(set.runs(), runs, "{set:?}");
+        }
     }
 }

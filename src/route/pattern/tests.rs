@@ -150,10 +150,8 @@ fn groups_of_a_plain_pattern_are_those_of_its_regular_expression() {
     ] {
         let compiled = Pattern::location(pattern).unwrap();
         assert_eq!(compiled.plain.is_some(), is_plain, "{pattern}");
-        let slow = Pattern {
-            plain: None,
-            ..compiled.clone()
-        };
+        let (branches, numbers) = parse::parse(format!("^{pattern}").as_bytes()).unwrap();
+        let slow = Pattern::with_engine(&branches, numbers, true).unwrap();
         for text in [
             "/",
             "/app",
@@ -172,8 +170,11 @@ fn groups_of_a_plain_pattern_are_those_of_its_regular_expression() {
             "x/app/",
             "/app/\n",
         ] {
+            let text = text.as_bytes();
+            let matches = |pattern: &Pattern| pattern.is_match(text, &Work::of_a_request());
+            assert_eq!(matches(&compiled), matches(&slow), "{pattern} {text:?}");
             let found = |pattern: &Pattern| {
-                let groups = pattern.groups(text.as_bytes(), &Work::of_a_request());
+                let groups = pattern.groups(text, &Work::of_a_request());
                 groups.map(|groups| [1, 2, 3, 4].map(|number| groups.get(number)))
             };
             let count = compiled.groups.len().min(4);
