@@ -29,7 +29,7 @@ const MOST_STATES: u32 = 2_730;
 const SIZE_LIMIT: usize = 512 * 1024;
 
 /// A PCRE pattern of somebody's manifest on the linear-time engine.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Pattern {
     /// `None`: `plain` does its work, or the text of `prefix` is all there is.
     regex: Option<Regex>,
@@ -123,15 +123,9 @@ impl Pattern {
     /// the literal text before its first special character.
     pub(crate) fn around(path: &str) -> Self {
         Self {
-            regex: None,
             prefix: Some(Prefix::around(path)),
-            plain: None,
-            guards: Vec::new(),
-            ending: None,
-            groups: Vec::new(),
-            names: Vec::new(),
-            width: 0,
             is_a_guess: true,
+            ..Self::default()
         }
     }
 
@@ -176,15 +170,11 @@ impl Pattern {
         }
         match Plain::of(&branches).filter(|_| ignore_case) {
             Some(plain) => Ok(Self {
-                regex: None,
                 prefix: Prefix::of(&branches, true),
                 plain: Some(Box::new(plain)),
-                guards: Vec::new(),
-                ending: None,
                 groups,
-                names: Vec::new(),
                 width: width::width(&branches),
-                is_a_guess: false,
+                ..Self::default()
             }),
             None => Self::with_engine(&branches, groups, ignore_case),
         }
@@ -219,7 +209,6 @@ impl Pattern {
         });
         Ok(Self {
             prefix,
-            plain: None,
             names: names.collect(),
             groups: translated.groups,
             guards: guards.collect::<Result<_, String>>()?,
@@ -234,7 +223,7 @@ impl Pattern {
             }),
             regex,
             width: width::width(branches),
-            is_a_guess: false,
+            ..Self::default()
         })
     }
 
