@@ -1,6 +1,8 @@
 //! What a decision may ask about the world. The core has no clock, no randomness and no host of
 //! its own: they come in as closures.
 
+use crate::limits::{Demand, Verdict};
+
 /// Each is asked only where a location needs it.
 pub struct Facts<'f> {
     /// Seconds since 1970, UTC.
@@ -13,6 +15,21 @@ pub struct Facts<'f> {
     /// How far the endpoint table may be trusted for this request; asked only where its
     /// cookie names nobody in the table.
     pub knowledge: &'f dyn Fn() -> Knowledge,
+    /// Counts the request by `limit-rps` and its like, and says what became of it. A
+    /// [`Stream`](crate::stream::Stream) asks once, however often it decides.
+    pub count: &'f dyn Fn(&Demand) -> Verdict,
+}
+
+impl Facts<'static> {
+    /// Those of no request: it is 1970, nothing is random, there is no stream, the endpoints are
+    /// those that are known, and whatever is counted is within its limits.
+    pub const NONE: Self = Self {
+        now: &|| 0,
+        random: &|| 0,
+        property: &|_| None,
+        knowledge: &|| Knowledge::Current,
+        count: &|_| Verdict::Within,
+    };
 }
 
 /// How far one request may trust the endpoint table, at the moment it is decided.

@@ -143,7 +143,6 @@ impl Room {
 mod tests {
     use super::*;
     use crate::edit::fields;
-    use crate::facts::Knowledge;
 
     fn refusal(
         buffers: &str,
@@ -156,10 +155,8 @@ mod tests {
         head.extend(values.iter().map(|(name, size)| (*name, "x".repeat(*size))));
         let property = |_: &[&str]| Some(protocol.as_bytes().to_vec());
         let facts = Facts {
-            now: &|| 0,
-            random: &|| 0,
             property: &property,
-            knowledge: &|| Knowledge::Current,
+            ..Facts::NONE
         };
         let buffers = HeadBuffers::read(buffers).unwrap();
         buffers.refusal(&fields(&head), &facts)

@@ -37,8 +37,7 @@
 //! let facts = Facts {
 //!     now: &|| 1_700_000_000,
 //!     random: &|| 7,
-//!     property: &|_| None,
-//!     knowledge: &|| Knowledge::Current,
+//!     ..Facts::NONE
 //! };
 //! let endpoints = EndpointTable::default();
 //! let decided = Stream::default().on_request(&policy, &endpoints, &head, &facts);

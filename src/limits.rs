@@ -50,7 +50,7 @@ pub struct Rate {
     pub burst: u64,
 }
 
-/// A request that is to be counted before it goes on.
+/// What a request is counted by before it goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demand {
     limits: Arc<Limits>,
@@ -58,7 +58,7 @@ pub struct Demand {
 }
 
 /// What became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It may go on.
     Within,
@@ -136,17 +136,11 @@ fn hash(bytes: &[u8]) -> u64 {
 mod tests {
     use super::*;
     use crate::edit::fields;
-    use crate::facts::Knowledge;
     use std::collections::BTreeSet;
 
     /// Whom a request with these headers counts for.
     fn client(limits: &Arc<Limits>, headers: &[(&str, &str)]) -> Option<Demand> {
-        let facts = Facts {
-            now: &|| 0,
-            random: &|| 0,
-            property: &|_| None,
-            knowledge: &|| Knowledge::Current,
-        };
+        let facts = Facts::NONE;
         limits.demand(&fields(headers), &facts, None)
     }
 

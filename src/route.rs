@@ -272,7 +272,7 @@ fn enter<'p: 'r, 'r>(
                 headers.extend(cors.fields(allowed));
             }
         }
-        Disposition::Pass { .. } | Disposition::Ask(_) | Disposition::Count(_) => {}
+        Disposition::Pass { .. } | Disposition::Ask(_) => {}
     }
     disposition
 }
@@ -325,7 +325,7 @@ fn go_in<'p: 'r, 'r>(
     if location.backend == Backend::Missing && location.fallback.is_none() {
         return Disposition::reply(redirect::plain(503), Some(location), Reason::NoService);
     }
-    if let Some(limited) = counting::limited(policy, location, scope, known.counted) {
+    if let Some(limited) = counting::limited(policy, location, scope) {
         return limited;
     }
     let admitted = match admission::admission(policy, host, location, scope, known.answer) {

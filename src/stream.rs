@@ -17,10 +17,11 @@ use crate::endpoints::EndpointTable;
 use crate::error_pages::{Instead, Page};
 use crate::facts::{Facts, Knowledge};
 use crate::fields::Answers;
-use crate::limits::{Demand, Verdict};
+use crate::limits::Verdict;
 use crate::policy::Policy;
 use crate::route::{self, Disposition, Forward, Known, Location, Reason};
 use edits::{add_first, decode, forward_edits, not_found, strip};
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// The head of a response, read only as far as a decision needs.
@@ -78,9 +79,6 @@ pub enum Step<'p> {
     /// It waits for an answer to this; [`Stream::answered`] takes it, and [`Stream::on_request`] is
     /// to be called again then.
     Ask(Question),
-    /// It is to be counted; [`Stream::counted`] takes what became of that, and [`Stream::on_request`] is
-    /// to be called again at once.
-    Count(Demand),
     /// It waits for the endpoints; [`Stream::on_request`] is to be called again once
     /// [`Facts::knowledge`] has changed.
     Wait,
@@ -143,7 +141,7 @@ pub struct Stream {
     /// The page that stands in place of a response, and what goes with it.
     paging: Option<(Box<Page>, Fields)>,
     /// What became of counting it.
-    counted: Option<Verdict>,
+    counted: OnceCell<Verdict>,
     /// What `add-headers` says of the answer; `None`: what it says of every answer.
     additions: Option<Answers>,
 }
@@ -208,14 +206,17 @@ impl Stream {
         let mut telemetry = Telemetry::default();
         let known = Known {
             answer: self.answer.as_ref(),
-            counted: self.counted.as_ref(),
             page: self.page.as_ref(),
             has_body: self.has_body,
         };
-        let disposition = route::dispose_knowing(policy, endpoints, headers, facts, known);
+        let counted = &self.counted;
+        let counting = Facts {
+            count: &|demand| *counted.get_or_init(|| (facts.count)(demand)),
+            ..*facts
+        };
+        let disposition = route::dispose_knowing(policy, endpoints, headers, &counting, known);
         self.additions = route::additions(policy, headers, facts, disposition.location());
         let step = match disposition {
-            Disposition::Count(demand) => Step::Count(demand),
             Disposition::Ask(question) => {
                 self.asks_for_page = question.wants_body;
                 Step::Ask(question)
@@ -299,7 +300,7 @@ impl Stream {
                 Step::Forward(strip(policy, headers))
             }
         };
-        if matches!(step, Step::Wait | Step::Ask(_) | Step::Count(_)) {
+        if matches!(step, Step::Wait | Step::Ask(_)) {
             let telemetry = Telemetry::default();
             return OnRequest { step, telemetry };
         }
@@ -310,11 +311,6 @@ impl Stream {
     /// A body follows the head that is about to come.
     pub fn body_follows(&mut self) {
         self.has_body = true;
-    }
-
-    /// Takes what became of counting it.
-    pub fn counted(&mut self, verdict: Verdict) {
-        self.counted = Some(verdict);
     }
 
     /// Takes the answer to what was asked.

@@ -146,7 +146,6 @@ fn socket(text: &[u8]) -> Option<IpAddr> {
 mod tests {
     use super::*;
     use crate::edit::fields;
-    use crate::facts::Knowledge;
 
     fn client(peer: Option<&str>, forwarded: &[&str], trusted: Option<&str>) -> Option<String> {
         let headers: Vec<_> = forwarded
@@ -154,13 +153,11 @@ mod tests {
             .map(|value| ("x-forwarded-for", *value))
             .collect();
         let facts = Facts {
-            now: &|| 0,
-            random: &|| 0,
             property: &|path| {
                 assert_eq!(path, ["source", "address"]);
                 peer.map(|peer| peer.as_bytes().to_vec())
             },
-            knowledge: &|| Knowledge::Current,
+            ..Facts::NONE
         };
         let real_ip = trusted.map(|trusted| RealIp {
             header: "x-forwarded-for".to_owned(),

@@ -68,14 +68,11 @@ mod tests {
     use super::*;
     use crate::access::Networks;
     use crate::edit::fields;
-    use crate::facts::Knowledge;
 
     fn told(sent: &[(&str, &str)], full: Option<&str>) -> Vec<String> {
         let facts = Facts {
-            now: &|| 0,
-            random: &|| 0,
             property: &|_| Some(b"10.9.9.9:1".to_vec()),
-            knowledge: &|| Knowledge::Current,
+            ..Facts::NONE
         };
         let real_ip = RealIp {
             header: "x-client".to_owned(),
@@ -123,10 +120,8 @@ mod tests {
     fn pods_are_told_of_https_where_the_proxy_protocol_names_port_443() {
         let written = |place: &'static [u8], proxied| {
             let facts = Facts {
-                now: &|| 0,
-                random: &|| 0,
                 property: &|path| (path == ["destination", "address"]).then(|| place.to_vec()),
-                knowledge: &|| Knowledge::Current,
+                ..Facts::NONE
             };
             let proxied = Some(super::super::Proxied {
                 name: "x-proxied".to_owned(),

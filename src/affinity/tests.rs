@@ -5,7 +5,7 @@ use crate::cluster::Cluster;
 use crate::config::CookieFormat;
 use crate::edit;
 use crate::endpoints::{ClusterTable, Endpoint, Health};
-use crate::facts::{Facts, Knowledge};
+use crate::facts::Facts;
 
 const NAME: &str = "default-web-8080";
 const A: &str = "10.0.0.1:80";
@@ -101,8 +101,7 @@ fn closed(
     let facts = Facts {
         now: &|| 1_732_345_678,
         random: &|| 0x1234_5678_9ABC_DEF0,
-        property: &|_| None,
-        knowledge: &|| Knowledge::Current,
+        ..Facts::NONE
     };
     let affinity = cluster.affinity.as_ref().unwrap();
     let closed = close(affinity, session, table, &place(true), served, &facts);
@@ -313,8 +312,7 @@ fn a_minted_key_is_its_endpoints_wherever_on_its_arcs_it_falls() {
                 let facts = Facts {
                     now: &|| 1_732_345_678,
                     random: &|| random,
-                    property: &|_| None,
-                    knowledge: &|| Knowledge::Current,
+                    ..Facts::NONE
                 };
                 let affinity = balanced.affinity.as_ref().unwrap();
                 let key = affinity.mint(address, Some(&table), &facts).unwrap();
@@ -452,12 +450,7 @@ fn no_cookie_is_set_where_none_is_due() {
     let balanced = simple(None, None);
     let table = healthy(&balanced);
     let session = open(&balanced, Some(&table), &[]);
-    let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
-        property: &|_| None,
-        knowledge: &|| Knowledge::Current,
-    };
+    let facts = Facts::NONE;
     let affinity = balanced.affinity.as_ref().unwrap();
     let nowhere = close(
         affinity,

@@ -37,7 +37,6 @@ mod tests {
     use super::*;
     use crate::cluster::HashBy;
     use crate::endpoints::{Endpoint, Health};
-    use crate::facts::Knowledge;
     use std::collections::BTreeSet;
     use std::num::NonZeroUsize;
 
@@ -66,10 +65,8 @@ mod tests {
         let table = ClusterTable::build(cluster.index(), (1..=endpoints).map(endpoint).collect());
         let drawn = |random: u64| {
             let facts = Facts {
-                now: &|| 0,
                 random: &|| random,
-                property: &|_| None,
-                knowledge: &|| Knowledge::Current,
+                ..Facts::NONE
             };
             hashed(cluster, Some(&table), value.as_bytes(), &facts).map(str::to_owned)
         };

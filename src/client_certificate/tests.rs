@@ -1,5 +1,4 @@
 use super::*;
-use crate::facts::Knowledge;
 use std::collections::BTreeMap;
 
 fn asked(verify: Verify, name: &str) -> Asked {
@@ -21,9 +20,8 @@ fn asked(verify: Verify, name: &str) -> Asked {
 fn facts<'f>(property: &'f dyn Fn(&[&str]) -> Option<Vec<u8>>) -> Facts<'f> {
     Facts {
         now: &|| 1_000,
-        random: &|| 0,
         property,
-        knowledge: &|| Knowledge::Current,
+        ..Facts::NONE
     }
 }
 

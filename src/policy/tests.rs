@@ -6,9 +6,11 @@ use crate::edit::Reply;
 use crate::edit::fields;
 use crate::endpoints::EndpointTable;
 use crate::facts::Facts;
+use crate::limits::Verdict;
 use crate::remark::{Problem, Remark};
 use crate::route::{self, Disposition, Location};
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// An Ingress of the class nginx with annotations and (host, pathType, path, service).
@@ -61,10 +63,8 @@ fn ask_where(
     }
     all.extend(headers);
     let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
         property,
-        knowledge: &|| crate::facts::Knowledge::Current,
+        ..Facts::NONE
     };
     let said = |reply: &Reply| {
         let location = reply.headers.iter().find(|(name, _)| name == "location");
@@ -74,7 +74,6 @@ fn ask_where(
     match route::dispose(policy, &EndpointTable::default(), &fields(&all), &facts) {
         Disposition::Pass { .. } => "pass".to_owned(),
         Disposition::Ask(question) => format!("ask {}", question.cluster),
-        Disposition::Count(_) => "count".to_owned(),
         Disposition::NotFound { .. } => "404 ".to_owned(),
         Disposition::Reply { reply, .. } => said(&reply),
         Disposition::Forward(forward) => {
@@ -308,12 +307,7 @@ fn nothing_of_a_request_reaches_a_header_unescaped() {
         (":path", "/a%0Dbx"),
         (":authority", "h.example"),
     ]);
-    let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
-        property: &|_| None,
-        knowledge: &|| crate::facts::Knowledge::Current,
-    };
+    let facts = Facts::NONE;
     let Disposition::Forward(forward) =
         route::dispose(&policy, &EndpointTable::default(), &headers, &facts)
     else {
@@ -1172,12 +1166,7 @@ fn forward_with<'p>(
         (":authority", host),
     ];
     head.extend(headers);
-    let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
-        property: &|_| None,
-        knowledge: &|| crate::facts::Knowledge::Current,
-    };
+    let facts = Facts::NONE;
     match route::dispose(policy, &EndpointTable::default(), &fields(&head), &facts) {
         Disposition::Forward(forward) => forward,
         other => panic!("{host}: {other:?}"),
@@ -1484,14 +1473,12 @@ fn leaves(annotations: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
     let mut table = crate::endpoints::EndpointTable::default();
     endpoints.for_each(|(name, endpoints)| table.insert(name, endpoints));
     let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
         property: &|path| match path {
             ["response", "code_details"] => Some(b"via_upstream".to_vec()),
             ["upstream", "address"] => Some(b"10.0.0.1:80".to_vec()),
             _ => None,
         },
-        knowledge: &|| crate::facts::Knowledge::Current,
+        ..Facts::NONE
     };
     let mut values = Vec::new();
     let mut take = |edit: &crate::edit::Edit| {
@@ -1514,7 +1501,7 @@ fn leaves(annotations: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
             }
             return (values, warnings.iter().map(ToString::to_string).collect());
         }
-        crate::stream::Step::Wait | crate::stream::Step::Ask(_) | crate::stream::Step::Count(_) => {
+        crate::stream::Step::Wait | crate::stream::Step::Ask(_) => {
             panic!("nothing here waits")
         }
     }
@@ -1599,19 +1586,18 @@ fn status_for(policy: &Policy, client: &str, path: &str) -> u16 {
         (":authority", "a.example"),
     ];
     let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
         property: &|path| {
             let is_it = path == ["source", "address"] && !client.is_empty();
             is_it.then(|| format!("{client}:1").into_bytes())
         },
-        knowledge: &|| crate::facts::Knowledge::Current,
+        count: &|_| Verdict::TooFast,
+        ..Facts::NONE
     };
     match route::dispose(policy, &EndpointTable::default(), &fields(&all), &facts) {
         Disposition::Reply { reply, .. } => reply.status,
         Disposition::NotFound { .. } => 404,
         Disposition::Forward(_) => 200,
-        Disposition::Pass { .. } | Disposition::Ask(_) | Disposition::Count(_) => 0,
+        Disposition::Pass { .. } | Disposition::Ask(_) => 0,
     }
 }
 
@@ -1821,34 +1807,36 @@ fn the_aliases_of_a_host_share_what_its_paths_are_compiled_to() {
 #[test]
 fn what_limits_a_client_is_counted_unless_it_is_spared_or_nobody_can_read_it() {
     let paths = [("a.example", "Prefix", "/", "web")];
+    // Whoever is counted has sent too many.
+    let settings = json!({ "config_map": { "limit-req-status-code": "429" } });
     for (annotations, client, said) in [
-        (&[("limit-rps", "1")][..], "10.0.0.1", "count"),
-        (&[("limit-rpm", "1")], "10.0.0.1", "count"),
-        (&[("limit-connections", "1")], "10.0.0.1", "count"),
-        (&[("limit-rps", "0")], "10.0.0.1", "200"),
-        (&[("limit-rps", "")], "10.0.0.1", "200"),
-        (&[("limit-rps", "-1")], "10.0.0.1", "200"),
-        (&[("limit-rps", "many")], "10.0.0.1", "503"),
-        (&[("limit-burst-multiplier", "2")], "10.0.0.1", "200"),
+        (&[("limit-rps", "1")][..], "10.0.0.1", 429),
+        (&[("limit-rpm", "1")], "10.0.0.1", 429),
+        (&[("limit-connections", "1")], "10.0.0.1", 429),
+        (&[("limit-rps", "0")], "10.0.0.1", 200),
+        (&[("limit-rps", "")], "10.0.0.1", 200),
+        (&[("limit-rps", "-1")], "10.0.0.1", 200),
+        (&[("limit-rps", "many")], "10.0.0.1", 503),
+        (&[("limit-burst-multiplier", "2")], "10.0.0.1", 200),
         (
             &[("limit-rps", "1"), ("limit-whitelist", "10.0.0.0/8")],
             "10.0.0.1",
-            "200",
+            200,
         ),
         (
             &[("limit-rps", "1"), ("limit-allowlist", "10.0.0.0/8")],
             "11.0.0.1",
-            "count",
+            429,
         ),
         (
             &[("limit-rps", "1"), ("limit-allowlist", "x")],
             "10.0.0.1",
-            "503",
+            503,
         ),
         (
             &[("limit-rps", "1"), ("denylist-source-range", "10.0.0.1")],
             "10.0.0.1",
-            "count",
+            429,
         ),
         (
             &[
@@ -1856,15 +1844,15 @@ fn what_limits_a_client_is_counted_unless_it_is_spared_or_nobody_can_read_it() {
                 ("temporal-redirect", "http://b.example/"),
             ],
             "10.0.0.1",
-            "302",
+            302,
         ),
     ] {
-        let (policy, _) = compile_with(&[ingress("a", annotations, &paths)], json!({}));
-        let status = match status_for(&policy, client, "/") {
-            0 => "count".to_owned(),
-            status => status.to_string(),
-        };
-        assert_eq!(status, said, "{annotations:?} {client}");
+        let (policy, _) = compile_with(&[ingress("a", annotations, &paths)], settings.clone());
+        assert_eq!(
+            status_for(&policy, client, "/"),
+            said,
+            "{annotations:?} {client}"
+        );
     }
 }
 
@@ -2459,18 +2447,17 @@ fn a_bucket_leaks_as_much_in_a_second_or_a_minute_as_its_annotation_says() {
         (":path", "/"),
         (":authority", "a.example"),
     ]);
+    let rates = RefCell::new(Vec::new());
     let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
-        property: &|_| None,
-        knowledge: &|| crate::facts::Knowledge::Current,
+        count: &|demand| {
+            let asked = demand.buckets().map(|(_, rate)| (rate.rate, rate.burst));
+            rates.borrow_mut().extend(asked);
+            Verdict::Within
+        },
+        ..Facts::NONE
     };
-    let disposition = route::dispose(&policy, &EndpointTable::default(), &head, &facts);
-    let Disposition::Count(demand) = disposition else {
-        panic!("{disposition:?}");
-    };
-    let rates = demand.buckets().map(|(_, rate)| (rate.rate, rate.burst));
-    assert_eq!(rates.collect::<Vec<_>>(), [(3000, 15_000), (1500, 450_000)]);
+    let _ = route::dispose(&policy, &EndpointTable::default(), &head, &facts);
+    assert_eq!(rates.into_inner(), [(3000, 15_000), (1500, 450_000)]);
 }
 
 // v1beta1, as older manifests and backups have it.

@@ -16,12 +16,7 @@ fn compiled(path: &str, target: &str) -> Result<Rewrite, String> {
 /// What `target` makes of `uri` with `args`.
 fn rewrite(path: &str, target: &str, uri: &str, args: &str) -> Rewritten {
     let rewrite = compiled(path, target).unwrap();
-    let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
-        property: &|_| None,
-        knowledge: &|| crate::facts::Knowledge::Current,
-    };
+    let facts = Facts::NONE;
     let headers = crate::edit::fields(&[(":authority", "h.example:81")]);
     let mut scope = Scope {
         headers: &headers,

@@ -13,17 +13,13 @@ pub(super) fn limited<'p>(
     policy: &Policy,
     location: &'p Arc<Location>,
     scope: &Scope,
-    counted: Option<&Verdict>,
 ) -> Option<Disposition<'p>> {
     let limits = location.limits.as_ref()?;
-    let (status, reason) = match counted {
-        Some(Verdict::Within) => return None,
-        Some(Verdict::TooFast) => (limits.too_fast, Reason::TooFast),
-        Some(Verdict::TooMany) => (limits.too_many, Reason::TooMany),
-        None => {
-            let demand = limits.demand(scope.headers, scope.facts, policy.real_ip.as_ref())?;
-            return Some(Disposition::Count(demand));
-        }
+    let demand = limits.demand(scope.headers, scope.facts, policy.real_ip.as_ref())?;
+    let (status, reason) = match (scope.facts.count)(&demand) {
+        Verdict::Within => return None,
+        Verdict::TooFast => (limits.too_fast, Reason::TooFast),
+        Verdict::TooMany => (limits.too_many, Reason::TooMany),
     };
     let reply = redirect::plain(status);
     Some(Disposition::reply(reply, Some(location), reason))

@@ -5,7 +5,6 @@ use crate::authorizer::{Admitted, Question};
 use crate::cluster::ClusterId;
 use crate::edit::{Edit, FieldValue, Name, Reply};
 use crate::error_pages::Page;
-use crate::limits::Demand;
 use crate::policy::Policy;
 use crate::redirect;
 use std::sync::Arc;
@@ -18,8 +17,6 @@ pub enum Disposition<'p> {
     /// Somebody is to be asked first, an authorizer or who has a page, and the request decided again
     /// with the answer.
     Ask(Question),
-    /// It is to be counted first, and decided again with what became of that.
-    Count(Demand),
     /// limpet answers it itself.
     Reply {
         /// The answer.
@@ -66,7 +63,7 @@ impl<'p> Disposition<'p> {
         match self {
             Self::Forward(forward) => Some(forward.location),
             Self::Reply { location, .. } | Self::NotFound { location, .. } => *location,
-            Self::Ask(_) | Self::Count(_) | Self::Pass { .. } => None,
+            Self::Ask(_) | Self::Pass { .. } => None,
         }
     }
 

@@ -2,7 +2,6 @@
 
 use super::disposition::{Disposition, Reason};
 use crate::authorizer::Answer;
-use crate::limits::Verdict;
 use crate::redirect;
 
 /// What was found out for a request before it is decided again.
@@ -10,8 +9,6 @@ use crate::redirect;
 pub struct Known<'a> {
     /// What an authorizer answered.
     pub answer: Option<&'a Answer>,
-    /// What became of counting it.
-    pub counted: Option<&'a Verdict>,
     /// The page that stands in place of limpet's own answer.
     pub page: Option<&'a Answer>,
     /// A body follows.

@@ -29,7 +29,7 @@ pub(super) fn paged<'p>(
     let location = match &disposition {
         Disposition::Forward(forward) => Some(forward.location),
         Disposition::Reply { location, .. } | Disposition::NotFound { location, .. } => *location,
-        Disposition::Ask(_) | Disposition::Count(_) | Disposition::Pass { .. } => None,
+        Disposition::Ask(_) | Disposition::Pass { .. } => None,
     };
     // `return 403` with a text is no error to `error_page`.
     let is_text = matches!(
@@ -67,7 +67,7 @@ pub(super) fn paged<'p>(
         }
         Disposition::Reply { reply, .. } => reply.status,
         Disposition::NotFound { .. } => 404,
-        Disposition::Ask(_) | Disposition::Count(_) | Disposition::Pass { .. } => {
+        Disposition::Ask(_) | Disposition::Pass { .. } => {
             return disposition;
         }
     };

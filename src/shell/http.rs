@@ -32,15 +32,15 @@ struct Exchange {
     /// When it was first asked how far the endpoints may be trusted, µs since 1970.
     arrived: Cell<Option<u64>>,
     /// It counts until it ends.
-    under_way: Option<UnderWay>,
+    under_way: Cell<Option<UnderWay>>,
     /// Itself, as one that waits.
     this: Paused,
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if let Some(it) = &self.under_way {
-            counters::end(&Calls, it);
+        if let Some(it) = self.under_way.take() {
+            counters::end(&Calls, &it);
         }
     }
 }
@@ -56,7 +56,7 @@ impl HttpStream {
                 policy,
                 stream: Stream::default(),
                 arrived: Cell::new(None),
-                under_way: None,
+                under_way: Cell::new(None),
                 this,
             })
         }))
@@ -130,8 +130,6 @@ impl Exchange {
                 self.apply(MapType::HttpRequestHeaders, &edits);
                 Action::Continue
             }
-            // It has been counted by then.
-            Step::Count(_) => Action::Pause,
             // Without an answer it is refused at once.
             Step::Ask(question) => {
                 if self.ask(&question) {
@@ -224,8 +222,6 @@ impl Exchange {
                 self.stream.answered(Answer::default());
                 return self.go_on(again);
             }
-            // It has been counted by then.
-            Step::Count(_) => return,
             Step::Reply(reply) => match host::reply(&reply) {
                 Ok(()) => return,
                 Err(error) => self.shared.refused(error),
@@ -254,15 +250,17 @@ impl Exchange {
             self.arrived.set(Some(arrived));
             plugin.knowledge(now, arrived, connection)
         };
-        let facts = facts(&knowledge);
+        let facts = Facts {
+            knowledge: &knowledge,
+            count: &|demand| {
+                let (verdict, it) = counters::count(&Calls, demand);
+                self.under_way.set(it);
+                verdict
+            },
+            ..FACTS
+        };
         let headers = pairs::decode(&head);
-        let mut decided = self.stream.on_request(policy, endpoints, &headers, &facts);
-        if let Step::Count(demand) = &decided.step {
-            let (verdict, under_way) = counters::count(&Calls, demand);
-            self.under_way = under_way;
-            self.stream.counted(verdict);
-            decided = self.stream.on_request(policy, endpoints, &headers, &facts);
-        }
+        let decided = self.stream.on_request(policy, endpoints, &headers, &facts);
         drop(plugin);
         self.report(decided.telemetry);
         decided.step
@@ -283,13 +281,11 @@ impl Exchange {
             headers: &|| headers(),
             elsewhere: None,
         };
-        // What the response means was settled when the request was decided.
-        let facts = facts(&|| Knowledge::Current);
         let plugin = self.shared.plugin.borrow();
         let Some(endpoints) = plugin.endpoints() else {
             return Action::Continue;
         };
-        let decided = self.stream.on_response(&policy, endpoints, &head, &facts);
+        let decided = self.stream.on_response(&policy, endpoints, &head, &FACTS);
         drop(plugin);
         if let Some(error) = failed.take() {
             self.shared.refused(error);
@@ -351,14 +347,13 @@ fn connection() -> Vec<u8> {
     Calls.property(&["source", "address"]).unwrap_or_default()
 }
 
-fn facts<'f>(knowledge: &'f dyn Fn() -> Knowledge) -> Facts<'f> {
-    Facts {
-        now: &|| Calls.now_ns() / 1_000_000_000,
-        random: &host::random,
-        property: &|path| Calls.property(path),
-        knowledge,
-    }
-}
+/// Those of a response: what it means was settled when its request was decided.
+const FACTS: Facts<'static> = Facts {
+    now: &|| Calls.now_ns() / 1_000_000_000,
+    random: &host::random,
+    property: &|path| Calls.property(path),
+    ..Facts::NONE
+};
 
 /// Keeps the error of a call for later: closures cannot report.
 fn noted<T>(failed: &Cell<Option<HostError>>, result: host::Result<Option<T>>) -> Option<T> {

@@ -80,8 +80,9 @@ impl Shop {
         let facts = Facts {
             now: &|| 1_700_000_000,
             random: &|| 7,
-            property: &|_| None,
             knowledge: &|| knowledge,
+            count: &|_| Verdict::TooFast,
+            ..Facts::NONE
         };
         stream.on_request(&self.policy, &self.endpoints, &headers, &facts)
     }
@@ -114,7 +115,7 @@ impl Shop {
                 ask(&path.join("."));
                 Some(code_details.to_vec())
             },
-            knowledge: &|| Knowledge::Current,
+            ..Facts::NONE
         };
         let decided = stream.on_response(&self.policy, &self.endpoints, &head, &facts);
         let response = Response {
@@ -249,12 +250,7 @@ fn a_downstream_never_chooses_an_endpoint_or_a_cluster() {
 
     let elsewhere = [(":authority", "other.test")];
     let headers = [fields(&elsewhere), fields(&[(":path", "/")]), fields(&ours)].concat();
-    let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
-        property: &|_| None,
-        knowledge: &|| Knowledge::Current,
-    };
+    let facts = Facts::NONE;
     let decided = Stream::default().on_request(&shop.policy, &shop.endpoints, &headers, &facts);
     let want = vec![remove("x-limpet-cluster"), remove("x-limpet-endpoint")];
     assert_eq!(decided.step, Step::Forward(want));
@@ -327,12 +323,7 @@ fn who_serves_is_not_asked_where_nobody_wants_to_know() {
     let mut shop = Shop::new();
     shop.policy.unmatched = crate::config::Unmatched::Pass;
     let elsewhere = [(":authority", "other.test"), (":path", "/")];
-    let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
-        property: &|_| None,
-        knowledge: &|| Knowledge::Current,
-    };
+    let facts = Facts::NONE;
     let mut stream = Stream::default();
     let headers = fields(&elsewhere);
     let _ = stream.on_request(&shop.policy, &shop.endpoints, &headers, &facts);
@@ -357,12 +348,7 @@ fn who_served_may_be_known_without_the_session_filter() {
         headers: &|| &answer,
         elsewhere: Some(&|| Some(OTHER.to_owned())),
     };
-    let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
-        property: &|_| None,
-        knowledge: &|| Knowledge::Current,
-    };
+    let facts = Facts::NONE;
     let decided = stream.on_response(&shop.policy, &shop.endpoints, &head, &facts);
     let minted = format!("{}; Path=/; HttpOnly", cookie(OTHER));
     assert_eq!(decided.edits, vec![add("set-cookie", &minted)]);
@@ -385,12 +371,7 @@ fn the_answer_to_a_request_that_limpet_answered_is_left_alone() {
     let mut stream = Stream::default();
     let asked = Cell::new(false);
     let headers = [fields(&[(":authority", "other.test"), (":path", "/")])].concat();
-    let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
-        property: &|_| None,
-        knowledge: &|| Knowledge::Current,
-    };
+    let facts = Facts::NONE;
     let decided = stream.on_request(&shop.policy, &shop.endpoints, &headers, &facts);
     let step = decided.step;
     assert!(
@@ -432,12 +413,7 @@ fn a_rewrite_is_told_where_its_ingress_asks_for_it() {
         let mut stream = Stream::default();
         let named = [(":authority", "shop.test"), (":path", asked)];
         let headers = fields(&named);
-        let facts = Facts {
-            now: &|| 0,
-            random: &|| 0,
-            property: &|_| None,
-            knowledge: &|| Knowledge::Current,
-        };
+        let facts = Facts::NONE;
         let decided = stream.on_request(&shop.policy, &shop.endpoints, &headers, &facts);
         decided.telemetry.log
     };
@@ -544,12 +520,7 @@ fn record(shop: &Shop, host: &str, path: &str, cookie: &str) -> Value {
         (":path", path),
         ("cookie", cookie),
     ];
-    let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
-        property: &|_| None,
-        knowledge: &|| Knowledge::Current,
-    };
+    let facts = Facts::NONE;
     let decided =
         Stream::default().on_request(&shop.policy, &shop.endpoints, &fields(&sent), &facts);
     serde_json::from_str(&decided.telemetry.record.unwrap()).unwrap()
@@ -661,12 +632,7 @@ fn no_client_names_the_host_of_a_request_that_limpet_passes_on() {
         (":path", "/"),
         ("x-limpet-host", "evil.test"),
     ];
-    let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
-        property: &|_| None,
-        knowledge: &|| Knowledge::Current,
-    };
+    let facts = Facts::NONE;
     let headers = fields(&forged);
     let decided = Stream::default().on_request(&shop.policy, &shop.endpoints, &headers, &facts);
     assert_eq!(decided.step, Step::Forward(vec![remove("x-limpet-host")]));
@@ -778,12 +744,7 @@ fn a_request_that_would_be_too_much_work_is_answered_500_and_counted() {
         panic!("{remarks:?}")
     };
     assert!(matches!(remark.problem, Problem::Costly { .. }), "{remark}");
-    let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
-        property: &|_| None,
-        knowledge: &|| Knowledge::Current,
-    };
+    let facts = Facts::NONE;
     let path = format!("/{}", "a".repeat(59_000));
     let mut head = fields(&[(":method", "GET"), (":authority", "h.example")]);
     head.push((b":path", path.as_bytes()));
@@ -903,17 +864,51 @@ fn each_way_to_be_kept_out_is_counted_by_its_kind() {
                 });
                 decided = ask(&mut stream);
             }
-            Step::Count(_) => {
-                assert_eq!(decided.telemetry, Telemetry::default(), "{want:?}");
-                stream.counted(Verdict::TooFast);
-                decided = ask(&mut stream);
-            }
             _ => {}
         }
         let kept_out = matches!(decided.step, Step::Reply(_));
         assert!(kept_out, "{want:?}: {:?}", decided.step);
         assert_eq!(decided.telemetry.count, Some(want));
     }
+}
+
+#[test]
+fn a_request_is_counted_once_however_often_it_is_decided() {
+    let limited = json!({ "limit-rps": "1", "auth-url": "http://sso.test/ask" });
+    let shop = Shop::configured(
+        limited,
+        json!({ "authorizers": { "http://sso.test:80": "sso" } }),
+    );
+    let counted = Cell::new(0);
+    let facts = Facts {
+        count: &|_| {
+            counted.set(counted.get() + 1);
+            if counted.get() == 1 {
+                Verdict::Within
+            } else {
+                Verdict::TooFast
+            }
+        },
+        ..Facts::NONE
+    };
+    let head = fields(&[
+        (":method", "GET"),
+        (":authority", "shop.test"),
+        (":path", "/"),
+    ]);
+    let mut stream = Stream::default();
+    let ask = |stream: &mut Stream| {
+        stream
+            .on_request(&shop.policy, &shop.endpoints, &head, &facts)
+            .step
+    };
+    assert!(matches!(ask(&mut stream), Step::Ask(_)));
+    stream.answered(Answer {
+        status: 200,
+        ..Answer::default()
+    });
+    assert!(matches!(ask(&mut stream), Step::Forward(_)));
+    assert_eq!(counted.get(), 1);
 }
 
 #[test]
@@ -1156,10 +1151,8 @@ fn a_page_that_is_asked_for_has_a_body_and_what_is_told_of_every_answer() {
         ];
         let sent = fields(&sent);
         let facts = Facts {
-            now: &|| 0,
             random: &|| 7,
-            property: &|_| None,
-            knowledge: &|| Knowledge::Current,
+            ..Facts::NONE
         };
         let _ = stream.on_request(&shop.policy, &shop.endpoints, &sent, &facts);
         let served = encoded(POD);

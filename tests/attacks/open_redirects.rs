@@ -4,7 +4,7 @@ use fastrand::Rng;
 use limpet::config;
 use limpet::edit::Edit;
 use limpet::endpoints::EndpointTable;
-use limpet::facts::{Facts, Knowledge};
+use limpet::facts::Facts;
 use limpet::policy::{self, Policy};
 use limpet::route::{self, Disposition};
 use serde_json::{Value, json};
@@ -249,12 +249,7 @@ fn no_redirect_leads_to_a_host_that_a_link_chose() {
             (b":path", target.as_bytes()),
             (b"referer", b"https://evil.example/"),
         ];
-        let facts = Facts {
-            now: &|| 0,
-            random: &|| 0,
-            property: &|_| None,
-            knowledge: &|| Knowledge::Current,
-        };
+        let facts = Facts::NONE;
         let fields: Vec<(String, Vec<u8>)> =
             match route::dispose(&policy, &EndpointTable::default(), &headers, &facts) {
                 Disposition::Reply { reply, .. } => {
@@ -279,10 +274,7 @@ fn no_redirect_leads_to_a_host_that_a_link_chose() {
                         .map(|path| (":path".to_owned(), path.to_vec()));
                     set.chain(path).collect()
                 }
-                Disposition::NotFound { .. }
-                | Disposition::Pass { .. }
-                | Disposition::Ask(_)
-                | Disposition::Count(_) => {
+                Disposition::NotFound { .. } | Disposition::Pass { .. } | Disposition::Ask(_) => {
                     continue;
                 }
             };

@@ -145,7 +145,7 @@ fn exchange(
             black_box(reply);
             return None;
         }
-        Step::Wait | Step::Ask(_) | Step::Count(_) => panic!("nothing here waits"),
+        Step::Wait | Step::Ask(_) => panic!("nothing here waits"),
     }
     let served = elsewhere.unwrap_or_default().as_bytes();
     let answered = [(&b"x-limpet-endpoint"[..], served)];

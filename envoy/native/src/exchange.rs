@@ -7,7 +7,7 @@ use crate::pin::Pin;
 use limpet::authorizer::{Answer, Question};
 use limpet::edit::{Edit, FieldValue, Reply};
 use limpet::error_pages::Instead;
-use limpet::facts::{Facts, Knowledge};
+use limpet::facts::Facts;
 use limpet::plugin::counters::{self, UnderWay};
 use limpet::plugin::metric::Metric;
 use limpet::stream::{Count, OnResponse, ResponseHead, Step, Stream, Telemetry};
@@ -47,13 +47,13 @@ pub(crate) struct Exchange {
     /// When it was first asked how far the endpoints may be trusted, µs since 1970.
     arrived: Cell<Option<u64>>,
     /// It counts until it ends.
-    under_way: Option<UnderWay>,
+    under_way: Cell<Option<UnderWay>>,
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if let Some(it) = &self.under_way {
-            counters::end(&Process::default(), it);
+        if let Some(it) = self.under_way.take() {
+            counters::end(&Process::default(), &it);
         }
     }
 }
@@ -65,7 +65,7 @@ impl Exchange {
             stream: Stream::default(),
             pin: Pin::default(),
             arrived: Cell::new(None),
-            under_way: None,
+            under_way: Cell::new(None),
         }
     }
 
@@ -117,15 +117,18 @@ impl Exchange {
         };
         let headers = filter.headers(Head::Request);
         let property = |path: &[&str]| property(filter, path);
-        let facts = facts(&property, &knowledge);
+        let facts = Facts {
+            property: &property,
+            knowledge: &knowledge,
+            count: &|demand| {
+                let (verdict, it) = counters::count(&Process::default(), demand);
+                self.under_way.set(it);
+                verdict
+            },
+            ..FACTS
+        };
         let policy = config.policy();
-        let mut decided = self.stream.on_request(policy, &endpoints, &headers, &facts);
-        if let Step::Count(demand) = &decided.step {
-            let (verdict, under_way) = counters::count(&Process::default(), demand);
-            self.under_way = under_way;
-            self.stream.counted(verdict);
-            decided = self.stream.on_request(policy, &endpoints, &headers, &facts);
-        }
+        let decided = self.stream.on_request(policy, &endpoints, &headers, &facts);
         self.report(filter, decided.telemetry);
         match decided.step {
             Step::Forward(edits) => {
@@ -137,8 +140,6 @@ impl Exchange {
             }
             Step::Reply(reply) => Action::Reply(reply),
             Step::Ask(question) => Action::Ask(question),
-            // It has been counted by then.
-            Step::Count(_) => Action::fault(),
             Step::Wait => {
                 let arrived = self.arrived.get().unwrap_or_default();
                 let connection = source(filter);
@@ -168,7 +169,10 @@ impl Exchange {
             elsewhere: Some(&|| None),
         };
         // No pod has answered.
-        let facts = facts(&|_| None, &|| Knowledge::Current);
+        let facts = Facts {
+            property: &|_| None,
+            ..FACTS
+        };
         let decided = self
             .stream
             .on_response(config.policy(), &endpoints, &head, &facts);
@@ -216,8 +220,10 @@ impl Exchange {
             elsewhere: Some(&|| self.pin.elsewhere(filter)),
         };
         let property = |path: &[&str]| property(filter, path);
-        // What the response means was settled when the request was decided.
-        let facts = facts(&property, &|| Knowledge::Current);
+        let facts = Facts {
+            property: &property,
+            ..FACTS
+        };
         let decided = self
             .stream
             .on_response(config.policy(), &endpoints, &head, &facts);
@@ -281,18 +287,13 @@ fn owned<'e>(edit: Edit) -> Edit<'e> {
     }
 }
 
-fn facts<'f>(
-    property: &'f dyn Fn(&[&str]) -> Option<Vec<u8>>,
-    knowledge: &'f dyn Fn() -> Knowledge,
-) -> Facts<'f> {
-    Facts {
-        now: &|| now_ns() / 1_000_000_000,
-        // Keyed by the process's own random bits, and another number at every call.
-        random: &|| RandomState::new().build_hasher().finish(),
-        property,
-        knowledge,
-    }
-}
+/// Those of a response: what it means was settled when its request was decided.
+const FACTS: Facts<'static> = Facts {
+    now: &|| now_ns() / 1_000_000_000,
+    // Keyed by the process's own random bits, and another number at every call.
+    random: &|| RandomState::new().build_hasher().finish(),
+    ..Facts::NONE
+};
 
 fn property(filter: &Filter, path: &[&str]) -> Option<Vec<u8>> {
     filter.attribute(match path {

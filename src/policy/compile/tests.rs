@@ -2,7 +2,7 @@
 
 use crate::edit::{Edit, fields};
 use crate::endpoints::EndpointTable;
-use crate::facts::{Facts, Knowledge};
+use crate::facts::Facts;
 use crate::policy::{self, Policy};
 use crate::route::{self, Disposition, Forward};
 use serde_json::{Value, json};
@@ -39,10 +39,8 @@ fn ask<'p>(policy: &'p Policy, host: &str, headers: &[(&str, &str)]) -> Disposit
     }
     head.extend(headers);
     let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
         property: &|path| (path == ["source", "address"]).then(|| b"127.0.0.1:1".to_vec()),
-        knowledge: &|| Knowledge::Current,
+        ..Facts::NONE
     };
     route::dispose(policy, &EndpointTable::default(), &fields(&head), &facts)
 }
@@ -52,7 +50,7 @@ fn status(disposition: &Disposition) -> u16 {
         Disposition::Forward(_) => 200,
         Disposition::NotFound { .. } => 404,
         Disposition::Reply { reply, .. } => reply.status,
-        Disposition::Pass { .. } | Disposition::Ask(_) | Disposition::Count(_) => 0,
+        Disposition::Pass { .. } | Disposition::Ask(_) => 0,
     }
 }
 

@@ -1,7 +1,7 @@
 use crate::client_certificate::{CONNECTION, SUBJECT};
 use crate::edit::{Edit, fields};
 use crate::endpoints::EndpointTable;
-use crate::facts::{Facts, Knowledge};
+use crate::facts::Facts;
 use crate::policy::{self, Policy};
 use crate::route::{self, Disposition};
 use serde_json::{Map, Value, json};
@@ -122,12 +122,7 @@ fn pods_of_a_host_that_asks_nobody_believe_no_client_where_another_host_asks() {
         (":authority", "plain.example"),
         ("ssl-client-verify", "SUCCESS"),
     ]);
-    let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
-        property: &|_| None,
-        knowledge: &|| Knowledge::Current,
-    };
+    let facts = Facts::NONE;
     let plain = ingress("plain.example", &[]);
     let nobody = json!({ "ingresses": [plain] }).to_string();
     let nobody = policy::read(nobody.as_bytes()).unwrap().0;
@@ -159,10 +154,8 @@ fn ask(policy: &Policy, host: &str, greeted: Option<&str>, route: &str, subject:
     }
     let property = |path: &[&str]| (path == ["xds", "route_name"]).then(|| route.into());
     let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
         property: &property,
-        knowledge: &|| Knowledge::Current,
+        ..Facts::NONE
     };
     match route::dispose(policy, &EndpointTable::default(), &fields(&head), &facts) {
         Disposition::Forward(_) => "forward".to_owned(),

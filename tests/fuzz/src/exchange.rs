@@ -7,8 +7,7 @@ use limpet::authorizer::Answer;
 use limpet::edit::{self, Edit, Field, Reply};
 use limpet::endpoints::EndpointTable;
 use limpet::error_pages::Instead;
-use limpet::facts::{Facts, Knowledge};
-use limpet::limits::Verdict;
+use limpet::facts::Facts;
 use limpet::policy::Policy;
 use limpet::stream::{ResponseHead, Step, Stream};
 
@@ -39,7 +38,7 @@ pub(crate) fn facts<'f>(details: &'static [u8], random: &'f dyn Fn() -> u64) -> 
         now: &|| 1_700_000_000,
         random,
         property,
-        knowledge: &|| Knowledge::Current,
+        ..Facts::NONE
     }
 }
 
@@ -79,10 +78,9 @@ fn answer(
         headers: vec![("set-cookie".to_owned(), b"asked=1".to_vec())],
         body: b"page".to_vec(),
     };
-    // Counted first, then asked about, or the other way round; then for a page.
-    for _ in 0..3 {
+    // First for whether it may come in, then for a page.
+    for _ in 0..2 {
         match asked.step {
-            Step::Count(_) => stream.counted(Verdict::Within),
             Step::Ask(_) => stream.answered(said()),
             Step::Forward(_) | Step::Reply(_) | Step::Wait => break,
         }
@@ -97,7 +95,7 @@ fn answer(
             edits.iter().for_each(|edit| check_edit(policy, edit));
             Some(edits)
         }
-        Step::Wait | Step::Ask(_) | Step::Count(_) => panic!("everything is known"),
+        Step::Wait | Step::Ask(_) => panic!("everything is known"),
     };
     let served = STANDARD.encode(chance.endpoint);
     let fields: [Field; 3] = [

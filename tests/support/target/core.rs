@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use limpet::edit::{self, Edit, Reply};
 use limpet::endpoints::{ClusterTable, Endpoint, EndpointTable, Health};
-use limpet::facts::{Facts, Knowledge};
+use limpet::facts::Facts;
 use limpet::limits::{Demand, Verdict, leak};
 use limpet::policy::{self, Policy};
 use limpet::remark::Remark;
@@ -23,8 +23,7 @@ use std::collections::BTreeMap;
 pub const FACTS: Facts<'static> = Facts {
     now: &|| NOW,
     random: &|| 0x0123_4567_89AB_CDEF,
-    property: &|_| None,
-    knowledge: &|| Knowledge::Current,
+    ..Facts::NONE
 };
 
 /// The core, configured.
@@ -150,22 +149,18 @@ impl Target for Core {
         };
         let facts = Facts {
             property: &property,
+            count: &|demand| self.count(demand),
             ..FACTS
         };
         let mut stream = Stream::default();
         let received = head(request);
         let fields = edit::fields(&received);
         let (policy, endpoints) = (&self.policy, &self.endpoints);
-        let mut decided = stream.on_request(policy, endpoints, &fields, &facts);
-        if let Step::Count(demand) = &decided.step {
-            stream.counted(self.count(demand));
-            decided = stream.on_request(policy, endpoints, &fields, &facts);
-        }
+        let decided = stream.on_request(policy, endpoints, &fields, &facts);
         let mut record = decided.telemetry.record;
         let observed = match decided.step {
             Step::Reply(reply) => local(&reply),
             Step::Ask(question) => return Err(format!("the core asks {}", question.cluster)),
-            Step::Count(_) => return Err("it is counted already".into()),
             Step::Wait => return Err("the endpoints are there, and the core waits".into()),
             Step::Forward(edits) => {
                 let head = apply(received.clone(), edits);

@@ -7,7 +7,7 @@ use limpet::annotations::AuthorizerUrl;
 use limpet::annotations::validator::parse_bool;
 use limpet::edit::fields;
 use limpet::endpoints::EndpointTable;
-use limpet::facts::{Facts, Knowledge};
+use limpet::facts::Facts;
 use limpet::route::{self, Disposition, Reason};
 
 use crate::check::finding::{Finding, Level, Place};
@@ -140,12 +140,7 @@ fn unserved(
         // As a question, which is not asked about in turn.
         ("x-sent-from", "nginx-ingress-controller"),
     ];
-    let facts = Facts {
-        now: &|| 0,
-        random: &|| 0,
-        property: &|_| None,
-        knowledge: &|| Knowledge::Current,
-    };
+    let facts = Facts::NONE;
     let endpoints = EndpointTable::default();
     let of = |location: Option<&std::sync::Arc<limpet::route::Location>>| {
         let id = location.map(|location| location.ingress.clone());
@@ -155,7 +150,7 @@ fn unserved(
         Disposition::Forward(forward) if forward.path.is_some() => {
             Some(of(Some(forward.location)).map_or(Unserved::Nobody, Unserved::Rewrites))
         }
-        Disposition::Forward(_) | Disposition::Ask(_) | Disposition::Count(_) => None,
+        Disposition::Forward(_) | Disposition::Ask(_) => None,
         Disposition::NotFound { .. } | Disposition::Pass { .. } => Some(Unserved::Nobody),
         Disposition::Reply {
             reason, location, ..

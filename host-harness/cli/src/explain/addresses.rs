@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use limpet::access::Networks;
 use limpet::edit::fields;
-use limpet::facts::{Facts, Knowledge};
+use limpet::facts::Facts;
 use limpet::policy::Policy;
 use limpet_envoy::compiled::Compiled;
 
@@ -66,10 +66,8 @@ impl Addresses {
     fn client(policy: &Policy, request: &Request) -> Option<IpAddr> {
         let source = SocketAddr::new(source(request), 40000).to_string();
         let facts = Facts {
-            now: &|| 0,
-            random: &|| 0,
             property: &|path| (path == ["source", "address"]).then(|| source.clone().into_bytes()),
-            knowledge: &|| Knowledge::Current,
+            ..Facts::NONE
         };
         let headers = request.headers.iter();
         let headers: Vec<_> = headers
