@@ -1,7 +1,7 @@
 //! What a decision may ask about the world. The core has no clock, no randomness and no host of
 //! its own: they come in as closures.
 
-use crate::limits::{Demand, Verdict};
+use crate::zone::{Demand, Verdict};
 
 /// Each is asked only where a location needs it.
 pub struct Facts<'f> {
@@ -15,8 +15,8 @@ pub struct Facts<'f> {
     /// How far the endpoint table may be trusted for this request; asked only where its
     /// cookie names nobody in the table.
     pub knowledge: &'f dyn Fn() -> Knowledge,
-    /// Counts the request by `limit-rps` and its like, and says what became of it. A
-    /// [`Stream`](crate::stream::Stream) asks once, however often it decides.
+    /// Counts the request by `limit-rps` and its like, and says what became of it. Asked once a
+    /// request, however often that is decided.
     pub count: &'f dyn Fn(&Demand) -> Verdict,
 }
 

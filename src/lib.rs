@@ -92,3 +92,4 @@ pub mod session_cookie;
 mod shell;
 mod sorted;
 pub mod stream;
+pub mod zone;

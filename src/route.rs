@@ -59,7 +59,7 @@ pub fn dispose<'p>(
     headers: &Headers,
     facts: &Facts,
 ) -> Disposition<'p> {
-    dispose_knowing(policy, endpoints, headers, facts, Known::default())
+    dispose_knowing(policy, endpoints, headers, facts, &Known::default())
 }
 
 /// The same, where something is known.
@@ -69,7 +69,7 @@ pub fn dispose_knowing<'p>(
     endpoints: &EndpointTable,
     headers: &Headers,
     facts: &Facts,
-    known: Known,
+    known: &Known,
 ) -> Disposition<'p> {
     let work = Work::of_a_request();
     let disposition = decide(policy, endpoints, headers, facts, &work, known);
@@ -85,12 +85,12 @@ fn decide<'p>(
     headers: &Headers,
     facts: &Facts,
     work: &Work,
-    known: Known,
+    known: &Known,
 ) -> Disposition<'p> {
     if is_ambiguous(policy, headers) {
         return Disposition::reply(redirect::plain(400), None, Reason::AmbiguousPath);
     }
-    let request = match Request::whole(policy, headers, facts, work, known.has_body) {
+    let request = match Request::whole(policy, headers, facts, work, known) {
         Ok(request) => request,
         Err(refusal) => return *refusal,
     };
@@ -100,7 +100,7 @@ fn decide<'p>(
     }
     let (host, doubt) = (request.host, request.doubt);
     let disposition = of_host(policy, endpoints, (host, doubt), &mut scope, known);
-    paging::paged(policy, endpoints, &scope, disposition, known.page)
+    paging::paged(policy, endpoints, &scope, disposition, known)
 }
 
 /// What becomes of a request to this host.
@@ -109,7 +109,7 @@ fn of_host<'p: 'r, 'r>(
     endpoints: &EndpointTable,
     (host, doubt): (&'p VirtualHost, Option<TooCostly>),
     scope: &mut Scope<'r>,
-    known: Known,
+    known: &Known,
 ) -> Disposition<'p> {
     if policy
         .clients
@@ -144,7 +144,7 @@ fn of_host<'p: 'r, 'r>(
         let reply = redirect::to(policy, 302, template.filled(scope), scope, false);
         return Disposition::redirect(reply, host.locations.get(*at), Reason::AppRoot);
     }
-    let found = host.find(&scope.uri);
+    let found = host.find(&scope.uri, &known.location);
     let unknown = unknown(host);
     let mut here = || match found {
         Found::TooCostly => too_costly(),
@@ -227,7 +227,7 @@ fn enter<'p: 'r, 'r>(
     host: &'p VirtualHost,
     location: &'p Arc<Location>,
     scope: &mut Scope<'r>,
-    known: Known,
+    known: &Known,
 ) -> Disposition<'p> {
     if location.is_health_check {
         return Disposition::reply(redirect::plain(200), Some(location), Reason::HealthCheck);
@@ -284,7 +284,7 @@ fn go_in<'p: 'r, 'r>(
     host: &'p VirtualHost,
     location: &'p Arc<Location>,
     scope: &mut Scope<'r>,
-    known: Known,
+    known: &Known,
 ) -> Disposition<'p> {
     scope.names = location.names();
     if let Some(redirect) = &location.redirect {
@@ -325,10 +325,10 @@ fn go_in<'p: 'r, 'r>(
     if location.backend == Backend::Missing && location.fallback.is_none() {
         return Disposition::reply(redirect::plain(503), Some(location), Reason::NoService);
     }
-    if let Some(limited) = counting::limited(policy, location, scope) {
+    if let Some(limited) = counting::limited(policy, location, scope, &known.counted) {
         return limited;
     }
-    let admitted = match admission::admission(policy, host, location, scope, known.answer) {
+    let admitted = match admission::admission(policy, host, location, scope, known) {
         Admission::Admitted(admitted) => admitted,
         Admission::Refused(reply, reason) => {
             return Disposition::reply(reply, Some(location), reason);

@@ -17,11 +17,9 @@ use crate::endpoints::EndpointTable;
 use crate::error_pages::{Instead, Page};
 use crate::facts::{Facts, Knowledge};
 use crate::fields::Answers;
-use crate::limits::Verdict;
 use crate::policy::Policy;
 use crate::route::{self, Disposition, Forward, Known, Location, Reason};
 use edits::{add_first, decode, forward_edits, not_found, strip};
-use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// The head of a response, read only as far as a decision needs.
@@ -127,21 +125,15 @@ pub struct Stream {
     forwarded: Option<Forwarded>,
     /// limpet answered: the response that comes by is its own.
     replied: bool,
-    /// A body follows its head.
-    has_body: bool,
     /// How many bytes of its body may still come; `None`: nobody counts them.
     body: Option<u64>,
     decision: Option<Box<Decision>>,
-    /// What an authorizer answered.
-    answer: Option<Answer>,
     /// Who has a page for limpet's own answer is asked.
     asks_for_page: bool,
-    /// What came of that.
-    page: Option<Answer>,
+    /// For when it is decided again.
+    known: Known,
     /// The page that stands in place of a response, and what goes with it.
     paging: Option<(Box<Page>, Fields)>,
-    /// What became of counting it.
-    counted: OnceCell<Verdict>,
     /// What `add-headers` says of the answer; `None`: what it says of every answer.
     additions: Option<Answers>,
 }
@@ -204,18 +196,9 @@ impl Stream {
     ) -> OnRequest<'p> {
         self.decision = Decision::new(policy.report).map(Box::new);
         let mut telemetry = Telemetry::default();
-        let known = Known {
-            answer: self.answer.as_ref(),
-            page: self.page.as_ref(),
-            has_body: self.has_body,
-        };
-        let counted = &self.counted;
-        let counting = Facts {
-            count: &|demand| *counted.get_or_init(|| (facts.count)(demand)),
-            ..*facts
-        };
-        let disposition = route::dispose_knowing(policy, endpoints, headers, &counting, known);
-        self.additions = route::additions(policy, headers, facts, disposition.location());
+        let disposition = route::dispose_knowing(policy, endpoints, headers, facts, &self.known);
+        let location = disposition.location();
+        self.additions = route::additions(policy, headers, facts, location, &self.known);
         let step = match disposition {
             Disposition::Ask(question) => {
                 self.asks_for_page = question.wants_body;
@@ -310,15 +293,15 @@ impl Stream {
 
     /// A body follows the head that is about to come.
     pub fn body_follows(&mut self) {
-        self.has_body = true;
+        self.known.has_body = true;
     }
 
     /// Takes the answer to what was asked.
     pub fn answered(&mut self, answer: Answer) {
         if self.asks_for_page {
-            self.page = Some(answer);
+            self.known.page = Some(Box::new(answer));
         } else {
-            self.answer = Some(answer);
+            self.known.answer = Some(Box::new(answer));
         }
     }
 
@@ -483,7 +466,7 @@ impl Stream {
         let ingress = &forward.location.ingress;
         let origin = origin(headers, &forward);
         let (path, further) = (forward.path, forward.edits);
-        if self.has_body {
+        if self.known.has_body {
             self.body = body::allowance(forward.location.body_size, headers);
         }
         let edits = forward_edits(policy, headers, ingress, cluster, pin, path, further);

@@ -11,6 +11,7 @@
 mod attacks {
     mod certificates;
     mod client_certificates;
+    mod costly_at_once;
     mod costly_patterns;
     mod costly_texts;
     mod denials;

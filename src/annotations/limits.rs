@@ -5,8 +5,9 @@
 use super::read::{Reader, Unset};
 use crate::access::Networks;
 use crate::config::settings::Settings;
-use crate::limits::{Limits, Rate};
+use crate::limits::Limits;
 use crate::remark::{Effect, Expected, Problem};
+use crate::zone::{Rate, Zone};
 use std::sync::Arc;
 
 /// `Err`: who is not counted cannot be read, and nobody comes in.
@@ -44,9 +45,11 @@ pub(super) fn limits(reader: &mut Reader, settings: &Settings) -> Result<Option<
     };
     let rates = [rate("rps", per_second, 1), rate("rpm", per_minute, 60)];
     Ok(Some(Arc::new(Limits {
-        zone: format!("{}_{}", reader.ingress.key, reader.ingress.uid),
-        rates: rates.into_iter().flatten().collect(),
-        connections: u32::try_from(connections).unwrap_or(u32::MAX),
+        zone: Arc::new(Zone {
+            name: format!("{}_{}", reader.ingress.key, reader.ingress.uid),
+            rates: rates.into_iter().flatten().collect(),
+            connections: u32::try_from(connections).unwrap_or(u32::MAX),
+        }),
         spared: networks,
         header: settings.limit_header.clone(),
         too_fast: settings.limit_req_status_code,

@@ -1,7 +1,7 @@
 //! Counts requests in what all VMs of the process share.
 
 use super::Host;
-use crate::limits::{Demand, Verdict, hold, leak, release};
+use crate::zone::{Demand, Verdict, hold, leak, release};
 
 /// So often a slot is tried again that somebody else wrote meanwhile.
 const TRIES: u32 = 64;
@@ -76,7 +76,7 @@ fn change(host: &dyn Host, key: &str, next: impl Fn(&[u8]) -> Option<Vec<u8>>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::{Limits, Rate};
+    use crate::zone::{Rate, Zone};
     use std::cell::{Cell, RefCell};
     use std::collections::BTreeMap;
     use std::sync::Arc;
@@ -132,14 +132,12 @@ mod tests {
             rate: 1,
             burst: burst * 1000,
         });
-        Demand::of(
-            Arc::new(Limits {
-                rates: rates.collect(),
-                connections,
-                ..Limits::default()
-            }),
-            3,
-        )
+        let zone = Zone {
+            name: "zone".to_owned(),
+            rates: rates.collect(),
+            connections,
+        };
+        Demand::new(Arc::new(zone), b"client")
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `add-headers`, where it says something of the request.
 
+use super::known::Known;
 use super::location::Location;
 use super::pattern::Work;
 use super::request::Request;
@@ -15,12 +16,15 @@ pub(crate) fn additions(
     headers: &Headers,
     facts: &Facts,
     location: Option<&Arc<Location>>,
+    known: &Known,
 ) -> Option<Answers> {
     if policy.additions.is_fixed() {
         return None;
     }
     let work = Work::of_a_request();
-    let mut scope = Request::read(policy, headers, facts, &work).ok()?.scope;
+    let mut scope = Request::read(policy, headers, facts, &work, known)
+        .ok()?
+        .scope;
     scope.names = location
         .map(|location| location.names())
         .unwrap_or_default();

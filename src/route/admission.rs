@@ -3,10 +3,10 @@
 //! Source: `ngx_http_core_access_phase` and `ngx_http_core_post_access_phase`, nginx 1.27.1; the
 //! order of its modules.
 
-use super::{Location, Reason, VirtualHost, asking};
+use super::{Known, Location, Reason, VirtualHost, asking};
 use crate::access::{self, Verdict};
 use crate::authentication::Refusal;
-use crate::authorizer::{Admitted, Answer, Question};
+use crate::authorizer::{Admitted, Question};
 use crate::edit::Reply;
 use crate::policy::Policy;
 use crate::redirect;
@@ -30,7 +30,7 @@ pub(super) fn admission(
     host: &VirtualHost,
     location: &Location,
     scope: &Scope,
-    answer: Option<&Answer>,
+    known: &Known,
 ) -> Admission {
     let verdict = by_address(policy, location, scope);
     let is_enough = location.satisfies_any;
@@ -49,7 +49,7 @@ pub(super) fn admission(
         refused = Some(denied);
     }
     if let Some(basic) = &location.basic {
-        match basic.admits(scope.headers) {
+        match *known.password.get_or_init(|| basic.admits(scope.headers)) {
             Ok(()) if is_enough => return unasked(),
             Ok(()) => {}
             Err(Refusal::Twice) => {
@@ -70,7 +70,7 @@ pub(super) fn admission(
         }
     }
     if let Some(authorizer) = authorizer {
-        let Some(answer) = answer else {
+        let Some(answer) = known.answer.as_deref() else {
             return match asking::question(authorizer, policy, host, scope) {
                 Some(question) => Admission::Ask(question),
                 None => Admission::Refused(redirect::plain(500), Reason::NoAuthorizer),

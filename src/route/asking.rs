@@ -14,6 +14,7 @@ use crate::fields::BUILT_IN;
 use crate::policy::Policy;
 use crate::redirect;
 use crate::rewrite::variable::Scope;
+use std::cell::OnceCell;
 
 /// What an answer means.
 pub(super) enum Verdict {
@@ -183,7 +184,7 @@ fn serving<'p>(
     if !uri.starts_with(b"/") || !uri.windows(2).all(is_plain) {
         return None;
     }
-    let location = match host.find(uri) {
+    let location = match host.find(uri, &OnceCell::new()) {
         Found::Location(location) => location,
         Found::TooCostly => {
             scope.work.spend();

@@ -10,6 +10,7 @@ use crate::edit::Reply;
 use crate::policy::Policy;
 use crate::redirect;
 use crate::rewrite::variable::Scope;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// Before anything else is looked at, pages for errors included. `Some`: it is refused, and why.
@@ -75,7 +76,7 @@ fn is_of_another_host(policy: &Policy, scope: &Scope) -> bool {
     let greeted = greeted.as_deref().and_then(normalise);
     greeted.is_some_and(|greeted| {
         let is_known = || {
-            let host = policy.hosts.find(Some(&greeted));
+            let host = policy.hosts.find(Some(&greeted), &OnceCell::new());
             host.is_some_and(|(host, doubt)| !host.is_default() || doubt.is_some())
         };
         *greeted != *scope.host && is_known()

@@ -6,11 +6,12 @@
 use super::location::Location;
 use super::lookup::{Found, Lookup};
 use super::pattern::{Load, Match, Pattern, Work};
-use super::tenants::{Candidate, Tenants, TooCostly};
+use super::tenants::{Candidate, Place, Tenants, TooCostly};
 use crate::byte_kind;
 use crate::client_certificate::ClientCertificate;
 use crate::rewrite::template::Template;
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -67,8 +68,8 @@ impl VirtualHost {
         self.client_certificate.as_deref()
     }
 
-    pub(crate) fn find(&self, uri: &[u8]) -> Found<'_> {
-        self.lookup.find(&self.locations, uri)
+    pub(crate) fn find(&self, uri: &[u8], known: &OnceCell<Place>) -> Found<'_> {
+        self.lookup.find(&self.locations, uri, known)
     }
 }
 
@@ -192,9 +193,14 @@ impl Hosts {
     }
 
     /// The virtual host of a normalised name; `None` as name: the request has no host. Where it may be an
-    /// alias of somebody, it is the default server's, whose locations have to be older.
-    pub(crate) fn find(&self, name: Option<&[u8]>) -> Option<(&VirtualHost, Option<TooCostly>)> {
-        let named = name.map_or(Ok(None), |name| self.named(name));
+    /// alias of somebody, it is the default server's, whose locations have to be older. `known`: the place among the
+    /// aliases that are regular expressions, where it was found before.
+    pub(crate) fn find(
+        &self,
+        name: Option<&[u8]>,
+        known: &OnceCell<Place>,
+    ) -> Option<(&VirtualHost, Option<TooCostly>)> {
+        let named = name.map_or(Ok(None), |name| self.named(name, known));
         let at = named.unwrap_or_default().or(self.default)?;
         Some((self.hosts.get(at)?, named.err()))
     }
@@ -215,15 +221,16 @@ impl Hosts {
         of_star().unwrap_or(found)
     }
 
-    fn named(&self, name: &[u8]) -> Result<Option<usize>, TooCostly> {
+    fn named(&self, name: &[u8], known: &OnceCell<Place>) -> Place {
         if let Some(at) = self.known(name) {
             return Ok(Some(at));
         }
         if self.regexes.is_empty() {
             return Ok(None);
         }
-        let regex = self.tenants.find(&self.regexes, name);
-        regex.map(|alias| alias.map(|alias| self.listed(alias.host, name)))
+        let found = *known.get_or_init(|| self.tenants.find(&self.regexes, name));
+        let alias = found?.and_then(|at| self.regexes.get(at));
+        Ok(alias.map(|alias| self.listed(alias.host, name)))
     }
 
     fn known(&self, name: &[u8]) -> Option<usize> {

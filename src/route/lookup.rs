@@ -4,8 +4,9 @@
 //! nginx 1.27.1.
 
 use super::location::{Kind, Location};
-use super::tenants::Tenants;
+use super::tenants::{Place, Tenants};
 use crate::sorted::sorted_by;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -92,15 +93,19 @@ impl Lookup {
         Self::Regex(Tenants::new(locations, ages.collect()))
     }
 
-    pub(crate) fn find<'p>(&self, locations: &'p [Arc<Location>], uri: &[u8]) -> Found<'p> {
+    /// `known`: the place that was found before, where to find it is dear.
+    pub(crate) fn find<'p>(
+        &self,
+        locations: &'p [Arc<Location>],
+        uri: &[u8],
+        known: &OnceCell<Place>,
+    ) -> Found<'p> {
         let found = |at: Option<&usize>| at.and_then(|at| locations.get(*at));
         match self {
-            Self::Regex(tenants) => {
-                let matching = tenants.find(locations, uri);
-                matching.map_or(Found::TooCostly, |one| {
-                    one.map_or(Found::Nothing, Found::Location)
-                })
-            }
+            Self::Regex(tenants) => match *known.get_or_init(|| tenants.find(locations, uri)) {
+                Ok(at) => found(at.as_ref()).map_or(Found::Nothing, Found::Location),
+                Err(_) => Found::TooCostly,
+            },
             Self::Static {
                 exact,
                 prefixes,

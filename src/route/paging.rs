@@ -7,8 +7,9 @@ use super::admission::is_blocked;
 use super::asking;
 use super::disposition::{Disposition, Reason};
 use super::fallback::is_empty;
+use super::known::Known;
 use crate::access;
-use crate::authorizer::{Answer, Question};
+use crate::authorizer::Question;
 use crate::edit::{FieldValue, first};
 use crate::endpoints::EndpointTable;
 use crate::error_pages::{ErrorPages, Instead, Page};
@@ -17,14 +18,14 @@ use crate::redirect;
 use crate::rewrite::variable::Scope;
 use std::sync::Arc;
 
-/// The same request, with what stands in place of its answer. `known`: what the Service with the
+/// The same request, with what stands in place of its answer. `known`: also what the Service with the
 /// pages answered.
 pub(super) fn paged<'p>(
     policy: &'p Policy,
     endpoints: &EndpointTable,
     scope: &Scope,
     mut disposition: Disposition<'p>,
-    known: Option<&Answer>,
+    known: &Known,
 ) -> Disposition<'p> {
     let location = match &disposition {
         Disposition::Forward(forward) => Some(forward.location),
@@ -75,7 +76,7 @@ pub(super) fn paged<'p>(
         return disposition;
     }
     let page = page(policy, endpoints, scope, pages);
-    let instead = match (page.instead(status), known) {
+    let instead = match (page.instead(status), known.page.as_deref()) {
         (Instead::Ask(_), Some(answer)) => page.reply(answer.clone(), &policy.hidden),
         (Instead::Ask(question), None) => return Disposition::Ask(question),
         (Instead::Reply(reply), _) => reply,

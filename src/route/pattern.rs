@@ -173,7 +173,6 @@ impl Pattern {
                 prefix: Prefix::of(&branches, true),
                 plain: Some(Box::new(plain)),
                 groups,
-                width: width::width(&branches),
                 ..Self::default()
             }),
             None => Self::with_engine(&branches, groups, ignore_case),

@@ -5,6 +5,7 @@
 
 use super::disposition::{Disposition, Reason, Unknown, stray};
 use super::host::{self, VirtualHost};
+use super::known::Known;
 use super::pattern::{Groups, Work};
 use super::target;
 use super::tenants::TooCostly;
@@ -26,23 +27,23 @@ pub(super) struct Request<'p, 'r> {
 }
 
 impl<'p: 'r, 'r> Request<'p, 'r> {
-    /// The same, where it `has_body`: HTTP/1.0 knows none in pieces, and who speaks it may read the end of
+    /// The same, where a body may follow: HTTP/1.0 knows none in pieces, and who speaks it may read the end of
     /// one elsewhere.
     pub(super) fn whole(
         policy: &'p Policy,
         headers: &'r Headers<'r>,
         facts: &'r Facts<'r>,
         work: &'r Work,
-        has_body: bool,
+        known: &Known,
     ) -> Result<Self, Box<Disposition<'p>>> {
-        let is_in_pieces = has_body
+        let is_in_pieces = known.has_body
             && edit::first(headers, "content-length").is_none()
             && has_version(facts, b"HTTP/1.0");
         let refused = || Err(Box::new(refuse(400, Reason::BadRequest)));
         if is_in_pieces && policy.owns_listener() {
             return refused();
         }
-        let request = Self::read(policy, headers, facts, work)?;
+        let request = Self::read(policy, headers, facts, work, known)?;
         if is_in_pieces && !request.host.is_default() {
             return refused();
         }
@@ -55,6 +56,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
         headers: &'r Headers<'r>,
         facts: &'r Facts<'r>,
         work: &'r Work,
+        known: &Known,
     ) -> Result<Self, Box<Disposition<'p>>> {
         let method = edit::first(headers, ":method").unwrap_or_default();
         let Some(path) = edit::first(headers, ":path").filter(|_| method != b"CONNECT") else {
@@ -75,7 +77,7 @@ impl<'p: 'r, 'r> Request<'p, 'r> {
         if authority.is_none() && has_version(facts, b"HTTP/1.1") {
             return Err(stray_refused(400, Reason::BadRequest));
         }
-        let Some((host, doubt)) = policy.hosts.find(named.as_deref()) else {
+        let Some((host, doubt)) = policy.hosts.find(named.as_deref(), &known.host) else {
             let unknown = Unknown::Host;
             let otherwise = || Disposition::NotFound {
                 location: None,

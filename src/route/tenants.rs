@@ -33,6 +33,9 @@ pub(crate) struct TooCostly {
     pub age: usize,
 }
 
+/// The place of the first candidate that matches; `None`: none does.
+pub(super) type Place = Result<Option<usize>, TooCostly>;
+
 /// A candidate that may be the first one that matches; it is not known whether it is.
 struct Doubt {
     /// The age of the oldest namespace that has such a one.
@@ -64,22 +67,21 @@ impl Tenants {
         self.ages.get(at).copied().unwrap_or_default()
     }
 
-    /// The first candidate that matches. Not inlined: a host that nobody names would pay for it too.
+    /// The place of the first candidate that matches. Not inlined: a host that nobody names would pay for it too.
     #[inline(never)]
-    pub(super) fn find<'p, T: Candidate>(
-        &self,
-        candidates: &'p [T],
-        text: &[u8],
-    ) -> Result<Option<&'p T>, TooCostly> {
-        let work = Work::of_a_search();
+    pub(super) fn find<T: Candidate>(&self, candidates: &[T], text: &[u8]) -> Place {
+        let work = if self.oldest_first.is_empty() {
+            Work::of_a_search()
+        } else {
+            Work::of_a_glance()
+        };
         let compare = |at: usize| Some((at, candidates.get(at)?.compare(text, &work, true)));
         let found = match &self.openings {
             None => self.first(&mut (0..candidates.len()).filter_map(compare)),
             Some(openings) => self.first(&mut openings.places(text).filter_map(compare)),
         };
-        let one = |at: Option<usize>| at.and_then(|at| candidates.get(at));
         if !work.is_spent() {
-            return found.map(one);
+            return found;
         }
         if self.oldest_first.is_empty() {
             let age = self.ages.first().copied();
@@ -88,16 +90,12 @@ impl Tenants {
             });
         }
         let compared = self.by_age(candidates, text);
-        let found = self.first(&mut compared.into_iter().enumerate());
-        found.map(one)
+        self.first(&mut compared.into_iter().enumerate())
     }
 
     /// The place of the first one that matches. `compared`: the places in their order, and what came of comparing
     /// each with a text; those that are left out do not match.
-    fn first(
-        &self,
-        compared: &mut dyn Iterator<Item = (usize, Match)>,
-    ) -> Result<Option<usize>, TooCostly> {
+    fn first(&self, compared: &mut dyn Iterator<Item = (usize, Match)>) -> Place {
         let mut doubt: Option<Doubt> = None;
         for (at, compared) in compared {
             let candidate = match compared {
@@ -205,7 +203,6 @@ mod tests {
                 let text: Vec<u8> = iter::once(b'/').chain((0..length).map(byte)).collect();
                 let of = |tenants: &Tenants| {
                     let found = tenants.find(&candidates, &text);
-                    let found = found.map(|one| one.map(std::ptr::from_ref));
                     found.map_err(|costly| costly.age)
                 };
                 let found = of(&by_literal);

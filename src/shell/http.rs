@@ -5,7 +5,7 @@ use super::shared::{Paused, Resume, Shared};
 use crate::authorizer::{Answer, Question};
 use crate::edit::{Edit, Reply};
 use crate::error_pages::Instead;
-use crate::facts::{Facts, Knowledge};
+use crate::facts::Facts;
 use crate::pairs;
 use crate::plugin::Host;
 use crate::plugin::counters::{self, UnderWay};

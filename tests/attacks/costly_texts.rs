@@ -61,24 +61,7 @@ fn all() -> Vec<Hostile> {
         host: Some(format!("{long}b")),
         ..one(name, "server-alias", alias)
     };
-    let groups = "/(.*)(.*)(.*)(.*)(.*)(.*)(.*)z";
-    let at_once = [
-        ("use-regex", "true"),
-        ("rewrite-target", "/$1"),
-        ("server-alias", "~^.*.*.*.*.*.*.*at-once$"),
-    ];
     vec![
-        // Each of them within its bound.
-        Hostile {
-            name: "at-once",
-            said: at_once
-                .map(|(name, value)| (name, value.to_owned()))
-                .to_vec(),
-            path: groups,
-            target: format!("/{}z", "a".repeat(7_000)),
-            host: Some(format!("{}at-once", "a".repeat(5_000))),
-            headers: Vec::new(),
-        },
         Hostile {
             target: format!("/?{}", "y&".repeat(4_000)),
             ..one("arguments", target, times("$arg_x"))
@@ -170,6 +153,6 @@ fn no_text_of_a_manifest_keeps_a_worker_for_long() {
     assert!(slow.is_empty(), "{slow:?}");
     // Texts beyond what a request may cost; hosts that are too long for nginx; cookies that are left as
     // they are; passwords of nobody.
-    let expected = [[200].as_slice(), &[500; 4], &[400; 2], &[200; 2], &[401; 4]].concat();
+    let expected = [[500; 4].as_slice(), &[400; 2], &[200; 2], &[401; 4]].concat();
     assert_eq!(statuses, expected);
 }

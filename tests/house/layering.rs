@@ -227,7 +227,7 @@ const CORE: &[&[&str]] = &[
         "head",
     ],
     &["edit", "facts", "same_site", "sorted"],
-    &["byte_kind"],
+    &["byte_kind", "zone"],
 ];
 
 #[test]

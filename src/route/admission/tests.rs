@@ -98,11 +98,11 @@ fn ask(policy: &Policy, client: &str, password: Option<&str>, answer: Option<u16
         ..Answer::default()
     });
     let known = Known {
-        answer: answer.as_ref(),
+        answer: answer.map(Box::new),
         ..Known::default()
     };
     let endpoints = EndpointTable::default();
-    match route::dispose_knowing(policy, &endpoints, &fields(&head), &facts, known) {
+    match route::dispose_knowing(policy, &endpoints, &fields(&head), &facts, &known) {
         Disposition::Forward(_) => "forward".to_owned(),
         Disposition::Ask(_) => "ask".to_owned(),
         Disposition::Reply { reply, reason, .. } => {

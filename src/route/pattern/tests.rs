@@ -342,8 +342,9 @@ fn a_prefix_never_answers_otherwise_than_the_regular_expression() {
 fn a_pattern_is_as_wide_as_its_places_that_may_be_tried_at_once() {
     for (source, want) in [
         ("/app", 1),
-        ("/(app1/.*)", 2),
-        ("/api(/|$)(.*)", 4),
+        ("/(app[0-9]/.*)", 2),
+        // Without an engine: each byte is looked at once.
+        ("/api(/|$)(.*)", 0),
         ("/(a|b|c)", 3),
         ("/(ab|cd)x", 2),
         // Both classes of a UUID's part are of one length, so one place follows the other.
@@ -498,7 +499,7 @@ fn a_request_makes_so_many_engines_and_no_more() {
     let first = made();
     assert!((100..500).contains(&first), "{first}");
     // They stay: the next one makes others.
-    for _ in 0..1_000 / first {
+    for _ in 0..20 {
         ask();
     }
     assert_eq!((made(), ask()), (1_000, (false, false)));

@@ -3,9 +3,11 @@
 
 use std::cell::Cell;
 
-/// Steps that one search through patterns may take: some milliseconds in a VM. nginx has such a bound too
+/// Steps that one search through patterns may take: a millisecond in a VM. nginx has such a bound too
 /// (`pcre_match_limit`), and answers 500 beyond it.
 const OF_A_SEARCH: u64 = 1 << 17;
+/// The same of a search that is made again, for each namespace by itself, where it is too much.
+const OF_A_GLANCE: u64 = 1 << 14;
 /// The same of the groups and texts of a request, once its location is found.
 const OF_A_REQUEST: u64 = 1 << 17;
 /// The same of a header's pattern, and of the patterns of one response.
@@ -21,6 +23,11 @@ impl Work {
     /// For the location of a path, or the host of a name.
     pub(crate) fn of_a_search() -> Self {
         Self(Cell::new(Some(OF_A_SEARCH)))
+    }
+
+    /// For the same, before each namespace's patterns are searched by themselves.
+    pub(crate) fn of_a_glance() -> Self {
+        Self(Cell::new(Some(OF_A_GLANCE)))
     }
 
     /// For what is made of a request of a location.
