@@ -8,6 +8,7 @@ mod downstream;
 mod forward;
 mod incoming;
 mod message;
+mod movement;
 mod outgoing;
 mod pool;
 mod request_body;

@@ -2,6 +2,7 @@
 
 use super::context::{Context, Counted};
 use super::incoming::Incoming;
+use super::movement::{Movement, Moving, UnderWay};
 use super::response_body::ResponseBody;
 use super::target::RawTarget;
 use super::{forward, message};
@@ -14,12 +15,13 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::Duration;
+use std::sync::Arc;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 
 /// Envoy's limit, `max_request_headers_kb`, is 60; hyper's counts the request line too.
 const LONGEST_HEAD: usize = 64 * 1024;
+
+type Answered = Result<Response<ResponseBody>, Infallible>;
 
 /// Serves one connection to its end.
 pub(super) async fn serve(context: Rc<Context>, stream: TcpStream, source: SocketAddr) {
@@ -44,21 +46,26 @@ pub(super) async fn serve(context: Rc<Context>, stream: TcpStream, source: Socke
 
 async fn serve_http1(context: Rc<Context>, stream: TcpStream, connection: Connection) {
     let target = RawTarget::default();
-    let io = TokioIo::new(Incoming::new(stream, target.clone()));
+    let (movement, idle_timeout) = (Movement::new(), context.config.idle_timeout);
+    let io = Moving::new(stream, Arc::clone(&movement));
+    let io = TokioIo::new(Incoming::new(io, target.clone()));
     let mut stopped = context.stopped.clone();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(context.config.idle_timeout)
+        .header_read_timeout(idle_timeout)
         .max_buf_size(LONGEST_HEAD)
         .max_headers(256);
+    let moving = Arc::clone(&movement);
     let service = service_fn(move |request| {
         let (context, connection, target) =
             (Rc::clone(&context), connection.clone(), target.clone());
-        answer(context, connection, target, request)
+        let answer = answer(context, connection, target, request);
+        watched(Arc::clone(&moving), answer)
     });
     let mut serving = pin!(http.serve_connection(io, service).with_upgrades());
     tokio::select! {
         _ = serving.as_mut() => return,
+        () = movement.ceased(idle_timeout) => return,
         _ = stopped.changed() => serving.as_mut().graceful_shutdown(),
     }
     let _ = serving.await; // the downstream's loss
@@ -70,45 +77,32 @@ async fn serve_http2(context: Rc<Context>, stream: TcpStream, connection: Connec
         protocol: "HTTP/2".to_owned(),
         ..connection
     };
-    let idle_timeout = context.config.idle_timeout;
-    let (began, serves) = watch::channel(());
-    let under_way = Rc::new(());
-    let requests = Rc::clone(&under_way);
+    let (movement, idle_timeout) = (Movement::new(), context.config.idle_timeout);
+    let moving = Arc::clone(&movement);
     let service = service_fn(move |request| {
-        began.send_replace(());
-        let request_under_way = Rc::clone(&requests);
         let answer = answer(
             Rc::clone(&context),
             connection.clone(),
             RawTarget::default(),
             request,
         );
-        async move {
-            let answer = answer.await;
-            answer.map(|response| response.map(|body| body.holding(request_under_way)))
-        }
+        watched(Arc::clone(&moving), answer)
     });
     let http = http2::Builder::new(LocalExecutor);
     let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = serving.as_mut() => return,
-        // Of HTTP/1 hyper sees to it itself.
-        () = silence(serves, &under_way, idle_timeout) => return,
+        () = movement.ceased(idle_timeout) => return,
         _ = stopped.changed() => serving.as_mut().graceful_shutdown(),
     }
     let _ = serving.await;
 }
 
-/// Ready once no request has begun for so long, and none is under way: what is beside the service's own, and each
-/// of them, has `under_way`.
-async fn silence(mut began: watch::Receiver<()>, under_way: &Rc<()>, limit: Duration) {
-    loop {
-        let next = tokio::time::timeout(limit, began.changed()).await;
-        let is_idle = Rc::strong_count(under_way) <= 2;
-        if matches!(next, Ok(Err(_))) || next.is_err() && is_idle {
-            return;
-        }
-    }
+/// The same answer, of which its connection hears.
+async fn watched(movement: Arc<Movement>, answer: impl Future<Output = Answered>) -> Answered {
+    let under_way = UnderWay::new(movement);
+    let answer = answer.await;
+    answer.map(|response| response.map(|body| body.told(under_way)))
 }
 
 async fn answer(
@@ -116,7 +110,7 @@ async fn answer(
     mut connection: Connection,
     target: RawTarget,
     request: Request<hyper::body::Incoming>,
-) -> Result<Response<ResponseBody>, Infallible> {
+) -> Answered {
     let sent = target.take();
     let bodyless = hyper::body::Body::is_end_stream(request.body());
     if bodyless && !message::is_upgrade(request.headers()) {

@@ -4,6 +4,7 @@
 //! before has been read whole. In between, bytes pass unseen; so of requests that are sent
 //! without waiting for responses only the first may have an odd target.
 
+use super::movement::Moving;
 use super::target::{RawTarget, STAND_IN, needs_stand_in, split_line};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -16,7 +17,7 @@ const LONGEST_LINE: usize = 64 * 1024;
 
 /// A socket whose request lines hyper can read.
 pub(super) struct Incoming {
-    stream: TcpStream,
+    stream: Moving<TcpStream>,
     target: RawTarget,
     /// Bytes of a request line, until it is whole.
     partial: Vec<u8>,
@@ -25,7 +26,7 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn new(stream: TcpStream, target: RawTarget) -> Self {
+    pub(super) fn new(stream: Moving<TcpStream>, target: RawTarget) -> Self {
         target.expect_line();
         Self {
             stream,

@@ -1,5 +1,6 @@
 //! The body of a response as it passes through, and what hangs on its end.
 
+use super::movement::UnderWay;
 use super::pool::{Connection, Pool};
 use crate::engine::Exchange;
 use bytes::Bytes;
@@ -14,8 +15,8 @@ pub(super) struct ResponseBody {
     source: Source,
     /// Dropped behind the last byte, or when the downstream has gone.
     _ending: Option<Ending>,
-    /// The same: its connection sees by it that a request is under way.
-    _under_way: Option<Rc<()>>,
+    /// For its connection, which ends where nobody takes it.
+    under_way: Option<UnderWay>,
 }
 
 enum Source {
@@ -52,14 +53,15 @@ impl ResponseBody {
         Self {
             source: Source::Local(Full::from(bytes)),
             _ending: ending,
-            _under_way: None,
+            under_way: None,
         }
     }
 
-    /// The same, and it holds `under_way` to its end.
-    pub(super) fn holding(self, under_way: Rc<()>) -> Self {
+    /// The same; its connection hears what is left to the client to take, and what the client waits for.
+    pub(super) fn told(self, mut under_way: UnderWay) -> Self {
+        under_way.waits(false);
         Self {
-            _under_way: Some(under_way),
+            under_way: Some(under_way),
             ..self
         }
     }
@@ -80,7 +82,7 @@ impl ResponseBody {
         Self {
             source,
             _ending: Some(ending),
-            _under_way: None,
+            under_way: None,
         }
     }
 }
@@ -93,7 +95,8 @@ impl Body for ResponseBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut self.get_mut().source {
+        let this = self.get_mut();
+        let frame = match &mut this.source {
             Source::Local(bytes) => Pin::new(bytes)
                 .poll_frame(cx)
                 .map_err(|never| match never {}),
@@ -102,15 +105,20 @@ impl Body for ResponseBody {
             } => {
                 // Hyper writes a head with the first piece of the body, and none where that is a
                 // failure; the head that came is the downstream's all the same.
-                if !std::mem::replace(begun, true) {
+                if std::mem::replace(begun, true) {
+                    let frame = Pin::new(body).poll_frame(cx);
+                    *ended |= matches!(frame, Poll::Ready(None));
+                    frame
+                } else {
                     cx.waker().wake_by_ref();
-                    return Poll::Pending;
+                    Poll::Pending
                 }
-                let frame = Pin::new(body).poll_frame(cx);
-                *ended |= matches!(frame, Poll::Ready(None));
-                frame
             }
+        };
+        if let Some(under_way) = &mut this.under_way {
+            under_way.waits(frame.is_pending());
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

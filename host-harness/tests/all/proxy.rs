@@ -7,7 +7,7 @@ use host_harness::{Cluster, Endpoint};
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A proxy in front of `endpoints`, with two workers, and what it has logged.
 fn start(fixture: Fixture, endpoints: &[SocketAddr]) -> (Proxy, Arc<Mutex<Vec<AccessRecord>>>) {
@@ -227,8 +227,31 @@ fn a_body_that_stops_ends_its_request() {
 }
 
 #[test]
+fn a_client_that_reads_nothing_is_not_waited_for() {
+    const LENGTH: usize = 16 << 20;
+    let (proxy, records) = start_with(Fixture::plain(), &[upstream::start()], |config| {
+        config.idle_timeout = Duration::from_millis(300);
+    });
+    let mut client = Client::connect(proxy.local_addr());
+    let head = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {LENGTH}\r\n\r\n");
+    client.send(head.as_bytes());
+    client.send(&vec![b'a'; LENGTH]);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while records.lock().unwrap().is_empty() {
+        assert!(Instant::now() < deadline, "it is still waited for");
+        std::thread::yield_now();
+    }
+    let mut taken = Vec::new();
+    let _ = client.reader.read_to_end(&mut taken); // what was under way
+    assert!(taken.len() < LENGTH, "{}", taken.len());
+}
+
+#[test]
 fn a_client_of_http_2_that_says_nothing_is_not_waited_for() {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    // With SETTINGS_INITIAL_WINDOW_SIZE 0: it takes no byte of a body.
+    const NO_WINDOW: &[u8] =
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
     // `GET / http` of the host `h`, in HPACK's words; the second one never ends its head.
     let head = |flags: u8| {
         [
@@ -242,9 +265,14 @@ fn a_client_of_http_2_that_says_nothing_is_not_waited_for() {
         (config.workers, config.connections_per_worker) = (1, 1);
         config.idle_timeout = Duration::from_millis(300);
     });
-    for said in [Vec::new(), head(0x5), head(0x1)] {
+    for (preface, said) in [
+        (PREFACE, Vec::new()),
+        (PREFACE, head(0x5)),
+        (PREFACE, head(0x1)),
+        (NO_WINDOW, head(0x5)),
+    ] {
         let mut silent = Client::connect(proxy.local_addr());
-        let all = [PREFACE, &said].concat();
+        let all = [preface, &said].concat();
         silent.reader.get_mut().write_all(&all).unwrap();
         let mut rest = Vec::new();
         silent.reader.read_to_end(&mut rest).unwrap();
