@@ -78,6 +78,7 @@ async fn serve_http2(context: Rc<Context>, stream: TcpStream, connection: Connec
         ..connection
     };
     let (movement, idle_timeout) = (Movement::new(), context.config.idle_timeout);
+    let io = TokioIo::new(Moving::new(stream, Arc::clone(&movement)));
     let moving = Arc::clone(&movement);
     let service = service_fn(move |request| {
         let answer = answer(
@@ -89,7 +90,7 @@ async fn serve_http2(context: Rc<Context>, stream: TcpStream, connection: Connec
         watched(Arc::clone(&moving), answer)
     });
     let http = http2::Builder::new(LocalExecutor);
-    let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut serving = pin!(http.serve_connection(io, service));
     tokio::select! {
         _ = serving.as_mut() => return,
         () = movement.ceased(idle_timeout) => return,

@@ -89,8 +89,10 @@ impl Drop for UnderWay {
     }
 }
 
-/// A stream that tells of what its client takes: of HTTP/1 alone, as in HTTP/2 a client that never ends a head
-/// may ask for signs of life meanwhile.
+/// A PING's acknowledgement in HTTP/2: it is written to who takes nothing, too.
+const SIGN_OF_LIFE: usize = 17;
+
+/// A stream that tells of what its client takes.
 pub(super) struct Moving<S> {
     stream: S,
     movement: Arc<Movement>,
@@ -101,11 +103,11 @@ impl<S> Moving<S> {
         Self { stream, movement }
     }
 
-    fn told<T>(&self, done: Poll<T>) -> Poll<T> {
-        if done.is_ready() {
+    fn told(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(written, Poll::Ready(Ok(bytes)) if bytes > SIGN_OF_LIFE) {
             self.movement.moved();
         }
-        done
+        written
     }
 }
 
