@@ -28,6 +28,7 @@ mod cases;
 mod check;
 mod chromium;
 mod costs {
+    mod checking;
     mod configure;
     mod flat;
     mod guest_work;

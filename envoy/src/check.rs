@@ -13,6 +13,7 @@ mod header_maps;
 mod html;
 mod idle;
 mod lint;
+mod path_lines;
 mod placed;
 mod platform;
 mod policies;

@@ -1,19 +1,18 @@
 //! What the module itself says when it reads these manifests.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
-use limpet::ingress::Path;
 use limpet::remark::{Effect, Expected, Field, Problem, Remark};
 
 use super::finding::{ELSEWHERE, Finding, IDLE, Level};
+use super::path_lines::PathLines;
 use super::platform::Platform;
 use super::reworded::reworded;
 use super::taken_over::taken_over;
 use super::validation::{drops_more, is_of_validation, with_what_holds};
-use crate::clusters::ServicePort;
 use crate::compiled::Compiled;
 use crate::manifests::{Manifests, Object, annotation_pointer};
-use crate::taken::paths;
 
 /// What the lints have said already, better.
 const SAID: [&str; 6] = [
@@ -110,14 +109,11 @@ pub(crate) fn closed(compiled: &Compiled<'_>) -> Vec<Finding> {
         _ => remark.effect == Effect::Path,
     };
     let told = compiled.remarks.iter().filter(is_told_of);
-    let mut all: Vec<Finding> = Vec::new();
-    for finding in told.map(|remark| placed.finding(remark)) {
-        // A location says what its Ingress says once more.
-        if !all.contains(&finding) {
-            all.push(finding);
-        }
-    }
-    all
+    let told = told.map(|remark| placed.finding(remark));
+    // A location says what its Ingress says once more.
+    let mut seen = HashSet::new();
+    told.filter(|finding| seen.insert(finding.clone()))
+        .collect()
 }
 
 /// The remarks for whoever wrote Ingresses, one line each.
@@ -162,14 +158,15 @@ fn is_said(said: &[&Finding], remark: &Remark) -> bool {
 struct Placed<'c, 'm> {
     manifests: &'m Manifests,
     compiled: Option<&'c Compiled<'m>>,
-    objects: HashMap<String, &'m Object>,
+    objects: HashMap<String, (&'m Object, OnceCell<PathLines>)>,
 }
 
 impl<'c, 'm> Placed<'c, 'm> {
     fn new(manifests: &'m Manifests, compiled: Option<&'c Compiled<'m>>) -> Self {
-        let mut objects: HashMap<String, &Object> = HashMap::new();
+        let mut objects = HashMap::new();
         for object in &manifests.ingresses {
-            objects.entry(object.id()).or_insert(object);
+            let entry = objects.entry(object.id());
+            entry.or_insert_with(|| (object, OnceCell::new()));
         }
         Self {
             manifests,
@@ -179,16 +176,21 @@ impl<'c, 'm> Placed<'c, 'm> {
     }
 
     fn finding(&self, remark: &Remark) -> Finding {
-        let ingress = remark.ingress.as_deref();
-        let object = match setting(remark) {
-            Some(_) => self.manifests.config_map(),
-            None => ingress.and_then(|id| self.objects.get(id).copied()),
+        let unread = OnceCell::new();
+        let place = match setting(remark) {
+            Some(_) => self.manifests.config_map().map(|object| (object, &unread)),
+            None => self.ingress(remark),
         };
-        let (file, line) = object.map_or_else(Default::default, |object| {
-            (object.origin.file.clone(), line(object, remark))
+        let (file, line) = place.map_or_else(Default::default, |(object, paths)| {
+            (object.origin.file.clone(), line(object, paths, remark))
         });
         let finding = Finding::of(remark, file, line);
         reworded(self.manifests, self.compiled, remark, finding)
+    }
+
+    fn ingress(&self, remark: &Remark) -> Option<(&'m Object, &OnceCell<PathLines>)> {
+        let (object, paths) = self.objects.get(remark.ingress.as_deref()?)?;
+        Some((object, paths))
     }
 }
 
@@ -201,28 +203,17 @@ fn setting(remark: &Remark) -> Option<&str> {
 }
 
 /// The line of what the remark is on, or of what stands around it.
-fn line(object: &Object, remark: &Remark) -> u64 {
+fn line(object: &Object, paths: &OnceCell<PathLines>, remark: &Remark) -> u64 {
     let value = remark.value.as_deref().unwrap_or_default();
+    let paths = || paths.get_or_init(|| PathLines::of(object));
     let pointer = match &remark.field {
         Field::Annotation(name) if name.contains('/') => annotation_pointer(name),
         Field::Annotation(name) => object.own_pointer(name),
-        Field::Path => path_pointer(object, |_, path| path.path == value),
-        Field::Backend => path_pointer(object, |namespace, path| {
-            let backend = path.backend.as_ref();
-            let named = backend.and_then(|backend| ServicePort::named(namespace, backend));
-            named.is_some_and(|named| named.key() == value)
-        }),
+        Field::Path => return paths().path(value),
+        Field::Backend => return paths().backend(value),
         Field::Class => "/spec/ingressClassName".to_owned(),
         Field::Name => "/metadata/name".to_owned(),
         Field::Key(_) => format!("/data/{}", setting(remark).unwrap_or_default()),
     };
     object.line_of(&pointer)
-}
-
-/// The JSON pointer of the first path that is meant; empty: there is none.
-fn path_pointer(object: &Object, is_it: impl Fn(&str, &Path) -> bool) -> String {
-    let ingress = object.ingress().unwrap_or_default();
-    let mut paths = paths(&ingress);
-    let path = paths.find(|path| is_it(&ingress.namespace, path.path));
-    path.map_or_else(String::new, |path| path.text_pointer())
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::manifests::Object;
 
 /// How much a finding matters; the exit status follows the gravest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// It works as under ingress-nginx, but probably not as meant.
@@ -50,7 +50,7 @@ pub(super) const AS_BEFORE: &str = "as-before";
 pub(crate) const SETTING: &str = "setting";
 
 /// One remark.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Finding {
     /// How much it matters.
     pub level: Level,
