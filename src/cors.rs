@@ -4,24 +4,16 @@
 //! template `CORS` of `rootfs/etc/nginx/template/nginx.tmpl`, ingress-nginx dbb11b92d.
 
 use crate::edit::{FieldValue, Headers, Name, all};
+use crate::sorted::sorted_by;
 use std::sync::Arc;
 
 /// The rules of one location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cors {
-    /// `None`: every origin, and `*` is the answer.
-    origins: Option<Arc<[Origin]>>,
+    /// The entries of `cors-allow-origin` in lower case, sorted. `None`: every origin, and `*` is the answer.
+    origins: Option<Arc<[String]>>,
     /// What else is told an origin that may.
     fields: Arc<[(&'static str, String)]>,
-}
-
-/// One entry of `cors-allow-origin`, in lower case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Origin {
-    /// All of it, or what stands before the star.
-    before: String,
-    /// What stands after the star, which is one label.
-    after: Option<String>,
 }
 
 /// What the annotations beside `cors-allow-origin` say.
@@ -54,10 +46,12 @@ impl Cors {
         let origins = if texts().any(|text| text == "*") {
             None
         } else {
-            let origins: Vec<Origin> = texts().filter_map(origin).collect();
+            let origins: Vec<String> = texts().filter_map(origin).collect();
             if origins.is_empty() {
                 return None;
             }
+            let mut origins = sorted_by(origins, Ord::cmp);
+            origins.dedup();
             Some(origins.into())
         };
         let credentials = told.credentials.then(|| "true".to_owned());
@@ -91,7 +85,13 @@ impl Cors {
         };
         let mut sent = all(headers, "origin");
         let origin = sent.next().filter(|_| sent.next().is_none())?;
-        let is_listed = origins.iter().any(|listed| listed.is(origin));
+        let lower = origin.to_ascii_lowercase();
+        let lists = |name: &[u8]| {
+            let found = origins.binary_search_by(|listed| listed.as_bytes().cmp(name));
+            found.is_ok()
+        };
+        let is_listed = !lower.contains(&b'*')
+            && (lists(&lower) || starred(&lower).is_some_and(|name| lists(&name)));
         is_listed.then(|| origin.to_vec())
     }
 
@@ -112,30 +112,21 @@ impl Cors {
     }
 }
 
-impl Origin {
-    fn is(&self, origin: &[u8]) -> bool {
-        let Some(after) = &self.after else {
-            return origin.eq_ignore_ascii_case(self.before.as_bytes());
-        };
-        let rest = origin.split_at_checked(self.before.len());
-        let rest = rest.filter(|(start, _)| start.eq_ignore_ascii_case(self.before.as_bytes()));
-        let label = rest.and_then(|(_, rest)| {
-            let (label, end) = rest.split_at_checked(rest.len().checked_sub(after.len())?)?;
-            end.eq_ignore_ascii_case(after.as_bytes()).then_some(label)
-        });
-        let is_of_label = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
-        label.is_some_and(|label| !label.is_empty() && label.iter().all(is_of_label))
-    }
+/// What an origin with a star in place of its first label is listed as, in lower case; `None`: it has no such label.
+fn starred(origin: &[u8]) -> Option<Vec<u8>> {
+    let scheme = origin.windows(3).position(|at| at == b"://")?;
+    let (scheme, host) = origin.split_at_checked(scheme.checked_add(3)?)?;
+    let label = host.iter().position(|byte| *byte == b'.')?;
+    let (label, rest) = host.split_at_checked(label)?;
+    let is_of_label = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    let is_label = !label.is_empty() && label.iter().all(is_of_label);
+    is_label.then(|| [scheme, b"*", rest].concat())
 }
 
-/// `null`, or a scheme and a host, whose first label may be a star, with or without a port.
-fn origin(text: &str) -> Option<Origin> {
-    let lower = text.to_ascii_lowercase();
+/// `null`, or a scheme and a host, whose first label may be a star, with or without a port; in lower case.
+fn origin(text: &str) -> Option<String> {
     if text == "null" {
-        return Some(Origin {
-            before: lower,
-            after: None,
-        });
+        return Some(text.to_owned());
     }
     let (scheme, host) = text.split_once("://")?;
     let host = host.strip_prefix("*.").unwrap_or(host);
@@ -147,11 +138,7 @@ fn origin(text: &str) -> Option<Origin> {
         && name.bytes().all(is_of_name)
         && !port.is_empty()
         && port.bytes().all(|byte| byte.is_ascii_digit());
-    let (before, after) = match lower.split_once('*') {
-        Some((before, after)) => (before.to_owned(), Some(after.to_owned())),
-        None => (lower, None),
-    };
-    is_origin.then_some(Origin { before, after })
+    is_origin.then(|| text.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -189,6 +176,7 @@ mod tests {
             ("https://*.foo.test", "https://foo.test", false),
             ("https://*.foo.test", "https://evil.test/.foo.test", false),
             ("origin.test,https://a.test", "https://origin.test", false),
+            ("https://*.foo.test", "https://*.foo.test", false),
         ] {
             let answer = answer(origins, &[origin]);
             assert_eq!(

@@ -148,7 +148,10 @@ pub(super) fn authorizer(
             reader.remark("auth-response-headers", name, problem, Effect::Path);
             return Err(());
         }
-        response_headers.push(name.to_ascii_lowercase());
+        let name = name.to_ascii_lowercase();
+        if response_headers.len() <= MOST_FIELDS && !response_headers.contains(&name) {
+            response_headers.push(name);
+        }
     }
     if response_headers.len() > MOST_FIELDS {
         let problem = Problem::Unusable(format!("has more than {MOST_FIELDS} names"));

