@@ -1,4 +1,4 @@
-//! What all paths and patterns together may be, so that no tenant's keep a proxy from starting: spent
+//! What all paths, patterns, aliases and long annotations together may be, so that no tenant's keep a proxy from starting: spent
 //! Ingress by Ingress, the oldest first, and no namespace takes what others need. 3,000 paths of 2,400
 //! places each took `limpet check` 3.1 s and 266 MB with it.
 
@@ -13,10 +13,18 @@ const OF_A_PATH: usize = 10;
 /// What one that is a pattern takes beside its own places: a request is compared with each, however short it is.
 const OF_A_PATTERN: usize = 30;
 
-/// The paths that do not fit any more, by the place of their Ingress.
+/// What an alias takes of them.
+const OF_AN_ALIAS: usize = 3;
+/// So many bytes of annotations take nothing beside what they are about,
+const SHORT: usize = 4_096;
+/// and so many more a place.
+const OF_A_PLACE: usize = 32;
+
+/// What does not fit any more.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
-    over: HashSet<(usize, String)>,
+    /// By the place of an Ingress: a path of it, or `None` for all that it says.
+    over: HashSet<(usize, Option<String>)>,
 }
 
 impl Budget {
@@ -51,17 +59,31 @@ impl Budget {
                 *all = all.saturating_add(*places);
             }
         }
+        for (namespace, one) in namespaces.clone().zip(loaded) {
+            let all = wanted.entry(namespace).or_default();
+            *all = all.saturating_add(said(one));
+        }
         let most = most_for_one(&wanted);
         let mut spent: HashMap<&str, usize> = HashMap::new();
         let mut over = HashSet::new();
-        for (one, (namespace, drafts)) in namespaces.zip(asked).enumerate() {
+        for (one, ((namespace, drafts), said)) in namespaces
+            .zip(asked)
+            .zip(loaded.iter().map(said))
+            .enumerate()
+        {
             let spent = spent.entry(namespace).or_default();
+            let with_it = spent.saturating_add(said);
+            if with_it > most {
+                over.insert((one, None));
+                continue;
+            }
+            *spent = with_it;
             for (draft, places) in drafts {
                 let with_it = spent.saturating_add(places);
                 if with_it <= most {
                     *spent = with_it;
                 } else {
-                    over.insert((one, draft.path.clone()));
+                    over.insert((one, Some(draft.path.clone())));
                 }
             }
         }
@@ -70,16 +92,36 @@ impl Budget {
 
     /// Why the path of `draft` is not compiled.
     pub(super) fn refuses(&self, draft: &Draft) -> Option<String> {
-        let is_over = !self.over.is_empty()
-            && draft
-                .ingress
-                .is_some_and(|one| self.over.contains(&(one, draft.path.clone())));
+        if self.over.is_empty() {
+            return None;
+        }
+        let of_path = || self.refusal(draft.ingress, Some(draft.path.clone()));
+        self.refuses_all(draft.ingress).or_else(of_path)
+    }
+
+    /// Why nothing of an Ingress is compiled.
+    pub(super) fn refuses_all(&self, ingress: Option<usize>) -> Option<String> {
+        self.refusal(ingress, None)
+    }
+
+    fn refusal(&self, ingress: Option<usize>, path: Option<String>) -> Option<String> {
+        let is_over = self.over.contains(&(ingress?, path));
         is_over.then(|| {
             format!(
-                "does not fit: all paths and patterns share {PLACES} places, of one namespace those of older Ingresses come first"
+                "does not fit: all paths and patterns share {PLACES} places, and aliases and long annotations take of them; of one namespace those of older Ingresses come first"
             )
         })
     }
+}
+
+/// What an Ingress takes beside its paths.
+fn said(one: &Loaded) -> usize {
+    let annotations = one.ingress.annotations.iter();
+    let bytes = annotations.map(|(name, value)| name.len().saturating_add(value.len()));
+    let bytes = bytes.fold(0, usize::saturating_add).saturating_sub(SHORT);
+    let places = bytes.checked_div(OF_A_PLACE).unwrap_or_default();
+    let aliases = one.annotations.aliases.len().saturating_mul(OF_AN_ALIAS);
+    places.saturating_add(aliases)
 }
 
 /// A text with the named groups of a path is that path's own, and counts with it: nothing else is written

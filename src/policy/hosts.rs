@@ -83,8 +83,14 @@ pub(super) fn compile(
         if is_given.is_none_or(|is_given| std::mem::replace(is_given, true)) {
             continue;
         }
-        for alias in &*one.server.aliases {
-            let added = hosts.add_alias(alias, of_it, || context.alias(&mut one, alias));
+        let refused = context.budget.refuses_all(of_it);
+        // Of those that do not fit one is told for all.
+        let told = refused.as_ref().map_or(usize::MAX, |_| 1);
+        for alias in one.server.aliases.iter().take(told) {
+            let added = match &refused {
+                Some(why) => Err(why.clone()),
+                None => hosts.add_alias(alias, of_it, || context.alias(&mut one, alias)),
+            };
             if let Err(reason) = added {
                 let field = Field::annotation("server-alias");
                 let problem = Problem::Unusable(reason);

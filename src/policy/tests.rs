@@ -11,6 +11,7 @@ use crate::route::{self, Disposition, Location};
 use crate::zone::Verdict;
 use serde_json::{Value, json};
 use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// An Ingress of the class nginx with annotations and (host, pathType, path, service).
@@ -1925,6 +1926,40 @@ fn patterns_beyond_what_all_may_take_cost_their_own_namespace() {
     assert!(refused.len() > 50, "{refused:?}");
     assert!(refused.iter().all(|one| *one == Some("odd/many")));
     check(&policy, &[("http://few.example/x/y", "default-s-80 /x/y")]);
+}
+
+// 750,000 aliases of one tenant took a proxy with one worker 905 MiB.
+#[test]
+fn aliases_beyond_what_all_may_take_cost_their_own_namespace() {
+    let many = |number: usize| {
+        let aliases: Vec<String> = (0..25_000).map(|n| format!("a{number}-{n}")).collect();
+        let (name, host) = (format!("many-{number}"), format!("many-{number}.example"));
+        let said = [("server-alias", &*aliases.join(","))];
+        let mut many = ingress(&name, &said, &[(&host, "Prefix", "/", "s")]);
+        many["metadata"]["namespace"] = json!("odd");
+        many["metadata"]["creationTimestamp"] = json!(format!("2024-01-01T00:00:{number}Z"));
+        many
+    };
+    let few = [("few.example", "Prefix", "/x", "s")];
+    let mut few = ingress("few", &[("server-alias", "few.alias")], &few);
+    few["metadata"]["creationTimestamp"] = json!("2024-01-02T00:00:00Z");
+    let all: Vec<_> = (10..36).map(many).chain([few]).collect();
+    let (policy, remarks) = compile_with(&all, json!({}));
+    let refused = remarks
+        .iter()
+        .filter(|one| one.to_string().contains("does not fit"));
+    let refused: BTreeSet<_> = refused.map(|one| one.ingress.as_deref()).collect();
+    assert!((1..5).contains(&refused.len()), "{refused:?}");
+    assert!(refused.contains(&Some("odd/many-35")) && !refused.contains(&Some("default/few")));
+    check(
+        &policy,
+        &[
+            ("http://few.alias/x", "default-s-80 /x"),
+            ("http://a10-24999/", "odd-s-80 /"),
+        ],
+    );
+    let kept = |host: &str| policy.hosts.find(Some(host.as_bytes()), &OnceCell::new());
+    assert!(kept("a35-24999").is_none_or(|(host, _)| host.is_default()));
 }
 
 // A hundred thousand paths of one tenant took half a gigabyte, and each was compared with every request to
