@@ -53,28 +53,21 @@ impl Budget {
         }
         let namespaces = loaded.iter().map(|one| one.ingress.namespace.as_str());
         let mut wanted: HashMap<&str, usize> = HashMap::new();
-        for (namespace, drafts) in namespaces.clone().zip(&asked) {
+        for ((namespace, drafts), one) in namespaces.clone().zip(&asked).zip(loaded) {
             let all = wanted.entry(namespace).or_default();
+            *all = all.saturating_add(said(one));
             for (_, places) in drafts {
                 *all = all.saturating_add(*places);
             }
         }
-        for (namespace, one) in namespaces.clone().zip(loaded) {
-            let all = wanted.entry(namespace).or_default();
-            *all = all.saturating_add(said(one));
-        }
         let most = most_for_one(&wanted);
         let mut spent: HashMap<&str, usize> = HashMap::new();
         let mut over = HashSet::new();
-        for (one, ((namespace, drafts), said)) in namespaces
-            .zip(asked)
-            .zip(loaded.iter().map(said))
-            .enumerate()
-        {
+        for (at, ((namespace, drafts), one)) in namespaces.zip(asked).zip(loaded).enumerate() {
             let spent = spent.entry(namespace).or_default();
-            let with_it = spent.saturating_add(said);
+            let with_it = spent.saturating_add(said(one));
             if with_it > most {
-                over.insert((one, None));
+                over.insert((at, None));
                 continue;
             }
             *spent = with_it;
@@ -83,7 +76,7 @@ impl Budget {
                 if with_it <= most {
                     *spent = with_it;
                 } else {
-                    over.insert((one, Some(draft.path.clone())));
+                    over.insert((at, Some(draft.path.clone())));
                 }
             }
         }
