@@ -330,3 +330,25 @@ fn an_authorizer_is_waited_for_a_minute() {
     };
     assert_eq!(answer.head.first(":status"), Some(&b"500"[..]));
 }
+
+/// Envoy holds an answer until it is whole.
+#[test]
+fn an_authorizer_whose_answer_has_no_end_is_not_heard_to_it() {
+    let guarded = Guarded::start(&[]);
+    for (padding, status) in [(900 << 10, 200), (5 << 20, 500), (0, 200)] {
+        guarded.authorizer.behave(Script {
+            padding,
+            ..Script::default()
+        });
+        assert_eq!(guarded.get("/").status, status, "{padding} bytes");
+    }
+    let log = guarded.envoy.envoy.log();
+    assert!(log.contains("buffer size limit for async client"), "{log}");
+    guarded.web.behave(Script {
+        padding: 3 << 20,
+        ..Script::default()
+    });
+    let answer = guarded.get("/");
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.len() > 3 << 20, "of a pod all is passed on");
+}

@@ -46,6 +46,8 @@ pub struct Script {
     pub turns: Arc<Mutex<VecDeque<u16>>>,
     /// What becomes of a request that has arrived.
     pub manner: Manner,
+    /// So many spaces follow what it received.
+    pub padding: usize,
 }
 
 impl Default for Script {
@@ -55,6 +57,7 @@ impl Default for Script {
             headers: Vec::new(),
             turns: Arc::default(),
             manner: Manner::Answer,
+            padding: 0,
         }
     }
 }
@@ -285,7 +288,8 @@ fn serve(stream: &TcpStream, inner: &Inner, name: &str, life: u64) -> io::Result
 }
 
 fn answer(echo: &Echo, script: &Script) -> Vec<u8> {
-    let body = serde_json::to_vec(echo).unwrap();
+    let mut body = serde_json::to_vec(echo).unwrap();
+    body.resize(body.len() + script.padding, b' ');
     let mut head = format!(
         "HTTP/1.1 {} Scripted\r\nx-pod: {}\r\n",
         script.status, echo.endpoint

@@ -23,7 +23,7 @@ pub fn for_some<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>) ->
 }
 
 /// How long what must come may take, on a machine with far more to do than it can.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Asks `condition` until it holds.
 ///

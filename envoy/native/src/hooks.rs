@@ -108,7 +108,9 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_http_callout_done(
             .iter()
             .find(|field| bytes(&field.name) == b":status");
         let answer = match status.map(|field| bytes(&field.value)) {
-            _ if result != 0 => Err("no answer".to_owned()),
+            _ if result != 0 => {
+                Err("no answer, or one beyond http.async_response_buffer_limit".to_owned())
+            }
             Some(b"200") => Ok(chunks.iter().map(bytes).collect::<Vec<_>>().concat()),
             status => Err(format!(
                 "status {:?}",

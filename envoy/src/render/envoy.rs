@@ -138,6 +138,8 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     rendered_clusters.extend(passthrough::clusters(compiled, &passed, settings));
     rendered_clusters.extend(ways.mirrors(compiled.manifests));
     rendered_clusters.push(cluster::admin_cluster(&settings.admin));
+    let change = settings.eds.is_some() || settings.dns;
+    let longest = overload::longest_answer(&rendered_clusters, change);
     let mut bootstrap = json!({
         "node": { "id": "limpet", "cluster": "limpet" },
         "admin": { "address": settings.admin.to_envoy() },
@@ -146,6 +148,7 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
         "layered_runtime": { "layers": [{ "name": "limpet", "static_layer": {
             // nginx serves what stands before a `#`.
             "envoy.reloadable_features.http_reject_path_with_fragment": false,
+            "http.async_response_buffer_limit": longest,
         } }] },
     });
     let files = match &settings.eds {

@@ -146,7 +146,7 @@ impl Town {
 }
 
 /// How long what comes after an answer is waited for.
-const SHORTLY: Duration = Duration::from_millis(500);
+const SHORTLY: Duration = Duration::from_secs(3);
 
 /// All requests of a burst: the first answer, and the status of each.
 fn burst(

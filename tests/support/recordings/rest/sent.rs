@@ -63,6 +63,7 @@ pub(super) fn script(upstream: &Value, turns: Arc<Mutex<VecDeque<u16>>>) -> Scri
                 Some(delay) => Manner::After(Duration::from_millis(delay)),
             }
         },
+        padding: 0,
     }
 }
 
