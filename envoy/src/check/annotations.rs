@@ -1,5 +1,7 @@
 //! One verdict for each annotation of each Ingress.
 
+use std::collections::HashSet;
+
 use limpet::annotations::catalogue::{self, Support};
 use limpet::ingress::{Ingress, PREFIX};
 use limpet::nearest::nearest;
@@ -165,16 +167,14 @@ pub(crate) fn confirm(judged: &mut [Judged], remarks: &[Remark]) {
         let problem = &remark.problem;
         matches!(problem, Problem::Unusable(_) | Problem::UnusablePattern(_))
     });
+    let unusable: HashSet<&String> = unusable.filter_map(|one| one.ingress.as_ref()).collect();
     for one in judged {
-        let mut unusable = unusable.clone();
-        let mut is_unusable =
-            || unusable.any(|remark| remark.ingress.as_ref() == Some(&one.ingress));
         let by_pattern = BY_PATTERN.contains(&one.annotation.as_str());
         let shows = match one.annotation.as_str() {
             "backend-protocol" => speaks_otherwise(&one.value),
             // What it does not honour is lost, and told so.
             "auth-type" => false,
-            _ => !by_pattern || is_unusable(),
+            _ => !by_pattern || unusable.contains(&one.ingress),
         };
         if one.verdict == Verdict::Differs && !shows {
             one.verdict = Verdict::Honoured;

@@ -1,6 +1,6 @@
 //! A report as text, as JSON, as annotations of a GitHub workflow; `html` has it as a page.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -16,6 +16,9 @@ use crate::inert;
 /// How many further places of one note are told.
 const PLACES: usize = 8;
 
+/// How much of one kind is told of one Ingress: whoever writes it must not hide what is told of others.
+const OF_AN_INGRESS: usize = 100;
+
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
@@ -24,20 +27,36 @@ pub(crate) fn text(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for note in &report.notes {
         writeln!(out, "{DIM}note: {}{DIM:#}", inert::line(note))?;
     }
-    let mut helped: Vec<&Finding> = Vec::new();
+    let mut helped: HashMap<&[String], &str> = HashMap::new();
+    let mut told: BTreeMap<(&String, &str, Level), usize> = BTreeMap::new();
     for group in groups(report.findings.iter()) {
         let Some((finding, others)) = group.split_first() else {
             continue;
         };
-        let before = helped.iter().find(|other| other.help == finding.help);
-        one(
-            out,
-            finding,
-            others,
-            before.map(|other| other.field.as_str()),
-        )?;
+        if let Some(ingress) = &finding.ingress {
+            let of_this = told
+                .entry((ingress, finding.code, finding.level))
+                .or_default();
+            *of_this = of_this.saturating_add(1);
+            if *of_this > OF_AN_INGRESS {
+                continue;
+            }
+        }
+        let before = helped.get(&*finding.help).copied();
+        one(out, finding, others, before)?;
         if before.is_none() && !finding.help.is_empty() {
-            helped.push(finding);
+            helped.insert(&finding.help, &finding.field);
+        }
+    }
+    for ((ingress, code, level), count) in told {
+        let more = count.saturating_sub(OF_AN_INGRESS);
+        if more > 0 {
+            let (style, word, ingress) = (style(level), level.word(), inert::line(ingress));
+            writeln!(
+                out,
+                "{style}{word}[{code}]{style:#}: {BOLD}{more} more{BOLD:#}, which --json lists"
+            )?;
+            writeln!(out, "  {DIM}-->{DIM:#} ingress {ingress}\n")?;
         }
     }
     differences(out, report)?;
@@ -103,10 +122,8 @@ fn place(out: &mut impl Write, finding: &Finding, rest: &str) -> io::Result<()> 
 /// Each annotation and key that is honoured with a difference, once, but for those that a finding
 /// tells.
 fn differences(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let is_told = |field: &str| {
-        let mut findings = report.findings.iter();
-        findings.any(|f| f.field == field && f.level > Level::Note)
-    };
+    let told = report.findings.iter().filter(|f| f.level > Level::Note);
+    let told: HashSet<&str> = told.map(|finding| finding.field.as_str()).collect();
     let annotations = report.annotations.iter();
     let annotations =
         annotations.map(|judged| (judged.verdict, &judged.annotation, judged.difference));
@@ -114,7 +131,7 @@ fn differences(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let settings = settings.map(|judged| (judged.verdict, &judged.key, judged.difference));
     let differing: BTreeSet<(&String, &str)> = annotations
         .chain(settings)
-        .filter(|(verdict, name, _)| *verdict == Verdict::Differs && !is_told(name))
+        .filter(|(verdict, name, _)| *verdict == Verdict::Differs && !told.contains(name.as_str()))
         .map(|(_, name, difference)| (name, difference))
         .collect();
     for (name, difference) in &differing {
@@ -270,4 +287,44 @@ fn data(text: &str) -> String {
 
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::manifests::Manifests;
+
+    // 240,000 unknown annotations of one tenant printed 33 MB, and what was told of others stood between them.
+    #[test]
+    fn of_one_ingress_no_more_is_told_than_anybody_reads() {
+        let ingress = |name: &str, annotations: usize| {
+            let mut text = format!(
+                "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: {name}\n  annotations:\n"
+            );
+            for number in 0..annotations {
+                let _ = writeln!(text, "    nginx.ingress.kubernetes.io/zz{number}: v");
+            }
+            let backend = "{service: {name: web, port: {number: 80}}}";
+            let path = format!("{{path: /, pathType: Prefix, backend: {backend}}}");
+            let rule = format!("{{host: {name}.test, http: {{paths: [{path}]}}}}");
+            text + &format!("spec: {{ingressClassName: nginx, rules: [{rule}]}}\n")
+        };
+        let all = ingress("many", 250) + &ingress("few", 2);
+        let manifests = Manifests::parse("m.yaml", &all).unwrap();
+        let mut printed = Vec::new();
+        text(&mut printed, &Report::new(&manifests, false, None)).unwrap();
+        let printed = anstream::adapter::strip_bytes(&printed).into_vec();
+        let printed = String::from_utf8(printed).unwrap();
+        let of = |name: &str| {
+            printed
+                .matches(&format!("ingress default/{name}\n"))
+                .count()
+        };
+        assert_eq!(of("few"), 2, "{printed}");
+        assert_eq!(of("many"), OF_AN_INGRESS + 1);
+        let more = "warning[unknown]: 150 more, which --json lists\n  --> ingress default/many\n";
+        assert!(printed.contains(more), "{printed}");
+    }
 }

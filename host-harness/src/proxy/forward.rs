@@ -125,7 +125,8 @@ impl Forward {
                 {
                     let upstream = hyper::upgrade::on(&mut upstream);
                     let counted = Counted::new(Rc::clone(&context));
-                    upgrade::join(downstream, upstream, counted, ending);
+                    let patience = context.config.idle_timeout;
+                    upgrade::join(downstream, upstream, patience, counted, ending);
                     return respond(&answer.head, ResponseBody::local(Vec::new(), None));
                 }
                 let body = upstream.into_body();

@@ -205,6 +205,25 @@ fn an_upgrade_joins_both_sides() {
 }
 
 #[test]
+fn a_websocket_whose_client_takes_nothing_is_not_kept() {
+    let (proxy, _) = start_with(Fixture::plain(), &[upstream::start()], |config| {
+        config.idle_timeout = Duration::from_millis(300);
+    });
+    let mut client = Client::connect(proxy.local_addr());
+    client.send(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    let stream = client.reader.get_mut();
+    let limit = Some(Duration::from_secs(20));
+    stream.set_write_timeout(limit).unwrap();
+    let piece = vec![b'a'; 1 << 20];
+    let ended = (0..1000).find_map(|_| stream.write_all(&piece).err());
+    let kind = ended.expect("all of it was taken").kind();
+    assert!(
+        matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
+        "{kind}"
+    );
+}
+
+#[test]
 fn no_other_upgrade_is_passed_on() {
     let (proxy, _) = start(Fixture::plain(), &[upstream::start()]);
     let ask = |what: &str| {

@@ -1,5 +1,7 @@
 //! Ingresses that share a Service or a cookie's name.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+
 use limpet::affinity::Affinity;
 
 use super::cookies::covers;
@@ -44,6 +46,19 @@ impl Session<'_> {
         given.unwrap_or(&self.path.path.path)
     }
 
+    /// The host on which a browser has its cookie, and the cookie's name.
+    fn cookie(&self) -> (&str, &str) {
+        (self.path.host, self.affinity.cookie_name())
+    }
+
+    /// Whether one of two writes its cookie over the other's, if a browser sends it to both. A balanced session
+    /// begins with any key, and leaves it.
+    ///
+    /// Source: `balancer/sticky_balanced.lua`, `balancer/sticky_persistent.lua`, ingress-nginx dbb11b92d; 1.15 was asked.
+    fn clashes(&self, other: &Self) -> bool {
+        self.service_port != other.service_port && (self.overwrites() || other.overwrites())
+    }
+
     /// Whether a cookie that another Service wrote is replaced.
     fn overwrites(&self) -> bool {
         !matches!(self.affinity.format(), "balanced" | "none")
@@ -53,18 +68,88 @@ impl Session<'_> {
 pub(super) fn run(compiled: &Compiled<'_>) -> Vec<Finding> {
     let with_affinity = compiled.ingresses.iter().filter(|one| one.has_affinity());
     let sticky: Vec<Sticky<'_>> = with_affinity.map(|one| sticky(compiled, one)).collect();
+    let last = last_on_each_service(&sticky);
     let mut findings = Vec::new();
     for (at, older) in sticky.iter().enumerate() {
-        let younger = sticky.get(at.saturating_add(1)..).unwrap_or_default();
-        if let Some(last) = younger.iter().rfind(|one| share_a_service(older, one)) {
-            findings.extend(overruled(older.ingress, last.ingress));
-        }
+        let ports = older.sessions.iter().map(|session| &session.service_port);
+        let last = ports.filter_map(|port| last.get(port).copied()).max();
+        let last = last.filter(|last| *last > at).and_then(|at| sticky.get(at));
+        findings.extend(
+            last.into_iter()
+                .flat_map(|last| overruled(older.ingress, last.ingress)),
+        );
     }
-    for (at, younger) in sticky.iter().enumerate() {
-        let older = sticky.get(..=at).unwrap_or_default();
-        findings.extend(older.iter().find_map(|older| same_cookie(older, younger)));
+    let mut writers = Writers::default();
+    for (at, one) in sticky.iter().enumerate() {
+        one.sessions
+            .iter()
+            .for_each(|session| writers.add(at, session));
+        let met = one
+            .sessions
+            .iter()
+            .filter_map(|session| writers.met_by(session));
+        let Some((at, other, own)) = met.min_by_key(|(at, ..)| *at) else {
+            continue;
+        };
+        let other_ingress = sticky.get(at).map_or(one.ingress, |other| other.ingress);
+        findings.push(same_cookie(other_ingress, other, one.ingress, own));
     }
     findings
+}
+
+/// Where the last Ingress on each Service stands.
+fn last_on_each_service<'s>(sticky: &'s [Sticky<'_>]) -> HashMap<&'s ServicePort, usize> {
+    let sessions = sticky.iter().enumerate().flat_map(|(at, one)| {
+        let ports = one.sessions.iter().map(|session| &session.service_port);
+        ports.map(move |port| (port, at))
+    });
+    sessions.collect()
+}
+
+/// Who writes which cookie, by host and name, then by path.
+#[derive(Default)]
+struct Writers<'s> {
+    of: HashMap<(&'s str, &'s str), BTreeMap<&'s str, Vec<Writer<'s>>>>,
+    /// Those that would be met where another one is already.
+    known: HashSet<(&'s str, &'s str, &'s str, &'s ServicePort, bool)>,
+}
+
+/// Sessions, and where their Ingress stands.
+type Writer<'s> = (usize, &'s Session<'s>);
+
+impl<'s> Writers<'s> {
+    fn add(&mut self, at: usize, session: &'s Session<'s>) {
+        let (host, name) = session.cookie();
+        let (path, port) = (session.cookie_path(), &session.service_port);
+        if self
+            .known
+            .insert((host, name, path, port, session.overwrites()))
+        {
+            let paths = self.of.entry((host, name)).or_default();
+            paths.entry(path).or_default().push((at, session));
+        }
+    }
+
+    /// The oldest one that writes the same cookie as `own` for another Service where a browser sends both, and
+    /// one of them writes it over the other's.
+    fn met_by(&self, own: &'s Session<'s>) -> Option<(usize, &'s Session<'s>, &'s Session<'s>)> {
+        let paths = self.of.get(&own.cookie())?;
+        let path = own.cookie_path();
+        let above = path.char_indices().filter_map(|(at, _)| {
+            let prefix = path.get(..at)?;
+            covers(prefix, path).then(|| paths.get(prefix)).flatten()
+        });
+        let below = paths.range(path..);
+        let below = below.take_while(|(other, _)| other.starts_with(path));
+        let below = below.filter(|(other, _)| covers(path, other));
+        let clash = |writers: &Vec<Writer<'s>>| {
+            let mut writers = writers.iter();
+            writers.find(|(_, other)| own.clashes(other)).copied()
+        };
+        let met = above.chain(below.map(|(_, writers)| writers));
+        let (at, other) = met.filter_map(clash).min_by_key(|(at, _)| *at)?;
+        Some((at, other, own))
+    }
 }
 
 fn sticky<'c>(compiled: &'c Compiled<'_>, ingress: &'c TakenIngress<'_>) -> Sticky<'c> {
@@ -79,13 +164,6 @@ fn sticky<'c>(compiled: &'c Compiled<'_>, ingress: &'c TakenIngress<'_>) -> Stic
         ingress,
         sessions: sessions.collect(),
     }
-}
-
-fn share_a_service(a: &Sticky<'_>, b: &Sticky<'_>) -> bool {
-    let is_of_b = |port: &ServicePort| b.sessions.iter().any(|one| one.service_port == *port);
-    a.sessions
-        .iter()
-        .any(|session| is_of_b(&session.service_port))
 }
 
 /// The annotations of `older` that do not count because `last` says otherwise.
@@ -115,25 +193,13 @@ fn overruled(older: &TakenIngress<'_>, last: &TakenIngress<'_>) -> Vec<Finding> 
         .collect()
 }
 
-/// Two Services that write the same cookie where a browser sends both, and one of them writes it over the other's.
-/// A balanced session begins with any key, and leaves it.
-///
-/// Source: `balancer/sticky_balanced.lua`, `balancer/sticky_persistent.lua`, ingress-nginx dbb11b92d; 1.15 was asked.
-fn same_cookie(older: &Sticky<'_>, younger: &Sticky<'_>) -> Option<Finding> {
-    let clash = |a: &Session<'_>, b: &Session<'_>| {
-        let (of_a, of_b) = (a.cookie_path(), b.cookie_path());
-        a.path.host == b.path.host
-            && a.service_port != b.service_port
-            && a.affinity.cookie_name() == b.affinity.cookie_name()
-            && (covers(of_a, of_b) || covers(of_b, of_a))
-            && (a.overwrites() || b.overwrites())
-    };
-    let mut sessions = younger.sessions.iter();
-    let (met, meet) = sessions.find_map(|b| {
-        let mut others = older.sessions.iter();
-        Some((others.find(|a| clash(a, b))?, b))
-    })?;
-    let ingress = younger.ingress;
+/// What is said of sessions of `ingress` that write the cookie of those that they meet.
+fn same_cookie(
+    older: &TakenIngress<'_>,
+    met: &Session<'_>,
+    ingress: &TakenIngress<'_>,
+    meet: &Session<'_>,
+) -> Finding {
     let consequence = match (met.overwrites(), meet.overwrites()) {
         (true, true) => "each overwrites the other's, and sessions move, as under ingress-nginx",
         (true, false) => {
@@ -153,12 +219,9 @@ fn same_cookie(older: &Sticky<'_>, younger: &Sticky<'_>) -> Option<Finding> {
             "writes cookie {} on host {:?}, where ingress {} writes it for another Service",
             meet.affinity.cookie_name(),
             meet.path.host,
-            older.ingress.id()
+            older.id()
         ),
         consequence,
     );
-    Some(
-        finding
-            .help("give each Service a session-cookie-name of its own, or a session-cookie-path"),
-    )
+    finding.help("give each Service a session-cookie-name of its own, or a session-cookie-path")
 }
