@@ -7,7 +7,7 @@ use super::response_body::ResponseBody;
 use super::target::RawTarget;
 use super::{forward, message};
 use crate::connection::Connection;
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -131,6 +131,10 @@ async fn answer(
     let fragment = head.first(":path").is_some_and(|path| path.contains(&b'#'));
     if !head.contains(":authority") || fragment {
         return Ok(refusal(StatusCode::BAD_REQUEST));
+    }
+    // No route has Envoy's `connect_matcher`.
+    if parts.method == Method::CONNECT {
+        return Ok(refusal(StatusCode::NOT_FOUND));
     }
     // Every other upgrade is refused by Envoy, which is told of `websocket` alone.
     if message::is_upgrade(&parts.headers) && !message::is_websocket(&parts.headers) {
