@@ -24,17 +24,21 @@ fn tight(value: &mut Value) {
         assert_eq!(*connections, 50_000);
         *connections = 20.into();
     }
+    for manager in managers(value) {
+        assert_eq!(manager["request_headers_timeout"], "60s");
+        manager["request_headers_timeout"] = "0.5s".into();
+        assert!(manager["stream_idle_timeout"].is_null());
+        manager["stream_idle_timeout"] = "2s".into();
+    }
+}
+
+/// The connection managers of the listeners, in the file of which they are.
+fn managers(value: &mut Value) -> impl Iterator<Item = &mut Value> {
     let listeners = value
         .pointer_mut("/resources")
         .and_then(Value::as_array_mut);
-    for listener in listeners.into_iter().flatten() {
-        if let Some(manager) = listener.pointer_mut(MANAGER) {
-            assert_eq!(manager["request_headers_timeout"], "60s");
-            manager["request_headers_timeout"] = "0.5s".into();
-            assert!(manager["stream_idle_timeout"].is_null());
-            manager["stream_idle_timeout"] = "2s".into();
-        }
-    }
+    let listeners = listeners.into_iter().flatten();
+    listeners.filter_map(|listener| listener.pointer_mut(MANAGER))
 }
 
 fn edge(shop: &Shop) -> Rendered {
@@ -141,6 +145,38 @@ fn connections_beyond_the_limit_are_closed_and_the_others_go_on() {
     wait::until("new ones are taken again", || {
         http::send(envoy.http(), &Request::get(HOST, "/")).is_ok_and(|answer| answer.status == 200)
     });
+}
+
+#[test]
+fn ten_thousand_idle_connections_cost_others_nothing_and_are_ended() {
+    const IDLE: u64 = 10_000;
+    // Envoy inherits it.
+    let files = rlimit::increase_nofile_limit(2 * IDLE).unwrap();
+    assert!(files > IDLE + 1000, "ulimit -Hn: {files} files are too few");
+    let setup = Setup {
+        edit: |value| {
+            for manager in managers(value) {
+                let idle = &mut manager["common_http_protocol_options"]["idle_timeout"];
+                assert_eq!(*idle, "75s");
+                *idle = "5s".into();
+            }
+        },
+        ..Setup::default()
+    };
+    let shop = Shop::new(2, PERSISTENT);
+    let envoy = shop.open(2, &setup);
+    let open = || envoy.envoy.stat("http.ingress_http.downstream_cx_active");
+    let strangers: Vec<_> = (0..IDLE).map(|_| Stranger::open(envoy.http())).collect();
+    wait::until("Envoy has them all, or has ended the first", || {
+        envoy.envoy.stat("http.ingress_http.downstream_cx_total") >= IDLE
+    });
+    println!("{} at once", open());
+    for _ in 0..10 {
+        served(&envoy);
+    }
+    wait::until("they are ended", || open() == 0);
+    assert!(strangers.iter().all(|one| is_closed(&one.0)));
+    served(&envoy);
 }
 
 /// Whether the other side has closed, without waiting.
