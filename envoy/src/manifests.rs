@@ -174,10 +174,11 @@ impl Manifests {
     /// What the operator should know, one line each: of what was skipped or assumed, and of what
     /// could not be read or is written twice.
     pub fn all_notes(&self) -> impl Iterator<Item = String> {
-        let unreadable = self.unreadable.iter().map(ToString::to_string);
-        let duplicates = self.duplicates.iter().map(ToString::to_string);
-        let notes = self.notes.iter().chain(self.note_of_settings()).cloned();
-        unreadable.chain(duplicates).chain(notes)
+        let unreadable = few(&self.unreadable);
+        let duplicates = few(&self.duplicates);
+        let notes = few(&self.notes);
+        let rest = self.note_of_settings().iter().cloned();
+        unreadable.chain(duplicates).chain(notes).chain(rest)
     }
 
     /// ingress-nginx's own settings: the `data` of the ConfigMap that is meant, if there is one.
@@ -347,6 +348,15 @@ impl Manifests {
         let said = self.selection.config_map.as_deref();
         self.settings = config_map::choose(&self.config_maps, said, &with_ingresses);
     }
+}
+
+/// No more lines than anybody reads, and how many there are besides.
+pub(crate) fn few<T: ToString>(all: &[T]) -> impl Iterator<Item = String> {
+    const FEW: usize = 100;
+    let more = all.len().saturating_sub(FEW);
+    let more =
+        (more > 0).then(|| format!("{more} more of this kind, which `limpet check --json` lists"));
+    all.iter().take(FEW).map(ToString::to_string).chain(more)
 }
 
 /// Whether something can be made of an Ingress.

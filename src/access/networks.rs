@@ -3,12 +3,22 @@
 //! Source: `ParseIPNets`, `internal/net/ipnet.go`, ingress-nginx dbb11b92d, and Go's
 //! `net.ParseCIDR` and `IPNet.String`; `ngx_http_access_inet`, nginx 1.27.1.
 
-use std::net::{IpAddr, Ipv6Addr};
+use crate::sorted::sorted_by;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A list, shared by all who have it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Networks(Arc<[Network]>);
+pub struct Networks(Arc<Ranges>);
+
+/// The addresses that are listed, from the first to the last of each range, in order and apart: a client may
+/// say thousands of addresses to a list of thousands of networks.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Ranges {
+    /// Mapped into IPv6.
+    v4: Vec<(u128, u128)>,
+    v6: Vec<(u128, u128)>,
+}
 
 /// Addresses with the same first bits. Those of IPv4 are mapped into IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +29,15 @@ struct Network {
 
 /// The bits that are the same in all addresses of IPv4.
 const MAPPED: u128 = u128::MAX << 32;
+
+/// All of IPv6, and all of IPv4.
+const EVERYBODY: [Network; 2] = [
+    Network { base: 0, mask: 0 },
+    Network {
+        base: 0xffff << 32,
+        mask: MAPPED,
+    },
+];
 
 impl Networks {
     /// Whether both are one in memory.
@@ -31,26 +50,27 @@ impl Networks {
     pub fn read<'t>(texts: impl Iterator<Item = &'t str>) -> Option<Self> {
         let networks = texts.map(|text| network(text.trim()));
         let networks: Vec<Network> = networks.collect::<Option<_>>()?;
-        Some(Self(networks.into()))
+        Some(Self::of(&networks))
     }
 
     /// Every address there is.
     #[must_use]
     pub fn everybody() -> Self {
-        let base = Ipv6Addr::from([0, 0, 0, 0, 0, 0xffff, 0, 0]);
-        let v4 = Network {
-            base: base.to_bits(),
-            mask: MAPPED,
-        };
-        Self(Arc::new([Network { base: 0, mask: 0 }, v4]))
+        Self::of(&EVERYBODY)
     }
 
     /// Every address of IPv4.
     #[must_use]
     pub fn all_of_ipv4() -> Self {
-        let all = Self::everybody();
-        let v4 = all.0.iter().filter(|network| network.is_of_ipv4());
-        Self(v4.copied().collect())
+        let [_, v4] = EVERYBODY;
+        Self::of(&[v4])
+    }
+
+    fn of(networks: &[Network]) -> Self {
+        Self(Arc::new(Ranges {
+            v4: ranges(networks, true),
+            v6: ranges(networks, false),
+        }))
     }
 
     /// Whether an address is in one of them. What is mapped into IPv6 is an address of IPv4, which
@@ -59,10 +79,35 @@ impl Networks {
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = bits(address);
         let is_mapped = address >> 32 == 0xffff;
-        self.0.iter().any(|network| {
-            address & network.mask == network.base && network.is_of_ipv4() == is_mapped
-        })
+        let ranges = if is_mapped { &self.0.v4 } else { &self.0.v6 };
+        let begun = ranges.partition_point(|(first, _)| *first <= address);
+        let last_begun = begun.checked_sub(1).and_then(|at| ranges.get(at));
+        last_begun.is_some_and(|(_, last)| address <= *last)
     }
+}
+
+/// The networks in order, those that overlap made one.
+fn ranges(networks: &[Network], of_ipv4: bool) -> Vec<(u128, u128)> {
+    let range = |at: &usize| {
+        networks
+            .get(*at)
+            .map(|one| (one.base, one.base | !one.mask))
+    };
+    let of_these = |at: &usize| {
+        networks
+            .get(*at)
+            .is_some_and(|one| one.is_of_ipv4() == of_ipv4)
+    };
+    let places = (0..networks.len()).filter(of_these).collect();
+    let places = sorted_by(places, |one, two| range(one).cmp(&range(two)));
+    let mut ranges: Vec<(u128, u128)> = Vec::new();
+    for (first, last) in places.iter().filter_map(range) {
+        match ranges.last_mut() {
+            Some(before) if first <= before.1 => before.1 = before.1.max(last),
+            _ => ranges.push((first, last)),
+        }
+    }
+    ranges
 }
 
 impl Network {
@@ -140,6 +185,24 @@ mod tests {
                 is_in,
                 "{list} {address}"
             );
+        }
+        // Of those that overlap none hides another.
+        let many =
+            read("10.0.0.0/8, 10.1.0.0/16, 9.0.0.0/8, 10.9.0.1, 12.0.0.0/32, ::1, ::/96").unwrap();
+        for (address, is_in) in [
+            ("8.255.255.255", false),
+            ("9.0.0.0", true),
+            ("10.200.0.0", true),
+            ("10.255.255.255", true),
+            ("11.0.0.0", false),
+            ("12.0.0.0", true),
+            ("12.0.0.1", false),
+            ("::", true),
+            ("::ffff:ffff", true),
+            ("::1:0:0", false),
+        ] {
+            let address = address.parse().unwrap();
+            assert_eq!(many.contains(address), is_in, "{address}");
         }
         let everybody = Networks::everybody();
         let v4 = Networks::all_of_ipv4();

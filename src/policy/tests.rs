@@ -7,6 +7,7 @@ use crate::edit::fields;
 use crate::endpoints::EndpointTable;
 use crate::facts::Facts;
 use crate::remark::{Problem, Remark};
+use crate::route::lookup::Found;
 use crate::route::{self, Disposition, Location};
 use crate::zone::Verdict;
 use serde_json::{Value, json};
@@ -665,6 +666,22 @@ fn of_several_forwarded_hosts_a_pod_is_told_the_first() {
         assert_eq!(set("x-forwarded-host").as_deref(), told, "{host}");
         assert_eq!(set(":authority").as_deref(), seen, "{host}");
     }
+}
+
+#[test]
+fn a_location_among_patterns_is_looked_for_once() {
+    let paths = ["/a.*", "/b.*"].map(|path| ("x.example", "ImplementationSpecific", path, "web"));
+    let (policy, _) = compile_with(&[ingress("a", &[("use-regex", "true")], &paths)], json!({}));
+    let host = policy.virtual_hosts().find(|host| host.is_regex).unwrap();
+    let known = OnceCell::new();
+    let found = |uri, known| match host.find(uri, known) {
+        Found::Location(location) => location.path.clone(),
+        _ => "none".to_owned(),
+    };
+    assert_eq!(found(b"/ax", &known), "/a.*");
+    // Whoever looked again would see it.
+    assert_eq!(found(b"/bx", &known), "/a.*");
+    assert_eq!(found(b"/bx", &OnceCell::new()), "/b.*");
 }
 
 #[test]

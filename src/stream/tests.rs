@@ -910,6 +910,66 @@ fn a_request_is_counted_once_however_often_it_is_decided() {
 }
 
 #[test]
+fn what_is_dear_to_know_is_found_out_once_however_often_a_request_is_decided() {
+    let shop = Shop::configured(
+        json!({
+            "auth-url": "http://sso.test/ask",
+            "auth-type": "basic",
+            "auth-secret": "ba",
+            "server-alias": "~^a[0-9]+\\.test$",
+            "use-regex": "true",
+        }),
+        json!({
+            "authorizers": { "http://sso.test:80": "sso" },
+            "secrets": { "default/ba": { "auth": "user:{PLAIN}pw" } },
+        }),
+    );
+    let ask = |stream: &mut Stream, changed: (&str, &'static str)| {
+        let head = [
+            (":method", "GET"),
+            (":authority", "a1.test"),
+            (":path", "/cart"),
+            ("authorization", "Basic dXNlcjpwdw=="),
+        ];
+        let head = head.map(|(name, value)| match changed {
+            (of, value) if of == name => (of, value),
+            _ => (name, value),
+        });
+        let facts = Facts {
+            now: &|| 1_700_000_000,
+            random: &|| 7,
+            knowledge: &|| Knowledge::Current,
+            ..Facts::NONE
+        };
+        let head = fields(&head);
+        let decided = stream.on_request(&shop.policy, &shop.endpoints, &head, &facts);
+        match decided.step {
+            Step::Ask(_) => "ask",
+            Step::Forward(edits) if !edits.is_empty() => "forward",
+            _ => "neither",
+        }
+    };
+    for changed in [
+        (":authority", "nobody.test"),
+        ("authorization", "Basic eA=="),
+    ] {
+        assert_eq!(
+            ask(&mut Stream::default(), changed),
+            "neither",
+            "{changed:?}"
+        );
+        let mut stream = Stream::default();
+        assert_eq!(ask(&mut stream, ("", "")), "ask");
+        stream.answered(Answer {
+            status: 200,
+            ..Answer::default()
+        });
+        // Whoever looked again would see it.
+        assert_eq!(ask(&mut stream, changed), "forward", "{changed:?}");
+    }
+}
+
+#[test]
 fn a_page_in_place_of_an_answer_brings_the_session_along() {
     let pages = json!({ "custom-http-errors": "404" });
     let shop = Shop::configured(pages, json!({ "unmatched": "not_found" }));

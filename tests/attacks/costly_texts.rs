@@ -92,6 +92,12 @@ fn all() -> Vec<Hostile> {
             ..one("origins", "", String::new())
         }
         .sent("origin", &format!("h://{}/.a", "a".repeat(7_000))),
+        one(
+            "addresses",
+            target,
+            format!("/{}", "$remote_addr".repeat(12)),
+        )
+        .sent("x-forwarded-for", &"::,".repeat(2_600)),
         one("salt", "", String::new()).asks("salt"),
         one("rounds-of-256-bits", "", String::new()).asks("rounds-5"),
         one("rounds-of-512-bits", "", String::new()).asks("rounds-6"),
@@ -125,6 +131,17 @@ fn manifests(all: &[Hostile]) -> Manifests {
     ];
     let secrets = secrets.map(|(name, users)| manifest::secret(name, &json!({ "auth": users })));
     items.extend(secrets);
+    // Of a client that is believed: whom it names is looked for in all of them.
+    let networks = (0..20_000).map(|n| format!("10.{}.{}.0/24", n / 256, n % 256));
+    let networks = networks.chain(["127.0.0.0/8".into(), "::/0".into()]);
+    items.push(json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": { "name": "ingress-nginx-controller", "namespace": "ingress-nginx" },
+        "data": {
+            "use-forwarded-headers": "true",
+            "proxy-real-ip-cidr": networks.collect::<Vec<_>>().join(","),
+        },
+    }));
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
     Manifests::parse("hostile.yaml", &list.to_string()).unwrap()
 }
@@ -160,7 +177,7 @@ fn no_text_of_a_manifest_keeps_a_worker_for_long() {
     }
     assert!(slow.is_empty(), "{slow:?}");
     // Texts beyond what a request may cost; hosts that are too long for nginx; cookies that are left as
-    // they are, and an origin that is not listed; passwords of nobody.
-    let expected = [[500; 4].as_slice(), &[400; 2], &[200; 3], &[401; 4]].concat();
+    // they are, an origin that is not listed, and addresses of a few; passwords of nobody.
+    let expected = [[500; 4].as_slice(), &[400; 2], &[200; 4], &[401; 4]].concat();
     assert_eq!(statuses, expected);
 }

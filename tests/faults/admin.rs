@@ -12,6 +12,8 @@ use std::path::Path;
 use std::time::Instant;
 
 const CLIENTS: usize = 40;
+/// With a pause that does not grow these would be more polls than may be.
+const MANY: u64 = 6;
 pub(super) const ADMIN: &str = "prometheus_stats";
 
 /// The cluster toward the admin reads its endpoint from a file too, so that it can be sent
@@ -71,8 +73,9 @@ impl Case {
         self.envoy.set_endpoints(ADMIN, &[admin]);
     }
 
-    /// With the admin at `address`: the sessions stay, one line says so, and polls are rare.
-    fn goes_on_without(&mut self, address: &str) {
+    /// With the admin at `address`: the sessions stay, one line says so, and polls are rare, which shows
+    /// after so many `failed` ones.
+    fn goes_on_without(&mut self, address: &str, failed: u64) {
         let stayed = Moves {
             stayed: CLIENTS,
             ..Moves::default()
@@ -88,8 +91,8 @@ impl Case {
         let intervals = || since.elapsed().as_millis() / u128::from(Setup::default().interval_ms);
         let until_then = intervals();
         assert_eq!(self.crowd.reload(), stayed);
-        wait::until("three polls have failed", || {
-            self.count("discovery_failures") > failures + 2
+        wait::until("some polls have failed", || {
+            self.count("discovery_failures") >= failures + failed
         });
         assert_eq!(self.crowd.reload(), stayed);
         let polls = u128::from(self.count("discovery_polls") - polls);
@@ -127,7 +130,7 @@ fn an_admin_that_is_away_costs_no_session() {
     let mut nobody = Pod::start();
     nobody.stop();
     let mut case = Case::start();
-    case.goes_on_without(&nobody.endpoint());
+    case.goes_on_without(&nobody.endpoint(), MANY);
     case.learns_again();
 }
 
@@ -139,7 +142,7 @@ fn an_admin_that_is_slow_costs_no_session() {
         ..Script::default()
     });
     let mut case = Case::start();
-    case.goes_on_without(&slow.endpoint());
+    case.goes_on_without(&slow.endpoint(), 3); // each takes five seconds
     case.learns_again();
 }
 
@@ -147,6 +150,6 @@ fn an_admin_that_is_slow_costs_no_session() {
 fn an_admin_that_talks_nonsense_costs_no_session() {
     let nonsense = Pod::start();
     let mut case = Case::start();
-    case.goes_on_without(&nonsense.endpoint());
+    case.goes_on_without(&nonsense.endpoint(), MANY);
     case.learns_again();
 }

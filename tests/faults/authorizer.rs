@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const HOST: &str = "shop.example";
+const URL: &str = "http://sso.default.svc:4180/verify?a=$arg_a";
 
 /// A shop that asks, and the Ingress by which Envoy knows whom.
 struct Guarded {
@@ -24,7 +25,7 @@ struct Guarded {
 
 impl Guarded {
     fn start(annotations: &[(&str, &str)]) -> Self {
-        let url = ("auth-url", "http://sso.default.svc:4180/verify?a=$arg_a");
+        let url = ("auth-url", URL);
         Self::of(&[&[url], annotations].concat())
     }
 
@@ -334,8 +335,15 @@ fn an_authorizer_is_waited_for_a_minute() {
 /// Envoy holds an answer until it is whole.
 #[test]
 fn an_authorizer_whose_answer_has_no_end_is_not_heard_to_it() {
-    let guarded = Guarded::start(&[]);
-    for (padding, status) in [(900 << 10, 200), (5 << 20, 500), (0, 200)] {
+    // As where the endpoints are in the bootstrap; those of tests are in files.
+    let guarded = Guarded::with(&[("auth-url", URL)], |value| {
+        if let Some(layer) = value.pointer_mut("/layered_runtime/layers/0/static_layer") {
+            let held = &mut layer["http.async_response_buffer_limit"];
+            assert_eq!(*held, 32 << 20);
+            *held = (2 << 20).into();
+        }
+    });
+    for (padding, status) in [(900 << 10, 200), (3 << 20, 500), (0, 200)] {
         guarded.authorizer.behave(Script {
             padding,
             ..Script::default()

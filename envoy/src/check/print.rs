@@ -12,20 +12,22 @@ use super::finding::{AS_BEFORE, Finding, IDLE, Level, VALIDATION};
 use super::groups::groups;
 use super::report::Report;
 use crate::inert;
+use crate::manifests::few;
 
 /// How many further places of one note are told.
 const PLACES: usize = 8;
 
-/// How much of one kind is told of one Ingress: whoever writes it must not hide what is told of others.
-const OF_AN_INGRESS: usize = 100;
+/// How much of one kind is told of one Ingress, or of one file beside them: whoever writes it must not hide what is told
+/// of others.
+const OF_ONE: usize = 100;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
 /// For people. Styles are written always; the stream drops them where no terminal shows them.
 pub(crate) fn text(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    for note in &report.notes {
-        writeln!(out, "{DIM}note: {}{DIM:#}", inert::line(note))?;
+    for note in few(&report.notes) {
+        writeln!(out, "{DIM}note: {}{DIM:#}", inert::line(&note))?;
     }
     let mut helped: HashMap<&[String], &str> = HashMap::new();
     let mut told: BTreeMap<(&String, &str, Level), usize> = BTreeMap::new();
@@ -33,14 +35,13 @@ pub(crate) fn text(out: &mut impl Write, report: &Report) -> io::Result<()> {
         let Some((finding, others)) = group.split_first() else {
             continue;
         };
-        if let Some(ingress) = &finding.ingress {
-            let of_this = told
-                .entry((ingress, finding.code, finding.level))
-                .or_default();
-            *of_this = of_this.saturating_add(1);
-            if *of_this > OF_AN_INGRESS {
-                continue;
-            }
+        let whose = finding.ingress.as_ref().unwrap_or(&finding.file);
+        let of_this = told
+            .entry((whose, finding.code, finding.level))
+            .or_default();
+        *of_this = of_this.saturating_add(1);
+        if *of_this > OF_ONE {
+            continue;
         }
         let before = helped.get(&*finding.help).copied();
         one(out, finding, others, before)?;
@@ -48,15 +49,15 @@ pub(crate) fn text(out: &mut impl Write, report: &Report) -> io::Result<()> {
             helped.insert(&finding.help, &finding.field);
         }
     }
-    for ((ingress, code, level), count) in told {
-        let more = count.saturating_sub(OF_AN_INGRESS);
+    for ((whose, code, level), count) in told {
+        let more = count.saturating_sub(OF_ONE);
         if more > 0 {
-            let (style, word, ingress) = (style(level), level.word(), inert::line(ingress));
+            let (style, word, whose) = (style(level), level.word(), inert::line(whose));
             writeln!(
                 out,
                 "{style}{word}[{code}]{style:#}: {BOLD}{more} more{BOLD:#}, which --json lists"
             )?;
-            writeln!(out, "  {DIM}-->{DIM:#} ingress {ingress}\n")?;
+            writeln!(out, "  {DIM}-->{DIM:#} {whose}\n")?;
         }
     }
     differences(out, report)?;
@@ -323,8 +324,8 @@ mod tests {
                 .count()
         };
         assert_eq!(of("few"), 2, "{printed}");
-        assert_eq!(of("many"), OF_AN_INGRESS + 1);
-        let more = "warning[unknown]: 150 more, which --json lists\n  --> ingress default/many\n";
+        assert_eq!(of("many"), OF_ONE);
+        let more = "warning[unknown]: 150 more, which --json lists\n  --> default/many\n";
         assert!(printed.contains(more), "{printed}");
     }
 }

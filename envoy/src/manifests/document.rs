@@ -13,7 +13,7 @@ use super::error::Unreadable;
 use super::plain;
 use super::split::{Document, split};
 use super::tabs;
-use super::tree::{Fields, Lines, Tree, Twice, escaped};
+use super::tree::{self, Fields, Lines, Tree, Twice, escaped};
 use crate::key_pair::KeyPair;
 
 /// Where an object starts.
@@ -456,7 +456,10 @@ impl Fields {
 fn yaml(text: &str) -> Result<Vec<Spanned<Tree>>, serde_saphyr::Error> {
     let broken = Broken::new(text);
     let read = |text: &str| {
-        let trees = serde_saphyr::from_multiple_with_options(text, options());
+        // Without aliases texts are no longer than the document, but for some escapes.
+        let most = text.len().saturating_mul(4).saturating_add(16 << 20);
+        let read = || serde_saphyr::from_multiple_with_options(text, options());
+        let trees = tree::within(most, read);
         trees.map(|mut trees: Vec<Spanned<Tree>>| {
             for tree in &mut trees {
                 plain::restore(tree, text);
@@ -490,5 +493,8 @@ fn options() -> serde_saphyr::Options {
 /// Both parsers end with ` at line 1, column 2`, which stands before the reason already.
 fn without_place(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    line.split(" at line ").next().unwrap_or(line).to_owned()
+    let mut parts = line
+        .split(" (defined at ")
+        .flat_map(|part| part.split(" at line "));
+    parts.next().unwrap_or(line).to_owned()
 }

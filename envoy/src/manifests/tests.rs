@@ -405,3 +405,41 @@ fn settings_are_not_those_of_a_namespace_with_ingresses_where_others_have_some()
     // What one of them says of believed proxies is lost.
     assert_eq!(report.exit_status(), 2, "{:?}", report.findings);
 }
+
+// A megabyte that 9,000 aliases named took 6 GB.
+#[test]
+fn aliases_that_repeat_too_much_text_make_a_document_unreadable() {
+    let named = |length: usize, times: usize| {
+        let text = "y".repeat(length);
+        let aliases = vec!["*a"; times].join(", ");
+        format!(
+            "kind: Deployment\napiVersion: apps/v1\nmetadata: {{name: &a {text}}}\nspec: [{aliases}]\n---\n{TWO}"
+        )
+    };
+    let few = Manifests::parse("few.yaml", &named(100, 90)).unwrap();
+    assert_eq!(few.deployments.len(), 1);
+    let mut many = Manifests::default();
+    many.add("many.yaml", &named(1_000_000, 90));
+    let [unreadable] = &many.unreadable[..] else {
+        panic!("{:?}", many.unreadable);
+    };
+    assert_eq!(unreadable.reason, "aliases repeat too much text");
+    let keys = format!(
+        "a: &a {}\nb: [{}]\n",
+        "y".repeat(1_000_000),
+        vec!["{*a : 1}"; 90].join(", ")
+    );
+    let error = Manifests::parse("keys.yaml", &keys)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("aliases repeat too much text"), "{error}");
+}
+
+#[test]
+fn no_more_notes_are_told_than_anybody_reads() {
+    let many = "---\nkind: Unknown\n".repeat(1000);
+    let manifests = Manifests::parse("many.yaml", &many).unwrap();
+    let notes: Vec<String> = manifests.all_notes().collect();
+    assert_eq!(notes.len(), 101);
+    assert!(notes[100].starts_with("900 more"), "{}", notes[100]);
+}

@@ -1,9 +1,10 @@
 //! A document whose parts know their lines.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 use serde_saphyr::Spanned;
 
@@ -171,6 +172,47 @@ pub(super) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
+thread_local! {
+    /// How many bytes of texts may still be read on this thread.
+    static LEFT: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// Reads with so many bytes of texts at most: an alias copies what it stands for each time.
+pub(super) fn within<T>(bytes: usize, read: impl FnOnce() -> T) -> T {
+    LEFT.set(bytes);
+    let read = read();
+    LEFT.set(usize::MAX);
+    read
+}
+
+fn copied<E: de::Error>(text: &str) -> Result<String, E> {
+    let left = LEFT.get().checked_sub(text.len());
+    LEFT.set(left.ok_or_else(|| E::custom("aliases repeat too much text"))?);
+    Ok(text.to_owned())
+}
+
+/// A field's name.
+struct Key(String);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_string(KeyVisitor)
+    }
+}
+
+struct KeyVisitor;
+
+impl Visitor<'_> for KeyVisitor {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Key, E> {
+        copied(text).map(Key)
+    }
+}
+
 impl<'de> Deserialize<'de> for Tree {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(TreeVisitor)
@@ -199,8 +241,8 @@ impl<'de> Visitor<'de> for TreeVisitor {
             Number::from_f64(value).map_or(Value::Null, Value::Number),
         ))
     }
-    fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
-        Ok(Tree::Leaf(Value::String(value.to_owned())))
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Tree, E> {
+        copied(value).map(|text| Tree::Leaf(Value::String(text)))
     }
     fn visit_unit<E>(self) -> Result<Tree, E> {
         Ok(Tree::Leaf(Value::Null))
@@ -221,7 +263,8 @@ impl<'de> Visitor<'de> for TreeVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
         let mut fields = Fields::default();
         let mut at = HashMap::new();
-        while let Some((key, value)) = access.next_entry()? {
+        while let Some((key, value)) = access.next_entry::<Spanned<Key>, _>()? {
+            let key = Spanned::new(key.value.0, key.referenced, key.defined);
             fields.push(&mut at, key, value);
         }
         Ok(Tree::Map(fields))

@@ -133,13 +133,21 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     let again = compiled.clusters.iter().flat_map(Cluster::speakers);
     let again: Vec<Cluster> = pages.into_iter().chain(again).collect();
     let again = again.iter();
-    rendered_clusters
-        .extend(again.map(|one| cluster::cluster(compiled, one, settings, &mut Vec::new())));
+    rendered_clusters.extend(
+        again
+            .clone()
+            .map(|one| cluster::cluster(compiled, one, settings, &mut Vec::new())),
+    );
     rendered_clusters.extend(passthrough::clusters(compiled, &passed, settings));
     rendered_clusters.extend(ways.mirrors(compiled.manifests));
     rendered_clusters.push(cluster::admin_cluster(&settings.admin));
-    let change = settings.eds.is_some() || settings.dns;
-    let longest = overload::longest_answer(&rendered_clusters, change);
+    let endpoints = all
+        .clone()
+        .chain(again)
+        .map(|one| one.endpoints.len())
+        .sum();
+    let may_grow = settings.eds.is_some() || settings.dns;
+    let longest = overload::longest_answer(endpoints, may_grow);
     let mut bootstrap = json!({
         "node": { "id": "limpet", "cluster": "limpet" },
         "admin": { "address": settings.admin.to_envoy() },

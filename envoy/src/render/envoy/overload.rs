@@ -41,27 +41,13 @@ pub(super) fn manager(settings: &EnvoySettings) -> Value {
 
 /// The longest answer of an authorizer, of a page or of the admin that Envoy holds for the module,
 /// in bytes: `http.async_response_buffer_limit`, of which there is one for all three. The admin tells
-/// some 1.5 KB of each endpoint of `clusters`, and without its answer no session is found: there is
-/// room for more than twice that and, where endpoints come by files or names, up to Envoy's own 32 MiB
-/// for eight times as many of them.
-pub(super) fn longest_answer(clusters: &[Value], endpoints_change: bool) -> usize {
-    const LEAST: usize = 2 << 20;
-    const OF_ENVOY: usize = 32 << 20;
+/// up to 3.7 KB of each endpoint, by the length of its Service's name, and without its answer nobody's session is found:
+/// there is room for all of `endpoints`, and where they may come to be more (in files, by names) no less than Envoy's
+/// own 32 MiB.
+pub(super) fn longest_answer(endpoints: usize, may_grow: bool) -> usize {
     const OF_AN_ENDPOINT: usize = 4 << 10;
-    let assigned = clusters
-        .iter()
-        .filter_map(|cluster| cluster.pointer("/load_assignment/endpoints")?.as_array())
-        .flatten();
-    let endpoints: usize = assigned
-        .filter_map(|locality| Some(locality.get("lb_endpoints")?.as_array()?.len()))
-        .sum();
-    let now = endpoints.saturating_mul(OF_AN_ENDPOINT);
-    if endpoints_change {
-        let later = now.saturating_mul(8).clamp(2 * LEAST, OF_ENVOY);
-        later.max(now)
-    } else {
-        now.max(LEAST)
-    }
+    let least = if may_grow { 32 << 20 } else { 2 << 20 };
+    endpoints.saturating_mul(OF_AN_ENDPOINT).max(least)
 }
 
 #[cfg(test)]
@@ -72,16 +58,9 @@ mod tests {
     /// endpoints there are.
     #[test]
     fn what_is_held_of_an_answer_grows_with_the_endpoints() {
-        let limit = |endpoints: usize, by_files| {
-            let endpoints = vec![json!({ "endpoint": {} }); endpoints];
-            let cluster =
-                json!({ "load_assignment": { "endpoints": [{ "lb_endpoints": endpoints }] } });
-            longest_answer(&[cluster, json!({ "type": "STRICT_DNS" })], by_files)
-        };
-        assert_eq!(limit(3, false), 2 << 20);
-        assert_eq!(limit(3, true), 4 << 20);
-        assert_eq!(limit(5000, false), 5000 << 12);
-        assert_eq!(limit(5000, true), 32 << 20);
-        assert_eq!(limit(20_000, true), 20_000 << 12);
+        assert_eq!(longest_answer(3, false), 2 << 20);
+        assert_eq!(longest_answer(5000, false), 5000 << 12);
+        assert_eq!(longest_answer(5000, true), 32 << 20);
+        assert_eq!(longest_answer(20_000, true), 20_000 << 12);
     }
 }
