@@ -117,6 +117,24 @@ pub struct StripHeader {
 }
 
 impl StripHeader {
+    /// So many may be given: each header of a request is compared with each.
+    pub(crate) const MOST: usize = 5_000;
+
+    /// Reads `x-user`, `ssl-client-*` or `namespace/ingress/x-user`. `None`: it is none.
+    pub(crate) fn of(written: &str) -> Option<Self> {
+        let (ingress, given) = match written.rsplit_once('/') {
+            Some((ingress, given)) => (Some(ingress.to_owned()), given),
+            None => (None, written),
+        };
+        let name = given.strip_suffix('*').unwrap_or(given);
+        let is_name = !name.is_empty() && name.bytes().all(is_of_header_name);
+        is_name.then(|| Self {
+            ingress,
+            name: name.to_ascii_lowercase().replace('_', "-"),
+            is_prefix: name.len() < given.len(),
+        })
+    }
+
     /// Whether a header of that name, in lower case, is meant where a location of `ingress` serves.
     #[must_use]
     pub fn is(&self, ingress: &str, name: &[u8]) -> bool {
@@ -132,6 +150,10 @@ impl StripHeader {
         };
         long_enough && own.iter().zip(name).all(same)
     }
+}
+
+fn is_of_header_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 /// One Service of `services`.

@@ -16,6 +16,9 @@ use std::fmt;
 /// So many prefixes may be given: each costs every request a little.
 const MOST_PREFIXES: usize = 64;
 
+/// So many segments all of them may have: a path of 256 is read in many ways, each beside every prefix.
+const MOST_SEGMENTS: usize = 1_024;
+
 /// The prefixes of `protect`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Protection {
@@ -48,6 +51,12 @@ impl Protection {
             prefix.ok_or_else(|| Unprotectable(format!("has {text:?}, expected {EXPECTED}")))
         });
         let prefixes = read.collect::<Result<Vec<_>, _>>()?;
+        let segments = prefixes.iter().map(Prefix::depth);
+        let segments = segments.fold(0, usize::saturating_add);
+        if segments > MOST_SEGMENTS {
+            let text = format!("has {segments} segments in all, expected {MOST_SEGMENTS} at most");
+            return Err(Unprotectable(text));
+        }
         for one in &prefixes {
             let refuses = |other: &&Prefix| {
                 let spelling = one.spelling();

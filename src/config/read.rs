@@ -5,7 +5,7 @@ use super::secrets::{cookie_key, entries};
 use super::services::service;
 use super::{
     Config, ConfigError, CookieFormat, Discovery, Entries, HeaderNames, PathDecoding, Report,
-    Secret, Service, StripHeader, Unmatched,
+    Secret, Service, StripHeader, Unmatched, is_of_header_name,
 };
 use crate::ingress::DEFAULT_PREFIX;
 use crate::nearest::nearest;
@@ -272,23 +272,14 @@ impl<'a> Reader<'a> {
         const EXPECTED: &str = "a list of names of headers, the last letter of each may be a *, \
                                 in front of each may be \"namespace/ingress/\"";
         let names = self.names("strip_headers", EXPECTED)?;
+        let (count, most) = (names.len(), StripHeader::MOST);
+        if count > most {
+            let text = format!("strip_headers has {count} names, expected {most} at most");
+            return Err(ConfigError(text));
+        }
         let read = names.iter().map(|written| {
-            let (ingress, given) = match written.rsplit_once('/') {
-                Some((ingress, given)) => (Some(ingress.to_owned()), given),
-                None => (None, written.as_str()),
-            };
-            let name = given.strip_suffix('*').unwrap_or(given);
-            let is_name = !name.is_empty() && name.bytes().all(is_of_header_name);
-            let header = StripHeader {
-                ingress,
-                name: name.to_ascii_lowercase().replace('_', "-"),
-                is_prefix: name.len() < given.len(),
-            };
-            is_name.then_some(header).ok_or_else(|| {
-                ConfigError(format!(
-                    "strip_headers has {written:?}, expected {EXPECTED}"
-                ))
-            })
+            let wrong = || format!("strip_headers has {written:?}, expected {EXPECTED}");
+            StripHeader::of(written).ok_or_else(|| ConfigError(wrong()))
         });
         read.collect()
     }
@@ -474,10 +465,6 @@ impl<'a> Reader<'a> {
             kind(value)
         ))
     }
-}
-
-fn is_of_header_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 /// The items of a Kubernetes `List`, or the object itself.

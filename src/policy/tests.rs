@@ -1418,6 +1418,7 @@ fn what_protects_is_never_passed_over_where_it_cannot_be_read() {
         ("strip_headers", json!(["ssl client"])),
         ("strip_headers", json!([":path"])),
         ("strip_headers", json!(["default/a/*"])),
+        ("strip_headers", json!(vec!["x"; 5_001])),
         ("protect", json!("/admin")),
         ("protect", json!(["admin"])),
         ("protect", json!([{}])),

@@ -86,6 +86,11 @@ impl Prefix {
         spelling::read(self.path.as_bytes())
     }
 
+    /// How many segments it has.
+    pub(super) fn depth(&self) -> usize {
+        self.segments().len()
+    }
+
     fn segments(&self) -> Vec<&[u8]> {
         let segments = self.path.split('/').skip(1);
         segments.map(str::as_bytes).collect()

@@ -318,6 +318,9 @@ fn what_is_no_prefix_is_an_error() {
     let many: Vec<String> = (0..65).map(|at| format!("/p{at}x")).collect();
     assert!(Protection::read(&many).is_err());
     assert!(Protection::read(&many[..64]).is_ok());
+    let deep = |segments: usize| vec!["/p".repeat(segments) + "x"; 8];
+    assert!(Protection::read(&deep(129)).is_err());
+    assert!(Protection::read(&deep(128)).is_ok());
 }
 
 #[test]

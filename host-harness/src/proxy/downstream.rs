@@ -89,7 +89,12 @@ async fn serve_http2(context: Rc<Context>, stream: TcpStream, connection: Connec
         );
         watched(Arc::clone(&moving), answer)
     });
-    let http = http2::Builder::new(LocalExecutor);
+    let mut http = http2::Builder::new(LocalExecutor);
+    // What `limpet render envoy` bounds: what one connection may keep in memory.
+    http.max_concurrent_streams(128)
+        .initial_stream_window_size(64 << 10)
+        .initial_connection_window_size(1 << 20)
+        .max_send_buf_size(64 << 10);
     let mut serving = pin!(http.serve_connection(io, service));
     tokio::select! {
         _ = serving.as_mut() => return,
