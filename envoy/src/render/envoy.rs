@@ -141,11 +141,10 @@ pub fn render(compiled: &Compiled<'_>, settings: &EnvoySettings) -> Rendered {
     rendered_clusters.extend(passthrough::clusters(compiled, &passed, settings));
     rendered_clusters.extend(ways.mirrors(compiled.manifests));
     rendered_clusters.push(cluster::admin_cluster(&settings.admin));
-    let endpoints = all
-        .clone()
-        .chain(again)
-        .map(|one| one.endpoints.len())
-        .sum();
+    let known = all.clone().chain(again);
+    let known: usize = known.map(|one| one.endpoints.len()).sum();
+    // Those of `ssl-passthrough` are in a cluster of their own besides.
+    let endpoints = known.saturating_mul(if passed.is_empty() { 1 } else { 2 });
     let may_grow = settings.eds.is_some() || settings.dns;
     let longest = overload::longest_answer(endpoints, may_grow);
     let mut bootstrap = json!({

@@ -133,22 +133,26 @@ impl<'s> Writers<'s> {
     /// The oldest one that writes the same cookie as `own` for another Service where a browser sends both, and
     /// one of them writes it over the other's.
     fn met_by(&self, own: &'s Session<'s>) -> Option<(usize, &'s Session<'s>, &'s Session<'s>)> {
-        let paths = self.of.get(&own.cookie())?;
-        let path = own.cookie_path();
-        let above = path.char_indices().filter_map(|(at, _)| {
-            let prefix = path.get(..at)?;
-            covers(prefix, path).then(|| paths.get(prefix)).flatten()
-        });
-        let below = paths.range(path..);
-        let below = below.take_while(|(other, _)| other.starts_with(path));
-        let below = below.filter(|(other, _)| covers(path, other));
         let clash = |writers: &Vec<Writer<'s>>| {
             let mut writers = writers.iter();
             writers.find(|(_, other)| own.clashes(other)).copied()
         };
-        let met = above.chain(below.map(|(_, writers)| writers));
-        let (at, other) = met.filter_map(clash).min_by_key(|(at, _)| *at)?;
+        let met = self.near(own).filter_map(clash);
+        let (at, other) = met.min_by_key(|(at, _)| *at)?;
         Some((at, other, own))
+    }
+
+    /// Those of its host and cookie, by path, of which one is sent where the other is.
+    fn near(&self, own: &'s Session<'s>) -> impl Iterator<Item = &Vec<Writer<'s>>> {
+        let (path, paths) = (own.cookie_path(), self.of.get(&own.cookie()));
+        let above = path.char_indices().filter_map(move |(at, _)| {
+            let prefix = path.get(..at)?;
+            paths.filter(|_| covers(prefix, path))?.get(prefix)
+        });
+        let below = paths.into_iter().flat_map(move |paths| paths.range(path..));
+        let below = below.take_while(move |(other, _)| other.starts_with(path));
+        let below = below.filter(move |(other, _)| covers(path, other));
+        above.chain(below.map(|(_, writers)| writers))
     }
 }
 
@@ -224,4 +228,49 @@ fn same_cookie(
         consequence,
     );
     finding.help("give each Service a session-cookie-name of its own, or a session-cookie-path")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::compiled::Flags;
+    use crate::manifests::Manifests;
+
+    // Each was compared with each: of 20,000 Ingresses that took half a minute.
+    #[test]
+    fn sessions_are_not_compared_with_all_others() {
+        let ingress = |number: usize| {
+            let service = json!({ "name": format!("web-{number}"), "port": { "number": 80 } });
+            let path = json!({
+                "path": format!("/{number}"), "pathType": "Prefix", "backend": { "service": service },
+            });
+            json!({
+                "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+                "metadata": {
+                    "name": format!("i{number}"),
+                    "annotations": { "nginx.ingress.kubernetes.io/affinity": "cookie" },
+                },
+                "spec": { "ingressClassName": "nginx", "rules": [
+                    { "host": "a.test", "http": { "paths": [path] } },
+                ] },
+            })
+        };
+        let items: Vec<Value> = (0..200).map(ingress).collect();
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+        let manifests = Manifests::parse("m.json", &list.to_string()).unwrap();
+        let compiled = Compiled::new(&manifests, &Flags::default()).unwrap();
+        let ingresses = compiled.ingresses.iter();
+        let all: Vec<Sticky<'_>> = ingresses.map(|one| sticky(&compiled, one)).collect();
+        let mut writers = Writers::default();
+        for (at, one) in all.iter().enumerate() {
+            one.sessions.iter().for_each(|own| writers.add(at, own));
+        }
+        for own in all.iter().flat_map(|one| &one.sessions) {
+            // Itself.
+            assert_eq!(writers.near(own).map(Vec::len).sum::<usize>(), 1);
+        }
+        assert_eq!(all.len(), 200);
+    }
 }
