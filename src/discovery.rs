@@ -90,6 +90,9 @@ enum Question {
     },
 }
 
+/// What went wrong where no answer came. A host does not tell one that is too long from none.
+pub const UNANSWERED: &str = "no answer, or one beyond http.async_response_buffer_limit";
+
 impl Discovery {
     /// The machine of a VM that is configured at `now`. `interval_ms`: between two polls;
     /// `hold_ms`: how long a request waits at most. All other times are µs since 1970.

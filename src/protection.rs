@@ -16,8 +16,9 @@ use std::fmt;
 /// So many prefixes may be given: each costs every request a little.
 const MOST_PREFIXES: usize = 64;
 
-/// So many segments all of them may have: a path of 256 is read in many ways, each beside every prefix.
-const MOST_SEGMENTS: usize = 1_024;
+/// So many segments all of them may have: a path of 256 is read in many ways, each beside every prefix, and 1,024
+/// took a request 7 ms.
+const MOST_SEGMENTS: usize = 512;
 
 /// The prefixes of `protect`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -20,6 +20,7 @@
 )]
 
 use crate::authorizer::{Answer, PATIENCE, Question};
+use crate::discovery::UNANSWERED;
 use crate::edit::Reply;
 use crate::error_pages::LONGEST;
 use crate::pairs;
@@ -243,8 +244,7 @@ pub(super) fn configuration(size: usize) -> Vec<u8> {
 /// The body of a 200 that answers a call. Only in `on_http_call_response`.
 pub(super) fn call_answer(headers: usize, body: usize) -> std::result::Result<Vec<u8>, String> {
     if headers == 0 {
-        // Envoy does not tell the one from the other.
-        return Err("no answer, or one beyond http.async_response_buffer_limit".to_owned());
+        return Err(UNANSWERED.to_owned());
     }
     match header(MapType::HttpCallResponseHeaders, ":status") {
         Ok(Some(status)) if status == b"200" => Ok(buffer(BufferType::HttpCallResponseBody, body)),

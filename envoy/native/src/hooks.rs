@@ -15,6 +15,7 @@ use crate::abi::{Buffer, Filter, FilterConfig, Header, LogLevel, log};
 use crate::config::Config;
 use crate::exchange::{Action, Exchange};
 use limpet::authorizer::{Answer, PATIENCE};
+use limpet::discovery::UNANSWERED;
 use limpet::error_pages::{Instead, LONGEST};
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -108,9 +109,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_http_callout_done(
             .iter()
             .find(|field| bytes(&field.name) == b":status");
         let answer = match status.map(|field| bytes(&field.value)) {
-            _ if result != 0 => {
-                Err("no answer, or one beyond http.async_response_buffer_limit".to_owned())
-            }
+            _ if result != 0 => Err(UNANSWERED.to_owned()),
             Some(b"200") => Ok(chunks.iter().map(bytes).collect::<Vec<_>>().concat()),
             status => Err(format!(
                 "status {:?}",
