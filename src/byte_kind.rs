@@ -1,5 +1,7 @@
 //! What kinds of bytes a text has: a head's bytes are looked at many times a request, so it is one look each.
 
+use crate::words;
+
 /// Some kinds, a bit each.
 pub(crate) type Kinds = u16;
 
@@ -17,14 +19,12 @@ pub(crate) const DOT: Kinds = 1 << 4;
 pub(crate) const ODD_IN_HOST: Kinds = 1 << 5;
 /// What no name of a field has that `ValidHeader` takes.
 pub(crate) const ODD_IN_NAME: Kinds = 1 << 6;
-/// `;`, a blank, a tab: a cookie's value ends there.
-pub(crate) const COOKIE_END: Kinds = 1 << 7;
 /// What `NGX_ESCAPE_URI` escapes.
-pub(crate) const ESCAPED_IN_URI: Kinds = 1 << 8;
+pub(crate) const ESCAPED_IN_URI: Kinds = 1 << 7;
 /// What `NGX_ESCAPE_ARGS` escapes.
-pub(crate) const ESCAPED_IN_ARGS: Kinds = 1 << 9;
+pub(crate) const ESCAPED_IN_ARGS: Kinds = 1 << 8;
 /// What `set_escape_uri` escapes.
-pub(crate) const ESCAPED_IN_COMPONENT: Kinds = 1 << 10;
+pub(crate) const ESCAPED_IN_COMPONENT: Kinds = 1 << 9;
 
 /// The kinds of each byte.
 static KINDS: [Kinds; 256] = table();
@@ -38,6 +38,15 @@ pub(crate) fn of(byte: u8) -> Kinds {
 #[inline(never)]
 pub(crate) fn any(text: &[u8]) -> Kinds {
     text.iter().fold(0, |kinds, byte| kinds | of(*byte))
+}
+
+/// Whether a text has a control character: every value that leaves is asked.
+pub(crate) fn has_control(text: &[u8]) -> bool {
+    let (words, rest) = words::of(text);
+    let seen = words.fold(0, |seen, word| {
+        seen | words::below(word, b' ') | words::equal(word, 0x7f)
+    });
+    seen != 0 || any(rest) & CONTROL != 0
 }
 
 #[allow(clippy::indexing_slicing, reason = "worked out by the compiler")]
@@ -70,7 +79,6 @@ const fn kinds(byte: u8) -> Kinds {
             ODD_IN_HOST,
         )
         | when(!is_letter && !matches!(byte, b'-' | b'_'), ODD_IN_NAME)
-        | when(matches!(byte, b';' | b' ' | b'\t'), COOKIE_END)
         | when(in_uri, ESCAPED_IN_URI)
         | when(
             in_uri || matches!(byte, b'&' | b'+' | b';'),
@@ -99,6 +107,12 @@ mod tests {
         assert_eq!(any(b"a%b?") & (QUOTED | PATH_END), QUOTED | PATH_END);
         for byte in 0..=u8::MAX {
             assert_eq!(any(&[b'a', byte, b'b']), of(byte));
+            for length in 1..20 {
+                let mut text = vec![b'a'; length];
+                assert!(!has_control(&text));
+                text[length / 2] = byte;
+                assert_eq!(has_control(&text), of(byte) & CONTROL != 0, "{text:?}");
+            }
         }
     }
 }

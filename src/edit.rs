@@ -55,7 +55,7 @@ impl<'e> FieldValue<'e> {
     }
 
     fn escaped(value: Cow<'e, [u8]>, refuse: impl Fn(u8) -> bool) -> Self {
-        if byte_kind::any(&value) & byte_kind::CONTROL == 0 {
+        if !byte_kind::has_control(&value) {
             return Self(value);
         }
         let mut out = Vec::with_capacity(value.len().saturating_add(8));

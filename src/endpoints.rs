@@ -20,7 +20,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// `ip:port` as Envoy prints it, IPv6 in brackets: also ingress-nginx's ring node.
-    pub address: String,
+    pub address: Arc<str>,
     /// Whether new and old sessions may go there.
     pub health: Health,
 }
@@ -121,7 +121,7 @@ impl ClusterTable {
     pub fn position(&self, address: &str) -> Option<u32> {
         let found = self
             .endpoints
-            .binary_search_by(|endpoint| endpoint.address.as_str().cmp(address));
+            .binary_search_by(|endpoint| endpoint.address.as_ref().cmp(address));
         u32::try_from(found.ok()?).ok()
     }
 

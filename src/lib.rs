@@ -92,4 +92,5 @@ pub mod session_cookie;
 mod shell;
 mod sorted;
 pub mod stream;
+pub(crate) mod words;
 pub mod zone;

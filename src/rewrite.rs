@@ -100,10 +100,16 @@ impl Rewrite {
             Some(own) => [own, b"&", args],
         };
         let has_args = all_args.iter().any(|part| !part.is_empty());
-        let question_mark: &[u8] = if has_args { b"?" } else { b"" };
         let escaped = escape::escape(&uri, Kind::Uri);
-        let [own, joint, args] = all_args;
-        let path = [&*escaped, question_mark, own, joint, args].concat();
+        let length = escaped.len().saturating_add(args.len());
+        let mut path = Vec::with_capacity(length.saturating_add(1));
+        path.extend_from_slice(&escaped);
+        if has_args {
+            path.push(b'?');
+            all_args
+                .iter()
+                .for_each(|part| path.extend_from_slice(part));
+        }
         Some(Rewritten::Path { path, uri })
     }
 }

@@ -560,8 +560,8 @@ impl Stream {
             https: forwarded.https,
             user_agent: forwarded.user_agent.as_deref(),
         };
-        let table = endpoints.get(&cluster.envoy_name).map(Arc::as_ref);
-        let closed = affinity::close(affinity, session, table, &place, &served, facts);
+        let table = || endpoints.get(&cluster.envoy_name).map(Arc::as_ref);
+        let closed = affinity::close(affinity, session, &table, &place, &served, facts);
         self.note_closed(&closed, &served);
         Some(Closing {
             count: Some(Count::Session(closed.state)),

@@ -16,20 +16,20 @@ pub struct Closed {
     pub state: State,
 }
 
-/// Decides about the response's cookie. `table` may be newer than the one at
-/// [`open`](super::open).
+/// Decides about the response's cookie. `table`, asked for where it matters, may be newer than the one
+/// at [`open`](super::open).
 ///
 /// A cookie is set where an endpoint answered, the location sets cookies, and the session
 /// has none, or one that names nobody, or one in another format than the one written (once,
 /// when its endpoint serves, and where any text would name somebody in that format, whoever
-/// serves); or its endpoint is gone, which only the ring makes good by itself; or another one
-/// served and `session-cookie-change-on-failure` is true. Otherwise the cookie stays as it is, and is
+/// serves); or another endpoint served, and its own is gone, which only the ring makes good by itself, or
+/// `session-cookie-change-on-failure` is true. Otherwise the cookie stays as it is, and is
 /// set again only where it slides.
 #[must_use]
-pub fn close(
+pub fn close<'t>(
     affinity: &Affinity,
     session: &Session,
-    table: Option<&ClusterTable>,
+    table: &dyn Fn() -> Option<&'t ClusterTable>,
     place: &CookiePlace,
     served: &Served,
     facts: &Facts,
@@ -55,16 +55,16 @@ impl Affinity {
     }
 
     /// The value that is to be set, if one is.
-    fn new_value(
+    fn new_value<'t>(
         &self,
         session: &Session,
         state: State,
-        table: Option<&ClusterTable>,
+        table: &dyn Fn() -> Option<&'t ClusterTable>,
         served: &Served,
         facts: &Facts,
     ) -> Option<String> {
         let answered = served.address.or(session.override_host());
-        let new = || self.mint(answered?, table, facts);
+        let new = || self.mint(answered?, table(), facts);
         let Finding::Named {
             address,
             format,
@@ -74,16 +74,21 @@ impl Affinity {
         else {
             return new();
         };
-        let gone = table.is_some_and(|table| table.position(address).is_none());
+        let is_gone = || table().is_some_and(|table| table.position(address).is_none());
         let kept = state == State::Kept;
         let own = *format == Format::Own;
-        let again = if kept { !own } else { *format == Format::Other };
+        let again = || self.again(address, key, table(), facts);
+        if kept && own {
+            return self.refresh.then(again).flatten();
+        }
+        let is_to_be_rewritten = kept || *format == Format::Other;
+        let gone = is_gone();
         // The ring maps its own keys elsewhere by itself: ingress-nginx never replaces them.
         let remapped = gone && own && self.writer == Writer::Ring;
-        if !remapped && (gone || again || !kept && self.change_on_failure) {
+        if !remapped && (gone || is_to_be_rewritten || !kept && self.change_on_failure) {
             new()
         } else if self.refresh && own {
-            self.again(address, key, table, facts)
+            again()
         } else {
             None
         }

@@ -4,7 +4,8 @@ use super::Affinity;
 use super::writer::Writer;
 use crate::edit::Headers;
 use crate::endpoints::{ClusterTable, Endpoint, Health};
-use crate::session_cookie::read::{SessionKey, joined, session_keys};
+use crate::session_cookie::read::{SessionKey, SessionKeys, joined, session_keys};
+use std::sync::Arc;
 
 /// What one request's cookie says. Owned: it lives until the response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +21,9 @@ pub(super) enum Finding {
     Absent,
     /// An endpoint of the table.
     Named {
-        address: String,
+        address: Arc<str>,
         /// Who stands in for it while it is unhealthy.
-        substitute: Option<String>,
+        substitute: Option<Arc<str>>,
         format: Format,
         /// Kept only where the cookie is set again.
         key: Vec<u8>,
@@ -127,7 +128,7 @@ impl Session {
             Finding::Named { address, .. } => {
                 let asked = self.override_host();
                 let by = served.address.or(asked.filter(|_| !served.elsewhere));
-                if !served.local_reply && by == Some(address) {
+                if !served.local_reply && by == Some(&**address) {
                     State::Kept
                 } else {
                     State::Moved
@@ -224,7 +225,7 @@ impl Affinity {
     fn first_named<'a>(
         &self,
         table: &'a ClusterTable,
-        keys: &[SessionKey<'a>],
+        keys: &SessionKeys<'a>,
     ) -> Option<Named<'a>> {
         keys.iter().find_map(|key| {
             let (position, format) = self.find(table, key.key)?;
@@ -240,8 +241,8 @@ impl Affinity {
         let away = named.endpoint.health == Health::Unhealthy && !self.change_on_failure;
         let substitute = away.then(|| table.substitute(named.key)).flatten();
         Finding::Named {
-            address: named.endpoint.address.clone(),
-            substitute: substitute.map(|substitute| substitute.address.clone()),
+            address: Arc::clone(&named.endpoint.address),
+            substitute: substitute.map(|substitute| Arc::clone(&substitute.address)),
             format: named.format,
             key: if self.refresh {
                 named.key.to_vec()

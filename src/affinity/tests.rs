@@ -49,7 +49,7 @@ fn simple(mode: Option<&str>, hash: Option<&str>) -> Cluster {
 
 fn table(cluster: &Cluster, endpoints: &[(&str, Health)]) -> ClusterTable {
     let endpoint = |(address, health): &(&str, Health)| Endpoint {
-        address: (*address).to_owned(),
+        address: (*address).into(),
         health: *health,
     };
     ClusterTable::build(cluster.index(), endpoints.iter().map(endpoint).collect())
@@ -104,7 +104,7 @@ fn closed(
         ..Facts::NONE
     };
     let affinity = cluster.affinity.as_ref().unwrap();
-    let closed = close(affinity, session, table, &place(true), served, &facts);
+    let closed = close(affinity, session, &|| table, &place(true), served, &facts);
     let value = closed.set_cookie.map(|cookie| {
         let cookie = String::from_utf8(cookie).unwrap();
         let (_, value) = cookie.split_once('=').unwrap();
@@ -435,7 +435,7 @@ fn substitutes_are_spread_and_stay() {
         let after = two_ill.substitute(key.as_bytes()).unwrap();
         used.insert(before.address.clone());
         moved += usize::from(before.address != after.address);
-        assert!(before == after || before.address == addresses[1]);
+        assert!(before == after || *before.address == addresses[1]);
     }
     assert_eq!(used.len(), 19);
     assert!((20..100).contains(&moved), "{moved} of 1000 moved");
@@ -455,7 +455,7 @@ fn no_cookie_is_set_where_none_is_due() {
     let nowhere = close(
         affinity,
         &session,
-        Some(&table),
+        &|| Some(&table),
         &place(false),
         &served(A, false),
         &facts,
@@ -468,7 +468,7 @@ fn no_cookie_is_set_where_none_is_due() {
     let nobody = close(
         affinity,
         &session,
-        Some(&table),
+        &|| Some(&table),
         &place(true),
         &local,
         &facts,

@@ -59,7 +59,7 @@ mod tests {
     /// Every endpoint that a value may go to.
     fn reached(cluster: &Cluster, endpoints: usize, value: &str) -> BTreeSet<String> {
         let endpoint = |n| Endpoint {
-            address: format!("10.0.0.{n}:80"),
+            address: format!("10.0.0.{n}:80").into(),
             health: Health::Healthy,
         };
         let table = ClusterTable::build(cluster.index(), (1..=endpoints).map(endpoint).collect());

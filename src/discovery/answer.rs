@@ -73,7 +73,14 @@ mod tests {
         read(body.as_bytes(), &asked())
             .unwrap()
             .into_iter()
-            .map(|(name, e)| (name, e.into_iter().map(|e| (e.address, e.health)).collect()))
+            .map(|(name, e)| {
+                (
+                    name,
+                    e.into_iter()
+                        .map(|e| (e.address.to_string(), e.health))
+                        .collect(),
+                )
+            })
             .collect()
     }
 

@@ -84,7 +84,7 @@ impl Listing {
                     2 => Health::Draining,
                     _ => return None,
                 };
-                let address = text(&mut bytes)?;
+                let address = text(&mut bytes)?.into();
                 endpoints.push(Endpoint { address, health });
             }
             clusters.insert(name, Entry { mark, endpoints });

@@ -222,10 +222,10 @@ impl Process {
     fn assert_all_know(&self) {
         for (i, vm) in self.vms.iter().enumerate() {
             for (name, addresses) in &self.clusters {
-                let known: Vec<_> = vm.tables[name].iter().map(|e| &e.address).collect();
+                let known: Vec<_> = vm.tables[name].iter().map(|e| &*e.address).collect();
                 assert_eq!(
                     known,
-                    addresses.iter().collect::<Vec<_>>(),
+                    addresses.iter().collect::<Vec<&String>>(),
                     "VM {i}, {name}"
                 );
             }
@@ -328,7 +328,7 @@ fn an_unknown_cookie_asks_for_a_poll_that_begins_after_it() {
     process.set("a", &["10.0.0.9:80"]);
     process.run(130 * MS);
     assert_eq!(process.knowledge(1, arrived), Knowledge::Current);
-    assert_eq!(process.vms[1].tables["a"][0].address, "10.0.0.9:80");
+    assert_eq!(&*process.vms[1].tables["a"][0].address, "10.0.0.9:80");
     assert!(process.asked.iter().any(|a| a.0 > arrived));
 }
 
@@ -492,7 +492,7 @@ fn a_cluster_that_the_proxy_forgets_keeps_its_endpoints() {
     process.run(3 * SECOND);
     process.clusters.remove("b");
     process.run(40 * SECOND);
-    assert_eq!(process.vms[1].tables["b"][0].address, "10.0.1.1:80");
+    assert_eq!(&*process.vms[1].tables["b"][0].address, "10.0.1.1:80");
 }
 
 #[test]
@@ -514,7 +514,7 @@ fn what_was_read_is_built_though_the_lease_is_lost_in_the_same_tick() {
     assert_eq!(effects.first(), Some(&Effect::Read));
     process.vms.push(late);
     process.carry_out(1, effects);
-    assert_eq!(process.vms[1].tables["a"][0].address, "10.0.0.4:80");
+    assert_eq!(&*process.vms[1].tables["a"][0].address, "10.0.0.4:80");
     assert!(process.vms[1].machine.poll.is_none());
 }
 

@@ -173,7 +173,7 @@ mod tests {
 
     fn endpoints(addresses: &[&str]) -> Vec<Endpoint> {
         let endpoint = |address: &&str| Endpoint {
-            address: (*address).to_owned(),
+            address: (*address).into(),
             health: Health::Healthy,
         };
         addresses.iter().map(endpoint).collect()
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn an_address_listed_twice_is_one_endpoint() {
         let of = |address: &str, health| Endpoint {
-            address: address.to_owned(),
+            address: address.into(),
             health,
         };
         let twice = vec![

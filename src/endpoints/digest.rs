@@ -103,6 +103,8 @@ impl Digest {
 /// More than any digit, and still more with one.
 const NO_DIGIT: u8 = 16;
 
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
 /// What each byte is as a lower-case digit.
 static DIGITS: [u8; 256] = digits();
 
@@ -110,19 +112,31 @@ static DIGITS: [u8; 256] = digits();
 const fn digits() -> [u8; 256] {
     let (mut digits, mut value) = ([NO_DIGIT; 256], 0);
     while value < NO_DIGIT {
-        digits[b"0123456789abcdef"[value as usize] as usize] = value;
+        digits[HEX[value as usize] as usize] = value;
         value += 1;
     }
     digits
 }
 
+/// The two digits of each byte.
+static PAIRS: [[u8; 2]; 256] = pairs();
+
+#[allow(clippy::indexing_slicing, reason = "worked out by the compiler")]
+const fn pairs() -> [[u8; 2]; 256] {
+    let (mut pairs, mut byte) = ([[0; 2]; 256], 0);
+    while byte < pairs.len() {
+        pairs[byte] = [HEX[byte >> 4], HEX[byte & 15]];
+        byte += 1;
+    }
+    pairs
+}
+
 impl Hex {
     fn of(bytes: &[u8]) -> Self {
         let mut digits = [0; 40];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
-            for (digit, nibble) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
-                *digit = if nibble < 10 { b'0' } else { b'a' - 10 }.saturating_add(nibble);
-            }
+        let (pairs, _) = digits.as_chunks_mut::<2>();
+        for (pair, byte) in pairs.iter_mut().zip(bytes) {
+            *pair = PAIRS.get(usize::from(*byte)).copied().unwrap_or_default();
         }
         let length = bytes.len().saturating_mul(2).min(digits.len());
         Self { digits, length }

@@ -25,7 +25,7 @@ impl Tables {
         let mut tables = Self::default();
         for (name, addresses) in &policy.endpoints {
             let endpoint = |address: &String| Endpoint {
-                address: address.clone(),
+                address: address.as_str().into(),
                 health: Health::Healthy,
             };
             if let Some(cluster) = cluster(policy, name) {

@@ -285,7 +285,7 @@ fn of_two_listings_that_wait_the_later_one_is_built() {
         config::read(sticky(&["web", "api"], &json!({})).to_string().as_bytes()).unwrap();
     let (policy, _) = policy::compile(&config);
     let endpoint = |address: &str| crate::endpoints::Endpoint {
-        address: address.to_owned(),
+        address: address.into(),
         health: crate::endpoints::Health::Healthy,
     };
     let [web, api] = [0, 1].map(|at| policy.clusters[at].envoy_name.clone());

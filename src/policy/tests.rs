@@ -1483,7 +1483,7 @@ fn leaves(annotations: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
     let (policy, warnings) = compile_with(&[one], json!({}));
     let endpoints = policy.clusters.iter().map(|cluster| {
         let pods = vec![crate::endpoints::Endpoint {
-            address: "10.0.0.1:80".to_owned(),
+            address: "10.0.0.1:80".into(),
             health: crate::endpoints::Health::Healthy,
         }];
         let table = crate::endpoints::ClusterTable::build(cluster.index(), pods);

@@ -1,14 +1,14 @@
 //! Finding a session's key in Cookie headers, with the habits of ingress-nginx's parsers.
 
-use crate::byte_kind;
 use crate::edit::{self, Headers};
+use crate::words;
 use std::borrow::Cow;
 
 /// How many cookies of one name are looked at, from the last: a browser sends one a path.
 pub const MOST_OF_ONE_NAME: usize = 8;
 
 /// What one session cookie says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SessionKey<'a> {
     /// The part before the first `|`, never empty; any bytes.
     pub key: &'a [u8],
@@ -40,32 +40,61 @@ pub fn trim_spaces(value: &[u8]) -> &[u8] {
     value.get(start..end).unwrap_or_default()
 }
 
-/// The keys of the cookies called `name`, the last first. Values without a key are left out.
+/// The keys of the cookies of one name, the last first; no more than [`MOST_OF_ONE_NAME`].
+#[derive(Debug, Default)]
+pub struct SessionKeys<'a> {
+    found: [SessionKey<'a>; MOST_OF_ONE_NAME],
+    count: usize,
+}
+
+impl<'a> SessionKeys<'a> {
+    fn add(&mut self, key: SessionKey<'a>) {
+        if self.count == MOST_OF_ONE_NAME {
+            self.found.copy_within(1.., 0);
+            self.count = self.count.saturating_sub(1);
+        }
+        if let Some(place) = self.found.get_mut(self.count) {
+            *place = key;
+            self.count = self.count.saturating_add(1);
+        }
+    }
+
+    /// The last one.
+    #[must_use]
+    pub fn first(&self) -> Option<&SessionKey<'a>> {
+        self.iter().next()
+    }
+
+    /// From the last to the first.
+    pub fn iter(&self) -> impl Iterator<Item = &SessionKey<'a>> {
+        let found = self.found.get(..self.count).unwrap_or_default();
+        found.iter().rev()
+    }
+}
+
+/// The keys of the cookies called `name`. Values without a key are left out.
 ///
 /// ingress-nginx knows the last one only; limpet goes on to the others
 /// where it names nobody.
 #[must_use]
-pub fn session_keys<'a>(cookies: &'a [u8], name: &str) -> Vec<SessionKey<'a>> {
-    let mut found: Vec<SessionKey> = Vec::new();
-    for (cookie, value) in pairs(cookies) {
-        if cookie == name.as_bytes()
-            && let Some(key) = split(value)
-        {
-            if found.len() == MOST_OF_ONE_NAME {
-                found.remove(0);
-            }
-            found.push(key);
+pub fn session_keys<'a>(cookies: &'a [u8], name: &str) -> SessionKeys<'a> {
+    let mut found = SessionKeys::default();
+    for (cookie, value, has_bar) in pairs(cookies) {
+        if cookie == name.as_bytes() {
+            split(value, has_bar)
+                .into_iter()
+                .for_each(|key| found.add(key));
         }
     }
-    found.reverse();
     found
 }
 
 /// Name and value of each cookie as lua-resty-cookie reads them: a name goes on until `=`,
-/// over `;` and spaces; a value ends at `;`, a space or a tab, quotes and `%` stay.
+/// over `;` and spaces; a value ends at `;`, a space or a tab, quotes and `%` stay. And whether the value has
+/// a `|`.
 ///
 /// Source: `get_cookie_table`, `lib/resty/cookie.lua`, lua-resty-cookie f418d77.
-fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], bool)> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let start = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?;
@@ -73,20 +102,45 @@ fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         let equal = text.iter().position(|byte| *byte == b'=')?;
         let (name, value) = text.split_at_checked(equal)?;
         let (_, value) = value.split_first()?;
-        let end = value
-            .iter()
-            .position(|byte| byte_kind::of(*byte) & byte_kind::COOKIE_END != 0);
-        let (value, after) = value.split_at_checked(end.unwrap_or(value.len()))?;
+        let (end, has_bar) = end_of_value(value);
+        let (value, after) = value.split_at_checked(end)?;
         rest = after.get(1..).unwrap_or_default();
-        Some((name, value))
+        Some((name, value, has_bar))
     })
+}
+
+/// Where the value ends that `text` begins with, and whether it has a `|`.
+fn end_of_value(text: &[u8]) -> (usize, bool) {
+    let (words, tail) = words::of(text);
+    let (mut at, mut has_bar) = (0_usize, false);
+    for word in words {
+        let bars = words::equal(word, b'|');
+        let ends = [b';', b' ', b'\t'].map(|byte| words::equal(word, byte));
+        let [one, two, three] = ends;
+        let end = one | two | three;
+        if let Some(place) = words::first(end) {
+            has_bar |= words::before(bars, end) != 0;
+            return (at.saturating_add(place), has_bar);
+        }
+        has_bar |= bars != 0;
+        at = at.saturating_add(8);
+    }
+    let is_end = |byte: &u8| matches!(byte, b';' | b' ' | b'\t');
+    let end = tail.iter().position(is_end).unwrap_or(tail.len());
+    has_bar |= tail.iter().take(end).any(|byte| *byte == b'|');
+    (at.saturating_add(end), has_bar)
 }
 
 /// Splits a value at `|`; empty parts do not count.
 ///
 /// Source: `get_cookie_parsed` (`balancer/sticky.lua`), `split_string` (`util/split.lua`),
 /// ingress-nginx dbb11b92d.
-fn split(value: &[u8]) -> Option<SessionKey<'_>> {
+fn split(value: &[u8], has_bar: bool) -> Option<SessionKey<'_>> {
+    if !has_bar {
+        let backend_key = None;
+        let key = value;
+        return (!key.is_empty()).then_some(SessionKey { key, backend_key });
+    }
     let mut parts = value
         .split(|byte| *byte == b'|')
         .filter(|part| !part.is_empty());
@@ -167,6 +221,7 @@ mod tests {
             let joined = joined(&headers);
             let found = session_keys(&joined, "s");
             let text = |bytes| std::str::from_utf8(bytes).unwrap();
+            assert_eq!(found.first(), found.iter().next());
             let found: Vec<_> = found
                 .iter()
                 .map(|found| (text(found.key), found.backend_key.map(text)))
@@ -176,11 +231,29 @@ mod tests {
     }
 
     #[test]
+    fn a_value_ends_where_it_ends_however_long_it_is() {
+        for length in 0..40 {
+            for end in [";", " ", "\t", ""] {
+                let value = "v".repeat(length);
+                let (plain, parted) = (format!("{value}{end}|"), format!("{value}|{end}"));
+                let is_inside = end.is_empty();
+                let more = usize::from(is_inside);
+                let got = end_of_value(plain.as_bytes());
+                assert_eq!(got, (length + more, is_inside), "{plain:?}");
+                let got = end_of_value(parted.as_bytes());
+                assert_eq!(got, (length + 1, true), "{parted:?}");
+            }
+        }
+    }
+
+    #[test]
     fn only_the_last_few_of_one_name_count() {
         let cookies = (0..100).map(|n| format!("s={n}; ")).collect::<String>();
         let found = session_keys(cookies.as_bytes(), "s");
-        assert_eq!(found.len(), MOST_OF_ONE_NAME);
-        assert_eq!(found.first().map(|found| found.key), Some(&b"99"[..]));
+        let found: Vec<&[u8]> = found.iter().map(|found| found.key).collect();
+        let last: [&[u8]; MOST_OF_ONE_NAME] =
+            [b"99", b"98", b"97", b"96", b"95", b"94", b"93", b"92"];
+        assert_eq!(found, last);
     }
 
     #[test]

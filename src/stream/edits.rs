@@ -27,7 +27,7 @@ pub(super) fn forward_edits<'p>(
     ));
     match pin {
         Some(endpoint) => {
-            let value = BASE64.encode(endpoint).into_bytes();
+            let value = encode(endpoint);
             edits.push(Edit::Set(
                 Name::from(&names.endpoint),
                 FieldValue::new(value),
@@ -92,6 +92,15 @@ pub(super) fn add_first<'h>(
     edits.extend(upstreams.peek().map(|_| Edit::Remove(NAME)));
     edits.push(session_cookie);
     edits.extend(upstreams.map(|value| Edit::Add(NAME, FieldValue::received(value.to_vec()))));
+}
+
+/// `ip:port` for the session filter's header.
+fn encode(endpoint: &str) -> Vec<u8> {
+    let length = base64::encoded_len(endpoint.len(), true);
+    let mut text = vec![0; length.unwrap_or_default()];
+    let written = BASE64.encode_slice(endpoint, &mut text);
+    text.truncate(written.unwrap_or_default());
+    text
 }
 
 /// `ip:port` from the session filter's header; `None` if it is not of its making.

@@ -93,7 +93,7 @@ fn policy() -> Policy {
 
 fn endpoints(policy: &Policy) -> EndpointTable {
     let endpoint = |last| Endpoint {
-        address: format!("10.0.0.{last}:80"),
+        address: format!("10.0.0.{last}:80").into(),
         health: Health::Healthy,
     };
     let mut table = EndpointTable::default();
@@ -179,7 +179,7 @@ fn a_request_takes_little_memory() {
             Some(cookie),
             None,
             Some(0),
-            7,
+            5,
         ),
         (
             "new",

@@ -228,6 +228,7 @@ const CORE: &[&[&str]] = &[
     ],
     &["edit", "facts", "same_site", "sorted"],
     &["byte_kind", "zone"],
+    &["words"],
 ];
 
 #[test]

@@ -66,7 +66,7 @@ fn cluster_of(none: &AffinityAnnotations) -> Cluster {
 
 fn endpoints(nodes: &[String]) -> Vec<Endpoint> {
     let endpoint = |address: &String| Endpoint {
-        address: address.clone(),
+        address: address.as_str().into(),
         health: Health::Healthy,
     };
     nodes.iter().map(endpoint).collect()
@@ -98,7 +98,7 @@ fn minted(cluster: &Cluster, table: &ClusterTable, address: &str, random: &Rando
     let closed = affinity::close(
         affinity_of(cluster),
         &session,
-        Some(table),
+        &|| Some(table),
         &place,
         &served,
         &facts,
@@ -261,7 +261,7 @@ fn digests_that_changed_are_the_digests_that_would_be_built() {
         for address in &all {
             for (which, digest) in digests.iter().enumerate() {
                 let found = changed.find_digest(digests, digest.of(address).as_bytes());
-                let named = found.and_then(|(_, at)| Some(changed.at(at)?.address.as_str()));
+                let named = found.and_then(|(_, at)| Some(&*changed.at(at)?.address));
                 let there = some.contains(address);
                 assert_eq!(named, there.then_some(address.as_str()), "round {round}");
                 assert!(!there || found.unwrap().0 == which, "round {round}");

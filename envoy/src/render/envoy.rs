@@ -5,6 +5,7 @@ pub(in crate::render) mod client;
 mod cluster;
 mod eds;
 mod listener;
+mod matcher;
 mod overload;
 mod passthrough;
 mod reach;

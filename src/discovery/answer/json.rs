@@ -84,7 +84,7 @@ fn endpoint(host: &Host) -> Option<Endpoint> {
         format!("{address}:{port_value}")
     };
     is_address(&address).then(|| Endpoint {
-        address,
+        address: address.into(),
         health: health(&host.health_status),
     })
 }

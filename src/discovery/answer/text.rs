@@ -73,7 +73,7 @@ impl Text {
         }
         if is_address(address) {
             self.endpoints.push(Endpoint {
-                address: address.to_owned(),
+                address: address.into(),
                 health: health(flags),
             });
         }

@@ -80,7 +80,7 @@ pub fn cookies(data: &[u8]) {
     ];
     let head: Vec<Field> = sent.into_iter().chain(cookies).collect();
     let joined = session_cookie::read::joined(&head);
-    for key in session_cookie::read::session_keys(&joined, "route") {
+    for key in session_cookie::read::session_keys(&joined, "route").iter() {
         assert!(!key.key.is_empty());
     }
     for site in SITES.iter() {

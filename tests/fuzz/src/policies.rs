@@ -59,7 +59,7 @@ pub(crate) fn endpoints(policy: &Policy) -> EndpointTable {
 
 fn tables(policy: &Policy, health: impl Fn(&str) -> Health) -> EndpointTable {
     let endpoint = |address: &&str| Endpoint {
-        address: (*address).to_owned(),
+        address: (*address).into(),
         health: health(address),
     };
     let mut endpoints = EndpointTable::default();

@@ -37,7 +37,7 @@ pub fn ring(data: &[u8]) {
     };
     let (addresses, keys) = rest.split_at(rest.len().min(usize::from(count % 8) * 3));
     let endpoint = |bytes: &[u8]| Endpoint {
-        address: format!("10.0.{}.{}:{}", bytes[0], bytes[1], bytes[2]),
+        address: format!("10.0.{}.{}:{}", bytes[0], bytes[1], bytes[2]).into(),
         health: Health::Healthy,
     };
     let index = Index {

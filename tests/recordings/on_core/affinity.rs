@@ -71,7 +71,7 @@ fn addresses(vector: &Value) -> Vec<String> {
 
 fn table<A: AsRef<str>>(cluster: &Cluster, addresses: &[A]) -> ClusterTable {
     let endpoint = |address: &A| Endpoint {
-        address: address.as_ref().to_owned(),
+        address: address.as_ref().into(),
         health: Health::Healthy,
     };
     ClusterTable::build(cluster.index(), addresses.iter().map(endpoint).collect())
@@ -124,7 +124,7 @@ fn a0_keys_have_the_shape_of_ingress_nginx() {
         let closed = affinity::close(
             affinity_of(&cluster),
             &session,
-            Some(&table),
+            &|| Some(&table),
             &PLACE,
             &served,
             &facts,
@@ -160,7 +160,7 @@ fn a1_the_ring_maps_keys_as_recorded() {
                 .unwrap_or_else(|| bytes(&case["key"]).unwrap());
             let owner = table.ring().find(&key).and_then(|owner| table.at(owner));
             let name = format!("{} {}", text(&vector["set"]), String::from_utf8_lossy(&key));
-            let ours = owner.map(|endpoint| endpoint.address.as_str());
+            let ours = owner.map(|endpoint| &*endpoint.address);
             tally.case(&name, ours, case["endpoint"].as_str());
         }
     }
@@ -209,7 +209,7 @@ fn a2_persistent_keys_name_their_endpoints() {
             let key = text(&case["key"]);
             // The writer's own digest alone: limpet reads other formats too.
             let found = table.find_digest(std::slice::from_ref(digest), key.as_bytes());
-            let ours = found.and_then(|(_, at)| Some(table.at(at)?.address.as_str()));
+            let ours = found.and_then(|(_, at)| Some(&*table.at(at)?.address));
             tally.case(&format!("{name} {key:?}"), ours, case["endpoint"].as_str());
         }
     }
@@ -332,7 +332,7 @@ fn a6_sessions_are_balanced_as_recorded() {
         let closed = affinity::close(
             affinity_of(&cluster),
             &session,
-            Some(&table),
+            &|| Some(&table),
             &PLACE,
             &served,
             &FACTS,

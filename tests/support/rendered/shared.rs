@@ -95,6 +95,7 @@ impl Lot {
     pub(super) fn add_listeners(&self, listeners: &Value, services: &[Cluster]) {
         let mut listeners = listeners.clone();
         self.rename(&mut listeners);
+        self.rename_keys(&mut listeners);
         edit_plugin(&mut listeners, |config| {
             self.rename(&mut config["clusters"]);
             // A way that is nothing but a mirror is called as its cluster is.
@@ -130,6 +131,23 @@ impl Lot {
             Value::String(text) if self.clusters.contains(text) => *text = self.name(text),
             Value::Array(elements) => elements.iter_mut().for_each(|v| self.rename(v)),
             Value::Object(fields) => fields.values_mut().for_each(|v| self.rename(v)),
+            _ => {}
+        }
+    }
+
+    /// The same of what a matcher tree knows.
+    fn rename_keys(&self, value: &mut Value) {
+        match value {
+            Value::Array(elements) => elements.iter_mut().for_each(|v| self.rename_keys(v)),
+            Value::Object(fields) => {
+                fields.values_mut().for_each(|v| self.rename_keys(v));
+                let named = std::mem::take(fields).into_iter();
+                let own = |key: String| match self.clusters.contains(&key) {
+                    true => self.name(&key),
+                    false => key,
+                };
+                *fields = named.map(|(key, value)| (own(key), value)).collect();
+            }
             _ => {}
         }
     }

@@ -79,7 +79,7 @@ impl Core {
         let mut endpoints = EndpointTable::default();
         for cluster in &policy.clusters {
             let healthy = |address: &String| Endpoint {
-                address: address.clone(),
+                address: address.as_str().into(),
                 health: Health::Healthy,
             };
             let given = policy.endpoints.get(&cluster.envoy_name);
@@ -121,15 +121,16 @@ impl Core {
         let head = &edit::fields(head);
         let cluster = edit::first(head, &self.policy.headers.cluster)?;
         let table = self.endpoints.get(std::str::from_utf8(cluster).ok()?)?;
-        let accepts = |address: &&String| !script.refuse.contains(address);
-        let all = || table.endpoints().iter().map(|e| &e.address).filter(accepts);
+        let accepts = |address: &&str| script.refuse.iter().all(|other| other != address);
+        let addresses = || table.endpoints().iter().map(|e| &*e.address);
+        let all = || addresses().filter(accepts);
         let named = edit::first(head, &self.policy.headers.endpoint);
         let named = named.and_then(|name| String::from_utf8(STANDARD.decode(name).ok()?).ok());
-        let pinned = named.as_ref().and_then(|n| all().find(|a| *a == n));
-        let endpoint = script.served_by.as_ref().or(pinned).or(all().next())?;
+        let pinned = named.as_ref().and_then(|n| all().find(|a| a == n));
+        let endpoint = script.served_by.as_deref().or(pinned).or(all().next())?;
         Some(Served {
-            endpoint: endpoint.clone(),
-            named: named.as_ref() == Some(endpoint),
+            endpoint: endpoint.to_owned(),
+            named: named.as_deref() == Some(endpoint),
         })
     }
 }

@@ -21,6 +21,8 @@ use crate::render::resource::insert;
 use crate::render::way::Ways;
 use crate::tls_params::TlsParams;
 
+const PROTO: &str = "x-forwarded-proto";
+
 /// Both listeners' common part.
 pub(super) struct Chain<'c> {
     pub(super) compiled: &'c Compiled<'c>,
@@ -88,7 +90,7 @@ impl Chain<'_> {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": format!("ingress_{}", side.scheme),
             "codec_type": "AUTO",
-            // The forwarding headers are written below, none by Envoy itself.
+            // The forwarding headers are written below, one by Envoy itself: X-Forwarded-Proto.
             "use_remote_address": true,
             "skip_xff_append": true,
             "preserve_external_request_id": true,
@@ -171,7 +173,10 @@ impl Chain<'_> {
         let strip = strip.chain(certificates);
         let strip = strip.map(|name| json!({ "remove": name }));
         let strip_envoy = json!({ "remove_on_match": { "key_matcher": { "prefix": "x-envoy-" } } });
-        let write = forwarding::envoy::early(forwarding, side);
+        // X-Forwarded-Proto Envoy writes itself, over whatever came, unless a proxy in front is trusted.
+        let is_envoys = |header: &Written| header.name == PROTO && !forwarding.trusted;
+        let mut write = forwarding::envoy::early(forwarding, side);
+        write.retain(|header| !is_envoys(header));
         // Before anything is written over what came.
         let spoofed = originals
             .iter()

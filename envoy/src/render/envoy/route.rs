@@ -1,13 +1,14 @@
 //! One virtual host for everything: the module has chosen the cluster, and the way to it.
 
 use limpet::client_certificate::HEADERS;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::client::{self, Asking};
+use super::matcher;
 use crate::clusters::Cluster;
-use crate::forwarding::{INTERNAL_HEADERS, POLICY_HEADER};
-use crate::render::way::Ways;
-use crate::render::way::routes::{Elsewhere, answer, exactly, of_way};
+use crate::forwarding::{CLUSTER_HEADER, INTERNAL_HEADERS, POLICY_HEADER};
+use crate::render::way::routes::{answer, of_way, to_twin};
+use crate::render::way::{Way, Ways};
 
 /// The route configuration; `has_certificates`: some host asks for certificates; `asked`: the hosts of
 /// these routes do.
@@ -18,15 +19,12 @@ pub(super) fn routes(
     asked: Option<&Asking>,
 ) -> Value {
     let own = ways.own.iter();
-    let own = own.flat_map(|(name, way)| {
-        let twins = clusters.iter();
-        let twins = twins.filter_map(|one| Some((one.name(), way.twin_of(one)?.name())));
-        let elsewhere: Vec<Elsewhere> = twins.collect();
-        of_way(Some(name), vec![exactly(name)], way, &elsewhere)
-    });
+    let own: Map<String, Value> = own
+        .map(|(name, way)| (name.clone(), of_own(name, way, clusters)))
+        .collect();
     // A way that nobody knows is no way at all: the module's configuration and this one differ.
     let is_none = json!({ "name": POLICY_HEADER, "present_match": true, "invert_match": true });
-    let (is_none, unknown) = if ways.own.is_empty() {
+    let (is_none, unknown) = if own.is_empty() {
         (None, None)
     } else {
         (
@@ -36,19 +34,60 @@ pub(super) fn routes(
     };
     let all = of_way(None, Vec::from_iter(is_none), &ways.all, &[]);
     let shown = asked.map(client::routes).unwrap_or_default().into_iter();
-    let found = own.chain(all).chain(unknown).map(with_any_path);
+    let found = tried(all.into_iter().chain(unknown));
     let routes: Vec<Value> = shown.chain(found).collect();
+    let (key, value) = if own.is_empty() {
+        ("routes", json!(routes))
+    } else {
+        let others = matcher::list(routes);
+        ("matcher", matcher::by_header(POLICY_HEADER, own, others))
+    };
     json!({
         "name": "limpet",
         "virtual_hosts": [{
             "name": "limpet",
             "domains": ["*"],
-            "routes": routes,
+            key: value,
         }],
         // Read by then: the cluster by the router, the endpoint by the session filter.
         "request_headers_to_remove": hidden_from_pods(ways, has_certificates),
         "response_headers_to_remove": FOR_NGINX,
     })
+}
+
+/// What becomes of a request of the way `name`. A cluster may have a twin that is spoken to as the way says.
+fn of_own(name: &str, way: &Way, clusters: &[Cluster]) -> Value {
+    let list = |routes: Vec<Value>| matcher::list(tried(routes).collect());
+    let all = list(of_way(Some(name), Vec::new(), way, &[]));
+    let twins = clusters.iter().filter(|_| !way.has_no_time());
+    let twins: Map<String, Value> = twins
+        .filter_map(|one| {
+            let twin = to_twin(name, Vec::new(), way, &way.twin_of(one)?.name());
+            Some((one.name(), list(twin)))
+        })
+        .collect();
+    if twins.is_empty() {
+        return all;
+    }
+    json!({ "matcher": matcher::by_header(CLUSTER_HEADER, twins, all) })
+}
+
+/// The routes as they are tried: see [`with_any_path`] and [`of_get`].
+fn tried(routes: impl IntoIterator<Item = Value>) -> impl Iterator<Item = Value> {
+    let routes = routes.into_iter().map(with_any_path);
+    routes.flat_map(|route| of_get(&route).into_iter().chain([route]))
+}
+
+/// The same of GET alone, which most requests are, for one of all methods but some: one comparison instead of
+/// theirs. A request is compared twice, as it comes and when the module has decided.
+fn of_get(route: &Value) -> Option<Value> {
+    let mut route = route.clone();
+    let headers = route.pointer_mut("/match/headers")?.as_array_mut()?;
+    let all = headers.len();
+    headers.retain(|header| header.get("name").and_then(Value::as_str) != Some(":method"));
+    let is_by_method = headers.len() < all;
+    headers.push(json!({ "name": ":method", "string_match": { "exact": "GET" } }));
+    is_by_method.then_some(route)
 }
 
 /// A `rewrite-target` may have made a path without a slash, which nginx sends pods as it is.

@@ -279,9 +279,13 @@ fn timeouts_of_an_ingress_hold_for_its_own_paths_alone() {
     ]
     .concat();
     let out = rendered(&text, |_| {});
-    let routes = find(&out.bootstrap, "routes").unwrap().as_array().unwrap();
+    let matcher = find(&out.bootstrap, "matcher").unwrap();
+    let own = &matcher["matcher_tree"]["exact_match_map"]["map"]["read=3600s"];
+    let routes = [own, &matcher["on_no_match"]].map(|found| find(found, "routes").unwrap());
+    let routes = routes
+        .into_iter()
+        .flat_map(|routes| routes.as_array().unwrap());
     let read: Vec<_> = routes
-        .iter()
         .map(|route| {
             let action = &route["route"];
             let idle = action.get("idle_timeout").and_then(Value::as_str);
@@ -294,8 +298,11 @@ fn timeouts_of_an_ingress_hold_for_its_own_paths_alone() {
         })
         .collect();
     let expected = [
+        // Of GET, and of the others.
+        ("read=3600s-idempotent", Some("3600s"), Some("3600s")),
         ("read=3600s-idempotent", Some("3600s"), Some("3600s")),
         ("read=3600s-not-idempotent", Some("3600s"), Some("3600s")),
+        ("idempotent", Some("60s"), None),
         ("idempotent", Some("60s"), None),
         ("not-idempotent", Some("60s"), None),
         ("unknown-policy", None, None),
@@ -312,6 +319,48 @@ fn timeouts_of_an_ingress_hold_for_its_own_paths_alone() {
     assert_eq!(connect, ["2s", "5s", "5s"]);
     let differs = |note: &String| note.contains("proxy-read-timeout");
     assert!(!out.notes.iter().any(differs), "{:?}", out.notes);
+}
+
+/// The routes of a list are tried one by one, for every request.
+#[test]
+fn however_many_ways_there_are_few_routes_are_tried() {
+    const PREFIX: &str = "nginx.ingress.kubernetes.io";
+    let ingress = |name: &str, service: usize, annotation: &str| {
+        format!(
+            "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\n\
+             metadata: {{name: {name}, annotations: {{{annotation}}}}}\n\
+             spec: {{rules: [{{host: {name}.example.com, http: {{paths: [{{path: /, pathType: Prefix, \
+             backend: {{service: {{name: web-{service}, port: {{number: 80}}}}}}}}]}}}}]}}\n"
+        )
+    };
+    let text: String = (0..40)
+        .flat_map(|of| {
+            let timeout = format!("{PREFIX}/proxy-read-timeout: '{}'", 100 + of);
+            let protocol = format!("{PREFIX}/backend-protocol: GRPC");
+            [
+                ingress(&format!("a-{of}"), of, &timeout),
+                ingress(&format!("b-{of}"), of, &protocol),
+            ]
+        })
+        .collect();
+    let out = rendered(&text, |_| {});
+    fn longest(value: &Value) -> usize {
+        let here = value.get("routes").and_then(Value::as_array);
+        let here = here.map_or(0, Vec::len);
+        let below = match value {
+            Value::Object(fields) => fields.values().map(longest).max(),
+            Value::Array(items) => items.iter().map(longest).max(),
+            _ => None,
+        };
+        here.max(below.unwrap_or_default())
+    }
+    let matcher = find(&out.bootstrap, "matcher").unwrap();
+    let known = &matcher["matcher_tree"]["exact_match_map"]["map"];
+    let known = known.as_object().unwrap();
+    assert_eq!(known.len(), 41, "{:?}", known.keys());
+    let twins = &known["speaks=GRPC"]["matcher"]["matcher_tree"]["exact_match_map"]["map"];
+    assert_eq!(twins.as_object().unwrap().len(), 40, "{twins}");
+    assert_eq!(longest(&out.bootstrap), 4);
 }
 
 #[test]

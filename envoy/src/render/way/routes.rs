@@ -21,8 +21,7 @@ pub(crate) fn of_way(
     let elsewhere = elsewhere.flat_map(|(cluster, twin)| {
         let is_led = json!({ "name": CLUSTER_HEADER, "string_match": { "exact": cluster } });
         let of_it = of_it.iter().cloned().chain([is_led]).collect();
-        let called = |kind: &str| format!("{}-{kind}-{twin}", name.unwrap_or_default());
-        to(called, of_it, way, &json!({ "cluster": twin }))
+        to_twin(name.unwrap_or_default(), of_it, way, twin)
     });
     let mut routes: Vec<Value> = elsewhere.collect();
     let called = |kind: &str| match name {
@@ -32,6 +31,12 @@ pub(crate) fn of_way(
     let named = json!({ "cluster_header": CLUSTER_HEADER });
     routes.extend(to(called, of_it, way, &named));
     routes
+}
+
+/// Those of the way `name` to one twin.
+pub(crate) fn to_twin(name: &str, of_it: Vec<Value>, way: &Way, twin: &str) -> Vec<Value> {
+    let called = |kind: &str| format!("{name}-{kind}-{twin}");
+    to(called, of_it, way, &json!({ "cluster": twin }))
 }
 
 /// Those to one destination. Comparing methods costs less than a pattern
