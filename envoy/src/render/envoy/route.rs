@@ -34,7 +34,8 @@ pub(super) fn routes(
     };
     let all = of_way(None, Vec::from_iter(is_none), &ways.all, &[]);
     let shown = asked.map(client::routes).unwrap_or_default().into_iter();
-    let found = tried(all.into_iter().chain(unknown));
+    let found = all.into_iter().chain(unknown).map(with_any_path);
+    let found = found.flat_map(|route| of_get(&route).into_iter().chain([route]));
     let routes: Vec<Value> = shown.chain(found).collect();
     let (key, value) = if own.is_empty() {
         ("routes", json!(routes))
@@ -57,7 +58,7 @@ pub(super) fn routes(
 
 /// What becomes of a request of the way `name`. A cluster may have a twin that is spoken to as the way says.
 fn of_own(name: &str, way: &Way, clusters: &[Cluster]) -> Value {
-    let list = |routes: Vec<Value>| matcher::list(tried(routes).collect());
+    let list = |routes: Vec<Value>| matcher::list(routes.into_iter().map(with_any_path).collect());
     let all = list(of_way(Some(name), Vec::new(), way, &[]));
     let twins = clusters.iter().filter(|_| !way.has_no_time());
     let twins: Map<String, Value> = twins
@@ -72,14 +73,9 @@ fn of_own(name: &str, way: &Way, clusters: &[Cluster]) -> Value {
     json!({ "matcher": matcher::by_header(CLUSTER_HEADER, twins, all) })
 }
 
-/// The routes as they are tried: see [`with_any_path`] and [`of_get`].
-fn tried(routes: impl IntoIterator<Item = Value>) -> impl Iterator<Item = Value> {
-    let routes = routes.into_iter().map(with_any_path);
-    routes.flat_map(|route| of_get(&route).into_iter().chain([route]))
-}
-
 /// The same of GET alone, which most requests are, for one of all methods but some: one comparison instead of
-/// theirs. A request is compared twice, as it comes and when the module has decided.
+/// theirs. A request is compared twice, as it comes and when the module has decided; by a way of its own once, so
+/// that not every way is that much longer.
 fn of_get(route: &Value) -> Option<Value> {
     let mut route = route.clone();
     let headers = route.pointer_mut("/match/headers")?.as_array_mut()?;

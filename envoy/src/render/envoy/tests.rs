@@ -298,10 +298,9 @@ fn timeouts_of_an_ingress_hold_for_its_own_paths_alone() {
         })
         .collect();
     let expected = [
-        // Of GET, and of the others.
-        ("read=3600s-idempotent", Some("3600s"), Some("3600s")),
         ("read=3600s-idempotent", Some("3600s"), Some("3600s")),
         ("read=3600s-not-idempotent", Some("3600s"), Some("3600s")),
+        // Of GET, and of the others.
         ("idempotent", Some("60s"), None),
         ("idempotent", Some("60s"), None),
         ("not-idempotent", Some("60s"), None),
@@ -546,6 +545,38 @@ fn no_authorizer_is_on_envoys_own_host_nor_its_admin() {
             .any(|note| note.contains("gets no requests"));
         assert_eq!(told, is_attack, "{url}: {:?}", out.notes);
     }
+}
+
+/// The later one decided for both whether its copies have the arguments.
+#[test]
+fn mirrors_of_two_tenants_are_one_where_they_are_the_same_alone() {
+    let ingress = |namespace: &str, target: &str| {
+        format!(
+            "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\n\
+             metadata: {{name: {namespace}, namespace: {namespace}, annotations: \
+             {{nginx.ingress.kubernetes.io/mirror-target: {target}}}}}\n\
+             spec: {{rules: [{{host: {namespace}.example.com, http: {{paths: [{{path: /, pathType: Prefix, \
+             backend: {{service: {{name: web, port: {{number: 80}}}}}}}}]}}}}]}}\n"
+        )
+    };
+    let text = [
+        ingress("one", "http://mirror.example/$namespace"),
+        ingress("two", "http://mirror.example/one"),
+        ingress("three", "http://mirror.example/one"),
+    ]
+    .concat();
+    let out = rendered(&text, |_| {});
+    let clusters = out.bootstrap["static_resources"]["clusters"].as_array();
+    let mirrors = clusters.unwrap().iter().filter_map(|cluster| {
+        let name = cluster["name"].as_str()?.strip_prefix("mirror=")?;
+        let has_arguments = cluster.to_string().contains("path:sub(query)");
+        Some((name, has_arguments))
+    });
+    let expected = [
+        ("http://mirror.example:80/one", true),
+        ("http://mirror.example:80/one,without=args", false),
+    ];
+    assert_eq!(mirrors.collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -181,10 +181,17 @@ impl Mirror {
     pub(crate) fn name(&self) -> String {
         let scheme = if self.is_tls { "https" } else { "http" };
         let path = self.path.as_ref().map_or("", |path| &path.name);
+        // What a variable says may be what somebody else writes.
+        let is_whole = |path: &Text| path.is_fixed && !path.takes_arguments;
+        let whole = if self.path.as_ref().is_some_and(is_whole) {
+            ",without=args"
+        } else {
+            ""
+        };
         let host = self.host_of_request.as_ref();
         let host = host.map_or(String::new(), |host| format!(",host={}", host.name));
         format!(
-            "mirror={scheme}://{}:{}{path}{host}",
+            "mirror={scheme}://{}:{}{path}{whole}{host}",
             self.server, self.port
         )
     }

@@ -26,7 +26,7 @@ pub(super) struct Text {
     /// An expression of Lua.
     code: String,
     /// It has no variable, and the request's arguments come behind it.
-    takes_arguments: bool,
+    pub(super) takes_arguments: bool,
     /// It is the same for all requests.
     pub(super) is_fixed: bool,
 }
