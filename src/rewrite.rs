@@ -106,9 +106,9 @@ impl Rewrite {
         path.extend_from_slice(&escaped);
         if has_args {
             path.push(b'?');
-            all_args
-                .iter()
-                .for_each(|part| path.extend_from_slice(part));
+            for part in all_args {
+                path.extend_from_slice(part);
+            }
         }
         Some(Rewritten::Path { path, uri })
     }

@@ -80,10 +80,10 @@ impl<'a> SessionKeys<'a> {
 pub fn session_keys<'a>(cookies: &'a [u8], name: &str) -> SessionKeys<'a> {
     let mut found = SessionKeys::default();
     for (cookie, value, has_bar) in pairs(cookies) {
-        if cookie == name.as_bytes() {
-            split(value, has_bar)
-                .into_iter()
-                .for_each(|key| found.add(key));
+        if cookie == name.as_bytes()
+            && let Some(key) = split(value, has_bar)
+        {
+            found.add(key);
         }
     }
     found
@@ -116,8 +116,7 @@ fn end_of_value(text: &[u8]) -> (usize, bool) {
     for word in words {
         let bars = words::equal(word, b'|');
         let ends = [b';', b' ', b'\t'].map(|byte| words::equal(word, byte));
-        let [one, two, three] = ends;
-        let end = one | two | three;
+        let end = ends.into_iter().fold(0, |all, marks| all | marks);
         if let Some(place) = words::first(end) {
             has_bar |= words::before(bars, end) != 0;
             return (at.saturating_add(place), has_bar);
