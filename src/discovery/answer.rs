@@ -70,17 +70,10 @@ mod tests {
     }
 
     fn flat(body: &str) -> Vec<(String, Vec<(String, crate::endpoints::Health)>)> {
-        read(body.as_bytes(), &asked())
-            .unwrap()
-            .into_iter()
-            .map(|(name, e)| {
-                (
-                    name,
-                    e.into_iter()
-                        .map(|e| (e.address.to_string(), e.health))
-                        .collect(),
-                )
-            })
+        let told = |e: Vec<Endpoint>| e.into_iter().map(|e| (e.address.to_string(), e.health));
+        let clusters = read(body.as_bytes(), &asked()).unwrap().into_iter();
+        clusters
+            .map(|(name, endpoints)| (name, told(endpoints).collect()))
             .collect()
     }
 

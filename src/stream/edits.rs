@@ -94,7 +94,8 @@ pub(super) fn add_first<'h>(
     edits.extend(upstreams.map(|value| Edit::Add(NAME, FieldValue::received(value.to_vec()))));
 }
 
-/// `ip:port` for the session filter's header.
+/// `ip:port` for the session filter's header. Of the crate's ways to encode the one that does not look for UTF-8 in
+/// what it has written.
 fn encode(endpoint: &str) -> Vec<u8> {
     let length = base64::encoded_len(endpoint.len(), true);
     let mut text = vec![0; length.unwrap_or_default()];

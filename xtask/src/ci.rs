@@ -18,7 +18,7 @@ use tally::Tally;
 /// two that nginx would not take together, 16 for what the patterns of one namespace cost others, 4 for groups
 /// and digests that no request finds anew, 3 for fields that may come once and for what a
 /// name of an alias is called by, 2 for kinds of bytes that are looked up, 2 for what texts and look-aheads of a tenant
-/// may cost, 8 for which of many patterns a path may match and for those that take no engine, 2 for lists of origins, 1 for what aliases and annotations take of the budget, 3 for networks in order and bounds of keys. Each of Envoy's workers pays for them when it starts.
+/// may cost, 8 for which of many patterns a path may match and for those that take no engine, 2 for lists of origins, 1 for what aliases and annotations take of the budget, 3 for networks in order and bounds of keys, 4 for cookies and values that are looked at eight bytes at a time. Each of Envoy's workers pays for them when it starts.
 const SIZE_LIMIT: u64 = 1_440_300;
 
 /// Runs every check in turn and stops at the first that fails. The README's commands come before

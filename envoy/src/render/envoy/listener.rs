@@ -21,8 +21,6 @@ use crate::render::resource::insert;
 use crate::render::way::Ways;
 use crate::tls_params::TlsParams;
 
-const PROTO: &str = "x-forwarded-proto";
-
 /// Both listeners' common part.
 pub(super) struct Chain<'c> {
     pub(super) compiled: &'c Compiled<'c>,
@@ -174,9 +172,8 @@ impl Chain<'_> {
         let strip = strip.map(|name| json!({ "remove": name }));
         let strip_envoy = json!({ "remove_on_match": { "key_matcher": { "prefix": "x-envoy-" } } });
         // X-Forwarded-Proto Envoy writes itself, over whatever came, unless a proxy in front is trusted.
-        let is_envoys = |header: &Written| header.name == PROTO && !forwarding.trusted;
         let mut write = forwarding::envoy::early(forwarding, side);
-        write.retain(|header| !is_envoys(header));
+        write.retain(|header| forwarding.trusted || header.name != "x-forwarded-proto");
         // Before anything is written over what came.
         let spoofed = originals
             .iter()

@@ -73,9 +73,9 @@ fn of_own(name: &str, way: &Way, clusters: &[Cluster]) -> Value {
     json!({ "matcher": matcher::by_header(CLUSTER_HEADER, twins, all) })
 }
 
-/// The same of GET alone, which most requests are, for one of all methods but some: one comparison instead of
-/// theirs. A request is compared twice, as it comes and when the module has decided; by a way of its own once, so
-/// that not every way is that much longer.
+/// The same route for GET alone, of one that excludes methods: most requests are GET, and it takes one comparison in
+/// place of one for each of these. Routes of all alone have it, which every request is compared with as it comes: each
+/// way would be longer by it, and the text of ways takes room from chains of certificates.
 fn of_get(route: &Value) -> Option<Value> {
     let mut route = route.clone();
     let headers = route.pointer_mut("/match/headers")?.as_array_mut()?;
